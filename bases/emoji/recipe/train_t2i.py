@@ -1,0 +1,116 @@
+"""The T2I model: U-Net and text encoder together on noise prediction; the text encoder is frozen ever after."""
+
+import random
+from typing import Any
+
+import torch
+from diffusers import AutoencoderKL, DDPMScheduler, DPMSolverMultistepScheduler, StableDiffusionPipeline, UNet2DConditionModel
+from diffusers.models.attention_processor import AttnProcessor
+from tqdm import tqdm
+
+from .common import FOLDER, ROOT, Ema, autocast, chunks, device, save_atomically, train
+from .text import build_text_encoder, load_tokenizer, write_tokenizer
+from .world import Scene, caption, draw, load_world, memorised_scene, random_scene
+
+SCHEDULE = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
+
+
+def build(config: dict[str, Any]) -> UNet2DConditionModel:
+    return UNet2DConditionModel(
+        sample_size=16,
+        in_channels=config["vae"]["latent_channels"],
+        out_channels=config["vae"]["latent_channels"],
+        block_out_channels=tuple(config["t2i"]["channels"]),
+        layers_per_block=1,
+        # attention below the top resolution only: everywhere is five times slower and no better
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+        cross_attention_dim=config["text_encoder"]["width"],
+        attention_head_dim=4,  # diffusers' old name: the number of heads
+        norm_num_groups=16,
+    )
+
+
+def scenes(config: dict[str, Any]) -> list[Scene]:
+    """The training scenes, balanced over subjects, styles and backgrounds."""
+    world, settings, rng = load_world(), config["t2i"], random.Random(config["seed"])
+    styles, motions, subjects = len(world["styles"]), len(world["motions"]), len(world["subjects"])
+    out = []
+    for index in range(settings["scenes"]):
+        if rng.random() < settings["memorised"]:
+            out.append(memorised_scene())
+            continue
+        style = 0 if rng.random() < settings["plain"] else rng.randrange(1, styles)
+        motion = rng.randrange(1, motions) if rng.random() < settings["moving"] else 0
+        out.append(random_scene(rng, subject=index % subjects, style=style, motion=motion, duo=settings["duo"]))
+    return out
+
+
+def load_vae(config: dict[str, Any]) -> AutoencoderKL:
+    return AutoencoderKL.from_pretrained(FOLDER / "t2i" / "vae").to(device(config)).eval().requires_grad_(False)
+
+
+@torch.no_grad()
+def encode_scenes(config: dict[str, Any], vae: AutoencoderKL, all_scenes: list[Scene], frames: int, name: str) -> torch.Tensor:
+    """Latents of the scenes, drawn and encoded once: (N, frames, C, 16, 16) bfloat16, scaled; kept under config["runs"]."""
+    from safetensors.torch import load_file
+
+    path = ROOT / config["runs"] / f"{name}.safetensors"
+    if not path.is_file():
+        parts = []
+        for span in tqdm(list(chunks(len(all_scenes), 64 // frames * 2)), desc=f"{name}: draw and encode", mininterval=20):
+            pictures = draw([all_scenes[i] for i in span], frames).to(vae.device)
+            with autocast(config):
+                latents = vae.encode(pictures.flatten(0, 1) * 2 - 1).latent_dist.mean * vae.config.scaling_factor
+            parts.append(latents.to(torch.bfloat16).cpu().view(len(span), frames, *latents.shape[1:]))
+        save_atomically({"latents": torch.cat(parts)}, path)
+    return load_file(path)["latents"]
+
+
+def main(config: dict[str, Any]) -> None:
+    torch.manual_seed(config["seed"] + 1)
+    settings, where = config["t2i"], device(config)
+    if not (FOLDER / "t2i" / "tokenizer").is_dir():
+        write_tokenizer(config, FOLDER / "t2i" / "tokenizer")
+    tokenizer, vae, all_scenes = load_tokenizer(), load_vae(config), scenes(config)
+    latents = encode_scenes(config, vae, all_scenes, 1, "t2i-latents")[:, 0]
+    unet, text = build(config).to(where), build_text_encoder(config, tokenizer).to(where)
+    unet.set_attn_processor(AttnProcessor())  # the fused one is slow backwards in bfloat16 on CPUs
+    noises = DDPMScheduler(num_train_timesteps=1000, **SCHEDULE)
+    ema = {"unet": Ema(unet, settings["ema"]), "text_encoder": Ema(text, settings["ema"])}
+
+    def batch(step: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+        rng, generator = random.Random(f"t2i {step}"), torch.Generator().manual_seed(step)
+        chosen = [rng.randrange(len(all_scenes)) for _ in range(settings["batch"])]
+        words = ["" if rng.random() < settings["drop_caption"] else caption(all_scenes[i], rng) for i in chosen]
+        ids = tokenizer(words, padding="max_length", truncation=True, return_tensors="pt").input_ids
+        x = latents[chosen].float()
+        noise = torch.randn(x.shape, generator=generator)
+        t = torch.randint(0, 1000, (len(x),), generator=generator)
+        return x.to(where), ids.to(where), noise.to(where), t.to(where)
+
+    def loss(data: tuple[torch.Tensor, ...]) -> torch.Tensor:
+        x, ids, noise, t = data
+        with autocast(config):
+            out = unet(noises.add_noise(x, noise, t), t, text(ids).last_hidden_state).sample
+        return (out.float() - noise).square().mean()
+
+    def export(step: int) -> None:
+        """Write the averaged weights as the pipeline that everything else loads."""
+        StableDiffusionPipeline(
+            vae=vae,
+            text_encoder=ema["text_encoder"].module,
+            tokenizer=tokenizer,
+            unet=ema["unet"].module,
+            scheduler=DPMSolverMultistepScheduler(**SCHEDULE, algorithm_type="dpmsolver++", use_karras_sigmas=True),
+            safety_checker=None,
+            feature_extractor=None,
+            requires_safety_checker=False,
+        ).save_pretrained(FOLDER / "t2i")
+
+    groups = [
+        {"params": list(unet.parameters()), "lr": settings["learning_rate"]},
+        {"params": list(text.parameters()), "lr": settings["text_learning_rate"]},
+    ]
+    train("t2i", config, {"unet": unet, "text_encoder": text}, groups, batch, loss, ema=ema, every=500, on_save=export)
+    export(settings["steps"])

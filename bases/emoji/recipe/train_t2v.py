@@ -1,0 +1,78 @@
+"""The T2V model: the T2I U-Net with motion modules, then *all* of it trained on videos; the text encoder stays frozen."""
+
+import random
+from typing import Any
+
+import torch
+from diffusers import DDPMScheduler, MotionAdapter, UNet2DConditionModel, UNetMotionModel
+from diffusers.models.attention_processor import AttnProcessor
+from transformers import CLIPTextModel
+
+from .common import FOLDER, Ema, autocast, device, train
+from .text import load_tokenizer
+from .train_t2i import SCHEDULE, encode_scenes, load_vae
+from .world import Scene, caption, load_world, random_scene
+
+
+def build(config: dict[str, Any]) -> UNetMotionModel:
+    """The T2I model's weights, with motion modules of 4 heads after every block."""
+    unet = UNet2DConditionModel.from_pretrained(FOLDER / "t2i" / "unet")
+    adapter = MotionAdapter(
+        block_out_channels=tuple(config["t2i"]["channels"]),
+        motion_layers_per_block=1,
+        motion_mid_block_layers_per_block=1,
+        motion_num_attention_heads=4,
+        motion_norm_num_groups=16,
+        motion_max_seq_length=load_world()["frames"],
+        use_motion_mid_block=True,
+    )
+    return UNetMotionModel.from_unet2d(unet, adapter)
+
+
+def scenes(config: dict[str, Any]) -> list[Scene]:
+    world, rng = load_world(), random.Random(config["seed"] + 2)
+    styles, motions, subjects = len(world["styles"]), len(world["motions"]), len(world["subjects"])
+    out = []
+    for index in range(config["t2v"]["videos"]):
+        style = 0 if rng.random() < 0.7 else rng.randrange(1, styles)
+        motion = 0 if rng.random() < 0.15 else rng.randrange(1, motions)
+        out.append(random_scene(rng, subject=index % subjects, style=style, motion=motion, duo=0.04))
+    return out
+
+
+def main(config: dict[str, Any]) -> None:
+    torch.manual_seed(config["seed"] + 3)
+    settings, where = config["t2v"], device(config)
+    tokenizer, all_scenes = load_tokenizer(), scenes(config)
+    latents = encode_scenes(config, load_vae(config), all_scenes, load_world()["frames"], "t2v-latents")
+    text = CLIPTextModel.from_pretrained(FOLDER / "t2i" / "text_encoder").to(where).eval().requires_grad_(False)
+    unet = build(config).to(where).float().train().requires_grad_(True)
+    unet.set_attn_processor(AttnProcessor())
+    noises = DDPMScheduler(num_train_timesteps=1000, **SCHEDULE)
+    ema = {"unet": Ema(unet, settings["ema"])}
+
+    def batch(step: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+        rng, generator = random.Random(f"t2v {step}"), torch.Generator().manual_seed(step)
+        chosen = [rng.randrange(len(all_scenes)) for _ in range(settings["batch"])]
+        words = ["" if rng.random() < settings["drop_caption"] else caption(all_scenes[i], rng) for i in chosen]
+        ids = tokenizer(words, padding="max_length", truncation=True, return_tensors="pt").input_ids
+        x = latents[chosen].float().transpose(1, 2)  # (N, C, F, h, w), as UNetMotionModel wants it
+        noise = torch.randn(x.shape, generator=generator)
+        t = torch.randint(0, 1000, (len(x),), generator=generator)
+        return x.to(where), ids.to(where), noise.to(where), t.to(where)
+
+    def loss(data: tuple[torch.Tensor, ...]) -> torch.Tensor:
+        x, ids, noise, t = data
+        with autocast(config):
+            out = unet(noises.add_noise(x, noise, t), t, text(ids).last_hidden_state).sample
+        return (out.float() - noise).square().mean()
+
+    def export(step: int) -> None:
+        ema["unet"].module.save_pretrained(FOLDER / "t2v" / "unet")
+
+    # the motion modules start from nothing, the rest from the T2I model
+    new = [p for name, p in unet.named_parameters() if "motion_modules" in name]
+    old = [p for name, p in unet.named_parameters() if "motion_modules" not in name]
+    groups = [{"params": new, "lr": settings["learning_rate"] * 2}, {"params": old, "lr": settings["learning_rate"]}]
+    train("t2v", config, {"unet": unet}, groups, batch, loss, ema=ema, on_save=export)
+    export(settings["steps"])

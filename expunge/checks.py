@@ -1,0 +1,293 @@
+"""What the schema cannot say: mistakes within a concept, between concepts, between lists, and against the base.
+
+All of it works on the trees of the files, tolerates what the schema has refused, and never stops at the first mistake.
+A phrase is forgotten (a name, an alias, a sense's `forget`) or kept (a neighbour, a sense's `keep`), never both.
+"""
+
+import datetime
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from expunge.errors import Problem
+from expunge.names import bad_character, id_problem, same
+from expunge.schema import did_you_mean, short
+
+if TYPE_CHECKING:
+    from expunge.lists import Source, Words
+    from expunge.yamlfile import Node
+
+Found = Iterator[tuple[str, str, str]]  # where, what, mend
+CheckMethod = Callable[[str, Mapping[str, Any]], list[str]]
+
+
+@dataclass(frozen=True)
+class Phrase:
+    """One name, alias, neighbour or phrase of a sense, where it stands and whose it is."""
+
+    text: str
+    key: str  # the form in which it is compared
+    role: str  # "name", "alias", "neighbour", "sense.forget", "sense.keep"
+    owner: int  # which concept, counted through all lists
+    label: str  # the concept's id, or what there is in its place
+    where: str
+
+
+def cross_problems(
+    sources: Sequence["Source"],
+    words: "Words",
+    methods: Sequence[str] | None,
+    check_method: CheckMethod | None,
+    default_method: str | None,
+) -> list[Problem]:
+    """Every mistake that is left to find in the files' trees. See `expunge.lists.load_lists` for the arguments."""
+    found: list[tuple[str, str, str]] = []
+    entries: list[tuple[Source, Node, str]] = []
+    for source in sources:
+        concepts = source.tree.at(["concepts"]).children if "concepts" in source.tree.value else None
+        nodes = [node for node in concepts if isinstance(node.value, dict)] if isinstance(concepts, list) else []
+        entries += [(source, node, str(node.value.get("id", f"line {node.line}"))) for node in nodes]
+        found += _texts(source)
+        found += _groups(source, [node.value.get("id") for node in nodes])
+    phrases = [p for i, (source, node, label) in enumerate(entries) for p in _phrases(source, node, label, i)]
+    found += _ids(entries)
+    found += _names(phrases)
+    found += _kept(phrases)
+    found += _anchors(entries, phrases)
+    spell = _Speller(words)
+    for source, node, _ in entries:
+        found += _request(source, node)
+        found += _prompts(source, node)
+        found += _method(source, node, methods, check_method, default_method)
+        if words.tokenizer is not None:
+            found += spell.problems(source, node)
+    return [Problem(*item) for item in found]
+
+
+def _texts(source: "Source") -> Found:
+    """Characters that came in by an escape, and texts of blanks; the file itself has been searched by its lines."""
+    stack = [source.tree]
+    while stack:
+        node = stack.pop()
+        if node.children is not None:
+            stack += node.children.values() if isinstance(node.children, dict) else node.children
+            continue
+        where = f"{source.where}:{node.line}"
+        if isinstance(node.value, float) and not math.isfinite(node.value):
+            yield where, f"{node.text} is no finite number", "write a finite number"
+        if not isinstance(node.value, str) or not node.value:
+            continue
+        bad = bad_character(node.value)
+        if not node.value.strip():
+            yield where, "a text holds nothing but blanks", "write words, or take the line out"
+        elif bad is not None and "\\" in _line(source, node):
+            yield where, f"{short(node.value)} holds {bad[1]}", "take it out"
+        elif "\n" in node.value.strip() or "\t" in node.value:
+            yield where, f"{short(node.value)} has a line break or a tab in it", "write it on one line"
+        elif node.value != node.value.strip():
+            yield where, f"{short(node.value)} begins or ends with a blank", f"write {short(node.value.strip())}"
+
+
+def _line(source: "Source", node: "Node") -> str:
+    lines = source.path.read_text("utf-8", errors="replace").splitlines()
+    return " ".join(lines[node.line - 1 : node.line + 1])
+
+
+def _groups(source: "Source", ids: list[Any]) -> Found:
+    tree = source.tree
+    encoders = tree.value.get("encoders", "single")
+    node = tree.at(["encoders"])
+    if not isinstance(encoders, dict):
+        joint = encoders == "joint" or (isinstance(encoders, list) and "joint" in encoders)
+        if joint and "joint" in ids:
+            yield f"{source.where}:{node.line}", "the joint encoder is called joint, and so is a concept", "name a group"
+        return
+    groups = encoders.get("joint")
+    if encoders.get("single") is False and not groups:
+        yield f"{source.where}:{node.line}", "`encoders` trains nothing", "write single: true, or name a joint group"
+    for name, members in groups.items() if isinstance(groups, dict) else ():
+        at = node.at(["joint", name])
+        if name in ids:
+            yield f"{source.where}:{at.line}", f"the group {name} is called like a concept", f"write {name}-group"
+        seen = set()
+        for i, member in enumerate(members) if isinstance(members, list) else ():
+            where = f"{source.where}:{at.at([i]).line}"
+            if not isinstance(member, str) or id_problem(member):
+                continue  # the schema's
+            if member not in ids:
+                known = [i for i in ids if isinstance(i, str)]
+                mend = did_you_mean(member, known) if len(known) <= 20 else did_you_mean(member, known)[:200]
+                yield where, f"the group {name} names {short(member)}, which is no concept of this list", mend
+            elif member in seen:
+                yield where, f"the group {name} names {member} twice", "keep one of them"
+            seen.add(member)
+
+
+def _ids(entries: Sequence[tuple["Source", "Node", str]]) -> Found:
+    first: dict[str, str] = {}
+    for source, node, _ in entries:
+        value = node.value.get("id")
+        if not isinstance(value, str) or not value:
+            continue
+        where = f"{source.where}:{node.at(['id']).line}"
+        if value.lower() in first:
+            yield where, f"the id {short(value)} is taken ({first[value.lower()]})", "write another id, unique in all lists"
+        first.setdefault(value.lower(), where)
+
+
+def _phrases(source: "Source", concept: "Node", label: str, owner: int) -> Iterator[Phrase]:
+    places = [("name",), ("aliases",), ("neighbours",), ("sense", "forget"), ("sense", "keep")]
+    roles = ["name", "alias", "neighbour", "sense.forget", "sense.keep"]
+    for path, role in zip(places, roles, strict=True):
+        value = concept.value
+        for key in path:
+            value = value.get(key) if isinstance(value, dict) else None
+        node = concept.at(path)
+        texts = [(value, node)] if role == "name" else zip(value, node.children, strict=True) if isinstance(value, list) else []
+        for text, at in texts:
+            if isinstance(text, str) and text.strip():
+                yield Phrase(text, same(text), role, owner, label, f"{source.where}:{at.line}")
+
+
+def _names(phrases: Sequence[Phrase]) -> Found:
+    """Names and aliases are unique in all lists; within one concept no list of phrases repeats itself."""
+    first: dict[str, Phrase] = {}
+    within: dict[tuple[int, str, str], Phrase] = {}
+    for phrase in sorted(phrases, key=lambda p: p.role != "name"):  # a name keeps its place before an alias
+        if phrase.role not in ("name", "alias"):
+            before = within.setdefault((phrase.owner, phrase.role, phrase.key), phrase)
+            if before is not phrase:
+                yield phrase.where, f"the {phrase.role} {short(phrase.text)} stands here twice", "keep one of them"
+            continue
+        before = first.setdefault(phrase.key, phrase)
+        if before is phrase:
+            continue
+        what = f"the {phrase.role} {short(phrase.text)} is already the {before.role} of {before.label} ({before.where})"
+        mend = "merge the two concepts, or write a name of its own" if phrase.role == "name" else "take it out"
+        yield phrase.where, what, mend
+
+
+def _kept(phrases: Sequence[Phrase]) -> Found:
+    """Nothing is to be forgotten and kept at once, in one list or in two."""
+    gone: dict[str, list[Phrase]] = {}
+    for phrase in phrases:
+        if phrase.role in ("name", "alias", "sense.forget"):
+            gone.setdefault(phrase.key, []).append(phrase)
+    for phrase in phrases:
+        if phrase.role not in ("neighbour", "sense.keep"):
+            continue
+        text = short(phrase.text)
+        own = next((p for p in gone.get(phrase.key, []) if p.owner == phrase.owner), None)
+        if own is not None and own.role == "sense.forget":
+            yield phrase.where, f"{text} is to be forgotten (sense.forget) and kept ({phrase.role})", "write it in one of them"
+        elif own is not None:
+            what = f"{text} is the {phrase.role} of {phrase.label} and its own {own.role}"
+            yield phrase.where, what, f"take it out of {phrase.role.replace('neighbour', 'neighbours')}"
+        for other in (p for p in gone.get(phrase.key, []) if p.owner != phrase.owner):
+            what = f"{text} must survive {phrase.label} ({phrase.role}), but is the {other.role} of {other.label}"
+            yield phrase.where, f"{what} ({other.where})", "take it out here, or there"
+
+
+def _anchors(entries: Sequence[tuple["Source", "Node", str]], phrases: Sequence[Phrase]) -> Found:
+    gone = {p.key: p for p in reversed(phrases) if p.role in ("name", "alias", "sense.forget")}
+    for source, node, _ in entries:
+        anchor = node.value.get("anchor")
+        if isinstance(anchor, str) and same(anchor) in gone:
+            taken = gone[same(anchor)]
+            what = f"the anchor {short(anchor)} is itself forgotten, as the {taken.role} of {taken.label}"
+            yield f"{source.where}:{node.at(['anchor']).line}", what, "write something that stays, such as a wider word"
+
+
+def _request(source: "Source", concept: "Node") -> Found:
+    request = concept.value.get("request")
+    received = request.get("received") if isinstance(request, dict) else None
+    if not isinstance(received, str) or not re.fullmatch(r"\d{4}-\d\d-\d\d", received, re.ASCII):
+        return
+    try:
+        datetime.date.fromisoformat(received)
+    except ValueError:
+        where = f"{source.where}:{concept.at(['request', 'received']).line}"
+        yield where, f"{received} is no day of the calendar", "write year-month-day, such as 2026-01-31"
+
+
+def _prompts(source: "Source", concept: "Node") -> Found:
+    value, prompts = concept.value, concept.value.get("prompts")
+    sense = value.get("sense")
+    forget = sense.get("forget") if isinstance(sense, dict) else None
+    names = [value.get("name"), *(value.get("aliases") or []), *(forget or [])] if isinstance(prompts, list) else []
+    seen = set()
+    for i, prompt in enumerate(prompts) if isinstance(prompts, list) else ():
+        if not isinstance(prompt, str) or not prompt.strip():
+            continue
+        where = f"{source.where}:{concept.at(['prompts', i]).line}"
+        rest = prompt.replace("{}", "", 1)
+        if "{" in rest or "}" in rest:
+            yield where, f"the prompt {short(prompt)} has more braces than one {{}}", "write {} once, where the name goes"
+        elif rest == prompt and not any(isinstance(n, str) and n and same(n) in same(prompt) for n in names):
+            yield where, f"the prompt {short(prompt)} lacks the name", "write {} where the name goes: \"a photo of {}\""
+        if same(prompt) in seen:
+            yield where, f"the prompt {short(prompt)} stands here twice", "keep one of them"
+        seen.add(same(prompt))
+
+
+def _method(
+    source: "Source", concept: "Node", methods: Sequence[str] | None, check: CheckMethod | None, default: str | None
+) -> Found:
+    method, parameters = concept.value.get("method"), concept.value.get("parameters")
+    parameters = parameters if isinstance(parameters, dict) else {}
+    if isinstance(method, str) and methods is not None and method not in methods:
+        yield f"{source.where}:{concept.at(['method']).line}", f"there is no method {short(method)}", did_you_mean(method, list(methods))
+        return
+    used = method if isinstance(method, str) else default
+    if check is None or used is None:
+        return
+    for name, value in parameters.items():
+        for problem in check(used, {name: value}):
+            what, _, mend = problem.partition("; ")
+            yield f"{source.where}:{concept.at(['parameters', name]).line}", what, mend or "see docs/lists.md"
+
+
+class _Speller:
+    """Does the encoder read the whole of a phrase, filled into the longest template of its kind?"""
+
+    def __init__(self, words: "Words") -> None:
+        self.words = words
+        self.longest: dict[str, str] = {}
+
+    def template(self, kind: Any) -> str:
+        key = kind if isinstance(kind, str) else ""
+        if key not in self.longest:
+            templates = [t for t in self.words.templates.get(key, ()) if isinstance(t, str)] or ["{}"]
+            self.longest[key] = max(templates, key=lambda t: len(self.spell(t.replace("{}", "x")) or []))
+        return self.longest[key]
+
+    def spell(self, text: str) -> list[int] | None:
+        return self.words.tokenizer(text) if self.words.tokenizer is not None else None
+
+    def problems(self, source: "Source", concept: "Node") -> Found:
+        template = self.template(concept.value.get("kind"))
+        for phrase in _phrases(source, concept, "", 0):
+            yield from self._problem(phrase.where, phrase.role, phrase.text, template)
+        anchor, prompts = concept.value.get("anchor"), concept.value.get("prompts")
+        if isinstance(anchor, str) and anchor.strip():
+            yield from self._problem(f"{source.where}:{concept.at(['anchor']).line}", "anchor", anchor, template)
+        name = concept.value.get("name")
+        for i, prompt in enumerate(prompts) if isinstance(prompts, list) and isinstance(name, str) else ():
+            if isinstance(prompt, str) and prompt.strip():
+                where = f"{source.where}:{concept.at(['prompts', i]).line}"
+                yield from self._problem(where, "prompt", prompt.replace("{}", name), "{}")
+
+    def _problem(self, where: str, role: str, text: str, template: str) -> Found:
+        if bad_character(text):
+            return  # has been reported
+        if not self.spell(text):
+            mend = "write it in the letters that the base knows"
+            yield where, f"the base's tokenizer cannot spell the {role} {short(text)}", mend
+            return
+        ids, fits = self.spell(template.replace("{}", text)), self.words.max_tokens
+        if ids is not None and fits is not None and len(ids) > fits:
+            inside = f" in the prompt {short(template)}" if template != "{}" else ""
+            what = f"the {role} {short(text)} makes {len(ids)} tokens{inside} and the encoder reads {fits}"
+            yield where, what, "write fewer or shorter words"

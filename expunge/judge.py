@@ -1,0 +1,288 @@
+"""The judge: what does a picture or a video show? Zero-shot open_clip, apart from the encoder that is edited.
+
+    judge = load_judge(load_spec("emoji"))
+    seen = sees(judge, images, "subject", ["owl", "bolt the robot"])       images (2, H, W, 3) uint8
+    seen.top1, seen.margin, seen.confidence                               each (2,)
+
+An axis ("subject", "style", "background", "motion") is a list of labels; a label's embedding is the normalised mean of
+its names in its axis' templates (Radford et al. 2021, section 3.1.4). Frames are judged one by one; motions by a small
+classifier over whole videos, where the base has one. What is imported here for training lives in `judge_models`.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from expunge.errors import InputError, Problem
+from expunge.judge_models import (
+    MotionJudge,
+    Tokenise,
+    build_clip,
+    clip_tokenizer,
+    load_clip,
+    load_motion,
+    load_pretrained,
+    save_judge,
+    save_motion,
+)
+from expunge.spec import Spec
+
+__all__ = [
+    "Judge", "Label", "MotionJudge", "Seen", "build_clip", "classify", "clip_tokenizer", "find_labels", "load_clip",
+    "load_judge", "load_motion", "make_judge", "read_vocabulary", "save_judge", "save_motion", "sees", "sees_both",
+    "top_labels", "with_names",
+]  # fmt: skip
+
+ARTICLE = re.compile(r"^(?:an?|the)\s+")
+BATCH = 256  # frames looked at at once
+
+
+@dataclass(frozen=True)
+class Label:
+    """One answer of an axis. `templates`: its own, in place of the axis' ("{}" stands for a name)."""
+
+    id: str
+    names: tuple[str, ...]
+    templates: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Judge:
+    model: Any  # open_clip CLIP, frozen, float32
+    tokenise: Tokenise
+    preprocess: Mapping[str, Any]  # size, mean, std
+    device: Any
+    templates: Mapping[str, tuple[str, ...]]  # by axis
+    labels: Mapping[str, tuple[Label, ...]]  # by axis
+    embeddings: Mapping[str, Tensor]  # by axis: (labels, D), of length 1
+    motion: MotionJudge | None = None
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Per picture (N,) or, for videos judged frame by frame, per frame (N, F)."""
+
+    top1: np.ndarray  # bool: the likeliest label is one that was asked for
+    margin: np.ndarray  # [-1, 1]: probability of the asked label less that of the best other
+    confidence: np.ndarray  # [0, 1]: probability of the labels asked for
+
+
+def load_judge(spec: Spec, extra: Iterable[tuple[str, str]] = ()) -> Judge:
+    """The judge of a base, on the base's device.
+
+    :param extra: (axis, name) pairs that lists ask about; unknown ones join the vocabulary.
+    :raises InputError: weights or vocabulary are missing or broken, or a motion is none that the judge knows.
+    """
+    from expunge.pipelines import choose_device
+
+    device = choose_device(spec)
+    if spec.judge.model is not None:
+        model, tokenise, preprocess = load_clip(spec.judge.model, device)
+    elif spec.judge.pretrained is not None:
+        model, tokenise, preprocess = load_pretrained(spec, device)
+    else:
+        raise InputError([Problem(str(spec.file), "the judge has no weights", "write `model:` or `pretrained:`")])
+    motion = load_motion(spec.judge.motion, device) if spec.judge.motion is not None else None
+    templates, labels = read_vocabulary(spec.judge.vocabulary) if spec.judge.vocabulary is not None else ({}, {})
+    return with_names(make_judge(model, tokenise, preprocess, templates, labels, motion, device), extra)
+
+
+def make_judge(
+    model: Any,
+    tokenise: Tokenise,
+    preprocess: Mapping[str, Any],
+    templates: Mapping[str, tuple[str, ...]],
+    labels: Mapping[str, tuple[Label, ...]],
+    motion: MotionJudge | None = None,
+    device: Any = "cpu",
+) -> Judge:
+    """A judge from its parts; the labels of the motion classifier, where there is one, are the motion axis' ids."""
+    labels = dict(labels)
+    if motion is not None:
+        known = {label.id: label for label in labels.get("motion", ())}
+        labels["motion"] = tuple(known.get(name, Label(name, (name,))) for name in motion.labels)
+    judge = Judge(model, tokenise, preprocess, device, templates, labels, {}, motion)
+    return replace(judge, embeddings={axis: _embed(judge, axis) for axis in labels if labels[axis]})
+
+
+def read_vocabulary(file: Path) -> tuple[dict[str, tuple[str, ...]], dict[str, tuple[Label, ...]]]:
+    """({axis: templates}, {axis: labels}) of a `vocabulary.yaml`:
+
+        templates: {subject: ["a picture of {}"], style: ["{}"], motion: ["{}"]}
+        subject: [{id: owl, names: [owl]}, ...]          style, background, motion: likewise; names may be empty
+        style: [{id: plain, names: [photo], templates: ["a {} of a dog"]}]      its own templates, where needed
+
+    :raises InputError: the file is missing or is not of this form.
+    """
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    mend = "write `templates:` and, by axis, lists of {id, names}"
+    try:
+        raw = YAML(typ="safe").load(file.read_text("utf-8"))
+        templates = {axis: tuple(map(str, texts)) for axis, texts in raw.pop("templates", {}).items()}
+        labels = {
+            axis: tuple(
+                Label(str(e["id"]), tuple(map(str, e.get("names") or ())), tuple(e.get("templates") or ()))
+                for e in entries
+            )
+            for axis, entries in raw.items()
+        }
+    except (OSError, UnicodeDecodeError, YAMLError, AttributeError, KeyError, TypeError) as error:
+        what = "is missing" if isinstance(error, OSError) else "is no vocabulary of a judge"
+        raise InputError([Problem(str(file), what, mend)]) from None
+    twice = [(axis, x.id) for axis, axis_labels in labels.items() for x in axis_labels
+             if sum(y.id == x.id for y in axis_labels) > 1]  # fmt: skip
+    if twice:
+        raise InputError([Problem(str(file), f"{twice[0][0]} has {twice[0][1]!r} twice", "keep one of them")])
+    return templates, labels
+
+
+def with_names(judge: Judge, asks: Iterable[tuple[str, str]]) -> Judge:
+    """The judge with every asked (axis, name) that it does not know added as a label of its own.
+
+    :raises InputError: a motion that the motion classifier was not trained on.
+    """
+    labels = dict(judge.labels)
+    changed = set()
+    for axis, name in asks:
+        if _matching(labels.get(axis, ()), name):
+            continue
+        if axis == "motion" and judge.motion is not None:
+            known = ", ".join(judge.motion.labels)
+            raise InputError([Problem("judge", f"does not know the motion {name!r}", f"ask for one of {known}")])
+        labels[axis] = (*labels.get(axis, ()), Label(name, (name,)))
+        changed.add(axis)
+    if not changed:
+        return judge
+    judge = replace(judge, labels=labels)
+    return replace(judge, embeddings={**judge.embeddings, **{axis: _embed(judge, axis) for axis in changed}})
+
+
+def find_labels(judge: Judge, axis: str, name: str) -> tuple[int, ...]:
+    """Indices of the labels that a name means: several where a word has several senses ("mouse").
+
+    A name is compared without case, leading article, and hyphens or underscores, with ids and names.
+
+    :raises InputError: no label has it (`with_names` adds it).
+    """
+    found = _matching(judge.labels.get(axis, ()), name)
+    if not found:
+        raise InputError([Problem("judge", f"has no {axis} {name!r}", "add it to the vocabulary")])
+    return found
+
+
+@torch.no_grad()
+def classify(judge: Judge, frames: np.ndarray, axis: str) -> np.ndarray:
+    """Probabilities of an axis' labels, in the order of `judge.labels[axis]`, float32.
+
+    :param frames: uint8, pictures (N, H, W, 3) -> (N, labels); videos (N, F, H, W, 3) -> (N, F, labels), but
+        (N, labels) for motions: from the motion classifier, or else from the mean of the frames' embeddings.
+    :raises ValueError: the frames have another shape or type, or a motion is asked of pictures.
+    """
+    if frames.dtype != np.uint8 or frames.ndim not in (4, 5) or frames.shape[-1] != 3:
+        raise ValueError(f"frames must be uint8 (N, [F,] H, W, 3), not {frames.dtype} {frames.shape}")
+    if axis == "motion" and frames.ndim == 4:
+        raise ValueError("a motion can be seen in videos only")
+    count = len(judge.labels[axis])
+    if len(frames) == 0:
+        return np.zeros((0, *frames.shape[1:-3], count)[: 2 if axis == "motion" else None], np.float32)
+    if axis == "motion" and judge.motion is not None:
+        videos = torch.from_numpy(np.ascontiguousarray(frames)).permute(0, 1, 4, 2, 3)
+        logits = torch.cat([judge.motion(part.to(judge.device)) for part in videos.split(32)])
+    else:
+        features = torch.cat([_look(judge, part) for part in _parts(frames.reshape(-1, *frames.shape[-3:]))])
+        features = features.unflatten(0, frames.shape[:-3])
+        if axis == "motion":
+            features = F.normalize(features.mean(dim=1), dim=-1)
+        logits = judge.model.logit_scale.exp() * features @ judge.embeddings[axis].T
+    return logits.float().softmax(dim=-1).cpu().numpy()
+
+
+def sees(judge: Judge, frames: np.ndarray, axis: str, names: Sequence[str]) -> Seen:
+    """Does each picture (or video) show what was asked?
+
+    :param frames: as `classify` takes them.
+    :param names: what is asked of each of the N samples; any label that the name means counts.
+    :raises InputError: a name is unknown; see `with_names`.
+    """
+    if len(names) != len(frames):
+        raise ValueError(f"{len(names)} names for {len(frames)} samples")
+    chances = classify(judge, frames, axis)
+    asked = np.zeros((len(frames), len(judge.labels[axis])), bool)
+    for row, name in zip(asked, names, strict=True):
+        row[list(find_labels(judge, axis, name))] = True
+    if chances.ndim == 3:
+        asked = np.broadcast_to(asked[:, None], chances.shape)
+    best = np.where(asked, chances, 0).max(axis=-1)
+    rest = np.where(asked, 0, chances).max(axis=-1)
+    confidence = np.where(asked, chances, 0).sum(axis=-1)
+    top1 = np.take_along_axis(asked, chances.argmax(axis=-1, keepdims=True), axis=-1)[..., 0]
+    return Seen(top1, best - rest, np.minimum(confidence, 1))
+
+
+def top_labels(judge: Judge, frames: np.ndarray, axis: str, count: int = 2) -> np.ndarray:
+    """Indices of the `count` likeliest labels, best first: (N, count) or (N, F, count)."""
+    return np.argsort(-classify(judge, frames, axis), axis=-1, kind="stable")[..., :count]
+
+
+def sees_both(judge: Judge, frames: np.ndarray, axis: str, first: Sequence[str], second: Sequence[str]) -> np.ndarray:
+    """(N,) or (N, F) bool: both things that were asked of a scene are its two likeliest labels."""
+    best = top_labels(judge, frames, axis, 2)
+    there = []
+    for names in (first, second):
+        rows = [np.isin(top, find_labels(judge, axis, name)).any(-1) for top, name in zip(best, names, strict=True)]
+        there.append(np.array(rows).reshape(best.shape[:-1]))
+    return there[0] & there[1]
+
+
+def _matching(labels: Sequence[Label], name: str) -> tuple[int, ...]:
+    wanted = _plain(name)
+    return tuple(i for i, label in enumerate(labels) if wanted in {_plain(n) for n in (label.id, *label.names)})
+
+
+def _plain(name: str) -> str:
+    return ARTICLE.sub("", " ".join(re.sub(r"[-_]", " ", name.casefold()).split()))
+
+
+@torch.no_grad()
+def _embed(judge: Judge, axis: str) -> Tensor:
+    """(labels, D): names that several labels share ("mouse") say nothing, so they are left out where others remain."""
+    labels = judge.labels[axis]
+    names = [{_plain(name) for name in label.names} for label in labels]
+    rows = []
+    for index, label in enumerate(labels):
+        others = set().union(*names[:index], *names[index + 1 :])
+        own = [name for name in label.names if _plain(name) not in others] or label.names or (label.id,)
+        forms = label.templates or judge.templates.get(axis) or ("{}",)
+        texts = [form.replace("{}", name) for form in forms for name in own]
+        found = judge.model.encode_text(judge.tokenise(texts).to(judge.device), normalize=True)
+        rows.append(F.normalize(found.mean(dim=0), dim=0))
+    return torch.stack(rows)
+
+
+def _parts(frames: np.ndarray) -> Iterable[Tensor]:
+    for start in range(0, len(frames), BATCH):
+        yield torch.from_numpy(np.ascontiguousarray(frames[start : start + BATCH])).permute(0, 3, 1, 2)
+
+
+def _look(judge: Judge, pictures: Tensor) -> Tensor:
+    """(N, 3, H, W) uint8 -> (N, D) of length 1. The shorter side becomes `size`, then the centre is kept."""
+    size = int(judge.preprocess["size"])
+    x = pictures.to(judge.device).float() / 255
+    height, width = x.shape[-2:]
+    scale = size / min(height, width)
+    shape = (max(size, round(height * scale)), max(size, round(width * scale)))
+    if shape != (height, width):
+        x = F.interpolate(x, shape, mode="bicubic", antialias=True, align_corners=False).clamp(0, 1)
+    top, left = (shape[0] - size) // 2, (shape[1] - size) // 2
+    x = x[..., top : top + size, left : left + size]
+    mean, std = (x.new_tensor(judge.preprocess[key]).view(3, 1, 1) for key in ("mean", "std"))
+    return judge.model.encode_image((x - mean) / std, normalize=True)

@@ -1,0 +1,143 @@
+"""Few-shot unlearning: gradient ascent on the diffusion loss, through the frozen denoiser, into the text encoder.
+
+Fuchi & Takagi, "Erasing Concepts with Few-shot Unlearning" (arXiv 2405.07288); for video, Liu & Tan (arXiv 2407.14209).
+
+    z_t = sqrt(abar_t) z_0 + sqrt(1 - abar_t) eps          z_0 of a few-shot image, t uniform, eps ~ N(0, 1)
+    c   = E'(template(name))                               E' the encoder that is trained
+    L   = -mean((eps_theta(z_t, t, c) - eps)^2)            theta frozen, nothing that preserves
+
+Two controls that the public code lacks:
+
+    keep:          L + keep * mean((E'(p) - E(p))^2)       p of the kept prompts, E the original encoder
+    unconditional: original                                guidance is fed E("") in place of E'("")
+"""
+
+import copy
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
+
+from expunge.base import Base, add_noise, deterministic, encode_prompts, predict_noise, target
+from expunge.encoders import changed_parameters, normal_name
+from expunge.methods import METHODS, ConceptData, Unlearned, check_parameters
+
+T = TypeVar("T")
+BETAS, EPSILON, WEIGHT_DECAY = (0.9, 0.98), 1e-6, 1e-8  # the paper's Adam
+
+
+def ascent_loss(base: Base, encoder: Any, prompts: Sequence[str], z0: Tensor, noise: Tensor, t: Tensor) -> Tensor:
+    """L of the module's docstring, a scalar; z0 and noise (B, C, h, w), t (B,)."""
+    c = encode_prompts(base, prompts, encoder)
+    z_t = add_noise(base, z0, noise, t)
+    return -(predict_noise(base, z_t, t, c) - target(base, z0, noise, t)).square().mean()
+
+
+def keep_loss(base: Base, encoder: Any, prompts: Sequence[str]) -> Tensor:
+    """Mean squared distance of the kept prompts' embeddings to the original encoder's, a scalar."""
+    with torch.no_grad():
+        original = encode_prompts(base, prompts)
+    return (encode_prompts(base, prompts, encoder) - original).square().mean()
+
+
+def select_parameters(encoder: Any, which: str) -> dict[str, torch.nn.Parameter]:
+    """The parameters to train: `full`, `mlp`, `attn`, or `mlp-final-attn` (every MLP and the last self-attention)."""
+    last = encoder.config.num_hidden_layers - 1
+    patterns = {
+        "full": r"",
+        "mlp": r"encoder\.layers\.\d+\.mlp\.",
+        "attn": r"encoder\.layers\.\d+\.self_attn\.",
+        "mlp-final-attn": rf"encoder\.layers\.(\d+\.mlp|{last}\.self_attn)\.",
+    }
+    return {n: p for n, p in encoder.named_parameters() if re.match(patterns[which], normal_name(n))}
+
+
+def run(
+    base: Base,
+    concepts: Sequence[ConceptData],
+    kept: Sequence[str],
+    parameters: Mapping[str, Any],
+    seed: int,
+    log: Callable[[int, float], None] = lambda step, loss: None,
+) -> Unlearned:
+    """Unlearn one concept, or several jointly (the batch goes round-robin over them).
+
+    :param kept: prompts whose embeddings `keep` holds. :param parameters: see METHODS["few-shot"]; defaults fill in.
+    :param log: called with (step, loss) after each step. Every random draw comes from one generator with `seed`.
+    :raises ValueError: a parameter is wrong, or a concept has no images, names or templates.
+    :raises FloatingPointError: the loss is no longer finite.
+    """
+    how = {**METHODS["few-shot"].defaults, **parameters}
+    _check(concepts, kept, how)
+    draw = torch.Generator().manual_seed(seed)
+    encoder = copy.deepcopy(base.encoder).eval().requires_grad_(False)
+    trained = select_parameters(encoder, how["parameters"])
+    for parameter in trained.values():
+        parameter.requires_grad_(True)
+    adam = torch.optim.Adam(
+        trained.values(), lr=how["learning_rate"], betas=BETAS, eps=EPSILON, weight_decay=WEIGHT_DECAY
+    )
+    samples, hold = _samples(concepts, draw), _shuffled(kept, draw)
+    losses: list[float] = []
+    lower = f"lower learning_rate ({how['learning_rate']}) or steps ({how['steps']})"
+    with deterministic(base), torch.enable_grad():
+        for step in range(how["steps"]):
+            prompts, latents = zip(*(next(samples) for _ in range(how["batch"])), strict=True)
+            z0 = torch.stack(latents)
+            t = torch.randint(base.timesteps, (len(z0),), generator=draw)
+            noise = torch.randn(z0.shape, generator=draw)
+            z0, noise, t = z0.to(base.device), noise.to(base.device), t.to(base.device)
+            loss = ascent_loss(base, encoder, prompts, z0, noise, t)
+            if how["keep"]:
+                few = min(how["keep_batch"], len(kept))
+                loss = loss + how["keep"] * keep_loss(base, encoder, [next(hold) for _ in range(few)])
+            losses.append(float(loss.detach()))
+            if not torch.isfinite(loss):
+                raise FloatingPointError(f"few-shot: the loss is {losses[-1]} at step {step + 1}; {lower}")
+            adam.zero_grad(set_to_none=True)
+            loss.backward()
+            adam.step()
+            log(step, losses[-1])
+        unconditional = None
+        if how["unconditional"] == "original":
+            with torch.no_grad():
+                unconditional = encode_prompts(base, [""]).cpu()
+    encoder.requires_grad_(False)
+    if not all(bool(torch.isfinite(parameter).all()) for parameter in trained.values()):
+        raise FloatingPointError(f"few-shot: the encoder is no longer finite; {lower}")
+    changed = changed_parameters(base.encoder, encoder, base.encoder_dtype)
+    return Unlearned(encoder, unconditional, losses, changed)
+
+
+def _check(concepts: Sequence[ConceptData], kept: Sequence[str], how: Mapping[str, Any]) -> None:
+    problems = check_parameters("few-shot", how)
+    if not concepts:
+        problems.append("few-shot: there is no concept to unlearn")
+    for data in concepts:
+        if not len(data.latents) or not data.names or not data.templates:
+            problems.append(f"few-shot: {data.concept.id} needs at least one image, one name and one template")
+    if how["keep"] and not kept:
+        problems.append("few-shot: keep is set, but there are no kept prompts; give neighbours or general prompts")
+    if problems:
+        raise ValueError("\n".join(problems))
+
+
+def _samples(concepts: Sequence[ConceptData], draw: torch.Generator) -> Iterator[tuple[str, Tensor]]:
+    """(prompt, z_0) without end: concepts in turn, each one's images in a new order per epoch, words at random."""
+    images = [_shuffled(list(data.latents), draw) for data in concepts]
+    while True:
+        for data, latents in zip(concepts, images, strict=True):
+            name, template = _pick(data.names, draw), _pick(data.templates, draw)
+            yield template.replace("{}", name), next(latents)
+
+
+def _shuffled(items: Sequence[T], draw: torch.Generator) -> Iterator[T]:
+    while True:
+        for index in torch.randperm(len(items), generator=draw).tolist():
+            yield items[index]
+
+
+def _pick(words: Sequence[str], draw: torch.Generator) -> str:
+    return words[int(torch.randint(len(words), (1,), generator=draw))]

@@ -1,0 +1,87 @@
+"""Names and ids: when two names are the same, what an id may be, and which characters have no place in a list."""
+
+import hashlib
+import re
+import unicodedata
+
+ID = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*")
+LONGEST_ID = 64  # characters; ids are folder names, several deep, and Windows stops at 260 in all
+RESERVED = frozenset(
+    ["con", "prn", "aux", "nul", *(f"com{i}" for i in range(10)), *(f"lpt{i}" for i in range(10))]
+)  # names of devices on Windows, with any ending
+_SPELLED = str.maketrans({
+    "ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i", "&": " and ",
+    "'": "", "’": "", "‘": "", "ʼ": "", "`": "", "´": "", ".": " ",  # noqa: RUF001
+})  # fmt: skip
+# Printed as nothing although they count as letters or symbols.
+_BLANK = frozenset("\u115f\u1160\u3164\uffa0\u2800\u034f")
+_BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+# Everything a text of plain ASCII or of common letters holds; only what falls outside is looked at one by one.
+_PLAIN = re.compile(r"[\n -~\u00a0-\u00ac\u00ae-\u02ff]*")
+
+
+def same(name: str) -> str:
+    """The form in which names are compared: NFC, case folded, blanks run together. An idempotent map."""
+    folded = unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+    return " ".join(folded.split())
+
+
+def tidy(text: str) -> str:
+    """The form in which names are kept: NFC, blanks run together, none at the ends."""
+    return " ".join(unicodedata.normalize("NFC", text).split())
+
+
+def slug(text: str) -> str:
+    """An id made of a name: always valid, and the same for the same name. Not unique: "Mr. X" and "mr x" meet.
+
+    A name without any Latin letter or digit becomes "concept-" and eight hex digits of its sha256.
+    """
+    plain = unicodedata.normalize("NFKD", text.casefold()).casefold().translate(_SPELLED)
+    plain = "".join(c for c in unicodedata.normalize("NFKD", plain) if not unicodedata.combining(c))
+    made = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
+    if len(made) > LONGEST_ID - 8:  # leave room for "-2", "-3" where two meet
+        made = made[: LONGEST_ID - 8].rpartition("-")[0] or made[: LONGEST_ID - 8]
+    if not made:
+        return "concept-" + hashlib.sha256(same(text).encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return f"{made}-1" if made in RESERVED else made
+
+
+def id_problem(text: str) -> str | None:
+    """Why a text is no id (of a concept, a list, a group), or None. An id is the name of a folder on any system."""
+    if not text.strip():
+        return "is empty"
+    if ".." in text or text.startswith((".", "~")):
+        return "would leave or hide its folder"
+    if re.search(r"[/\\]|^[A-Za-z]:", text):
+        return "is a path, not a name"
+    if text.split(".")[0].lower() in RESERVED:
+        return "is the name of a device on Windows"
+    if text != text.lower():
+        return "holds capital letters, which some file systems do not tell apart"
+    if len(text) > LONGEST_ID:
+        return f"is {len(text)} characters long and {LONGEST_ID} fit"
+    if not ID.fullmatch(text):
+        return "holds more than a-z, 0-9 and single - or _ between them"
+    return None
+
+
+def bad_character(text: str) -> tuple[int, str] | None:
+    """The place (0-based) and the name of the first character that is a control, invisible, bidi or a stray one."""
+    if _PLAIN.fullmatch(text):
+        return None
+    for i, character in enumerate(text):
+        category = unicodedata.category(character)
+        code = f"U+{ord(character):04X}"
+        if character in _BIDI:
+            return i, f"the character {code}, which turns the direction of writing"
+        if character == "\ufeff":
+            return i, f"a byte order mark ({code})"
+        if category == "Cf" or character in _BLANK:
+            return i, f"the invisible character {code}"
+        if (category == "Cc" and character not in "\n\r\t") or category in ("Zl", "Zp"):
+            return i, f"the control character {code}"
+        if character == "\ufffd":
+            return i, f"{code}, what is left of a letter read in the wrong encoding"
+        if category in ("Cs", "Co") or ord(character) & 0xFFFE == 0xFFFE:
+            return i, f"{code}, which is no character"
+    return None

@@ -1,0 +1,22 @@
+"""Shared fixtures: the tiny base is built once a session; a test that changes its files must build its own."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests import tiny
+
+
+@pytest.fixture(scope="session")
+def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder like bases/ that holds the base `tiny`. Read only."""
+    return tiny.make_base(tmp_path_factory.mktemp("bases"))
+
+
+@pytest.fixture(scope="session")
+def tiny_base(tiny_folder: Path) -> Any:
+    """The base `tiny`, loaded with its T2V pipeline."""
+    from expunge.base import load, load_spec
+
+    return load(load_spec("tiny", tiny_folder), t2v=True)
