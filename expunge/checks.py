@@ -8,12 +8,13 @@ import datetime
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from expunge.errors import Problem
 from expunge.names import bad_character, id_problem, same
+from expunge.phrases import Phrase, phrases_of
 from expunge.schema import did_you_mean, short
+from expunge.spelling import spelling_problems
 
 if TYPE_CHECKING:
     from expunge.lists import Source, Words
@@ -21,18 +22,6 @@ if TYPE_CHECKING:
 
 Found = Iterator[tuple[str, str, str]]  # where, what, mend
 CheckMethod = Callable[[str, Mapping[str, Any]], list[str]]
-
-
-@dataclass(frozen=True)
-class Phrase:
-    """One name, alias, neighbour or phrase of a sense, where it stands and whose it is."""
-
-    text: str
-    key: str  # the form in which it is compared
-    role: str  # "name", "alias", "neighbour", "sense.forget", "sense.keep"
-    owner: int  # which concept, counted through all lists
-    label: str  # the concept's id, or what there is in its place
-    where: str
 
 
 def cross_problems(
@@ -51,18 +40,16 @@ def cross_problems(
         entries += [(source, node, str(node.value.get("id", f"line {node.line}"))) for node in nodes]
         found += _texts(source)
         found += _groups(source, [node.value.get("id") for node in nodes])
-    phrases = [p for i, (source, node, label) in enumerate(entries) for p in _phrases(source, node, label, i)]
+    phrases = [p for i, (source, node, label) in enumerate(entries) for p in phrases_of(source, node, label, i)]
     found += _ids(entries)
     found += _names(phrases)
     found += _kept(phrases)
     found += _anchors(entries, phrases)
-    spell = _Speller(words)
     for source, node, _ in entries:
         found += _request(source, node)
         found += _prompts(source, node)
         found += _method(source, node, methods, check_method, default_method)
-        if words.tokenizer is not None:
-            found += spell.problems(source, node)
+    found += spelling_problems(entries, words)
     return [Problem(*item) for item in found]
 
 
@@ -102,7 +89,7 @@ def _groups(source: "Source", ids: list[Any]) -> Found:
     if not isinstance(encoders, dict):
         joint = encoders == "joint" or (isinstance(encoders, list) and "joint" in encoders)
         if joint and "joint" in ids:
-            yield f"{source.where}:{node.line}", "the joint encoder is called joint, and so is a concept", "name a group"
+            yield f"{source.where}:{node.line}", "the joint encoder and a concept are both called joint", "name a group"
         return
     groups = encoders.get("joint")
     if encoders.get("single") is False and not groups:
@@ -133,22 +120,9 @@ def _ids(entries: Sequence[tuple["Source", "Node", str]]) -> Found:
             continue
         where = f"{source.where}:{node.at(['id']).line}"
         if value.lower() in first:
-            yield where, f"the id {short(value)} is taken ({first[value.lower()]})", "write another id, unique in all lists"
+            what = f"the id {short(value)} is taken ({first[value.lower()]})"
+            yield where, what, "write another id, unique in all lists"
         first.setdefault(value.lower(), where)
-
-
-def _phrases(source: "Source", concept: "Node", label: str, owner: int) -> Iterator[Phrase]:
-    places = [("name",), ("aliases",), ("neighbours",), ("sense", "forget"), ("sense", "keep")]
-    roles = ["name", "alias", "neighbour", "sense.forget", "sense.keep"]
-    for path, role in zip(places, roles, strict=True):
-        value = concept.value
-        for key in path:
-            value = value.get(key) if isinstance(value, dict) else None
-        node = concept.at(path)
-        texts = [(value, node)] if role == "name" else zip(value, node.children, strict=True) if isinstance(value, list) else []
-        for text, at in texts:
-            if isinstance(text, str) and text.strip():
-                yield Phrase(text, same(text), role, owner, label, f"{source.where}:{at.line}")
 
 
 def _names(phrases: Sequence[Phrase]) -> Found:
@@ -181,7 +155,8 @@ def _kept(phrases: Sequence[Phrase]) -> Found:
         text = short(phrase.text)
         own = next((p for p in gone.get(phrase.key, []) if p.owner == phrase.owner), None)
         if own is not None and own.role == "sense.forget":
-            yield phrase.where, f"{text} is to be forgotten (sense.forget) and kept ({phrase.role})", "write it in one of them"
+            what = f"{text} is to be forgotten (sense.forget) and kept ({phrase.role})"
+            yield phrase.where, what, "write it in one of them"
         elif own is not None:
             what = f"{text} is the {phrase.role} of {phrase.label} and its own {own.role}"
             yield phrase.where, what, f"take it out of {phrase.role.replace('neighbour', 'neighbours')}"
@@ -224,9 +199,10 @@ def _prompts(source: "Source", concept: "Node") -> Found:
         where = f"{source.where}:{concept.at(['prompts', i]).line}"
         rest = prompt.replace("{}", "", 1)
         if "{" in rest or "}" in rest:
-            yield where, f"the prompt {short(prompt)} has more braces than one {{}}", "write {} once, where the name goes"
+            what = f"the prompt {short(prompt)} has more braces than one {{}}"
+            yield where, what, "write {} once, where the name goes"
         elif rest == prompt and not any(isinstance(n, str) and n and same(n) in same(prompt) for n in names):
-            yield where, f"the prompt {short(prompt)} lacks the name", "write {} where the name goes: \"a photo of {}\""
+            yield where, f"the prompt {short(prompt)} lacks the name", 'write {} where the name goes: "a photo of {}"'
         if same(prompt) in seen:
             yield where, f"the prompt {short(prompt)} stands here twice", "keep one of them"
         seen.add(same(prompt))
@@ -238,7 +214,8 @@ def _method(
     method, parameters = concept.value.get("method"), concept.value.get("parameters")
     parameters = parameters if isinstance(parameters, dict) else {}
     if isinstance(method, str) and methods is not None and method not in methods:
-        yield f"{source.where}:{concept.at(['method']).line}", f"there is no method {short(method)}", did_you_mean(method, list(methods))
+        where = f"{source.where}:{concept.at(['method']).line}"
+        yield where, f"there is no method {short(method)}", did_you_mean(method, list(methods))
         return
     used = method if isinstance(method, str) else default
     if check is None or used is None:
@@ -247,47 +224,3 @@ def _method(
         for problem in check(used, {name: value}):
             what, _, mend = problem.partition("; ")
             yield f"{source.where}:{concept.at(['parameters', name]).line}", what, mend or "see docs/lists.md"
-
-
-class _Speller:
-    """Does the encoder read the whole of a phrase, filled into the longest template of its kind?"""
-
-    def __init__(self, words: "Words") -> None:
-        self.words = words
-        self.longest: dict[str, str] = {}
-
-    def template(self, kind: Any) -> str:
-        key = kind if isinstance(kind, str) else ""
-        if key not in self.longest:
-            templates = [t for t in self.words.templates.get(key, ()) if isinstance(t, str)] or ["{}"]
-            self.longest[key] = max(templates, key=lambda t: len(self.spell(t.replace("{}", "x")) or []))
-        return self.longest[key]
-
-    def spell(self, text: str) -> list[int] | None:
-        return self.words.tokenizer(text) if self.words.tokenizer is not None else None
-
-    def problems(self, source: "Source", concept: "Node") -> Found:
-        template = self.template(concept.value.get("kind"))
-        for phrase in _phrases(source, concept, "", 0):
-            yield from self._problem(phrase.where, phrase.role, phrase.text, template)
-        anchor, prompts = concept.value.get("anchor"), concept.value.get("prompts")
-        if isinstance(anchor, str) and anchor.strip():
-            yield from self._problem(f"{source.where}:{concept.at(['anchor']).line}", "anchor", anchor, template)
-        name = concept.value.get("name")
-        for i, prompt in enumerate(prompts) if isinstance(prompts, list) and isinstance(name, str) else ():
-            if isinstance(prompt, str) and prompt.strip():
-                where = f"{source.where}:{concept.at(['prompts', i]).line}"
-                yield from self._problem(where, "prompt", prompt.replace("{}", name), "{}")
-
-    def _problem(self, where: str, role: str, text: str, template: str) -> Found:
-        if bad_character(text):
-            return  # has been reported
-        if not self.spell(text):
-            mend = "write it in the letters that the base knows"
-            yield where, f"the base's tokenizer cannot spell the {role} {short(text)}", mend
-            return
-        ids, fits = self.spell(template.replace("{}", text)), self.words.max_tokens
-        if ids is not None and fits is not None and len(ids) > fits:
-            inside = f" in the prompt {short(template)}" if template != "{}" else ""
-            what = f"the {role} {short(text)} makes {len(ids)} tokens{inside} and the encoder reads {fits}"
-            yield where, what, "write fewer or shorter words"

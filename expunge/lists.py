@@ -121,12 +121,13 @@ def load_lists(
         where = shown(path)
         tree, found = read(path, where)
         if tree is None and not found:
-            found = [Problem(f"{where}:1", "is empty", "write title, owner and concepts; see docs/lists.md")]
+            found = [Problem(f"{where}:1", "the file is empty", "write `title:`, `owner:` and `concepts:`")]
         problems += found
         if tree is None:
             continue
         if not isinstance(tree.value, dict):
-            problems.append(Problem(f"{where}:{tree.line}", "is no mapping", "begin with `title:`, `owner:`, `concepts:`"))
+            mend = "begin with `title:`, `owner:` and `concepts:`"
+            problems.append(Problem(f"{where}:{tree.line}", "the file is no mapping", mend))
             continue
         refused = schema_problems(tree, where, folder)
         problems += refused
@@ -178,7 +179,8 @@ def list_files(folder: Path) -> tuple[list[Path], list[Problem]]:
         if ending != ".yaml":
             if ending.lower() in _MISPLACED | {".yaml"}:
                 yaml = ending.lower() in (".yml", ".yaml")
-                mend = f"rename it to {path.stem}.yaml" if yaml else f"run `expunge import {where} --kind ...`, then move it"
+                mend = f"run `expunge import {where} --kind ...` and take this file away"
+                mend = f"rename it to {path.stem}.yaml" if yaml else mend
                 problems.append(Problem(where, f"ends in {ending} and is not read", mend))
             continue
         if path.is_symlink() and not path.resolve().is_relative_to(folder.resolve()):

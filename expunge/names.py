@@ -10,7 +10,8 @@ RESERVED = frozenset(
     ["con", "prn", "aux", "nul", *(f"com{i}" for i in range(10)), *(f"lpt{i}" for i in range(10))]
 )  # names of devices on Windows, with any ending
 _SPELLED = str.maketrans({
-    "ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i", "&": " and ",
+    "\u0131": "i",
+    "ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "&": " and ",
     "'": "", "’": "", "‘": "", "ʼ": "", "`": "", "´": "", ".": " ",  # noqa: RUF001
 })  # fmt: skip
 # Printed as nothing although they count as letters or symbols.

@@ -15,7 +15,10 @@ from typing import Any
 import numpy as np
 
 # One thread and no encoder's signature: the same bytes on every run. A key frame every second lets a page seek.
-X264 = {"threads": "1", "preset": "medium", "crf": "14", "tune": "animation", "x264-params": "threads=1:lookahead-threads=1"}
+X264 = {
+    "threads": "1", "preset": "medium", "crf": "14", "tune": "animation",
+    "x264-params": "threads=1:lookahead-threads=1",
+}  # fmt: skip
 
 
 def write_png(file: Path | str, picture: np.ndarray) -> None:

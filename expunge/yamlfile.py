@@ -1,7 +1,7 @@
 """Reads a YAML file into plain data in which every value knows its line, and reports what has no place in a list.
 
-libyaml's events are turned into nodes here rather than by ruamel's constructors: anchors, tags, duplicate keys and depth
-are then all seen with their line, nothing is ever expanded or constructed, and 1,700 concepts take a quarter of a second.
+libyaml's events are turned into nodes here rather than by ruamel's constructors: anchors, tags, duplicate keys and
+depth are then all seen with their line, nothing is ever expanded or constructed, and it is fast.
 Plain scalars follow the core schema of YAML 1.2, so a date stays text and 1e-5 is a number; yes, no, on and off, which
 YAML 1.1 takes for booleans, become booleans, so that they are refused where text is wanted.
 """
@@ -137,7 +137,7 @@ def _build(events: Iterator[Any], report: Any) -> Node | None:
                 report(line, f"uses the YAML tag {tag}", "take it out: lists hold only text, numbers, true and false")
             if kind == "ScalarEvent":
                 plain = event.implicit[0] and event.style in (None, "")
-                node = Node(_scalar(event.value) if plain else event.value, line, event.value)
+                node = Node(plain_value(event.value) if plain else event.value, line, event.value)
             elif kind == "SequenceStartEvent":
                 node = Node([], line, children=[])
             else:
@@ -179,7 +179,8 @@ def _put(into: tuple[Node, list[tuple[str, int] | None]], node: Node, report: An
     parent.value[key] = node.value
 
 
-def _scalar(text: str) -> Any:
+def plain_value(text: str) -> Any:
+    """What an unquoted text means: None, a boolean, a number, or the text itself."""
     if text.lower() in _OLD_BOOLEANS:
         return _OLD_BOOLEANS[text.lower()]
     if text.lower() in _CONSTANTS:

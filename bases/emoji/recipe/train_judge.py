@@ -5,11 +5,12 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from expunge.judge import build_clip, save_judge, tokenize
 from ruamel.yaml import YAML
 
+from expunge.judge_models import build_clip, clip_tokenizer, save_judge
+
 from .common import FOLDER, autocast, device, train
-from .world import Scene, draw, load_world, memorised_scene, random_scene, article
+from .world import Scene, draw, load_world, memorised_scene, random_scene
 
 AXES = ("subject", "style", "background")
 
@@ -56,9 +57,9 @@ def main(config: dict[str, Any]) -> None:
     folder.mkdir(exist_ok=True)
     with open(folder / "vocabulary.yaml", "w") as file:
         YAML().dump(labels, file)
-    tokens = FOLDER / "t2i" / "tokenizer"
+    tokenise = clip_tokenizer(FOLDER / "t2i" / "tokenizer", 32)
     texts = {axis: [[labels["templates"][axis][0].format(n) for n in e["names"]] for e in labels[axis]] for axis in AXES}
-    ids = {axis: tokenize([name for names in texts[axis] for name in names], tokens, 32).to(where) for axis in AXES}
+    ids = {axis: tokenise([name for names in texts[axis] for name in names]).to(where) for axis in AXES}
     owner = {axis: torch.tensor([i for i, names in enumerate(texts[axis]) for _ in names]) for axis in AXES}
     words = max(int(i.max()) for i in ids.values()) + 1
     cfg = model_config(config, words)

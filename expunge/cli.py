@@ -1,0 +1,138 @@
+"""The command line: `expunge validate`, `expunge import`, `expunge doctor`. Exit code 2 where something must be mended."""
+
+import sys
+from collections.abc import Callable
+from enum import StrEnum
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from expunge.errors import InputError
+
+app = typer.Typer(
+    help="Make text-to-video diffusion models forget.", no_args_is_help=True, add_completion=False,
+    pretty_exceptions_enable=False,
+)  # fmt: skip
+Kind = StrEnum("Kind", ["character", "style", "object", "person", "motion", "image"])
+Parentheses = StrEnum("Parentheses", ["cut", "alias", "keep"])
+Comma = StrEnum("Comma", ["cut", "keep"])
+
+
+def _errors_in_lines(command: Callable[..., None]) -> Callable[..., None]:
+    """Print an InputError as its lines, to stderr, and exit with code 2."""
+
+    @wraps(command)
+    def run(*args: Any, **options: Any) -> None:
+        try:
+            command(*args, **options)
+        except InputError as error:
+            typer.echo(str(error), err=True)
+            raise typer.Exit(2) from None
+
+    return run
+
+
+@app.command()
+@_errors_in_lines
+def validate(
+    folder: Annotated[Path, typer.Argument(help="The folder of concept lists.")] = Path("concepts"),
+    base: Annotated[str | None, typer.Option(help="The base that forgets; else the one in params.yaml.")] = None,
+    bases: Annotated[Path, typer.Option(help="The folder of bases.")] = Path("bases"),
+) -> None:
+    """Check every concept list in full, without loading a model."""
+    from expunge.validate import validate as check
+
+    parameters = _parameters()
+    lists, notes = check(folder, base or parameters["base"], bases, parameters["method"])
+    for note in notes:
+        typer.echo(f"note: {note}", err=True)
+    for entry in lists:
+        encoders = len(entry.concepts) * entry.encoders.single + len(entry.encoders.joint)
+        typer.echo(f"{entry.id}: {_count(len(entry.concepts), 'concept')}, {_count(encoders, 'encoder')}")
+
+
+@app.command("import")
+@_errors_in_lines
+def import_(
+    file: Annotated[Path, typer.Argument(help="A CSV, TSV, JSON or TXT file.")],
+    kind: Annotated[Kind, typer.Option(help="What the names are.")],
+    out: Annotated[Path | None, typer.Option(help="Where to write; else concepts/<name of the file>.yaml.")] = None,
+    title: Annotated[str | None, typer.Option(help="The list's title; else the file's name.")] = None,
+    owner: Annotated[str | None, typer.Option(help="Who answers for the list.")] = None,
+    base: Annotated[str | None, typer.Option(help="Refuse names that this base cannot spell or read whole.")] = None,
+    bases: Annotated[Path, typer.Option(help="The folder of bases.")] = Path("bases"),
+    name_column: Annotated[str | None, typer.Option(help="The column or key with the names.")] = None,
+    alias_column: Annotated[str | None, typer.Option(help="The column with aliases, parted by ; or |.")] = None,
+    neighbour_column: Annotated[str | None, typer.Option(help="The column with neighbours, parted by ; or |.")] = None,
+    anchor_column: Annotated[str | None, typer.Option(help="The column with the anchor.")] = None,
+    prompt_column: Annotated[str | None, typer.Option(help="The column with the concept's own prompts.")] = None,
+    parentheses: Annotated[Parentheses, typer.Option(help="What is done with (...) in names.")] = Parentheses.cut,
+    comma: Annotated[Comma | None, typer.Option(help="What follows a comma; else cut in TXT, kept elsewhere.")] = None,
+    prompts_of: Annotated[str | None, typer.Option(help="The rows are prompts of this one concept.")] = None,
+    as_names: Annotated[bool, typer.Option(help="The rows are names even if they read like prompts.")] = False,
+    encoding: Annotated[str, typer.Option(help="The file's encoding.")] = "utf-8-sig",
+    report: Annotated[Path | None, typer.Option(help="Write the report there and only its counts to stderr.")] = None,
+    force: Annotated[bool, typer.Option(help="Replace the list if it is there.")] = False,
+) -> None:
+    """Make a concept list of a file, and report what was merged, trimmed, dropped or refused, row by row."""
+    from expunge.importer import import_file, write_list
+    from expunge.names import slug
+    from expunge.validate import base_words
+
+    words, notes, problems = base_words(base, bases) if base else (None, [], [])
+    if problems:
+        raise InputError(problems)
+    chosen = {
+        "name": name_column, "aliases": alias_column, "neighbours": neighbour_column, "anchor": anchor_column,
+        "prompts": prompt_column,
+    }  # fmt: skip
+    columns = {role: column for role, column in chosen.items() if column is not None}
+    out = out or Path("concepts") / f"{slug(file.stem)}.yaml"
+    done = import_file(
+        file, kind.value, title, owner, columns, parentheses.value, comma.value if comma else None, prompts_of,
+        as_names, words, encoding,
+    )  # fmt: skip
+    write_list(done.text, out, force)
+    lines = [str(note) for note in done.notes]
+    if report is not None:
+        report.write_text("".join(f"{line}\n" for line in lines), "utf-8")
+    for line in [*(f"note: {note}" for note in [*notes, *done.remarks]), *(lines if report is None else [])]:
+        typer.echo(line, err=True)
+    kinds = {what: sum(note.what == what for note in done.notes) for what in ("merged", "trimmed", "dropped", "refused")}
+    counts = ", ".join(f"{count} {what}" for what, count in kinds.items())
+    typer.echo(f"{out}: {_count(done.concepts, 'concept')} of {_count(done.rows, 'row')}; {counts}", err=True)
+
+
+@app.command()
+@_errors_in_lines
+def doctor(fix: Annotated[bool, typer.Option("--fix", help="Mend what can be mended safely.")] = False) -> None:
+    """Look for what a killed run can leave behind."""
+    from expunge.doctor import find_repository, mend_rwlock
+
+    message = mend_rwlock(find_repository(Path.cwd()), fix)
+    typer.echo(message)
+
+
+def _parameters() -> dict[str, Any]:
+    """The base and the default method from params.yaml, where it is there and says so."""
+    from expunge.yamlfile import read
+
+    file = Path("params.yaml")
+    tree, problems = read(file, "params.yaml") if file.is_file() else (None, [])
+    if problems:
+        raise InputError(problems)
+    raw = tree.value if tree is not None and isinstance(tree.value, dict) else {}
+    unlearn = raw.get("unlearn")
+    base, method = raw.get("base"), unlearn.get("method") if isinstance(unlearn, dict) else None
+    return {"base": base if isinstance(base, str) else "emoji", "method": method if isinstance(method, str) else None}
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def main() -> None:
+    """The entry point; also `python -m expunge`."""
+    sys.exit(app())

@@ -1,0 +1,183 @@
+"""The prompts of a concept: what the few-shot images show, what training reads, and what is rendered and judged.
+
+Pure functions over plain data. Templates come from the base's prompts file (`bases/<name>/prompts.yaml`):
+
+    fewshot:  {kind: ["a photo of {}", ...]}      few-shot images and training
+    eval:     {kind: ["{} on the beach", ...]}    rendering; never in training
+    far:      [{prompt: "a teapot", asks: {axis: subject, name: teapot}}, ...]
+    general:  ["a house", ...]                    kept prompts for the optional loss
+
+A row is what is rendered once with each encoder: {"group", "prompt", "seed", "modality", "asks": {"axis", "name"}}.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from expunge.errors import InputError, Problem
+from expunge.lists import KINDS, Concept
+from expunge.names import same
+
+GROUPS = ("target", "aliases", "near", "far", "sense")
+MODALITIES = {"images": "image", "videos": "video"}  # parameter -> column
+AXES = {"style": "style", "motion": "motion"}  # every other kind is a subject
+Row = dict[str, Any]
+
+
+def derive_seed(seed: int, *parts: Any) -> int:
+    """A seed in [0, 2^31) of the run's seed and what the draw is for; the same for the same parts."""
+    text = "\x1f".join(map(str, (seed, *parts)))
+    return int.from_bytes(hashlib.sha256(text.encode("utf-8")).digest()[:4], "big") >> 1
+
+
+def spread(words: Sequence[str], templates: Sequence[str], count: int) -> list[tuple[str, str, int]]:
+    """`count` times (word, prompt, repetition), round-robin so that words and templates vary at once.
+
+    Every pair is used once before any is used twice; a longer plan begins with the shorter one. A template without
+    "{}" is a prompt as it is. [] where there are no words or no templates.
+    """
+    if not words or not templates:
+        return []
+    pairs = [(w, (w + turn) % len(templates)) for turn in range(len(templates)) for w in range(len(words))]
+    found, seen = [], dict[str, int]()
+    for index in range(count):
+        word, template = pairs[index % len(pairs)]
+        prompt = templates[template].replace("{}", words[word])
+        seen[prompt] = seen.get(prompt, -1) + 1  # two templates can give one prompt; each time is a new seed
+        found.append((words[word], prompt, seen[prompt]))
+    return found
+
+
+def target_words(concept: Concept) -> tuple[str, ...]:
+    """What a prompt calls the target: the phrases of the sense that goes, or the name."""
+    return concept.sense.forget if concept.sense else (concept.name,)
+
+
+def forgotten_words(concept: Concept) -> tuple[str, ...]:
+    """Every phrase that must lose its meaning: target words, then aliases."""
+    return tuple(dict.fromkeys((*target_words(concept), *concept.aliases)))
+
+
+def training_templates(concept: Concept, prompts: Mapping[str, Any]) -> tuple[str, ...]:
+    """The concept's own few-shot prompts, or the base's templates for its kind."""
+    return concept.prompts or tuple(prompts["fewshot"][concept.kind])
+
+
+def fewshot_prompts(concept: Concept, prompts: Mapping[str, Any], count: int, seed: int) -> list[tuple[str, int]]:
+    """(prompt, seed) of each few-shot image."""
+    rows = spread(target_words(concept), training_templates(concept, prompts), count)
+    return [(prompt, derive_seed(seed, "fewshot", prompt, again)) for _, prompt, again in rows]
+
+
+def kept_prompts(concepts: Sequence[Concept], prompts: Mapping[str, Any]) -> list[str]:
+    """Prompts whose meaning should stay: neighbours and kept senses in training templates, then the general ones.
+
+    What one of the concepts calls its target is left out: in a joint encoder one's neighbour can be another's target.
+    """
+    gone = {plain(word) for concept in concepts for word in forgotten_words(concept)}
+    found: dict[str, None] = {}
+    for concept in concepts:
+        words = [*concept.neighbours, *(concept.sense.keep if concept.sense else ())]
+        for template in prompts["fewshot"][concept.kind]:
+            found.update({template.replace("{}", word): None for word in words if plain(word) not in gone})
+    found.update(dict.fromkeys(prompts.get("general") or ()))
+    return list(found)
+
+
+def rows_of(
+    concept: Concept, prompts: Mapping[str, Any], counts: Mapping[str, Mapping[str, int]], seed: int
+) -> list[Row]:
+    """The rows of a concept, images first, group by group. Groups without words (no aliases, ...) have none.
+
+    :param counts: {"images": {group: samples}, "videos": {...}}; a group that is not named has none.
+    """
+    templates, axis = prompts["eval"][concept.kind], AXES.get(concept.kind, "subject")
+    target = target_words(concept)
+    keep = concept.sense.keep if concept.sense else ()
+    words = {"target": target, "aliases": concept.aliases, "near": concept.neighbours, "sense": keep}
+    far = [entry for entry in prompts["far"] if not touches(entry, (*forgotten_words(concept), *words["near"], *keep))]
+    rows = []
+    for parameter, modality in MODALITIES.items():
+        for group in GROUPS:
+            count = counts[parameter].get(group, 0)
+            if group == "far":
+                asks = {entry["prompt"]: entry["asks"] for entry in far}
+                drawn = [(prompt, prompt, again) for prompt, _, again in spread(list(asks), ["{}"], count)]
+            else:
+                drawn = spread(words[group], templates, count)
+            for word, prompt, again in drawn:
+                # An alias is asked about as what it stands for: the judge knows that by its name.
+                name = target[0] if group == "aliases" else word
+                asked = dict(asks[word]) if group == "far" else {"axis": axis, "name": name}
+                drawn_with = derive_seed(seed, prompt, again)
+                rows.append(
+                    {"group": group, "prompt": prompt, "seed": drawn_with, "modality": modality, "asks": asked}
+                )
+    return rows
+
+
+def stays(row: Row, concepts: Iterable[Concept]) -> bool:
+    """Does a row make sense for an encoder that forgets all of `concepts`?
+
+    A neighbour or far prompt of one that is itself a target of another is neither kept nor a failure: leave it out.
+    """
+    if row["group"] in ("target", "aliases"):
+        return True
+    return not touches(row, [word for concept in concepts for word in forgotten_words(concept)])
+
+
+def touches(entry: Mapping[str, Any], words: Iterable[str]) -> bool:
+    """Does a prompt ask about one of the words, or hold it as whole words?"""
+    asked, text = plain(entry["asks"]["name"]), same(entry["prompt"])
+    return any(plain(w) == asked or re.search(rf"(?<!\w){re.escape(plain(w))}(?!\w)", text) for w in words)
+
+
+def plain(word: str) -> str:
+    """The form in which words are compared: as `names.same`, without a leading article."""
+    return re.sub(r"^(?:an?|the) ", "", same(word))
+
+
+def read_prompts(file: Path, kinds: Iterable[str] = ()) -> dict[str, Any]:
+    """The base's prompts file, checked. :param kinds: kinds of concepts for which it must have templates.
+
+    :raises InputError: every problem at once.
+    """
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        data = YAML(typ="safe").load(file.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, YAMLError) as error:
+        why = str(error).splitlines()[0]
+        raise InputError([Problem(file.as_posix(), f"cannot be read ({why})", "see bases/emoji/prompts.yaml")]) from None
+    problems = list(_problems(data, file.as_posix(), sorted(set(kinds))))
+    if problems:
+        raise InputError(problems)
+    return data
+
+
+def _problems(data: Any, where: str, kinds: Sequence[str]) -> Iterable[Problem]:
+    if not isinstance(data, dict) or data.keys() - {"fewshot", "eval", "far", "general"}:
+        yield Problem(where, "holds other keys", "write fewshot, eval, far and general, and nothing else")
+        return
+    for part in ("fewshot", "eval"):
+        table = data.get(part)
+        if not isinstance(table, dict) or table.keys() - set(KINDS):
+            yield Problem(where, f"{part} is no table by kind", f"write `{part}:` with {', '.join(KINDS)}")
+            continue
+        for kind in kinds:
+            if kind not in table:
+                yield Problem(where, f"{part} has no templates for the kind {kind}", "write some, with {} for the name")
+        for kind, templates in table.items():
+            good = isinstance(templates, list) and templates and all(isinstance(t, str) for t in templates)
+            if not good or not all("{}" in template for template in templates):
+                yield Problem(where, f"{part}.{kind} holds what is no template", "write texts with {} for the name")
+    for entry in data.get("far") or [None]:
+        asks = entry.get("asks") if isinstance(entry, dict) else None
+        if not isinstance(asks, dict) or asks.keys() != {"axis", "name"} or not isinstance(entry.get("prompt"), str):
+            yield Problem(where, f"far holds {entry!r}", "write {prompt: a teapot, asks: {axis: subject, name: teapot}}")
+    general = data.get("general") or []
+    if not isinstance(general, list) or not all(isinstance(prompt, str) for prompt in general):
+        yield Problem(where, "general is no list of prompts", "write a list of texts")

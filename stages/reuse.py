@@ -1,0 +1,311 @@
+"""What was computed once is not computed again: the runtime of every stage.
+
+A stage is a set of units (a concept, an encoder, a pair of both), each with a key. A unit is taken from
+
+1. the store, `.expunge/store/<stage>/<key>/`: units are journalled there one by one, so a killed run resumes;
+2. the version of the stage's out that dvc.lock names: dvc has deleted it from the working folder, but its cache, or
+   the remote, still has it;
+3. `compute`, otherwise.
+
+    build/<stage>/index.json   {"stage", "units": {name: {"key", "files": {path: sha256}, ...facts}}}
+    build/<stage>/<name>/...   hard links, read-only: never write through one
+
+Files are compared with their digests before they are used; what is torn or was changed is computed again.
+"""
+
+import contextlib
+import errno
+import json
+import os
+import shutil
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from expunge.digest import digest, file_digest
+from expunge.errors import InputError, Problem
+
+STORE = Path(".expunge/store")
+RECORD = "unit.json"  # written last in a folder of the store
+Facts = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One piece of a stage's work."""
+
+    key: str  # sha256 over all that the result depends on: see `unit_key`
+    label: str = ""  # for the progress bar
+    facts: Mapping[str, Any] = field(default_factory=dict)  # into the index, beside what `compute` returns
+
+
+Compute = Callable[[str, Unit, Path], Mapping[str, Any] | None]
+
+
+def unit_key(stage: str, code: str, base: str, entry: Any, params: Any = None, upstream: Any = None) -> str:
+    """sha256 over everything that a unit's files depend on: the base's and the code's digests, what the stage reads of
+    the lists (`entry`) and of params.yaml, and the keys of the units upstream."""
+    parts = {"stage": stage, "code": code, "base": base, "entry": entry, "params": params, "upstream": upstream}
+    return digest(parts)
+
+
+def code(*files: str) -> str:
+    """sha256 over source files and folders of them (`*.py`, at any depth), relative to the repository."""
+    paths = [p for name in files for p in (sorted(Path(name).rglob("*.py")) if Path(name).is_dir() else [Path(name)])]
+    return digest({path.as_posix(): file_digest(path) for path in paths})
+
+
+def read_index(out: Path | str) -> dict[str, Any]:
+    """The index of a stage's out.
+
+    :raises InputError: it is not there or cannot be read.
+    """
+    file = Path(out) / "index.json"
+    try:
+        return json.loads(file.read_text("utf-8"))
+    except (OSError, ValueError):
+        mend = f"run `dvc repro` up to the stage {Path(out).name}, or `dvc pull`"
+        raise InputError([Problem(file.as_posix(), "is missing or broken", mend)]) from None
+
+
+def read_params() -> dict[str, Any]:
+    """params.yaml.
+
+    :raises InputError: it is missing or broken.
+    """
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        return YAML(typ="safe").load(Path("params.yaml").read_text("utf-8"))
+    except (OSError, YAMLError) as error:
+        mend = "write valid YAML; `git diff params.yaml` shows what changed"
+        raise InputError([Problem("params.yaml", str(error).splitlines()[0], mend)]) from None
+
+
+def write_json(file: Path, data: Any) -> None:
+    """Indented JSON with sorted keys, written aside and then renamed; never through a linked file."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    aside = file.with_name(f".{file.name}.{os.getpid()}")
+    aside.write_text(json.dumps(data, indent=1, sort_keys=True, ensure_ascii=False) + "\n", "utf-8")
+    os.replace(aside, file)
+
+
+def run_units(stage: str, out: Path | str, units: Mapping[str, Unit], compute: Compute) -> None:
+    """Fill `out` with `out/<name>/` for every unit and `out/index.json`; units that are no longer named are gone.
+
+    `compute(name, unit, folder)` writes files into the empty `folder` and returns facts for the index (plain data). It
+    is called for the missing units only, in order. One that fails does not stop the others.
+
+    :raises SystemExit: 1, after all else was done, where units failed; each is named on stderr, with its error.
+    :raises InputError: `compute` raised one (as where weights are missing), or the disk is full. What was done is kept.
+    """
+    out, store = Path(out), STORE / stage
+    _clear(store, out)
+    previous: Previous | None = None
+    index: dict[str, Facts] = {}
+    failed: list[str] = []
+    missing = []
+    for name, unit in _progress(units.items(), len(units), f"{stage}: reuse", delay=2):
+        record = _take(store / unit.key)
+        if record is None:
+            previous = previous or Previous(out)
+            record = previous.take(unit.key, store)
+        if record is None:
+            missing.append((name, unit))
+        else:
+            index[name] = _place(store, out, name, unit, record)
+    bar = _progress(missing, len(missing), stage)
+    for name, unit in bar:
+        bar.set_postfix_str(unit.label or name)  # what runs now
+        try:
+            record = _take(store / unit.key) or _journal(store, name, unit, compute)  # an equal unit may just be done
+            index[name] = _place(store, out, name, unit, record)
+        except InputError:
+            raise
+        except Exception as error:
+            if is_full(error):
+                mend = "make room and run again; finished units are kept"
+                raise InputError([Problem(f"{stage} {name}", "the disk is full", mend)]) from None
+            failed.append(_failure(stage, name, error))
+    if failed:
+        head = f"{stage}: {len(failed)} of {len(units)} units failed; the others are kept"
+        print(head, *failed, sep="\n  ", file=sys.stderr)
+        raise SystemExit(1)
+    write_json(out / "index.json", {"stage": stage, "units": index})
+    _prune(store, {unit.key for unit in units.values()})
+
+
+class Previous:
+    """The version of an out that dvc.lock names, read through dvc's cache and remotes. Importing dvc takes 1 s."""
+
+    def __init__(self, out: Path) -> None:
+        self.out = out.as_posix()
+        self.fs: Any = None
+        self.units: dict[str, tuple[str, Facts]] = {}  # key -> name, facts
+        with contextlib.suppress(Exception):  # no dvc repository, nothing cached, a remote that is down: no version
+            if not Path("dvc.lock").is_file():
+                return
+            from dvc.api import DVCFileSystem
+
+            self.fs = DVCFileSystem(".")
+            index = json.loads(self.fs.read_text(f"{self.out}/index.json"))
+            self.units = {facts["key"]: (name, facts) for name, facts in index["units"].items()}
+
+    def take(self, key: str, store: Path) -> Facts | None:
+        """Bring a unit into the store and return its record; None where it is not there or not whole."""
+        if key not in self.units:
+            return None
+        name, facts = self.units[key]
+        aside = _aside(store, key)
+        try:
+            for path, sha in facts["files"].items():
+                self._fetch(f"{self.out}/{name}/{path}", aside / path, sha)
+            return _commit(store, key, aside, {k: v for k, v in facts.items() if k not in ("key", "files")})
+        except Exception as error:
+            print(f"{name}: the previous version cannot be used ({_line(error)}); computing it again", file=sys.stderr)
+            return None
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+
+    def _fetch(self, path: str, target: Path, sha: str) -> None:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        cache = self.fs.repo.cache.local
+        cached = Path(cache.oid_to_path(self.fs.info(path)["md5"]))
+        if cached.is_file():
+            _link(cached, target)
+            if file_digest(target) == sha:
+                return
+            target.unlink()
+            cached.unlink()  # dvc would trust it, since it is read-only, and link it into the new out
+        self.fs.get_file(path, str(target))
+        if file_digest(target) != sha:
+            raise ValueError(f"{path} is not what its index says")
+
+
+def _journal(store: Path, name: str, unit: Unit, compute: Compute) -> Facts:
+    aside = _aside(store, unit.key)
+    try:
+        facts = dict(compute(name, unit, aside) or {})
+        return _commit(store, unit.key, aside, facts)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _aside(store: Path, key: str) -> Path:
+    """An empty folder whose name no unit has."""
+    folder = store / f".{key}.{os.getpid()}"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def _commit(store: Path, key: str, aside: Path, facts: Facts) -> Facts:
+    """Record the files of `aside`, make them read-only and durable, and rename the folder into the store."""
+    files = {}
+    for path in sorted(path for path in aside.rglob("*") if path.is_file()):
+        with open(path, "rb") as file:
+            os.fsync(file.fileno())
+        path.chmod(0o444)
+        files[path.relative_to(aside).as_posix()] = file_digest(path)
+    record = {"key": key, "files": files, "facts": json.loads(json.dumps(facts, allow_nan=False))}
+    with open(aside / RECORD, "w", encoding="utf-8") as file:
+        json.dump({**record, "sha256": digest(record)}, file)
+        file.flush()
+        os.fsync(file.fileno())
+    shutil.rmtree(store / key, ignore_errors=True)
+    os.rename(aside, store / key)
+    return record
+
+
+def _take(folder: Path) -> Facts | None:
+    """The record of a unit in the store, if all its files are what it says; else the folder is removed."""
+    if not folder.is_dir():
+        return None
+    try:
+        record = json.loads((folder / RECORD).read_text("utf-8"))
+        good = record.pop("sha256") == digest(record) and record["key"] == folder.name
+        if good and all(file_digest(folder / path) == sha for path, sha in record["files"].items()):
+            return record
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        pass
+    print(f"{folder} is broken; it is not used", file=sys.stderr)
+    shutil.rmtree(folder, ignore_errors=True)
+    return None
+
+
+def _place(store: Path, out: Path, name: str, unit: Unit, record: Facts) -> Facts:
+    """Link a unit's files into the out; returns its entry in the index."""
+    for path in record["files"]:
+        target = out / name / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _link(store / unit.key / path, target)
+    return {**record["facts"], **unit.facts, "key": unit.key, "files": record["files"]}
+
+
+def _link(source: Path, target: Path) -> None:
+    """A hard link, or a copy where the file system has none (or no more)."""
+    try:
+        os.link(source, target)
+    except OSError as error:
+        if error.errno not in (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.EACCES):
+            raise
+        shutil.copyfile(source, target)
+
+
+def _clear(store: Path, out: Path) -> None:
+    """An empty out, and no half-written units of runs that were killed."""
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir(parents=True)
+    for folder in store.glob(".*.*"):
+        if not psutil.pid_exists(int(folder.suffix[1:])):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _prune(store: Path, keys: set[str]) -> None:
+    """After a run that succeeded the store keeps that run's units alone; older versions are in dvc's cache."""
+    for folder in store.iterdir() if store.is_dir() else ():
+        if folder.name not in keys:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def is_full(error: BaseException) -> bool:
+    """Is the disk full (or the quota used up)? Libraries wrap the error in their own."""
+    number = error.errno if isinstance(error, OSError) else None
+    return number in (errno.ENOSPC, errno.EDQUOT) or "No space left on device" in str(error)
+
+
+def _failure(stage: str, name: str, error: BaseException) -> str:
+    """One line for stderr; the traceback goes into a file."""
+    file = STORE.parent / "failed" / stage / f"{name.replace('/', '--')}.txt"
+    with contextlib.suppress(OSError):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("".join(traceback.format_exception(error)), "utf-8")
+    return f"{name}: {_line(error)}; see {file.as_posix()}"
+
+
+def _line(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text[:300]}" if text else type(error).__name__
+
+
+def _progress(items: Any, total: int, what: str, delay: float = 0) -> Any:
+    """A bar with time left; in a log, a line every 10 s."""
+    from tqdm import tqdm
+
+    every = 0.2 if sys.stderr.isatty() else 10
+    return tqdm(items, total=total, desc=what, unit="unit", delay=delay, disable=not total, mininterval=every)
+
+
+@lru_cache(maxsize=2)
+def loaded_base(name: str, videos: bool = False) -> Any:
+    """The base's models, loaded at the first call."""
+    from expunge.base import load, load_spec
+
+    return load(load_spec(name), t2v=videos)
