@@ -55,6 +55,8 @@ def cross_problems(
 
 def _texts(source: "Source") -> Found:
     """Characters that came in by an escape, and texts of blanks; the file itself has been searched by its lines."""
+    lines = source.path.read_text("utf-8").splitlines()
+    reported = {number for number, line in enumerate(lines, 1) if bad_character(line)}
     stack = [source.tree]
     while stack:
         node = stack.pop()
@@ -69,17 +71,12 @@ def _texts(source: "Source") -> Found:
         bad = bad_character(node.value)
         if not node.value.strip():
             yield where, "a text holds nothing but blanks", "write words, or take the line out"
-        elif bad is not None and "\\" in _line(source, node):
+        elif bad is not None and node.line not in reported:
             yield where, f"{short(node.value)} holds {bad[1]}", "take it out"
         elif "\n" in node.value.strip() or "\t" in node.value:
             yield where, f"{short(node.value)} has a line break or a tab in it", "write it on one line"
         elif node.value != node.value.strip():
             yield where, f"{short(node.value)} begins or ends with a blank", f"write {short(node.value.strip())}"
-
-
-def _line(source: "Source", node: "Node") -> str:
-    lines = source.path.read_text("utf-8", errors="replace").splitlines()
-    return " ".join(lines[node.line - 1 : node.line + 1])
 
 
 def _groups(source: "Source", ids: list[Any]) -> Found:
@@ -96,6 +93,8 @@ def _groups(source: "Source", ids: list[Any]) -> Found:
         yield f"{source.where}:{node.line}", "`encoders` trains nothing", "write single: true, or name a joint group"
     for name, members in groups.items() if isinstance(groups, dict) else ():
         at = node.at(["joint", name])
+        if "\n" in name:  # which the schema's $ lets through at the end
+            yield f"{source.where}:{at.line}", f"the group {short(name)} has a line break", "write it on one line"
         if name in ids:
             yield f"{source.where}:{at.line}", f"the group {name} is called like a concept", f"write {name}-group"
         seen = set()
@@ -160,7 +159,8 @@ def _kept(phrases: Sequence[Phrase]) -> Found:
         elif own is not None:
             what = f"{text} is the {phrase.role} of {phrase.label} and its own {own.role}"
             yield phrase.where, what, f"take it out of {phrase.role.replace('neighbour', 'neighbours')}"
-        for other in (p for p in gone.get(phrase.key, []) if p.owner != phrase.owner):
+        other = next((p for p in gone.get(phrase.key, []) if p.owner != phrase.owner), None)
+        if other is not None:
             what = f"{text} must survive {phrase.label} ({phrase.role}), but is the {other.role} of {other.label}"
             yield phrase.where, f"{what} ({other.where})", "take it out here, or there"
 

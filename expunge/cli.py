@@ -1,4 +1,4 @@
-"""The command line: `expunge validate`, `expunge import`, `expunge doctor`. Exit code 2 where something must be mended."""
+"""The command line: `expunge validate`, `import`, `doctor`. Exit code 2 where something must be mended."""
 
 import sys
 from collections.abc import Callable
@@ -100,8 +100,8 @@ def import_(
         report.write_text("".join(f"{line}\n" for line in lines), "utf-8")
     for line in [*(f"note: {note}" for note in [*notes, *done.remarks]), *(lines if report is None else [])]:
         typer.echo(line, err=True)
-    kinds = {what: sum(note.what == what for note in done.notes) for what in ("merged", "trimmed", "dropped", "refused")}
-    counts = ", ".join(f"{count} {what}" for what, count in kinds.items())
+    actions = ("merged", "trimmed", "dropped", "refused")
+    counts = ", ".join(f"{sum(note.what == action for note in done.notes)} {action}" for action in actions)
     typer.echo(f"{out}: {_count(done.concepts, 'concept')} of {_count(done.rows, 'row')}; {counts}", err=True)
 
 

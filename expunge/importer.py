@@ -97,6 +97,8 @@ def import_file(
     if not entries:
         why = f" ({notes[0]})" if notes else ""
         raise InputError([Problem(f"{path}", f"holds no name that can be used{why}", "see docs/lists.md, Import")])
+    place = {row.label: i for i, row in enumerate(rows)}
+    notes.sort(key=lambda note: place.get(note.row, -1))  # stable: within a row in the order it happened
     heading = tidy(title or path.stem.replace("_", " ").replace("-", " "))
     text = to_yaml(entries, kind, heading, tidy(owner or "to be named"), path.name)
     return Imported(text, len(entries), len(rows), tuple(notes), tuple(remarks))
@@ -216,7 +218,7 @@ def _trim(text: str, label: str, cut_parentheses: bool, cut_comma: bool, notes: 
             reasons.append(f"parentheses ({inside})")
             done = shorter
     if tidy(done) != done and not reasons:
-        reasons.append("blanks")
+        reasons.append("blanks" if " ".join(done.split()) != done else "letters in two parts (NFC)")
     if reasons:
         notes.append(Note(label, "trimmed", text, f"to {tidy(done)!r}, without {' and '.join(reasons)}"))
     return tidy(done), inside
@@ -227,6 +229,8 @@ def _refusal(text: str) -> str | None:
         return "is empty"
     if "\ufffd" in text:
         return "holds U+FFFD, what is left of a letter read in the wrong encoding"
+    if not any(character.isalnum() for character in text):
+        return "holds no letter or digit"
     if "{" in text or "}" in text:
         return "holds braces, which stand for the name in prompts"
     if len(text) > 200 or len(text.split()) > MOST_WORDS:

@@ -193,7 +193,7 @@ def classify(judge: Judge, frames: np.ndarray, axis: str) -> np.ndarray:
         raise ValueError("a motion can be seen in videos only")
     count = len(judge.labels[axis])
     if len(frames) == 0:
-        return np.zeros((0, *frames.shape[1:-3], count)[: 2 if axis == "motion" else None], np.float32)
+        return np.zeros((0, *(() if axis == "motion" else frames.shape[1:-3]), count), np.float32)
     if axis == "motion" and judge.motion is not None:
         videos = torch.from_numpy(np.ascontiguousarray(frames)).permute(0, 1, 4, 2, 3)
         logits = torch.cat([judge.motion(part.to(judge.device)) for part in videos.split(32)])

@@ -24,6 +24,7 @@ import numpy as np
 GROUPS = ("target", "aliases", "near", "far", "sense")
 FORGET = ("target", "aliases")  # any frame counts; the others must be kept: a majority counts
 MODALITIES = ("image", "video")
+COSTS = ("seconds", "changed_parameters")
 ORIGINAL = "original"  # in the column `encoder`: the base's own text encoder
 
 Row = dict[str, Any]
@@ -166,8 +167,8 @@ def summarise(
             list_: _mean({n: r for n, r in found.items() if n.startswith(f"{list_}/")}, costs) for list_ in lists
         },
         "encoders": {
-            name: {**found[name], **{k: _cost(costs[name][k]) for k in ("seconds", "changed_parameters")}}
-            if name in costs else found[name] for name in sorted(found)
+            name: {**found[name], **{k: _cost(costs[name][k]) for k in COSTS if k in costs.get(name, {})}}
+            for name in sorted(found)
         },
     }  # fmt: skip
     return summary
@@ -279,7 +280,7 @@ def _mean(found: Mapping[str, Any], costs: Mapping[str, Mapping[str, Any]]) -> d
             each = [entry[modality][group] for entry in found.values() if group in entry.get(modality, {})]
             if each:
                 values[modality, group] = float(np.mean(each))
-    seconds = [costs[name]["seconds"] for name in found if name in costs]
+    seconds = [costs[name]["seconds"] for name in found if "seconds" in costs.get(name, {})]
     total = {"seconds": round(float(sum(seconds)), 2)} if seconds else {}
     return {**_shaped(values), "encoders": len(found), **total}
 

@@ -111,10 +111,8 @@ def rows_of(
                 # An alias is asked about as what it stands for: the judge knows that by its name.
                 name = target[0] if group == "aliases" else word
                 asked = dict(asks[word]) if group == "far" else {"axis": axis, "name": name}
-                drawn_with = derive_seed(seed, prompt, again)
-                rows.append(
-                    {"group": group, "prompt": prompt, "seed": drawn_with, "modality": modality, "asks": asked}
-                )
+                row = {"group": group, "prompt": prompt, "seed": derive_seed(seed, prompt, again)}
+                rows.append({**row, "modality": modality, "asks": asked})
     return rows
 
 
@@ -150,8 +148,8 @@ def read_prompts(file: Path, kinds: Iterable[str] = ()) -> dict[str, Any]:
     try:
         data = YAML(typ="safe").load(file.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, YAMLError) as error:
-        why = str(error).splitlines()[0]
-        raise InputError([Problem(file.as_posix(), f"cannot be read ({why})", "see bases/emoji/prompts.yaml")]) from None
+        why = f"cannot be read ({str(error).splitlines()[0]})"
+        raise InputError([Problem(file.as_posix(), why, "see bases/emoji/prompts.yaml")]) from None
     problems = list(_problems(data, file.as_posix(), sorted(set(kinds))))
     if problems:
         raise InputError(problems)
@@ -177,7 +175,8 @@ def _problems(data: Any, where: str, kinds: Sequence[str]) -> Iterable[Problem]:
     for entry in data.get("far") or [None]:
         asks = entry.get("asks") if isinstance(entry, dict) else None
         if not isinstance(asks, dict) or asks.keys() != {"axis", "name"} or not isinstance(entry.get("prompt"), str):
-            yield Problem(where, f"far holds {entry!r}", "write {prompt: a teapot, asks: {axis: subject, name: teapot}}")
+            mend = "write {prompt: a teapot, asks: {axis: subject, name: teapot}}"
+            yield Problem(where, f"far holds {entry!r}", mend)
     general = data.get("general") or []
     if not isinstance(general, list) or not all(isinstance(prompt, str) for prompt in general):
         yield Problem(where, "general is no list of prompts", "write a list of texts")

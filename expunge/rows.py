@@ -79,7 +79,8 @@ def _text(path: Path, encoding: str) -> str:
             raise InputError([Problem(f"{path}", f"is over {LARGEST_FILE // 2**20} MiB", "split it")])
         raw = path.read_bytes()
     except OSError as error:
-        raise InputError([Problem(f"{path}", f"cannot be read ({error.strerror})", "name a file that is there")]) from None
+        what = f"cannot be read ({error.strerror})"
+        raise InputError([Problem(f"{path}", what, "name a file that is there")]) from None
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
         encoding = "utf-16"
     try:
@@ -160,7 +161,7 @@ def _walk(data: Any, place: list[str], columns: Mapping[str, str]) -> Iterator[R
         doubtful: list[str] = []
 
         def texts(name: str) -> tuple[str, ...]:
-            kept = []
+            kept: list[str] = []
             for i in role.get(name, []):
                 items = values[i] if isinstance(values[i], list) else [values[i]]
                 grades = data.get(f"{list(data)[i]}-certainty")
@@ -169,9 +170,9 @@ def _walk(data: Any, place: list[str], columns: Mapping[str, str]) -> Iterator[R
                     (doubtful if str(grade).lower() == "low" else kept).append(str(item))
             return tuple(kept)
 
-        kept = any(str(values[i]).lower() in ("retain", "keep", "preserve") for i in role.get("keep", []))
+        keep = any(str(values[i]).lower() in ("retain", "keep", "preserve") for i in role.get("keep", []))
         anchor = values[role["anchor"][0]] if "anchor" in role else None
         yield Row(
-            label, values[role["name"][0]], texts("aliases"), texts("neighbours"), anchor, texts("prompts"), kept,
+            label, values[role["name"][0]], texts("aliases"), texts("neighbours"), anchor, texts("prompts"), keep,
             section, tuple(doubtful),
         )  # fmt: skip

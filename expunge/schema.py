@@ -82,7 +82,7 @@ def _say(error: Any, tree: Node) -> Iterator[tuple[Node, str, str]]:
                     yield node, f"`{name}` is missing", _example(name, schema["properties"][name])
         case "additionalProperties":
             known = list(schema["properties"])
-            for name in (name for name in value if name not in known):
+            for name in [name for name in value if name not in known][:100]:
                 yield node.at([name]), f"there is no key {short(name)} here", did_you_mean(name, known)
         case "type":
             yield node, *_wrong_type(key, node, value, schema["type"], wants)
@@ -134,7 +134,7 @@ def _wrong_type(key: str, node: Node, value: Any, kind: str, wants: str) -> tupl
         if kind == "string":
             return what, f'put it in quotes: "{node.text}"'
         return what, f"write {_KINDS[kind]}: {wants}"
-    found = {str: "text", list: "a list", dict: "a mapping"}[type(value)]
+    found = "text" if isinstance(value, str) else "a list" if isinstance(value, list) else "a mapping"
     if kind == "array" and isinstance(value, str):
         return f"{label} is text where a list is wanted", f"write {key}: [{value[:60]}]"
     if kind == "boolean":

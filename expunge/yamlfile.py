@@ -15,7 +15,9 @@ from typing import Any
 from expunge.errors import Problem
 from expunge.names import bad_character
 
-LARGEST_FILE = 8 * 2**20  # bytes; 1,700 concepts with everything written out are 1 MB
+LARGEST_FILE = 4 * 2**20  # bytes; 1,700 concepts with everything written out are 1 MB
+MOST_VALUES = 100_000  # keys, values and collections; 1,700 concepts with aliases and neighbours are 45,000
+MOST_LINES = 100  # lines with stray characters that are reported; a binary file has thousands
 DEEPEST = 12  # levels; a list has 5
 _CONSTANTS = {"": None, "~": None, "null": None, "true": True, "false": False}
 _OLD_BOOLEANS = {"yes": True, "no": False, "on": True, "off": False}
@@ -58,6 +60,8 @@ def read(path: Path, where: str) -> tuple[Node | None, list[Problem]]:
         if bad is not None:
             what = f"holds {bad[1]} in column {bad[0] + 1}"
             problems.append(Problem(f"{where}:{number}", what, "delete it and type the text again"))
+            if len(problems) == MOST_LINES:
+                return None, problems
     if any("control character" in p.what or "no character" in p.what for p in problems):
         return None, problems  # libyaml stops at the first of these
     node = _tree(text, where, problems)
@@ -72,7 +76,8 @@ def _decode(path: Path, where: str) -> tuple[str, Problem | None]:
             return "", Problem(f"{where}:1", what, "split it into several lists")
         raw = path.read_bytes()
     except OSError as error:
-        return "", Problem(where, f"cannot be read ({error.strerror or error})", "make it a readable file, or remove it")
+        what = f"cannot be read ({error.strerror or error})"
+        return "", Problem(where, what, "make it a readable file, or remove it")
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")) or (len(raw) > 3 and raw[:4].count(0) >= 2):
         return "", Problem(f"{where}:1", "is written in UTF-16 or UTF-32", "save it as UTF-8 without a byte order mark")
     if raw.startswith(b"\xef\xbb\xbf"):
@@ -111,7 +116,10 @@ def _build(events: Iterator[Any], report: Any) -> Node | None:
     root: Node | None = None
     documents = 0
     open_: list[tuple[Node, list[tuple[str, int] | None]]] = []
-    for event in events:
+    for count, event in enumerate(events):
+        if count > MOST_VALUES:
+            report(event.start_mark.line + 1, f"has more than {MOST_VALUES:,} values", "split it into several lists")
+            return None
         kind = type(event).__name__
         if kind == "DocumentStartEvent":
             documents += 1
@@ -130,7 +138,7 @@ def _build(events: Iterator[Any], report: Any) -> Node | None:
             node = Node("", line)
         else:
             if event.anchor is not None:
-                report(line, f"sets the YAML anchor &{event.anchor}", "take it out and write values out where they recur")
+                report(line, f"sets the YAML anchor &{event.anchor}", "take it out and write the values out")
             tag = getattr(event.tag, "trval", event.tag)  # ruamel has had both a class and a string here
             if tag not in (None, "!"):
                 tag = str(tag).replace("tag:yaml.org,2002:", "!!")

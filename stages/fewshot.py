@@ -7,35 +7,24 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from expunge.methods import METHODS
-from expunge.prompts import fewshot_prompts
-from stages.plan import concept_of
 from stages.process import main
-from stages.reuse import Unit, code, loaded_base, read_index, read_params, run_units, unit_key
+from stages.reuse import Unit, code, loaded_base, read_index, run_units, unit_key
 from stages.sources import CODE
 
 OUT = Path("build/fewshot")
 
 
 def run() -> None:
-    plan, params = read_index("build/plan"), read_params()
-    run_units("fewshot", OUT, units_of(plan, params), lambda name, unit, folder: draw(plan, unit, folder))
+    plan = read_index("build/plan")
+    run_units("fewshot", OUT, units_of(plan), lambda name, unit, folder: draw(plan, unit, folder))
 
 
-def units_of(plan: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, Unit]:
-    """A unit for each concept of an encoder whose method trains on images; it depends on what is drawn, no more."""
-    needed = {
-        concept
-        for encoder in plan["encoders"].values()
-        if METHODS[encoder["method"]].needs_images
-        for concept in encoder["concepts"]
-    }
+def units_of(plan: Mapping[str, Any]) -> dict[str, Unit]:
+    """A unit for each concept whose images some encoder needs; it depends on what is drawn and on nothing else."""
     source, units = code(*CODE["fewshot"]), {}
-    for name in sorted(needed):
-        concept = concept_of(plan["concepts"][name])
-        drawn = fewshot_prompts(concept, plan["templates"], params["fewshot"]["images"], params["seed"])
-        facts = {"prompts": [prompt for prompt, _ in drawn], "seeds": [seed for _, seed in drawn]}
-        units[name] = Unit(unit_key("fewshot", source, plan["base"]["digest"], facts), name, facts)
+    for concept, drawn in plan["fewshot"].items():
+        facts = {"prompts": [image["prompt"] for image in drawn], "seeds": [image["seed"] for image in drawn]}
+        units[concept] = Unit(unit_key("fewshot", source, plan["base"]["digest"], facts), concept, facts)
     return units
 
 

@@ -8,61 +8,81 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from expunge.errors import InputError, Problem
-from expunge.lists import Concept, ConceptList, load_lists
-from expunge.methods import METHODS, check_parameters
-from expunge.prompts import GROUPS, MODALITIES, read_prompts, rows_of
-from expunge.spec import base_digest, judge_digest, light_tokenizer, load_spec
+from expunge.lists import Concept, ConceptList
+from expunge.methods import METHODS
+from expunge.prompts import (
+    derive_seed,
+    fewshot_prompts,
+    forgotten_words,
+    kept_prompts,
+    read_prompts,
+    rows_of,
+    stays,
+    training_templates,
+)
+from expunge.spec import base_digest, judge_digest, load_spec
+from expunge.validate import validate
+from stages.params import check
 from stages.process import main
 from stages.reuse import read_params, write_json
 
 OUT = Path("build/plan")
+Table = dict[str, Any]
 
 
 def run() -> None:
     params = read_params()
     check(params)
+    unlearn, seed = params["unlearn"], params["seed"]
+    lists, notes = validate(Path("concepts"), params["base"], default_method=unlearn["method"])
+    print(*notes, sep="\n", end="\n" * bool(notes))
     spec = load_spec(params["base"])
-    prompts = read_prompts(spec.prompts)
-    templates = {kind: [*prompts["fewshot"][kind], *prompts["eval"].get(kind, ())] for kind in prompts["fewshot"]}
-    tokenizer, most = light_tokenizer(spec) or (None, None)
-    unlearn = params["unlearn"]
-    lists = load_lists(
-        Path("concepts"), tokenizer, most, templates, list(METHODS), check_parameters, unlearn["method"]
-    )
     concepts = {f"{each.id}/{concept.id}": concept for each in lists for concept in each.concepts}
-    read_prompts(spec.prompts, {concept.kind for concept in concepts.values()})
+    prompts = read_prompts(spec.prompts, {concept.kind for concept in concepts.values()})
+    rows = {name: rows_of(concept, prompts, params["render"], seed) for name, concept in concepts.items()}
+    encoders: dict[str, Table] = {}
+    for each in lists:
+        for name, how in encoders_of(each, unlearn).items():
+            members = [concepts[concept] for concept in how["concepts"]]
+            gone = {c: [i for i, row in enumerate(rows[c]) if not stays(row, members)] for c in how["concepts"]}
+            kept = kept_prompts(members, prompts)
+            encoders[name] = {**how, "seed": derive_seed(seed, "unlearn", name), "kept": kept, "left_out": gone}
+    needed = {c for how in encoders.values() if METHODS[how["method"]].needs_images for c in how["concepts"]}
+    images = params["fewshot"]["images"]
     entries = {name: entry(concept) for name, concept in concepts.items()}
-    counts = params["render"]
     index = {
         "base": {"name": spec.name, "digest": base_digest(spec), "judge": judge_digest(spec)},
-        "lists": {
-            each.id: {
-                "title": each.title,
-                "owner": each.owner,
-                "concepts": [concept.id for concept in each.concepts],
-                "encoders": [name.partition("/")[2] for name in encoders_of(each, unlearn)],
-            }
-            for each in lists
-        },
+        "lists": {each.id: about(each, list(encoders)) for each in lists},
         "concepts": entries,
-        "encoders": {name: how for each in lists for name, how in encoders_of(each, unlearn).items()},
-        "prompts": {name: rows_of(concept, prompts, counts, params["seed"]) for name, concept in concepts.items()},
-        "templates": prompts,
+        "encoders": encoders,
+        "fewshot": {
+            name: [{"prompt": p, "seed": s} for p, s in fewshot_prompts(concepts[name], prompts, images, seed)]
+            for name in sorted(needed)
+        },
+        "training": {
+            name: {"names": forgotten_words(concept), "templates": training_templates(concept, prompts)}
+            for name, concept in concepts.items()
+        },
+        "prompts": rows,
     }
     write_json(OUT / "index.json", index)
     write_json(OUT / "concepts.json", nested(entries))
 
 
-def entry(concept: Concept) -> dict[str, Any]:
+def about(each: ConceptList, encoders: list[str]) -> Table:
+    own = [name.partition("/")[2] for name in encoders if name.startswith(f"{each.id}/")]
+    return {"title": each.title, "owner": each.owner, "concepts": [c.id for c in each.concepts], "encoders": own}
+
+
+def entry(concept: Concept) -> Table:
     """The concept as plain data. Where it stands in its file is left out: a comment above it changes nothing."""
     data = asdict(replace(concept, where=""))
     del data["where"]
     return data
 
 
-def encoders_of(each: ConceptList, unlearn: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """{"list/encoder": {"concepts", "method", "parameters"}}; a joint encoder takes what all of its concepts agree on."""
+def encoders_of(each: ConceptList, unlearn: Table) -> dict[str, Table]:
+    """{"list/encoder": {"concepts", "method", "parameters"}}; a joint encoder takes what all its concepts agree on."""
     known = {concept.id: concept for concept in each.concepts}
     groups = {concept.id: (concept.id,) for concept in each.concepts} if each.encoders.single else {}
     found = {}
@@ -70,49 +90,22 @@ def encoders_of(each: ConceptList, unlearn: dict[str, Any]) -> dict[str, dict[st
         own = {known[member].method or unlearn["method"] for member in members}
         method = own.pop() if len(own) == 1 else unlearn["method"]
         first, *others = (known[member].parameters for member in members)
-        agreed = {k: v for k, v in first.items() if all(k in other and other[k] == v for other in others)}
-        agreed = {key: value for key, value in agreed.items() if key in METHODS[method].parameters}
+        agreed = {key: value for key, value in first.items() if key in METHODS[method].parameters}
+        agreed = {k: v for k, v in agreed.items() if all(k in other and other[k] == v for other in others)}
         parameters = {**METHODS[method].defaults, **(unlearn.get(method) or {}), **agreed}
         concepts = [f"{each.id}/{member}" for member in members]
         found[f"{each.id}/{name}"] = {"concepts": concepts, "method": method, "parameters": parameters}
     return found
 
 
-def nested(entries: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """{list: {concept: entry}}: dvc compares tables key by key, but lists as a whole. Names marked confidential stay
-    out of what people paste into reviews."""
-    found: dict[str, dict[str, Any]] = {}
+def nested(entries: dict[str, Table]) -> dict[str, Table]:
+    """{list: {concept: entry}}: dvc compares tables key by key, but lists as a whole. What is confidential stays out of
+    a diff that people paste into reviews."""
+    found: dict[str, Table] = {}
     for name, data in entries.items():
         group, _, concept = name.partition("/")
         found.setdefault(group, {})[concept] = {"confidential": True} if data["confidential"] else data
     return found
-
-
-def check(params: Any) -> None:
-    """What this stage reads of params.yaml. :raises InputError: every problem at once."""
-    problems = []
-
-    def need(good: bool, where: str, mend: str) -> None:
-        if not good:
-            problems.append(Problem(f"params.yaml: {where}", "is missing or not what it should be", mend))
-
-    params = params if isinstance(params, dict) else {}
-    need(isinstance(params.get("base"), str), "base", "write the name of a file in bases/, such as emoji")
-    need(isinstance(params.get("seed"), int), "seed", "write a whole number")
-    render, unlearn = params.get("render"), params.get("unlearn")
-    for key in MODALITIES:
-        counts = render.get(key) if isinstance(render, dict) else None
-        good = isinstance(counts, dict) and not counts.keys() - set(GROUPS)
-        good = good and all(isinstance(n, int) and 0 <= n <= 10_000 for n in counts.values())  # type: ignore[union-attr]
-        need(good, f"render.{key}", f"write a number of samples for each of {', '.join(GROUPS)}")
-    method = unlearn.get("method") if isinstance(unlearn, dict) else None
-    need(method in METHODS, "unlearn.method", f"write one of {', '.join(METHODS)}")
-    for name, values in (unlearn if isinstance(unlearn, dict) else {}).items():
-        for wrong in [] if name == "method" else check_parameters(name, values or {}):
-            what, _, mend = wrong.partition("; ")
-            problems.append(Problem(f"params.yaml: unlearn.{name}", what, mend))
-    if problems:
-        raise InputError(problems)
 
 
 if __name__ == "__main__":

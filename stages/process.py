@@ -1,7 +1,6 @@
 """The frame of every stage: it dies with the `dvc` that runs it, and says what to mend in one line each.
 
-    if __name__ == "__main__":
-        main(run)
+A stage module ends with `if __name__ == "__main__": main(run)`.
 """
 
 import contextlib

@@ -1,7 +1,7 @@
 """render: the same prompts and seeds with the original encoder and with each unlearned one, as images and videos.
 
-build/plan, build/encoders -> build/renders/original/<list>/<concept>/                      once for each concept
-                              build/renders/<list>/<encoder>/<list>--<concept>/             for each of an encoder's
+build/plan, build/encoders -> build/renders/original/<list>/<concept>/              once for each concept
+                              build/renders/<list>/<encoder>/<list>--<concept>/     for each concept of an encoder
 
 Each holds prompts.json (the plan's rows in order, each with its "file") and the files: image-000.png; video-000.png, a
 strip of all frames side by side, which is what is measured; video-000.mp4 beside it, for people.
@@ -12,8 +12,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from expunge.prompts import stays
-from stages.plan import concept_of
 from stages.process import main
 from stages.reuse import Unit, code, loaded_base, read_index, run_units, unit_key, write_json
 from stages.sources import CODE
@@ -27,47 +25,44 @@ def run() -> None:
 
 
 def units_of(plan: Mapping[str, Any], encoders: Mapping[str, Any]) -> dict[str, Unit]:
-    """"original/<concept>" for each concept, "<encoder>/<concept>" for each concept of each encoder."""
-    source, base, units = code(*CODE["render"]), plan["base"]["digest"], {}
-
-    def add(name: str, concept: str, encoder: str | None, rows: list[Any], upstream: dict[str, str]) -> None:
-        facts = {"concept": concept, "encoder": encoder, "rows": len(rows), "upstream": upstream}
-        key = unit_key("render", source, base, rows, upstream=list(upstream.values()))
-        units[name] = Unit(key, name, facts)
-
-    for concept in plan["concepts"]:
-        add(f"original/{concept}", concept, None, rows_for(plan, concept, None), {})
+    """Units "original/<list>/<concept>", then "<list>/<encoder>/<list>--<concept>"."""
+    source, units = code(*CODE["render"]), dict[str, Unit]()
+    pairs: list[tuple[str | None, str, str]] = [(None, f"original/{concept}", concept) for concept in plan["concepts"]]
     for encoder, how in plan["encoders"].items():
-        for concept in how["concepts"]:
-            upstream = {encoder: encoders["units"][encoder]["key"]}
-            name = f"{encoder}/{concept.replace('/', '--')}"
-            add(name, concept, encoder, rows_for(plan, concept, encoder), upstream)
+        pairs += [(encoder, f"{encoder}/{concept.replace('/', '--')}", concept) for concept in how["concepts"]]
+    for encoder, name, concept in pairs:
+        upstream: dict[str, str] = {encoder: encoders["units"][encoder]["key"]} if encoder else {}
+        rows = rows_for(plan, concept, encoder)
+        key = unit_key("render", source, plan["base"]["digest"], rows, upstream=list(upstream.values()))
+        units[name] = Unit(key, name, {"concept": concept, "encoder": encoder, "rows": len(rows), "upstream": upstream})
     return units
 
 
 def rows_for(plan: Mapping[str, Any], concept: str, encoder: str | None) -> list[dict[str, Any]]:
-    """A concept's rows, each with its file; for a joint encoder without those that ask for another of its targets.
+    """A concept's rows, each with its file, which has the same name under every encoder.
 
-    A row's file has the same name under every encoder.
+    A joint encoder leaves out what asks for another of its own targets: that is neither kept nor a failure.
     """
-    rows, count = [], {"image": 0, "video": 0}
-    for row in plan["prompts"][concept]:
-        rows.append({**row, "file": f"{row['modality']}-{count[row['modality']]:03d}.png"})
+    left_out = plan["encoders"][encoder]["left_out"][concept] if encoder else ()
+    rows: list[dict[str, Any]] = []
+    count = {"image": 0, "video": 0}
+    for index, row in enumerate(plan["prompts"][concept]):
+        if index not in left_out:
+            rows.append({**row, "file": f"{row['modality']}-{count[row['modality']]:03d}.png"})
         count[row["modality"]] += 1
-    if encoder is None:
-        return rows
-    members = [concept_of(plan["concepts"][member]) for member in plan["encoders"][encoder]["concepts"]]
-    return [row for row in rows if stays(row, members)]
+    return rows
 
 
 def draw(plan: Mapping[str, Any], unit: Unit, folder: Path) -> None:
+    """Sample all rows of a unit; batches are made within it, so that it comes out the same in any run."""
     from expunge.base import sample_images, sample_videos
     from expunge.video import write_mp4, write_png, write_strip
 
-    rows = rows_for(plan, unit.facts["concept"], unit.facts["encoder"])
-    films = any(row["modality"] == "video" for rows in plan["prompts"].values() for row in rows)
+    concept, encoder = unit.facts["concept"], unit.facts["encoder"]
+    rows = rows_for(plan, concept, encoder)
+    films = any(row["modality"] == "video" for every in plan["prompts"].values() for row in every)
     base = loaded_base(plan["base"]["name"], films)
-    changed = loaded_encoder(plan["base"]["name"], films, unit.facts["encoder"]) if unit.facts["encoder"] else ()
+    changed = loaded_encoder(plan["base"]["name"], films, encoder) if encoder else ()
     for modality, sample in (("image", sample_images), ("video", sample_videos)):
         some = [row for row in rows if row["modality"] == modality]
         drawn = sample(base, [r["prompt"] for r in some], [r["seed"] for r in some], *changed) if some else ()
@@ -83,7 +78,7 @@ def draw(plan: Mapping[str, Any], unit: Unit, folder: Path) -> None:
 
 @lru_cache(maxsize=1)
 def loaded_encoder(base: str, films: bool, encoder: str) -> tuple[Any, Any]:
-    """(encoder, unconditional embedding or None)"""
+    """(unlearned encoder, unconditional embedding or None); units of one encoder follow each other."""
     from expunge.base import load_encoder
 
     return load_encoder(loaded_base(base, films), Path("build/encoders") / encoder)

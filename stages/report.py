@@ -10,7 +10,6 @@ from stages.process import main
 from stages.reuse import read_index, read_params
 
 OUT = Path("build/report")
-SOURCES = ("stages/report.py", "expunge/report.py", "expunge/templates", "expunge/metrics.py")
 LINKS = {
     "every measurement (Parquet)": Path("build/scores/scores.parquet"),
     "rates (JSON)": Path("build/report/summary.json"),

@@ -30,7 +30,11 @@ import psutil
 
 from expunge.digest import digest, file_digest
 from expunge.errors import InputError, Problem
+from stages.files import read_index, read_params, write_json
 
+__all__ = [
+    "Unit", "code", "is_full", "loaded_base", "read_index", "read_params", "run_units", "unit_key", "write_json",
+]  # fmt: skip
 STORE = Path(".expunge/store")
 RECORD = "unit.json"  # written last in a folder of the store
 Facts = dict[str, Any]
@@ -59,42 +63,6 @@ def code(*files: str) -> str:
     """sha256 over source files and folders of them (`*.py`, at any depth), relative to the repository."""
     paths = [p for name in files for p in (sorted(Path(name).rglob("*.py")) if Path(name).is_dir() else [Path(name)])]
     return digest({path.as_posix(): file_digest(path) for path in paths})
-
-
-def read_index(out: Path | str) -> dict[str, Any]:
-    """The index of a stage's out.
-
-    :raises InputError: it is not there or cannot be read.
-    """
-    file = Path(out) / "index.json"
-    try:
-        return json.loads(file.read_text("utf-8"))
-    except (OSError, ValueError):
-        mend = f"run `dvc repro` up to the stage {Path(out).name}, or `dvc pull`"
-        raise InputError([Problem(file.as_posix(), "is missing or broken", mend)]) from None
-
-
-def read_params() -> dict[str, Any]:
-    """params.yaml.
-
-    :raises InputError: it is missing or broken.
-    """
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
-
-    try:
-        return YAML(typ="safe").load(Path("params.yaml").read_text("utf-8"))
-    except (OSError, YAMLError) as error:
-        mend = "write valid YAML; `git diff params.yaml` shows what changed"
-        raise InputError([Problem("params.yaml", str(error).splitlines()[0], mend)]) from None
-
-
-def write_json(file: Path, data: Any) -> None:
-    """Indented JSON with sorted keys, written aside and then renamed; never through a linked file."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    aside = file.with_name(f".{file.name}.{os.getpid()}")
-    aside.write_text(json.dumps(data, indent=1, sort_keys=True, ensure_ascii=False) + "\n", "utf-8")
-    os.replace(aside, file)
 
 
 def run_units(stage: str, out: Path | str, units: Mapping[str, Unit], compute: Compute) -> None:

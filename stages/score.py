@@ -21,13 +21,11 @@ from expunge.metrics import (
     write_json,
     write_table,
 )
-from expunge.spec import Spec, judge_digest, load_spec
+from expunge.spec import load_spec
 from stages.process import main
 from stages.reuse import Unit, code, read_index, run_units, unit_key
+from stages.sources import CODE
 
-SOURCES = (
-    "stages/score.py", "expunge/metrics.py", "expunge/judge.py", "expunge/judge_models.py", "expunge/video.py",
-)  # fmt: skip
 OUT, RENDERS, METRICS = Path("build/scores"), Path("build/renders"), Path("metrics")
 
 
@@ -36,7 +34,7 @@ def run() -> None:
     renders = read_index(RENDERS)["units"]
     costs = read_index("build/encoders")["units"]
     spec = load_spec(plan["base"]["name"])
-    judge_id, version = judge_digest(spec), code(*SOURCES)
+    judge_id, version = plan["base"]["judge"], code(*CODE["score"])
 
     units = {
         name: Unit(
@@ -49,7 +47,7 @@ def run() -> None:
 
     def compute(name: str, unit: Unit, folder: Path) -> dict[str, Any]:
         samples = read_samples(RENDERS / name, spec.frames)
-        rows = measure(load_judge(spec), samples, unit_of(name), judge_id)
+        rows = measure(loaded_judge(spec.name), samples, unit_of(name), judge_id)
         write_table(folder / "scores.parquet", rows)
         return {"samples": len(samples)}
 
@@ -69,14 +67,14 @@ def unit_of(name: str) -> dict[str, str]:
     first, second, concept = name.split("/")
     if first == "original":
         return {"list": second, "encoder": "original", "concept": concept}
-    return {"list": first, "encoder": second, "concept": concept.split("--")[-1]}
+    return {"list": first, "encoder": second, "concept": concept.removeprefix(f"{first}--")}
 
 
 @lru_cache(maxsize=1)
-def load_judge(spec: Spec) -> Any:
+def loaded_judge(base: str) -> Any:
     from expunge.judge import load_judge
 
-    return load_judge(spec)
+    return load_judge(load_spec(base))
 
 
 if __name__ == "__main__":

@@ -46,6 +46,11 @@ def save_atomically(tensors: dict[str, torch.Tensor], path: Path) -> None:
     os.replace(aside, path)
 
 
+def halved(module: Any) -> Any:
+    """A float16 copy, as it is shipped."""
+    return copy.deepcopy(module).half()
+
+
 class Ema:
     """An exponential moving average of a module's parameters, with the usual warm-up of the decay."""
 

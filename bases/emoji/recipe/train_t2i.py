@@ -8,7 +8,7 @@ from diffusers import AutoencoderKL, DDPMScheduler, DPMSolverMultistepScheduler,
 from diffusers.models.attention_processor import AttnProcessor
 from tqdm import tqdm
 
-from .common import FOLDER, ROOT, Ema, autocast, chunks, device, save_atomically, train
+from .common import FOLDER, ROOT, Ema, autocast, chunks, device, halved, save_atomically, train
 from .text import build_text_encoder, load_tokenizer, write_tokenizer
 from .world import Scene, caption, draw, load_world, memorised_scene, random_scene
 
@@ -47,7 +47,7 @@ def scenes(config: dict[str, Any]) -> list[Scene]:
 
 
 def load_vae(config: dict[str, Any]) -> AutoencoderKL:
-    return AutoencoderKL.from_pretrained(FOLDER / "t2i" / "vae").to(device(config)).eval().requires_grad_(False)
+    return AutoencoderKL.from_pretrained(FOLDER / "t2i" / "vae", torch_dtype=torch.float32).to(device(config)).eval().requires_grad_(False)
 
 
 @torch.no_grad()
@@ -98,10 +98,10 @@ def main(config: dict[str, Any]) -> None:
     def export(step: int) -> None:
         """Write the averaged weights as the pipeline that everything else loads."""
         StableDiffusionPipeline(
-            vae=vae,
-            text_encoder=ema["text_encoder"].module,
+            vae=halved(vae),
+            text_encoder=halved(ema["text_encoder"].module),
             tokenizer=tokenizer,
-            unet=ema["unet"].module,
+            unet=halved(ema["unet"].module),
             scheduler=DPMSolverMultistepScheduler(**SCHEDULE, algorithm_type="dpmsolver++", use_karras_sigmas=True),
             safety_checker=None,
             feature_extractor=None,

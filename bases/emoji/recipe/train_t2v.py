@@ -8,7 +8,7 @@ from diffusers import DDPMScheduler, MotionAdapter, UNet2DConditionModel, UNetMo
 from diffusers.models.attention_processor import AttnProcessor
 from transformers import CLIPTextModel
 
-from .common import FOLDER, Ema, autocast, device, train
+from .common import FOLDER, Ema, autocast, device, halved, train
 from .text import load_tokenizer
 from .train_t2i import SCHEDULE, encode_scenes, load_vae
 from .world import Scene, caption, load_world, random_scene
@@ -16,7 +16,7 @@ from .world import Scene, caption, load_world, random_scene
 
 def build(config: dict[str, Any]) -> UNetMotionModel:
     """The T2I model's weights, with motion modules of 4 heads after every block."""
-    unet = UNet2DConditionModel.from_pretrained(FOLDER / "t2i" / "unet")
+    unet = UNet2DConditionModel.from_pretrained(FOLDER / "t2i" / "unet", torch_dtype=torch.float32)
     adapter = MotionAdapter(
         block_out_channels=tuple(config["t2i"]["channels"]),
         motion_layers_per_block=1,
@@ -45,7 +45,7 @@ def main(config: dict[str, Any]) -> None:
     settings, where = config["t2v"], device(config)
     tokenizer, all_scenes = load_tokenizer(), scenes(config)
     latents = encode_scenes(config, load_vae(config), all_scenes, load_world()["frames"], "t2v-latents")
-    text = CLIPTextModel.from_pretrained(FOLDER / "t2i" / "text_encoder").to(where).eval().requires_grad_(False)
+    text = CLIPTextModel.from_pretrained(FOLDER / "t2i" / "text_encoder", dtype=torch.float32).to(where).eval().requires_grad_(False)
     unet = build(config).to(where).float().train().requires_grad_(True)
     unet.set_attn_processor(AttnProcessor())
     noises = DDPMScheduler(num_train_timesteps=1000, **SCHEDULE)
@@ -68,7 +68,7 @@ def main(config: dict[str, Any]) -> None:
         return (out.float() - noise).square().mean()
 
     def export(step: int) -> None:
-        ema["unet"].module.save_pretrained(FOLDER / "t2v" / "unet")
+        halved(ema["unet"].module).save_pretrained(FOLDER / "t2v" / "unet", max_shard_size="14MB")
 
     # the motion modules start from nothing, the rest from the T2I model
     new = [p for name, p in unet.named_parameters() if "motion_modules" in name]

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from diffusers import AutoencoderKL
 
-from .common import FOLDER, autocast, device, train
+from .common import FOLDER, autocast, device, halved, train
 from .world import draw, load_world, random_scene
 
 
@@ -62,4 +62,4 @@ def main(config: dict[str, Any]) -> None:
     with torch.no_grad():  # latents of unit variance, as diffusion wants them
         latents = torch.cat([vae.encode(batch(-1 - i)).latent_dist.mean for i in range(8)])
     vae.register_to_config(scaling_factor=float(1 / latents.std()))
-    vae.save_pretrained(FOLDER / "t2i" / "vae")
+    halved(vae).save_pretrained(FOLDER / "t2i" / "vae")

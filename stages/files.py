@@ -1,0 +1,44 @@
+"""What stages read and write besides their units."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from expunge.errors import InputError, Problem
+
+
+def read_index(out: Path | str) -> dict[str, Any]:
+    """The index of a stage's out.
+
+    :raises InputError: it is not there or cannot be read.
+    """
+    file = Path(out) / "index.json"
+    try:
+        return json.loads(file.read_text("utf-8"))
+    except (OSError, ValueError):
+        mend = f"run `dvc repro` up to the stage {Path(out).name}, or `dvc pull`"
+        raise InputError([Problem(file.as_posix(), "is missing or broken", mend)]) from None
+
+
+def read_params() -> dict[str, Any]:
+    """params.yaml.
+
+    :raises InputError: it is missing or broken.
+    """
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        return YAML(typ="safe").load(Path("params.yaml").read_text("utf-8"))
+    except (OSError, YAMLError) as error:
+        mend = "write valid YAML; `git diff params.yaml` shows what changed"
+        raise InputError([Problem("params.yaml", str(error).splitlines()[0], mend)]) from None
+
+
+def write_json(file: Path, data: Any) -> None:
+    """Indented JSON with sorted keys, written aside and then renamed; never through a linked file."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    aside = file.with_name(f".{file.name}.{os.getpid()}")
+    aside.write_text(json.dumps(data, indent=1, sort_keys=True, ensure_ascii=False) + "\n", "utf-8")
+    os.replace(aside, file)
