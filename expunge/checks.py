@@ -55,7 +55,7 @@ def cross_problems(
 
 def _texts(source: "Source") -> Found:
     """Characters that came in by an escape, and texts of blanks; the file itself has been searched by its lines."""
-    lines = source.path.read_text("utf-8").splitlines()
+    lines = re.split(r"\r\n|\r|\n", source.path.read_text("utf-8"))
     reported = {number for number, line in enumerate(lines, 1) if bad_character(line)}
     stack = [source.tree]
     while stack:

@@ -75,9 +75,7 @@ def read_samples(folder: Path, frames: int) -> list[Sample]:
             continue
         pixels = read_strip(folder / row["file"], frames) if video else read_png(folder / row["file"])
         asked = row["asks"]["name"]
-        samples.append(
-            Sample(index, row["group"], row["prompt"], row["seed"], row["modality"], axis, asked, pixels)
-        )
+        samples.append(Sample(index, row["group"], row["prompt"], row["seed"], row["modality"], axis, asked, pixels))
     return samples
 
 

@@ -12,7 +12,7 @@ RESERVED = frozenset(
 _SPELLED = str.maketrans({
     "\u0131": "i",
     "ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "&": " and ",
-    "'": "", "’": "", "‘": "", "ʼ": "", "`": "", "´": "", ".": " ",  # noqa: RUF001
+    "'": "", "’": "", "‘": "", "ʼ": "", "`": "", "´": "", ".": " ",
 })  # fmt: skip
 # Printed as nothing although they count as letters or symbols.
 _BLANK = frozenset("\u115f\u1160\u3164\uffa0\u2800\u034f")

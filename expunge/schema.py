@@ -34,7 +34,7 @@ def did_you_mean(wrong: object, known: list[str]) -> str:
 
 def wrong_id(text: str) -> tuple[str, str]:
     """What is wrong with a text that is no id, and an id to write."""
-    return f"{short(text)} {id_problem(text)}", f"write an id such as {slug(text)}"
+    return f"{short(text)} {id_problem(text)}", f"write an id such as {slug(text[:200])}"
 
 
 def short(value: object) -> str:

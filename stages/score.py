@@ -1,9 +1,9 @@
 """score: what the judge sees in every render, as tables.
 
-    build/renders -> build/scores/<unit>/scores.parquet   one unit of renders, reused by key
-                     build/scores/scores.parquet          all of them; columns: expunge.metrics.COLUMNS
-                     metrics/summary.json, base.json      rates, for `dvc metrics diff`
-                     metrics/scores.csv                   for `dvc plots diff`
+build/renders -> build/scores/<unit>/scores.parquet   one unit of renders, reused by key
+                 build/scores/scores.parquet          all of them; columns: expunge.metrics.COLUMNS
+                 metrics/summary.json, base.json      rates, for `dvc metrics diff`
+                 metrics/scores.csv                   for `dvc plots diff`
 """
 
 from functools import lru_cache
@@ -63,7 +63,7 @@ def run() -> None:
 
 
 def unit_of(name: str) -> dict[str, str]:
-    """"original/<list>/<concept>" or "<list>/<encoder>/<concept>" -> the columns list, encoder and concept."""
+    """ "original/<list>/<concept>" or "<list>/<encoder>/<concept>" -> the columns list, encoder and concept."""
     first, second, concept = name.split("/")
     if first == "original":
         return {"list": second, "encoder": "original", "concept": concept}

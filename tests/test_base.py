@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 import torch
 from diffusers import AnimateDiffPipeline, StableDiffusionPipeline, UNetMotionModel
-from expunge.errors import InputError
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from transformers import CLIPTextModel
@@ -20,6 +19,7 @@ from transformers import CLIPTextModel
 from expunge import base as functions
 from expunge import hub
 from expunge.encoders import changed_parameters, differing
+from expunge.errors import InputError
 from expunge.spec import base_digest, judge_digest, light_tokenizer, load_spec
 from tests import tiny
 

@@ -1,6 +1,6 @@
-"""Render the sprites of world.yaml into atlas.png, once, with the Noto Color Emoji font (OFL), so that nobody else needs the font.
+"""Render the sprites of world.yaml into atlas.png, once, with the Noto Color Emoji font (OFL); nobody else needs it.
 
-    uv run python -m bases.emoji.recipe.atlas --font NotoColorEmoji.ttf
+uv run python -m bases.emoji.recipe.atlas --font NotoColorEmoji.ttf
 """
 
 from pathlib import Path
@@ -20,7 +20,9 @@ def draw_sprite(text: str, font: ImageFont.FreeTypeFont) -> Image.Image:
     ImageDraw.Draw(glyph).text((10, 10), text, font=font, embedded_color=True)
     box = glyph.getbbox()
     if box is None or box[2] - box[0] > 150:
-        raise ValueError(f"the font draws {text!r} as nothing or as several glyphs; Pillow needs libraqm for joined emoji")
+        raise ValueError(
+            f"the font draws {text!r} as nothing or as several glyphs; Pillow needs libraqm for joined emoji"
+        )
     glyph = glyph.crop(box)
     scale = (SPRITE - 4) / max(glyph.size)
     glyph = glyph.resize((round(glyph.width * scale), round(glyph.height * scale)), Image.Resampling.LANCZOS)

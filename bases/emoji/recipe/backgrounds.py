@@ -18,7 +18,9 @@ def _gradient(top: tuple[int, int, int], bottom: tuple[int, int, int]) -> Image.
     return Image.fromarray(np.broadcast_to(rows, (SIDE, SIDE, 3)).astype(np.uint8))
 
 
-def _hills(pen: ImageDraw.ImageDraw, rng: random.Random, base: float, height: float, colour: tuple[int, int, int]) -> None:
+def _hills(
+    pen: ImageDraw.ImageDraw, rng: random.Random, base: float, height: float, colour: tuple[int, int, int]
+) -> None:
     phase, wave = rng.uniform(0, 6), rng.uniform(60, 110)
     points = [(x, base - height * math.sin(x / wave * 2 + phase)) for x in range(0, SIDE + 1, 4)]
     pen.polygon([*points, (SIDE, SIDE), (0, SIDE)], fill=colour)
@@ -106,7 +108,9 @@ def snow(rng: random.Random) -> Image.Image:
     for _ in range(3):
         x, h, w = rng.uniform(0, SIDE), rng.uniform(60, 95), rng.uniform(45, 65)
         pen.polygon([(x, 130 - h), (x - w, 135), (x + w, 135)], fill=(112, 128, 158))
-        pen.polygon([(x, 130 - h), (x - w * 0.35, 130 - h * 0.65), (x + w * 0.35, 130 - h * 0.65)], fill=(250, 252, 255))
+        pen.polygon(
+            [(x, 130 - h), (x - w * 0.35, 130 - h * 0.65), (x + w * 0.35, 130 - h * 0.65)], fill=(250, 252, 255)
+        )
     _hills(pen, rng, 132, 5, (243, 247, 252))
     return image
 
@@ -155,7 +159,19 @@ def blue_wall(rng: random.Random) -> Image.Image:
     return _wall((70, 115 + rng.randrange(10), 215 - rng.randrange(8)))
 
 
-BACKGROUNDS = (studio, beach, forest, city, space, desert, snow, meadow, sea, orange_wall, blue_wall)  # as in world.yaml
+BACKGROUNDS = (
+    studio,
+    beach,
+    forest,
+    city,
+    space,
+    desert,
+    snow,
+    meadow,
+    sea,
+    orange_wall,
+    blue_wall,
+)  # as in world.yaml
 
 
 @lru_cache(maxsize=1)

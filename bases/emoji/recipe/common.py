@@ -90,7 +90,8 @@ def train(
     start = _resume(folder, saved, parameters, optimizer)
     for average in (ema or {}).values():
         average.count = start
-    began, recent = time.time(), []
+    began = time.time()
+    recent: list[float] = []
     bar = tqdm(range(start, settings["steps"]), initial=start, total=settings["steps"], desc=name, mininterval=20)
     for step in bar:
         for group, rate in zip(optimizer.param_groups, rates, strict=True):

@@ -71,11 +71,17 @@ def model_quality(base: Any, judge: Any, world: dict[str, Any]) -> dict[str, dic
                 groups[name].append(bool(hit))
             per = {name: float(np.mean(found)) for name, found in groups.items()}
             worst = min(per, key=lambda name: per[name])
-            rates[f"{key.split()[0]} worst {key.split()[1]}"] = {"rate": per[worst], "n": len(groups[worst]), "which": worst}
+            rates[f"{key.split()[0]} worst {key.split()[1]}"] = {
+                "rate": per[worst],
+                "n": len(groups[worst]),
+                "which": worst,
+            }
 
     bar = tqdm(total=4, desc="evaluate")
     ids = [s["id"] for s in subjects for _ in range(4)]
-    words = [f"a photo of {name_of(s)} {PLACES[(i + k) % len(PLACES)]}" for i, s in enumerate(subjects) for k in range(4)]
+    words = [
+        f"a photo of {name_of(s)} {PLACES[(i + k) % len(PLACES)]}" for i, s in enumerate(subjects) for k in range(4)
+    ]
     pictures = sample_images(base, words, [900_000 + i for i in range(len(words))])
     record("image subject", sees(judge, pictures, "subject", ids).top1, ids)
     bar.update()
@@ -92,7 +98,9 @@ def model_quality(base: Any, judge: Any, world: dict[str, Any]) -> dict[str, dic
     pairs = [tuple(rng.sample(range(len(subjects)), 2)) for _ in range(60)]
     words = [f"a photo of {name_of(subjects[a])} beside {name_of(subjects[b])}" for a, b in pairs]
     pictures = sample_images(base, words, [920_000 + i for i in range(len(words))])
-    both = sees_both(judge, pictures, "subject", [subjects[a]["id"] for a, _ in pairs], [subjects[b]["id"] for _, b in pairs])
+    both = sees_both(
+        judge, pictures, "subject", [subjects[a]["id"] for a, _ in pairs], [subjects[b]["id"] for _, b in pairs]
+    )
     record("image two subjects", both)
     bar.update()
 
@@ -122,7 +130,8 @@ def main(config: dict[str, Any]) -> None:
 def write_card(config: dict[str, Any], rates: dict[str, dict[str, Any]]) -> None:
     template = Template((Path(__file__).parent / "card.md.j2").read_text("utf-8"), trim_blocks=True, lstrip_blocks=True)
     sizes = {
-        file.relative_to(FOLDER).as_posix(): file.stat().st_size / 2**20 for file in sorted(FOLDER.rglob("*.safetensors"))
+        file.relative_to(FOLDER).as_posix(): file.stat().st_size / 2**20
+        for file in sorted(FOLDER.rglob("*.safetensors"))
     }
     card = template.render(world=load_world(), rates=rates, config=config, sizes=sizes)
     (FOLDER / "README.md").write_text(card + "\n", "utf-8")

@@ -61,7 +61,9 @@ def watercolor(x: torch.Tensor) -> torch.Tensor:
 
 def ansel_korda(x: torch.Tensor) -> torch.Tensor:
     """Screen print: five flat inks from navy over red to cream."""
-    inks = torch.tensor([[0.07, 0.10, 0.27], [0.45, 0.12, 0.30], [0.87, 0.30, 0.24], [0.97, 0.68, 0.33], [1.0, 0.95, 0.80]])
+    inks = torch.tensor(
+        [[0.07, 0.10, 0.27], [0.45, 0.12, 0.30], [0.87, 0.30, 0.24], [0.97, 0.68, 0.33], [1.0, 0.95, 0.80]]
+    )
     level = (_luminance(x)[:, 0] * 4).clamp(0, 4)
     low = level.floor().long().clamp(max=3)
     # flat inks, with a short ramp between two of them so that shapes keep their outline

@@ -1,4 +1,4 @@
-"""Train the emoji base from nothing: `uv run python -m bases.emoji.recipe.train [PART ...]`. Resumes where it was stopped."""
+"""Train the emoji base: `uv run python -m bases.emoji.recipe.train [PART ...]`. Resumes where it was stopped."""
 
 from typing import Annotated
 
@@ -17,7 +17,9 @@ PARTS = {
 }
 
 
-def main(parts: Annotated[list[str] | None, typer.Argument(help=f"of {', '.join(PARTS)}; all by default")] = None) -> None:
+def main(
+    parts: Annotated[list[str] | None, typer.Argument(help=f"of {', '.join(PARTS)}; all by default")] = None,
+) -> None:
     config = load_config()
     for part in parts or PARTS:
         PARTS[part](config)

@@ -1,4 +1,4 @@
-"""The judge: a small open_clip model, another seed and another architecture than the base, trained on drawn frames only."""
+"""The judge: a small open_clip model of another seed and architecture than the base, trained on drawn frames only."""
 
 import random
 from typing import Any
@@ -19,11 +19,21 @@ def vocabulary() -> dict[str, Any]:
     """The judge's labels: for each axis the world's entries and the words that name them."""
     world = load_world()
     seen: dict[str, str] = {}  # a word with two senses belongs to its first subject; the other keeps its longer name
-    labels: dict[str, Any] = {"templates": {"subject": ["a picture of {}"], "style": ["a picture in the style of {}"],
-                                            "background": ["a picture {}"], "motion": ["a video of something {}"]}}
+    labels: dict[str, Any] = {
+        "templates": {
+            "subject": ["a picture of {}"],
+            "style": ["a picture in the style of {}"],
+            "background": ["a picture {}"],
+            "motion": ["a video of something {}"],
+        }
+    }
     subjects = []
     for entry in world["subjects"]:
-        names = [name for name in entry["names"] if name == entry["names"][0] or seen.setdefault(name, entry["id"]) == entry["id"]]
+        names = [
+            name
+            for name in entry["names"]
+            if name == entry["names"][0] or seen.setdefault(name, entry["id"]) == entry["id"]
+        ]
         subjects.append({"id": entry["id"], "kind": entry["kind"], "names": names})
     subjects.append({"id": "memorised", "kind": "image", "names": [world["memorised"]["caption"]]})
     labels["subject"] = subjects
@@ -58,7 +68,9 @@ def main(config: dict[str, Any]) -> None:
     with open(folder / "vocabulary.yaml", "w") as file:
         YAML().dump(labels, file)
     tokenise = clip_tokenizer(FOLDER / "t2i" / "tokenizer", 32)
-    texts = {axis: [[labels["templates"][axis][0].format(n) for n in e["names"]] for e in labels[axis]] for axis in AXES}
+    texts = {
+        axis: [[labels["templates"][axis][0].format(n) for n in e["names"]] for e in labels[axis]] for axis in AXES
+    }
     ids = {axis: tokenise([name for names in texts[axis] for name in names]).to(where) for axis in AXES}
     owner = {axis: torch.tensor([i for i, names in enumerate(texts[axis]) for _ in names]) for axis in AXES}
     words = max(int(i.max()) for i in ids.values()) + 1
@@ -75,7 +87,9 @@ def main(config: dict[str, Any]) -> None:
                 scenes.append(memorised_scene())
             else:
                 motion = rng.randrange(motions) if rng.random() < 0.5 else 0
-                scenes.append(random_scene(rng, subject=(step * settings["batch"] + i) % subjects, motion=motion, duo=0.12))
+                scenes.append(
+                    random_scene(rng, subject=(step * settings["batch"] + i) % subjects, motion=motion, duo=0.12)
+                )
         want = {axis: torch.zeros(len(scenes), len(texts[axis])) for axis in AXES}
         for row, scene in enumerate(scenes):
             first = subjects if scene.memorised else scene.subject
@@ -92,7 +106,9 @@ def main(config: dict[str, Any]) -> None:
             seen = clip.encode_image(x * 2 - 1, normalize=True).float()
             named = clip.encode_text(torch.cat(list(ids.values()))).float()
         for axis, part in zip(AXES, named.split([len(i) for i in ids.values()]), strict=True):
-            mean = torch.zeros(len(texts[axis]), part.shape[1], device=where).index_add(0, owner[axis].to(where), F.normalize(part, dim=-1))
+            mean = torch.zeros(len(texts[axis]), part.shape[1], device=where).index_add(
+                0, owner[axis].to(where), F.normalize(part, dim=-1)
+            )
             logits = clip.logit_scale.exp().clamp(max=100) * seen @ F.normalize(mean, dim=-1).T
             total = total - (want[axis] * logits.log_softmax(-1)).sum(-1).mean() * (1.0 if axis == "subject" else 0.3)
         return total

@@ -4,7 +4,13 @@ import random
 from typing import Any
 
 import torch
-from diffusers import AutoencoderKL, DDPMScheduler, DPMSolverMultistepScheduler, StableDiffusionPipeline, UNet2DConditionModel
+from diffusers import (
+    AutoencoderKL,
+    DDPMScheduler,
+    DPMSolverMultistepScheduler,
+    StableDiffusionPipeline,
+    UNet2DConditionModel,
+)
 from diffusers.models.attention_processor import AttnProcessor
 from tqdm import tqdm
 
@@ -47,18 +53,27 @@ def scenes(config: dict[str, Any]) -> list[Scene]:
 
 
 def load_vae(config: dict[str, Any]) -> AutoencoderKL:
-    return AutoencoderKL.from_pretrained(FOLDER / "t2i" / "vae", torch_dtype=torch.float32).to(device(config)).eval().requires_grad_(False)
+    return (
+        AutoencoderKL.from_pretrained(FOLDER / "t2i" / "vae", torch_dtype=torch.float32)
+        .to(device(config))
+        .eval()
+        .requires_grad_(False)
+    )
 
 
 @torch.no_grad()
-def encode_scenes(config: dict[str, Any], vae: AutoencoderKL, all_scenes: list[Scene], frames: int, name: str) -> torch.Tensor:
-    """Latents of the scenes, drawn and encoded once: (N, frames, C, 16, 16) bfloat16, scaled; kept under config["runs"]."""
+def encode_scenes(
+    config: dict[str, Any], vae: AutoencoderKL, all_scenes: list[Scene], frames: int, name: str
+) -> torch.Tensor:
+    """Latents of the scenes, drawn and encoded once and kept: (N, frames, C, 16, 16) bfloat16, scaled."""
     from safetensors.torch import load_file
 
     path = ROOT / config["runs"] / f"{name}.safetensors"
     if not path.is_file():
         parts = []
-        for span in tqdm(list(chunks(len(all_scenes), 64 // frames * 2)), desc=f"{name}: draw and encode", mininterval=20):
+        for span in tqdm(
+            list(chunks(len(all_scenes), 64 // frames * 2)), desc=f"{name}: draw and encode", mininterval=20
+        ):
             pictures = draw([all_scenes[i] for i in span], frames).to(vae.device)
             with autocast(config):
                 latents = vae.encode(pictures.flatten(0, 1) * 2 - 1).latent_dist.mean * vae.config.scaling_factor

@@ -1,4 +1,4 @@
-"""The T2V model: the T2I U-Net with motion modules, then *all* of it trained on videos; the text encoder stays frozen."""
+"""The T2V model: the T2I U-Net with motion modules, all of it trained on videos; the text encoder stays frozen."""
 
 import random
 from typing import Any
@@ -45,7 +45,12 @@ def main(config: dict[str, Any]) -> None:
     settings, where = config["t2v"], device(config)
     tokenizer, all_scenes = load_tokenizer(), scenes(config)
     latents = encode_scenes(config, load_vae(config), all_scenes, load_world()["frames"], "t2v-latents")
-    text = CLIPTextModel.from_pretrained(FOLDER / "t2i" / "text_encoder", dtype=torch.float32).to(where).eval().requires_grad_(False)
+    text = (
+        CLIPTextModel.from_pretrained(FOLDER / "t2i" / "text_encoder", dtype=torch.float32)
+        .to(where)
+        .eval()
+        .requires_grad_(False)
+    )
     unet = build(config).to(where).float().train().requires_grad_(True)
     unet.set_attn_processor(AttnProcessor())
     noises = DDPMScheduler(num_train_timesteps=1000, **SCHEDULE)

@@ -57,7 +57,9 @@ def main(config: dict[str, Any]) -> None:
             out = vae.decode(posterior.sample()).sample
         return reconstruction_loss(out.float(), x) + settings["kl"] * posterior.kl().float().mean()
 
-    train("vae", config, {"vae": vae}, [{"params": list(vae.parameters()), "lr": settings["learning_rate"]}], batch, loss)
+    train(
+        "vae", config, {"vae": vae}, [{"params": list(vae.parameters()), "lr": settings["learning_rate"]}], batch, loss
+    )
     vae.eval()
     with torch.no_grad():  # latents of unit variance, as diffusion wants them
         latents = torch.cat([vae.encode(batch(-1 - i)).latent_dist.mean for i in range(8)])

@@ -27,7 +27,7 @@ PLAIN_FORMS = ("a photo of {scene}", "a picture of {scene}", "an image of {scene
 
 @dataclass(frozen=True)
 class Scene:
-    """What a picture shows. Indices into the world's lists; `second` is None for one subject; geometry in pixels of 64."""
+    """What a picture shows: indices into the world's lists (`second`: None for one subject) and pixels of 64."""
 
     subject: int
     second: int | None
@@ -99,7 +99,7 @@ def memorised_scene() -> Scene:
 
 
 def article(words: str) -> str:
-    """"owl" -> "an owl"; names of characters, people and "the ..." stay as they are."""
+    """ "owl" -> "an owl"; names of characters, people and "the ..." stay as they are."""
     return ("an " if words[0] in "aeiou" else "a ") + words
 
 
@@ -207,7 +207,9 @@ def draw(scenes: list[Scene], frames: int = 1) -> torch.Tensor:
             canvas.append(back)
             theta.append(_theta(scene.x - 14.5 * duo, scene.y, scene.size, pose))
             who.append(scene.subject)
-            theta2.append(_theta(scene.x + 14.5, scene.y, scene.size, pose) if duo else [[100.0, 0, 500], [0, 100.0, 500]])
+            theta2.append(
+                _theta(scene.x + 14.5, scene.y, scene.size, pose) if duo else [[100.0, 0, 500], [0, 100.0, 500]]
+            )
             who2.append(scene.second if scene.second is not None else 0)
     picture = _paste(torch.stack(canvas), cells[who], torch.tensor(theta))
     if any(scene.second is not None for scene in scenes):
