@@ -77,7 +77,8 @@ def import_(
     force: Annotated[bool, typer.Option(help="Replace the list if it is there.")] = False,
 ) -> None:
     """Make a concept list of a file, and report what was merged, trimmed, dropped or refused, row by row."""
-    from expunge.importer import import_file, write_list
+    from expunge.importer import import_file
+    from expunge.listfile import write_list
     from expunge.names import slug
     from expunge.validate import base_words
 

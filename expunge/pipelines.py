@@ -114,10 +114,11 @@ def _with_solver(spec: Spec, how: Pipeline, pipe: Any) -> Any:
     import diffusers
 
     name = how.scheduler or type(pipe.scheduler).__name__
-    solver = getattr(diffusers, name, None)
+    solver: Any = getattr(diffusers, name, None)
     if not (isinstance(solver, type) and issubclass(solver, diffusers.SchedulerMixin)):
         raise InputError([Problem(str(spec.file), f"diffusers has no scheduler {name}", "see its documentation")])
-    pipe.register_modules(scheduler=solver.from_config(pipe.scheduler.config, **how.scheduler_options))
+    made = solver.from_config(pipe.scheduler.config, **how.scheduler_options)  # type: ignore[attr-defined]
+    pipe.register_modules(scheduler=made)
     return pipe
 
 

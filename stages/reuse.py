@@ -35,6 +35,7 @@ from stages.files import read_index, read_params, write_json
 __all__ = [
     "Unit", "code", "is_full", "loaded_base", "read_index", "read_params", "run_units", "unit_key", "write_json",
 ]  # fmt: skip
+ROOT = Path(__file__).resolve().parents[1]
 STORE = Path(".expunge/store")
 RECORD = "unit.json"  # written last in a folder of the store
 Facts = dict[str, Any]
@@ -60,9 +61,14 @@ def unit_key(stage: str, code: str, base: str, entry: Any, params: Any = None, u
 
 
 def code(*files: str) -> str:
-    """sha256 over source files and folders of them (`*.py`, at any depth), relative to the repository."""
-    paths = [p for name in files for p in (sorted(Path(name).rglob("*.py")) if Path(name).is_dir() else [Path(name)])]
-    return digest({path.as_posix(): file_digest(path) for path in paths})
+    """sha256 over source files and folders of them (every file but bytecode), by their path in the repository."""
+    found: dict[str, str] = {}
+    for name in files:
+        path = ROOT / name
+        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+            if path == file or (file.is_file() and file.suffix != ".pyc"):
+                found[file.relative_to(ROOT).as_posix()] = file_digest(file)
+    return digest(found)
 
 
 def run_units(stage: str, out: Path | str, units: Mapping[str, Unit], compute: Compute) -> None:

@@ -9,7 +9,8 @@ from typer.testing import CliRunner
 
 from expunge.cli import app
 from expunge.errors import InputError
-from expunge.importer import Imported, import_file, write_list
+from expunge.importer import Imported, import_file
+from expunge.listfile import write_list
 from expunge.lists import Words, load_lists
 
 REAL = Path(__file__).resolve().parents[1].parent / "shared" / "lists"

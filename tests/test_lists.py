@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from expunge.importer import Entry, quoted, to_yaml
+from expunge.listfile import Entry, quoted, to_yaml
 from expunge.lists import KINDS, Encoders, Request, Sense, load_lists, to_encoders
 from expunge.names import ID, LONGEST_ID, bad_character, id_problem, same, slug, tidy
 from expunge.schema import schema_problems
@@ -44,6 +44,8 @@ concepts:
     kind: object
     sense: {forget: [field mouse], keep: [computer mouse]}
 """
+# A busy machine is slow, which is no mistake of the code.
+relaxed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 VISIBLE = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=60).filter(
     lambda text: bad_character(text) is None
 )
@@ -116,6 +118,7 @@ def test_the_schemas_pattern_of_ids_is_the_codes() -> None:
     assert SCHEMA["$defs"]["id"]["maxLength"] == LONGEST_ID
 
 
+@relaxed
 @given(st.text(max_size=300))
 def test_a_slug_is_an_id_whatever_the_name(text: str) -> None:
     made = slug(text)
@@ -125,6 +128,7 @@ def test_a_slug_is_an_id_whatever_the_name(text: str) -> None:
     assert slug(text) == made
 
 
+@relaxed
 @given(st.text(max_size=100))
 def test_names_are_compared_in_one_form(text: str) -> None:
     assert same(same(text)) == same(text)
@@ -132,6 +136,7 @@ def test_names_are_compared_in_one_form(text: str) -> None:
     assert same(f"  {text}\u00a0 ") == same(text)
 
 
+@relaxed
 @given(st.text(max_size=100))
 def test_an_id_names_a_file_in_its_folder(text: str) -> None:
     if id_problem(text) is None:
@@ -149,12 +154,14 @@ def test_slugs(name: str, made: str) -> None:
     assert slug(name) == made
 
 
+@relaxed
 @given(PHRASE)
 def test_what_is_written_is_read_back(text: str) -> None:
     written = quoted(text)
     assert (plain_value(written) if written == text else json.loads(written)) == text
 
 
+@relaxed
 @given(st.lists(PHRASE, min_size=1, max_size=5, unique_by=same), st.sampled_from(KINDS))
 def test_a_written_list_is_read_back(tmp_path_factory: pytest.TempPathFactory, names: list[str], kind: str) -> None:
     entries = [Entry("row", name, f"c-{i}", prompts=[f"a {{}} {i}"]) for i, name in enumerate(names)]
@@ -165,6 +172,7 @@ def test_a_written_list_is_read_back(tmp_path_factory: pytest.TempPathFactory, n
     assert found.title == names[0]
 
 
+@relaxed
 @given(st.binary(max_size=300))
 def test_no_bytes_make_the_reader_fail(tmp_path_factory: pytest.TempPathFactory, raw: bytes) -> None:
     file = tmp_path_factory.getbasetemp() / "any.yaml"
@@ -187,6 +195,7 @@ JSONISH = st.recursive(
 )  # fmt: skip
 
 
+@relaxed
 @given(JSONISH)
 def test_the_checks_survive_any_shape_and_agree_with_the_schema(
     tmp_path_factory: pytest.TempPathFactory, data: Any
