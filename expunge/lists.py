@@ -14,7 +14,6 @@ from expunge.yamlfile import Node, read
 
 KINDS = ("character", "style", "object", "person", "motion", "image")
 Tokenizer = Callable[[str], list[int] | None]  # text -> token ids, None where it cannot be spelled
-_TAKEN = frozenset({"original"})  # build/renders/original holds the original encoder's renders
 _MISPLACED = {".yml", ".csv", ".tsv", ".txt", ".json"}
 
 
@@ -187,10 +186,8 @@ def list_files(folder: Path) -> tuple[list[Path], list[Problem]]:
             problems.append(Problem(where, f"is a link that leaves {name}/", "put the file itself there"))
         elif not path.is_file():
             problems.append(Problem(where, "is no file", "remove it, or mend the link"))
-        elif id_problem(path.stem) or path.stem in _TAKEN:
-            why = id_problem(path.stem) or "is taken by the original encoder's renders"
-            better = slug(path.stem) if path.stem not in _TAKEN else f"{path.stem}-list"
-            problems.append(Problem(f"{where}:1", f"the file's name {why}", f"rename it to {better}.yaml"))
+        elif why := id_problem(path.stem):
+            problems.append(Problem(f"{where}:1", f"the file's name {why}", f"rename it to {slug(path.stem)}.yaml"))
             files.append(path)
         else:
             files.append(path)

@@ -82,6 +82,12 @@ def encode_scenes(
     return load_file(path)["latents"]
 
 
+def min_snr(noises: DDPMScheduler, gamma: float = 5.0) -> torch.Tensor:
+    """Weight of each timestep, (1000,): min(SNR, gamma) / SNR for noise prediction (Hang et al., arXiv 2303.09556)."""
+    snr = noises.alphas_cumprod / (1 - noises.alphas_cumprod)
+    return snr.clamp(max=gamma) / snr
+
+
 def main(config: dict[str, Any]) -> None:
     torch.manual_seed(config["seed"] + 1)
     settings, where = config["t2i"], device(config)
@@ -92,6 +98,7 @@ def main(config: dict[str, Any]) -> None:
     unet, text = build(config).to(where), build_text_encoder(config, tokenizer).to(where)
     unet.set_attn_processor(AttnProcessor())  # the fused one is slow backwards in bfloat16 on CPUs
     noises = DDPMScheduler(num_train_timesteps=1000, **SCHEDULE)
+    weight = min_snr(noises).to(where)
     ema = {"unet": Ema(unet, settings["ema"]), "text_encoder": Ema(text, settings["ema"])}
 
     def batch(step: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -108,7 +115,7 @@ def main(config: dict[str, Any]) -> None:
         x, ids, noise, t = data
         with autocast(config):
             out = unet(noises.add_noise(x, noise, t), t, text(ids).last_hidden_state).sample
-        return (out.float() - noise).square().mean()
+        return (weight[t] * (out.float() - noise).square().flatten(1).mean(1)).mean()
 
     def export(step: int) -> None:
         """Write the averaged weights as the pipeline that everything else loads."""

@@ -10,7 +10,7 @@ from transformers import CLIPTextModel
 
 from .common import FOLDER, Ema, autocast, device, halved, train
 from .text import load_tokenizer
-from .train_t2i import SCHEDULE, encode_scenes, load_vae
+from .train_t2i import SCHEDULE, encode_scenes, load_vae, min_snr
 from .world import Scene, caption, load_world, random_scene
 
 
@@ -54,6 +54,7 @@ def main(config: dict[str, Any]) -> None:
     unet = build(config).to(where).float().train().requires_grad_(True)
     unet.set_attn_processor(AttnProcessor())
     noises = DDPMScheduler(num_train_timesteps=1000, **SCHEDULE)
+    weight = min_snr(noises).to(where)
     ema = {"unet": Ema(unet, settings["ema"])}
 
     def batch(step: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -70,7 +71,7 @@ def main(config: dict[str, Any]) -> None:
         x, ids, noise, t = data
         with autocast(config):
             out = unet(noises.add_noise(x, noise, t), t, text(ids).last_hidden_state).sample
-        return (out.float() - noise).square().mean()
+        return (weight[t] * (out.float() - noise).square().flatten(1).mean(1)).mean()
 
     def export(step: int) -> None:
         halved(ema["unet"].module).save_pretrained(FOLDER / "t2v" / "unet", max_shard_size="14MB")
