@@ -1,4 +1,4 @@
-"""The main job on a small list, in a temporary clone: everything that is promised of `dvc repro`, on the embedded base."""
+"""The main job on a small list, in a temporary clone of the repository, on the embedded base."""
 
 import json
 import re
@@ -77,7 +77,9 @@ def test_everything_is_there(clone: Path) -> None:
         assert encoder["changed_parameters"] > 0
     for name in summary["encoders"]:
         assert (clone / "build/encoders" / name / "model.safetensors").is_file()
-    assert len(list((clone / "build/renders").rglob("*.mp4"))) == 12  # 2 for each of: originals and singles of both, the joint encoder twice
+    assert (
+        len(list((clone / "build/renders").rglob("*.mp4"))) == 12
+    )  # 2 for each of: originals and singles of both, the joint encoder twice
     assert (clone / "build/scores/scores.parquet").is_file()
     assert "fire engine" in (clone / "build/report/index.html").read_text("utf-8")
 
@@ -86,7 +88,8 @@ def test_the_readme_lines_load_an_encoder(clone: Path) -> None:
     block = re.search(r"```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
     assert block is not None
     code = block[1].replace("build/encoders/objects/fire-engine", "build/encoders/tiny/fire-engine")
-    call = "\nvideo = videos('a bus', num_frames=8, num_inference_steps=2, height=64, width=64).frames[0]\nassert len(video) == 8"
+    call = "\nvideo = videos('a bus', num_frames=8, num_inference_steps=2, height=64, width=64).frames[0]"
+    call += "\nassert len(video) == 8"
     assert len(block[1].strip().splitlines()) == 5
     run(clone, sys.executable, "-c", code + call)
 
