@@ -1,0 +1,65 @@
+"""few-shot on every shipped concept, `full` beside `mlp-final-attn`: runs the pipeline, writes docs/few-shot.md.
+
+    uv run python -m benchmarks.few_shot
+
+dvc's cache keeps what either run computed, so a second call is quick. params.yaml is put back at the end.
+"""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Template
+from ruamel.yaml import YAML
+
+ROOT = Path(__file__).resolve().parents[1]
+VARIANTS = ("mlp-final-attn", "full")  # the default last, so that the workspace ends with its results
+PAGE = """\
+# few-shot on the embedded base
+
+Share of samples in which the judge sees what the prompt asks about; smaller is better for target and aliases, larger
+for near and far. `original` is the encoder before. Written by `benchmarks/few_shot.py`: learning rate
+{{ settings.learning_rate }}, {{ settings.steps }} steps of {{ settings.batch }}, guidance's empty prompt
+{{ settings.unconditional }}, keep {{ settings.keep }}.
+{% for modality in ("image", "video") %}
+
+## {{ modality | capitalize }}s
+| encoder | parameters | target | aliases | near | far | sense | seconds |
+|---|---|---|---|---|---|---|---|
+{% for encoder in original %}
+{% for name, table in tables.items() %}
+{% set rates = table[encoder][modality] %}
+| {{ encoder }} | {{ name }} | {% for group in ("target", "aliases", "near", "far", "sense") -%}
+{{ "%.2f" | format(rates[group]) if group in rates else "" }} | {% endfor %}{{ table[encoder].seconds | default("") }} |
+{% endfor %}
+{% endfor %}
+{% endfor %}
+"""
+
+
+def main() -> None:
+    yaml = YAML()
+    before = (ROOT / "params.yaml").read_text("utf-8")
+    params = yaml.load(before)
+    tables: dict[str, Any] = {}
+    try:
+        for variant in VARIANTS:
+            params["unlearn"]["few-shot"]["parameters"] = variant
+            with open(ROOT / "params.yaml", "w") as file:
+                yaml.dump(params, file)
+            subprocess.run([sys.executable, "-m", "dvc", "repro"], cwd=ROOT, check=True)
+            original = json.loads((ROOT / "metrics" / "base.json").read_text())["encoders"]
+            tables[variant] = json.loads((ROOT / "metrics" / "summary.json").read_text())["encoders"]
+    finally:
+        (ROOT / "params.yaml").write_text(before, "utf-8")
+    template = Template(PAGE, trim_blocks=True, lstrip_blocks=True)
+    page = template.render(
+        original=original, tables={"original": original, **tables}, settings=params["unlearn"]["few-shot"]
+    )
+    (ROOT / "docs" / "few-shot.md").write_text(page + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    main()
