@@ -8,7 +8,9 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -90,7 +92,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return project.out()
 
 
-def wait_for(good, seconds: float) -> bool:
+def wait_for(good: Callable[[], Any], seconds: float) -> bool:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if good():

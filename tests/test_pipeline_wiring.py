@@ -280,7 +280,8 @@ def test_from_lists_to_videos(project: Path) -> None:
         stage.run()
     assert folder_files("build") == files and reuse.loaded_base.cache_info().misses == 0
     write(ONE)
-    plan.run(), fewshot.run(), unlearn.run(), render.run()
+    for stage in (plan, fewshot, unlearn, render):
+        stage.run()
     assert not [name for name in folder_files("build") if "two" in name]
 
 
