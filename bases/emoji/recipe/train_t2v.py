@@ -70,7 +70,8 @@ def main(config: dict[str, Any]) -> None:
     def loss(data: tuple[torch.Tensor, ...]) -> torch.Tensor:
         x, ids, noise, t = data
         with autocast(config):
-            out = unet(noises.add_noise(x, noise, t), t, text(ids).last_hidden_state).sample
+            words = text(ids).last_hidden_state.repeat_interleave(x.shape[2], dim=0)  # one for each frame, as the pipeline
+            out = unet(noises.add_noise(x, noise, t), t, words).sample
         return (weight[t] * (out.float() - noise).square().flatten(1).mean(1)).mean()
 
     def export(step: int) -> None:
