@@ -23,7 +23,6 @@ POLL = 0.2  # seconds between two looks at the ancestors
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 SETTINGS = {
     "CUBLAS_WORKSPACE_CONFIG": ":4096:8",  # cuBLAS gives the same bytes twice only with a fixed workspace
-    "OMP_WAIT_POLICY": "PASSIVE",  # waiting threads sleep: two busy processes on one machine do not starve each other
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "TOKENIZERS_PARALLELISM": "false",
 }
