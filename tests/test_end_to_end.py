@@ -88,10 +88,8 @@ def test_the_readme_lines_load_an_encoder(clone: Path) -> None:
     block = re.search(r"```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
     assert block is not None
     code = block[1].replace("build/encoders/objects/fire-engine", "build/encoders/tiny/fire-engine")
-    call = "\nvideo = videos('a bus', num_frames=8, num_inference_steps=2, height=64, width=64).frames[0]"
-    call += "\nassert len(video) == 8"
-    assert len(block[1].strip().splitlines()) == 5
-    run(clone, sys.executable, "-c", code + call)
+    assert len([line for line in code.splitlines() if line and "import" not in line]) == 5
+    run(clone, sys.executable, "-c", code + "assert len(video) == 8\n")
 
 
 def test_what_runs_again_is_what_changed(clone: Path) -> None:

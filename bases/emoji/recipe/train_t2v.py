@@ -70,7 +70,9 @@ def main(config: dict[str, Any]) -> None:
     def loss(data: tuple[torch.Tensor, ...]) -> torch.Tensor:
         x, ids, noise, t = data
         with autocast(config):
-            words = text(ids).last_hidden_state.repeat_interleave(x.shape[2], dim=0)  # one for each frame, as the pipeline
+            words = text(ids).last_hidden_state.repeat_interleave(
+                x.shape[2], dim=0
+            )  # one for each frame, as the pipeline
             out = unet(noises.add_noise(x, noise, t), t, words).sample
         return (weight[t] * (out.float() - noise).square().flatten(1).mean(1)).mean()
 
