@@ -53,12 +53,9 @@ def scenes(config: dict[str, Any]) -> list[Scene]:
 
 
 def load_vae(config: dict[str, Any]) -> AutoencoderKL:
-    return (
-        AutoencoderKL.from_pretrained(FOLDER / "t2i" / "vae", torch_dtype=torch.float32)
-        .to(device(config))
-        .eval()
-        .requires_grad_(False)
-    )
+    vae = AutoencoderKL.from_pretrained(FOLDER / "t2i" / "vae", torch_dtype=torch.float32)
+    vae.register_to_config(_name_or_path="emoji")  # not the folder it was read from, which would be shipped with it
+    return vae.to(device(config)).eval().requires_grad_(False)
 
 
 @torch.no_grad()
