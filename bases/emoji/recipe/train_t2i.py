@@ -15,7 +15,8 @@ from diffusers.models.attention_processor import AttnProcessor
 from tqdm import tqdm
 
 from .common import FOLDER, ROOT, Ema, autocast, chunks, device, halved, save_atomically, train
-from .text import build_text_encoder, load_tokenizer, write_tokenizer
+from .text import load_tokenizer
+from .train_text import load_text
 from .world import Scene, caption, draw, load_world, memorised_scene, random_scene
 
 SCHEDULE = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
@@ -88,11 +89,9 @@ def min_snr(noises: DDPMScheduler, gamma: float = 5.0) -> torch.Tensor:
 def main(config: dict[str, Any]) -> None:
     torch.manual_seed(config["seed"] + 1)
     settings, where = config["t2i"], device(config)
-    if not (FOLDER / "t2i" / "tokenizer").is_dir():
-        write_tokenizer(config, FOLDER / "t2i" / "tokenizer")
     tokenizer, vae, all_scenes = load_tokenizer(), load_vae(config), scenes(config)
     latents = encode_scenes(config, vae, all_scenes, 1, "t2i-latents")[:, 0]
-    unet, text = build(config).to(where), build_text_encoder(config, tokenizer).to(where)
+    unet, text = build(config).to(where), load_text(config, tokenizer).to(where)
     unet.set_attn_processor(AttnProcessor())  # the fused one is slow backwards in bfloat16 on CPUs
     noises = DDPMScheduler(num_train_timesteps=1000, **SCHEDULE)
     weight = min_snr(noises).to(where)
