@@ -1,7 +1,7 @@
 """The text encoder's first lesson: read a caption and say who, beside whom, in which style, where, moving how.
 
-CLIP learns its words from pictures; here the pictures are drawn from the very scene that the caption names, so the scene
-itself is the teacher, at a hundredth of the cost. The T2I training goes on from these weights.
+CLIP learns its words from pictures; here the pictures are drawn from the very scene that the caption names, so the
+scene itself is the teacher, at a hundredth of the cost. The T2I training goes on from these weights.
 """
 
 import random
