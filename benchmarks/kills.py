@@ -3,7 +3,7 @@
     uv run python -m benchmarks.kills [--list objects] [--kills 10] [--seed 0]
 
 Clones the committed state twice into a temporary folder, keeps one concept list, and runs the pipeline undisturbed in
-the one. In the other, `kill -9` hits dvc, the stage, or both, at random moments, ten times; then the run is let through.
+the one. In the other, `kill -9` hits dvc, the stage, or both, ten times at random; then the run is let through.
 Exits 1 where an orphan lives on after two seconds, where a finished unit is computed again, or where a byte differs.
 """
 
