@@ -4,11 +4,12 @@ from typing import Annotated
 
 import typer
 
-from . import evaluate, train_judge, train_motion_judge, train_t2i, train_t2v, train_text, train_vae
+from . import evaluate, train_decoder, train_judge, train_motion_judge, train_t2i, train_t2v, train_text, train_vae
 from .common import load_config
 
 PARTS = {
     "vae": train_vae.main,
+    "decoder": train_decoder.main,
     "text": train_text.main,
     "t2i": train_t2i.main,
     "t2v": train_t2v.main,

@@ -82,6 +82,6 @@ def main(config: dict[str, Any]) -> None:
     # the motion modules start from nothing, the rest from the T2I model
     new = [p for name, p in unet.named_parameters() if "motion_modules" in name]
     old = [p for name, p in unet.named_parameters() if "motion_modules" not in name]
-    groups = [{"params": new, "lr": settings["learning_rate"] * 2}, {"params": old, "lr": settings["learning_rate"]}]
+    groups = [{"params": new, "lr": settings["motion_learning_rate"]}, {"params": old, "lr": settings["learning_rate"]}]
     train("t2v", config, {"unet": unet}, groups, batch, loss, ema=ema, on_save=export)
     export(settings["steps"])

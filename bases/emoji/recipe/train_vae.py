@@ -35,21 +35,25 @@ def reconstruction_loss(out: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
     return (out - x).abs().mean() + 0.5 * edges
 
 
+def draw_batch(what: str, step: int, count: int) -> torch.Tensor:
+    """Pictures of a step, (count, 3, 64, 64) in [-1, 1]."""
+    rng, motions = random.Random(f"{what} {step}"), len(load_world()["motions"])
+    scenes = [
+        random_scene(
+            rng, style=0 if rng.random() < 0.4 else None, motion=rng.choice((0, rng.randrange(motions))), duo=0.1
+        )
+        for _ in range(count)
+    ]
+    return draw(scenes)[:, 0] * 2 - 1
+
+
 def main(config: dict[str, Any]) -> None:
     torch.manual_seed(config["seed"])
     where, settings = device(config), config["vae"]
     vae = build(config).to(where)
-    motions = len(load_world()["motions"])
 
     def batch(step: int) -> torch.Tensor:
-        rng = random.Random(f"vae {step}")
-        scenes = [
-            random_scene(
-                rng, style=0 if rng.random() < 0.4 else None, motion=rng.choice((0, rng.randrange(motions))), duo=0.1
-            )
-            for _ in range(settings["batch"])
-        ]
-        return draw(scenes)[:, 0].to(where) * 2 - 1
+        return draw_batch("vae", step, settings["batch"]).to(where)
 
     def loss(x: torch.Tensor) -> torch.Tensor:
         with autocast(config):
