@@ -27,8 +27,9 @@ def run() -> None:
 
 
 def units_of(plan: Mapping[str, Any], fewshot: Mapping[str, Any]) -> dict[str, Unit]:
-    """A unit for each encoder. Of the methods' code only the file of the encoder's own method counts."""
-    shared, units = [file for file in CODE["unlearn"] if file != "expunge/methods"], {}
+    """A unit for each encoder. Of the methods' code only what they share and the encoder's own method counts."""
+    shared = [file if file != "expunge/methods" else "expunge/methods/training.py" for file in CODE["unlearn"]]
+    units = {}
     sources = {name: code(*shared, f"{method.module.replace('.', '/')}.py") for name, method in METHODS.items()}
     for name, encoder in plan["encoders"].items():
         needs = METHODS[encoder["method"]].needs_images

@@ -11,6 +11,7 @@ from expunge.base import add_noise, encode_prompts, load, predict_noise, sample_
 from expunge.encoders import normal_name
 from expunge.methods import METHODS, ConceptData, check_parameters
 from expunge.methods.few_shot import ascent_loss, keep_loss, run, select_parameters
+from expunge.methods.training import samples, take
 from expunge.spec import load_spec
 from tests import tiny
 
@@ -125,10 +126,7 @@ def test_the_same_bytes_twice(tiny_base: Any, bolt: ConceptData, cat: ConceptDat
 
 
 def test_a_joint_batch_takes_the_concepts_in_turn(tiny_base: Any, bolt: ConceptData, cat: ConceptData) -> None:
-    from expunge.methods.few_shot import _samples
-
-    samples = _samples([bolt, cat], torch.Generator().manual_seed(0))
-    drawn = [next(samples) for _ in range(16)]
+    drawn = take(samples([bolt, cat], torch.Generator().manual_seed(0)), 16)
     assert all("cat" in prompt for prompt, _ in drawn[1::2]) and not any("cat" in prompt for prompt, _ in drawn[::2])
     words = {prompt for prompt, _ in drawn[::2]}
     assert words <= {"a photo of bolt", "one bolt", "a photo of the robot", "one the robot"} and len(words) > 1

@@ -14,17 +14,17 @@ Two controls that the public code lacks:
 
 import copy
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from expunge.base import Base, add_noise, deterministic, encode_prompts, predict_noise, target
-from expunge.encoders import changed_parameters, normal_name
+from expunge.base import Base, add_noise, encode_prompts, predict_noise, target
+from expunge.encoders import normal_name
 from expunge.methods import METHODS, ConceptData, Unlearned, check_parameters
+from expunge.methods.training import Log, descend, lacking, samples, shuffled, take, unlearned
 
-T = TypeVar("T")
 BETAS, EPSILON, WEIGHT_DECAY = (0.9, 0.98), 1e-6, 1e-8  # the paper's Adam
 
 
@@ -60,7 +60,7 @@ def run(
     kept: Sequence[str],
     parameters: Mapping[str, Any],
     seed: int,
-    log: Callable[[int, float], None] = lambda step, loss: None,
+    log: Log = lambda step, loss: None,
 ) -> Unlearned:
     """Unlearn one concept, or several jointly (the batch goes round-robin over them).
 
@@ -79,65 +79,30 @@ def run(
     adam = torch.optim.Adam(
         trained.values(), lr=how["learning_rate"], betas=BETAS, eps=EPSILON, weight_decay=WEIGHT_DECAY
     )
-    samples, hold = _samples(concepts, draw), _shuffled(kept, draw)
-    losses: list[float] = []
-    lower = f"lower learning_rate ({how['learning_rate']}) or steps ({how['steps']})"
-    with deterministic(base), torch.enable_grad():
-        for step in range(how["steps"]):
-            prompts, latents = zip(*(next(samples) for _ in range(how["batch"])), strict=True)
-            z0 = torch.stack(latents)
-            t = torch.randint(base.timesteps, (len(z0),), generator=draw)
-            noise = torch.randn(z0.shape, generator=draw)
-            z0, noise, t = z0.to(base.device), noise.to(base.device), t.to(base.device)
-            loss = ascent_loss(base, encoder, prompts, z0, noise, t)
-            if how["keep"]:
-                few = min(how["keep_batch"], len(kept))
-                loss = loss + how["keep"] * keep_loss(base, encoder, [next(hold) for _ in range(few)])
-            losses.append(float(loss.detach()))
-            if not torch.isfinite(loss):
-                raise FloatingPointError(f"few-shot: the loss is {losses[-1]} at step {step + 1}; {lower}")
-            adam.zero_grad(set_to_none=True)
-            loss.backward()
-            adam.step()
-            log(step, losses[-1])
-        unconditional = None
-        if how["unconditional"] == "original":
-            with torch.no_grad():
-                unconditional = encode_prompts(base, [""]).cpu()
-    encoder.requires_grad_(False)
-    if not all(bool(torch.isfinite(parameter).all()) for parameter in trained.values()):
-        raise FloatingPointError(f"few-shot: the encoder is no longer finite; {lower}")
-    changed = changed_parameters(base.encoder, encoder, base.encoder_dtype)
-    return Unlearned(encoder, unconditional, losses, changed)
+    drawn, hold = samples(concepts, draw), shuffled(kept, draw)
+
+    def loss_of(step: int) -> Tensor:
+        prompts, latents = zip(*take(drawn, how["batch"]), strict=True)
+        z0 = torch.stack(latents)
+        t = torch.randint(base.timesteps, (len(z0),), generator=draw)
+        noise = torch.randn(z0.shape, generator=draw)
+        z0, noise, t = z0.to(base.device), noise.to(base.device), t.to(base.device)
+        loss = ascent_loss(base, encoder, prompts, z0, noise, t)
+        if how["keep"]:
+            loss = loss + how["keep"] * keep_loss(base, encoder, take(hold, min(how["keep_batch"], len(kept))))
+        return loss
+
+    losses = descend(base, "few-shot", adam, loss_of, how["steps"], log)
+    unconditional = None
+    if how["unconditional"] == "original":
+        with torch.no_grad():
+            unconditional = encode_prompts(base, [""]).cpu()
+    return unlearned(base, encoder, losses, unconditional)
 
 
 def _check(concepts: Sequence[ConceptData], kept: Sequence[str], how: Mapping[str, Any]) -> None:
-    problems = check_parameters("few-shot", how)
-    if not concepts:
-        problems.append("few-shot: there is no concept to unlearn")
-    for data in concepts:
-        if not len(data.latents) or not data.names or not data.templates:
-            problems.append(f"few-shot: {data.concept.id} needs at least one image, one name and one template")
+    problems = check_parameters("few-shot", how) + lacking("few-shot", concepts, images=True)
     if how["keep"] and not kept:
         problems.append("few-shot: keep is set, but there are no kept prompts; give neighbours or general prompts")
     if problems:
         raise ValueError("\n".join(problems))
-
-
-def _samples(concepts: Sequence[ConceptData], draw: torch.Generator) -> Iterator[tuple[str, Tensor]]:
-    """(prompt, z_0) without end: concepts in turn, each one's images in a new order per epoch, words at random."""
-    images = [_shuffled(list(data.latents), draw) for data in concepts]
-    while True:
-        for data, latents in zip(concepts, images, strict=True):
-            name, template = _pick(data.names, draw), _pick(data.templates, draw)
-            yield template.replace("{}", name), next(latents)
-
-
-def _shuffled(items: Sequence[T], draw: torch.Generator) -> Iterator[T]:
-    while True:
-        for index in torch.randperm(len(items), generator=draw).tolist():
-            yield items[index]
-
-
-def _pick(words: Sequence[str], draw: torch.Generator) -> str:
-    return words[int(torch.randint(len(words), (1,), generator=draw))]
