@@ -27,7 +27,7 @@ from expunge.spec import Pipeline, Spec, base_digest, judge_digest, light_tokeni
 __all__ = [
     "Base", "Spec", "add_noise", "base_digest", "decode", "deterministic", "encode_images", "encode_prompts",
     "judge_digest", "light_tokenizer", "load", "load_encoder", "load_spec", "predict_noise", "sample_images",
-    "sample_videos", "store_encoder", "target",
+    "sample_videos", "store_encoder", "target", "text_gram",
 ]  # fmt: skip
 
 
@@ -89,6 +89,21 @@ def predict_noise(base: Base, latents: Tensor, timesteps: Tensor, embeddings: Te
     denoiser = getattr(base.t2i, DENOISERS[base.spec.t2i.pipeline])
     with _autocast(base):
         return denoiser(latents, timesteps, encoder_hidden_states=embeddings, return_dict=False)[0].float()
+
+
+def text_gram(base: Base) -> Tensor:
+    """W^T W, (D, D) float32, of all key and value projections W of the denoisers' cross-attention, stacked.
+
+    ||W (a - b)||^2 = (a - b)^T W^T W (a - b) is all that a denoiser can see of a change of its text.
+    """
+    denoisers = [getattr(pipe, DENOISERS[type(pipe).__name__]) for pipe in (base.t2i, base.t2v) if pipe is not None]
+    grams = [
+        module.weight.float().T @ module.weight.float()
+        for denoiser in denoisers
+        for name, module in denoiser.named_modules()
+        if name.endswith(("attn2.to_k", "attn2.to_v")) and "motion_modules" not in name  # those attend over time
+    ]
+    return torch.stack(grams).sum(0)
 
 
 def add_noise(base: Base, latents: Tensor, noise: Tensor, timesteps: Tensor) -> Tensor:

@@ -93,6 +93,18 @@ METHODS: dict[str, Method] = {
             "keep_batch": Parameter(8, *whole(1, 1024)),
         },
     ),
+    "distil": Method(
+        "expunge.methods.distil",
+        needs_images=False,
+        parameters={
+            "parameters": Parameter("full", *one_of("full", "mlp-final-attn", "mlp", "attn")),
+            "learning_rate": Parameter(3e-4, *number(1e-9, 1.0)),
+            "steps": Parameter(100, *whole(1, 100_000)),
+            "batch": Parameter(4, *whole(1, 1024)),
+            "keep": Parameter(1.0, *number(0.0, 1e6)),
+            "keep_batch": Parameter(16, *whole(1, 1024)),
+        },
+    ),
 }
 
 

@@ -1,0 +1,75 @@
+"""Anchor distillation: the distance and the loss by hand, what it moves and what it holds."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+import torch
+
+from expunge.base import encode_prompts, text_gram
+from expunge.methods import ConceptData
+from expunge.methods.distil import distance, run
+
+KEPT = ["a house", "a tree", "the sea"]
+
+
+@dataclass(frozen=True)
+class Named:
+    id: str
+    anchor: str | None
+
+
+def concept(name: str, anchor: str | None) -> ConceptData:
+    return ConceptData(Named(name, anchor), torch.zeros(0), (name,), ("a photo of {}", "one {}"))  # type: ignore[arg-type]
+
+
+def test_the_distance_is_what_the_projections_see(tiny_base: Any) -> None:
+    a, b = encode_prompts(tiny_base, ["bolt", "a cat"]), encode_prompts(tiny_base, ["a dog", "the sea"])
+    seen = []
+    hooks = [
+        module.register_forward_hook(lambda m, given, out: seen.append(out))
+        for name, module in tiny_base.t2i.unet.named_modules()
+        if name.endswith(("attn2.to_k", "attn2.to_v"))
+    ]
+    try:
+        with torch.no_grad():
+            for text in (a, b):
+                tiny_base.t2i.unet(torch.zeros(2, 8, 16, 16), torch.tensor([1, 1]), text)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    half = len(seen) // 2
+    by_hand = sum(float((x - y).square().sum(-1).mean()) for x, y in zip(seen[:half], seen[half:], strict=True))
+    gram = text_gram(replace(tiny_base, t2v=None))
+    assert float(distance(gram, a, b)) == pytest.approx(by_hand, rel=1e-4)
+
+
+def test_the_first_loss_is_one(tiny_base: Any) -> None:
+    """Before the first step the kept prompts are where they were, and d0 is the targets' distance."""
+    one = ConceptData(Named("bolt", "a toy"), torch.zeros(0), ("bolt",), ("a photo of {}",))  # type: ignore[arg-type]
+    result = run(tiny_base, [one], KEPT, {"steps": 1}, seed=0)
+    assert result.losses == [pytest.approx(1.0, rel=1e-4)]
+
+
+def test_target_becomes_the_anchor_and_the_kept_stay(tiny_base: Any) -> None:
+    gram = text_gram(tiny_base)
+    result = run(tiny_base, [concept("bolt", "a cat")], KEPT, {"steps": 60, "learning_rate": 1e-3}, seed=0)
+    with torch.no_grad():
+        before = encode_prompts(tiny_base, ["a photo of bolt", *KEPT])
+        goal = encode_prompts(tiny_base, ["a photo of a cat"])
+        after = encode_prompts(tiny_base, ["a photo of bolt", *KEPT], result.encoder)
+    start = distance(gram, before[:1], goal)
+    assert distance(gram, after[:1], goal) < 0.2 * start
+    assert distance(gram, after[1:], before[1:]) < 0.2 * start
+    assert result.unconditional is None and result.changed_parameters > 0
+
+
+def test_the_same_twice_and_joint(tiny_base: Any) -> None:
+    both = [concept("bolt", "a toy"), concept("luma", "an animal")]
+    runs = [run(tiny_base, both, KEPT, {"steps": 4}, seed=3).losses for _ in range(2)]
+    assert runs[0] == runs[1] != run(tiny_base, both, KEPT, {"steps": 4}, seed=4).losses
+
+
+def test_an_anchor_is_needed(tiny_base: Any) -> None:
+    with pytest.raises(ValueError, match="bolt has no anchor"):
+        run(tiny_base, [concept("bolt", None)], KEPT, {}, seed=0)
