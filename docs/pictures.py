@@ -21,17 +21,29 @@ def after_of(concept: str) -> Path:
     return RENDERS / concept / concept.replace("/", "--")
 
 
+def pairs(concept: str, groups: dict[str, int]) -> list[np.ndarray]:
+    """Pictures before, after, before, after ... of the first samples of each group."""
+    found = []
+    for group, count in groups.items():
+        for file in files(concept, group, "image")[:count]:
+            found += [read_png(RENDERS / "original" / concept / file), read_png(after_of(concept) / file)]
+    return found
+
+
+def sheet(name: str, concepts: tuple[str, ...], groups: dict[str, int]) -> None:
+    """A row for each concept: pairs of before and after, group by group."""
+    headings = [
+        f"{group} {when}" for group, count in groups.items() for _ in range(count) for when in ("before", "after")
+    ]
+    rows = [pairs(concept, groups) for concept in concepts]
+    labels = [concept.split("/")[1] for concept in concepts]
+    write_png(IMAGES / name, contact_sheet(rows, 2, labels=labels, headings=headings))
+
+
 def main() -> None:
-    rows, labels = [], []
-    for concept in SHOWN:
-        row = []
-        for group, count in (("target", 2), ("near", 2)):
-            for file in files(concept, group, "image")[:count]:
-                row += [read_png(RENDERS / "original" / concept / file), read_png(after_of(concept) / file)]
-        rows.append(row)
-        labels.append(concept.split("/")[1])
-    headings = ["target", "forgotten"] * 2 + ["neighbour", "kept?"] * 2
-    write_png(IMAGES / "before-after.png", contact_sheet(rows, 2, labels=labels, headings=headings))
+    sheet("before-after.png", SHOWN, {"target": 2, "near": 2})
+    sheet("groups.png", ("objects/fire-engine", "characters/bolt"), {"target": 1, "aliases": 1, "near": 1, "far": 1})
+    sheet("sense.png", ("objects/fruit-bat",), {"target": 2, "sense": 2})
     videos = []
     for concept in SHOWN:
         file = files(concept, "target", "video")[0]
