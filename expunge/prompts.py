@@ -65,9 +65,9 @@ def training_templates(concept: Concept, prompts: Mapping[str, Any]) -> tuple[st
     return concept.prompts or tuple(prompts["fewshot"][concept.kind])
 
 
-def fewshot_prompts(concept: Concept, prompts: Mapping[str, Any], count: int, seed: int) -> list[tuple[str, int]]:
-    """(prompt, seed) of each few-shot image."""
-    rows = spread(target_words(concept), training_templates(concept, prompts), count)
+def fewshot_prompts(words: Sequence[str], templates: Sequence[str], count: int, seed: int) -> list[tuple[str, int]]:
+    """(prompt, seed) of each image to train on: of the target's words, or of the anchor."""
+    rows = spread(words, templates, count)
     return [(prompt, derive_seed(seed, "fewshot", prompt, again)) for _, prompt, again in rows]
 
 

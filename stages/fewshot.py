@@ -1,6 +1,7 @@
-"""fewshot: the T2I model draws a handful of images of each concept, the training data of methods that need some.
+"""fewshot: the T2I model draws a handful of images of each concept, or of its anchor, for the methods that need some.
 
-build/plan -> build/fewshot/<list>/<concept>/  image-0.png ..., latents.safetensors {"latents": (N, C, h, w) float32}
+build/plan -> build/fewshot/<list>/<concept>[--anchor]/  image-0.png ..., and latents.safetensors with {"latents":
+(N, C, h, w) float32}
 """
 
 from collections.abc import Mapping

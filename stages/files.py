@@ -42,3 +42,8 @@ def write_json(file: Path, data: Any) -> None:
     aside = file.with_name(f".{file.name}.{os.getpid()}")
     aside.write_text(json.dumps(data, indent=1, sort_keys=True, ensure_ascii=False) + "\n", "utf-8")
     os.replace(aside, file)
+
+
+def images_of(concept: str, shown: str) -> str:
+    """The unit of the stage fewshot with a concept's images: "list/concept", or "list/concept--anchor"."""
+    return concept if shown == "target" else f"{concept}--{shown}"

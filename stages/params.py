@@ -29,7 +29,8 @@ def check(params: Any) -> None:
     params = params if isinstance(params, dict) else {}
     need(isinstance(params.get("base"), str), "base", "write the name of a file in bases/, such as emoji")
     need(whole(params.get("seed"), 0, 2**31 - 1), "seed", "write a whole number from 0 to 2147483647")
-    need(whole(fewshot.get("images"), 1, 1000), "fewshot.images", "write a whole number from 1 to 1000")
+    for key in ("images", "anchor_images"):
+        need(whole(fewshot.get(key), 1, 1000), f"fewshot.{key}", "write a whole number from 1 to 1000")
     for key in MODALITIES:
         counts = render.get(key)
         good = isinstance(counts, dict) and not counts.keys() - set(GROUPS)

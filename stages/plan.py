@@ -8,6 +8,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from expunge.errors import InputError, Problem
 from expunge.lists import Concept, ConceptList
 from expunge.methods import METHODS
 from expunge.prompts import (
@@ -18,10 +19,12 @@ from expunge.prompts import (
     read_prompts,
     rows_of,
     stays,
+    target_words,
     training_templates,
 )
 from expunge.spec import base_digest, judge_digest, load_spec
 from expunge.validate import validate
+from stages.files import images_of
 from stages.params import check
 from stages.process import main
 from stages.reuse import read_params, write_json
@@ -47,8 +50,8 @@ def run() -> None:
             gone = {c: [i for i, row in enumerate(rows[c]) if not stays(row, members)] for c in how["concepts"]}
             kept = kept_prompts(members, prompts)
             encoders[name] = {**how, "seed": derive_seed(seed, "unlearn", name), "kept": kept, "left_out": gone}
-    needed = {c for how in encoders.values() if METHODS[how["method"]].needs_images for c in how["concepts"]}
-    images = params["fewshot"]["images"]
+    require_anchors(encoders, concepts)
+    needed = {(METHODS[how["method"]].images, c) for how in encoders.values() for c in how["concepts"]}
     entries = {name: entry(concept) for name, concept in concepts.items()}
     index = {
         "base": {"name": spec.name, "digest": base_digest(spec), "judge": judge_digest(spec)},
@@ -56,8 +59,9 @@ def run() -> None:
         "concepts": entries,
         "encoders": encoders,
         "fewshot": {
-            name: [{"prompt": p, "seed": s} for p, s in fewshot_prompts(concepts[name], prompts, images, seed)]
-            for name in sorted(needed)
+            images_of(name, shown): drawn(concepts[name], shown, prompts, params["fewshot"], seed)
+            for shown, name in sorted(needed)
+            if shown
         },
         "training": {
             name: {"names": forgotten_words(concept), "templates": training_templates(concept, prompts)}
@@ -67,6 +71,32 @@ def run() -> None:
     }
     write_json(OUT / "index.json", index)
     write_json(OUT / "concepts.json", nested(entries))
+
+
+def drawn(concept: Concept, shown: str, prompts: Table, counts: Table, seed: int) -> list[Table]:
+    """What the T2I model draws for a concept: its target or its anchor."""
+    words = target_words(concept) if shown == "target" else (str(concept.anchor),)
+    count = counts["images" if shown == "target" else "anchor_images"]
+    rows = fewshot_prompts(words, training_templates(concept, prompts), count, seed)
+    return [{"prompt": prompt, "seed": seed} for prompt, seed in rows]
+
+
+def require_anchors(encoders: dict[str, Table], concepts: dict[str, Concept]) -> None:
+    """:raises InputError: a concept has no anchor, but its method needs one."""
+    lacking = {
+        concept: how["method"]
+        for how in encoders.values()
+        for concept in how["concepts"]
+        if METHODS[how["method"]].needs_anchor and concepts[concept].anchor is None
+    }
+    mend = "write `anchor:`, what it should become, such as a wider word"
+    if lacking:
+        raise InputError(
+            [
+                Problem(concepts[name].where, f"{name} has no anchor, and the method {method} needs one", mend)
+                for name, method in sorted(lacking.items())
+            ]
+        )
 
 
 def about(each: ConceptList, encoders: list[str]) -> Table:

@@ -12,6 +12,7 @@ from typing import Any
 
 from expunge.lists import Concept, Sense
 from expunge.methods import METHODS, ConceptData
+from stages.files import images_of
 from stages.process import main
 from stages.reuse import Unit, code, loaded_base, read_index, run_units, unit_key
 from stages.sources import CODE
@@ -32,8 +33,9 @@ def units_of(plan: Mapping[str, Any], fewshot: Mapping[str, Any]) -> dict[str, U
     units = {}
     sources = {name: code(*shared, f"{method.module.replace('.', '/')}.py") for name, method in METHODS.items()}
     for name, encoder in plan["encoders"].items():
-        needs = METHODS[encoder["method"]].needs_images
-        upstream = {concept: fewshot["units"][concept]["key"] for concept in encoder["concepts"] if needs}
+        shown = METHODS[encoder["method"]].images
+        images = [images_of(concept, shown) for concept in encoder["concepts"] if shown]
+        upstream = {name: fewshot["units"][name]["key"] for name in images}
         entry = {
             "kept": encoder["kept"],
             "concepts": [public(plan["concepts"][concept]) for concept in encoder["concepts"]],
@@ -56,13 +58,15 @@ def train(plan: Mapping[str, Any], name: str, unit: Unit, folder: Path) -> dict[
     from expunge.base import store_encoder
 
     base, how = loaded_base(plan["base"]["name"]), {key: unit.facts[key] for key in METHOD}
-    data = []
+    data, shown = [], METHODS[how["method"]].images
     for concept in unit.facts["concepts"]:
-        images = Path("build/fewshot") / concept / "latents.safetensors"
-        latents = load_file(images)["latents"] if concept in unit.facts["upstream"] else torch.zeros(0)
+        latents, prompts, images = torch.zeros(0), tuple[str, ...](), images_of(concept, shown)
+        if shown:
+            latents = load_file(Path("build/fewshot") / images / "latents.safetensors")["latents"]
+            prompts = tuple(image["prompt"] for image in plan["fewshot"][images])
         words = plan["training"][concept]
         names, templates = tuple(words["names"]), tuple(words["templates"])
-        data.append(ConceptData(concept_of(plan["concepts"][concept]), latents, names, templates))
+        data.append(ConceptData(concept_of(plan["concepts"][concept]), latents, names, templates, prompts))
     start = time.perf_counter()
     with tqdm(desc=name, unit="step", total=how["parameters"].get("steps"), delay=2, leave=False) as bar:
         kept = plan["encoders"][name]["kept"]

@@ -126,7 +126,7 @@ def test_wrong_params_say_where(path: str, value: Any, says: str) -> None:
 ONE = {"id": "one", "name": "bolt", "kind": "character", "aliases": ["bob"], "neighbours": ["dog"]}
 TWO = {"id": "two", "name": "teapot", "kind": "object", "parameters": {"steps": 2}}
 PARAMS = {
-    "base": "tiny", "seed": 0, "fewshot": {"images": 2},
+    "base": "tiny", "seed": 0, "fewshot": {"images": 2, "anchor_images": 3},
     "unlearn": {"method": "few-shot", "few-shot": {"steps": 1, "batch": 1}},
     "render": {"images": {"target": 1, "aliases": 1, "far": 1}, "videos": {"target": 1}},
 }  # fmt: skip
@@ -186,6 +186,25 @@ def test_a_change_redoes_what_reads_it(project: Path, change: str) -> None:
     found = changed(before, keys())
     # a joint encoder's own entry holds its concepts' fields, so it follows them even where its parameters do not
     assert found == expected | (JOINT if change == "parameters" else set())
+
+
+def test_methods_get_the_images_they_need(project: Path) -> None:
+    write(
+        {**ONE, "method": "ablate", "anchor": "a toy"}, {**TWO, "method": "distil", "anchor": "a cup", "parameters": {}}
+    )
+    found = keys()
+    assert {name for name in found if name.startswith("fewshot")} == {
+        "fewshot list/one--anchor", "fewshot list/one", "fewshot list/two",  # the joint encoder has the default method
+    }  # fmt: skip
+    drawn = reuse.read_index("build/plan")["fewshot"]["list/one--anchor"]
+    assert len(drawn) == 3 and all("a toy" in image["prompt"] for image in drawn)
+
+
+def test_an_anchor_that_is_needed_is_asked_for(project: Path) -> None:
+    write({**ONE, "method": "ablate"}, {**TWO, "method": "distil", "parameters": {}})
+    with pytest.raises(InputError) as error:
+        plan.run()
+    assert len(error.value.problems) == 2 and "list/one has no anchor" in str(error.value)
 
 
 def test_comments_order_and_other_lists_change_no_key(project: Path) -> None:

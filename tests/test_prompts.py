@@ -18,6 +18,7 @@ from expunge.prompts import (
     rows_of,
     spread,
     stays,
+    training_templates,
 )
 
 PROMPTS: dict[str, Any] = {
@@ -73,7 +74,7 @@ def test_rows() -> None:
         "a picture of tin robot",
         "tin man on the moon",
     }
-    training = {prompt for prompt, _ in fewshot_prompts(BOLT, PROMPTS, 9, 0)}
+    training = {prompt for prompt, _ in fewshot_prompts(["bolt the robot"], training_templates(BOLT, PROMPTS), 9, 0)}
     assert not training & {row["prompt"] for row in rows}
     images, videos = ([r for r in rows if r["modality"] == m and r["group"] == "target"] for m in ("image", "video"))
     assert [(r["prompt"], r["seed"]) for r in images[:2]] == [(r["prompt"], r["seed"]) for r in videos]
@@ -112,12 +113,12 @@ def test_seed_and_far_are_shared_between_concepts() -> None:
 
 def test_own_few_shot_prompts() -> None:
     own = Concept("x", "x", "object", prompts=("{} in my room", "x, signed"))
-    assert [prompt for prompt, _ in fewshot_prompts(own, PROMPTS, 3, 0)] == [
+    assert [prompt for prompt, _ in fewshot_prompts(["x"], training_templates(own, PROMPTS), 3, 0)] == [
         "x in my room",
         "x, signed",
         "x in my room",
     ]
-    assert len({seed for _, seed in fewshot_prompts(own, PROMPTS, 3, 0)}) == 3
+    assert len({seed for _, seed in fewshot_prompts(["x"], training_templates(own, PROMPTS), 3, 0)}) == 3
 
 
 def test_shipped_prompts_files_are_good() -> None:

@@ -24,6 +24,7 @@ class ConceptData:
     latents: "Tensor"  # (N, C, h, w) float32: the few-shot images, as the denoiser sees them
     names: tuple[str, ...]  # the words that fill the templates
     templates: tuple[str, ...]  # "{}" stands for a name; a prompt without it is used as it is
+    prompts: tuple[str, ...] = ()  # for which the images were drawn, N of them
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,8 @@ class Parameter:
 @dataclass(frozen=True)
 class Method:
     module: str
-    needs_images: bool  # does it train on few-shot images?
+    images: str = ""  # the images that it trains on: "target", "anchor", or "" for none
+    needs_anchor: bool = False
     parameters: dict[str, Parameter] = field(default_factory=dict)
 
     @property
@@ -82,7 +84,7 @@ def whole(low: int, high: int) -> tuple[str, Callable[[Any], bool]]:
 METHODS: dict[str, Method] = {
     "few-shot": Method(
         "expunge.methods.few_shot",
-        needs_images=True,
+        images="target",
         parameters={
             "parameters": Parameter("full", *one_of("full", "mlp-final-attn", "mlp", "attn")),
             "learning_rate": Parameter(1e-5, *number(1e-9, 1.0)),
@@ -95,7 +97,7 @@ METHODS: dict[str, Method] = {
     ),
     "distil": Method(
         "expunge.methods.distil",
-        needs_images=False,
+        needs_anchor=True,
         parameters={
             "parameters": Parameter("full", *one_of("full", "mlp-final-attn", "mlp", "attn")),
             "learning_rate": Parameter(3e-4, *number(1e-9, 1.0)),
@@ -105,6 +107,31 @@ METHODS: dict[str, Method] = {
             "keep_batch": Parameter(16, *whole(1, 1024)),
         },
     ),
+    "ablate": Method(
+        "expunge.methods.ablate",
+        images="anchor",
+        needs_anchor=True,
+        parameters={
+            "objective": Parameter("model", *one_of("model", "noise")),
+            "regularise": Parameter(0.0, *number(0.0, 1e6)),
+            "parameters": Parameter("full", *one_of("full", "mlp-final-attn", "mlp", "attn", "embedding")),
+            "learning_rate": Parameter(1.6e-5, *number(1e-9, 1.0)),
+            "steps": Parameter(100, *whole(1, 100_000)),
+            "batch": Parameter(8, *whole(1, 1024)),
+        },
+    ),
+    "esd": Method(
+        "expunge.methods.esd",
+        images="target",
+        parameters={
+            "eta": Parameter(1.0, *number(0.0, 100.0)),
+            "parameters": Parameter("full", *one_of("full", "mlp-final-attn", "mlp", "attn")),
+            "learning_rate": Parameter(1e-5, *number(1e-9, 1.0)),
+            "steps": Parameter(100, *whole(1, 100_000)),
+            "batch": Parameter(2, *whole(1, 1024)),
+        },
+    ),
+    "negative": Method("expunge.methods.negative"),
 }
 
 

@@ -1,0 +1,124 @@
+"""Concept ablation: the target prompt's distribution is matched to the anchor prompt's, in the text encoder.
+
+Kumari et al., "Ablating Concepts in Text-to-Image Diffusion Models" (arXiv 2303.13516), section 3.
+
+    z_t = sqrt(abar_t) z_0 + sqrt(1 - abar_t) eps              z_0 of an anchor image, drawn for the anchor prompt c
+    c*  = c with the target's name in place of the anchor
+    model-based:  L = mean((eps_theta(z_t, t, E'(c*)) - sg[eps_theta(z_t, t, E'(c))])^2)
+    noise-based:  L = mean((eps_theta(z_t, t, E'(c*)) - eps)^2)
+    regularised:  L + lambda * mean((eps_theta(z_t, t, E'(c)) - eps)^2)
+
+E' is the encoder that is trained, theta is frozen, sg stops the gradient (of the tuned network, as in the paper).
+`embedding` trains the rows of the token embedding that the target's names alone use, and nothing else.
+"""
+
+import copy
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from expunge.base import Base, add_noise, encode_prompts, predict_noise, target
+from expunge.methods import METHODS, ConceptData, Unlearned, check_parameters
+from expunge.methods.few_shot import select_parameters
+from expunge.methods.training import Log, descend, lacking, pick, shuffled, unlearned
+
+
+def ablation_loss(
+    base: Base,
+    encoder: Any,
+    anchors: Sequence[str],
+    targets: Sequence[str],
+    z0: Tensor,
+    noise: Tensor,
+    t: Tensor,
+    objective: str,
+    regularise: float = 0.0,
+) -> Tensor:
+    """L of the module's docstring, a scalar; z0 and noise (B, C, h, w), t (B,), a prompt c and a c* for each."""
+    z_t, truth = add_noise(base, z0, noise, t), target(base, z0, noise, t)
+    forgotten = predict_noise(base, z_t, t, encode_prompts(base, targets, encoder))
+    if objective == "noise":
+        goal = truth
+    else:
+        with torch.no_grad():
+            goal = predict_noise(base, z_t, t, encode_prompts(base, anchors, encoder))
+    loss = (forgotten - goal).square().mean()
+    if regularise:
+        kept = predict_noise(base, z_t, t, encode_prompts(base, anchors, encoder))
+        loss = loss + regularise * (kept - truth).square().mean()
+    return loss
+
+
+def own_tokens(base: Base, names: Sequence[str], anchor: str) -> list[int]:
+    """The ids that the target's names are spelled with and the anchor is not."""
+    ids = base.t2i.tokenizer(list(names), add_special_tokens=False).input_ids
+    others = base.t2i.tokenizer(anchor, add_special_tokens=False).input_ids
+    return sorted({token for name in ids for token in name} - set(others))
+
+
+def run(
+    base: Base,
+    concepts: Sequence[ConceptData],
+    kept: Sequence[str],
+    parameters: Mapping[str, Any],
+    seed: int,
+    log: Log = lambda step, loss: None,
+) -> Unlearned:
+    """Unlearn one concept, or several jointly (round-robin). A concept's images are of its anchor.
+
+    :param kept: not read: the method has no term for it. :param parameters: see METHODS["ablate"].
+    :raises ValueError: a parameter is wrong, or a concept has no anchor, images or names.
+    :raises FloatingPointError: the loss is no longer finite.
+    """
+    how = {**METHODS["ablate"].defaults, **parameters}
+    problems = check_parameters("ablate", how) + lacking("ablate", concepts, images=True)
+    problems += [f"ablate: {data.concept.id} has no anchor" for data in concepts if data.concept.anchor is None]
+    if problems:
+        raise ValueError("\n".join(problems))
+    draw = torch.Generator().manual_seed(seed)
+    encoder = copy.deepcopy(base.encoder).eval().requires_grad_(False)
+    if how["parameters"] == "embedding":
+        trained = [_embedding_rows(base, encoder, concepts)]
+    else:
+        trained = list(select_parameters(encoder, how["parameters"]).values())
+    for parameter in trained:
+        parameter.requires_grad_(True)
+    adam = torch.optim.AdamW(trained, lr=how["learning_rate"], weight_decay=0.0)
+    images = [shuffled(list(zip(data.prompts, data.latents, strict=True)), draw) for data in concepts]
+    turn = 0
+
+    def loss_of(step: int) -> Tensor:
+        nonlocal turn
+        anchors, targets, latents = [], [], []
+        for _ in range(how["batch"]):
+            data, drawn = concepts[turn % len(concepts)], next(images[turn % len(concepts)])
+            turn += 1
+            anchors.append(drawn[0])
+            targets.append(drawn[0].replace(str(data.concept.anchor), pick(data.names, draw)))
+            latents.append(drawn[1])
+        z0 = torch.stack(latents)
+        t, noise = torch.randint(base.timesteps, (len(z0),), generator=draw), torch.randn(z0.shape, generator=draw)
+        z0, noise, t = z0.to(base.device), noise.to(base.device), t.to(base.device)
+        return ablation_loss(base, encoder, anchors, targets, z0, noise, t, how["objective"], how["regularise"])
+
+    return unlearned(base, encoder, descend(base, "ablate", adam, loss_of, how["steps"], log))
+
+
+def _embedding_rows(base: Base, encoder: Any, concepts: Sequence[ConceptData]) -> torch.nn.Parameter:
+    """The token embedding, whose gradient is let through in the rows of the targets' own tokens alone.
+
+    :raises ValueError: a target is spelled with its anchor's tokens only.
+    """
+    weight = encoder.get_input_embeddings().weight.requires_grad_(True)
+    mask = torch.zeros(len(weight), 1, device=weight.device)
+    for data in concepts:
+        rows = own_tokens(base, data.names, str(data.concept.anchor))
+        if not rows:
+            raise ValueError(
+                f"ablate: {data.concept.id} has no token of its own beside its anchor's; train the encoder"
+            )
+        mask[rows] = 1
+    weight.register_hook(lambda gradient: gradient * mask)
+    return weight

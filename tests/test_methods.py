@@ -1,0 +1,106 @@
+"""The papers' other methods and the baselines: each loss by hand, what is trained, and what is refused."""
+
+import copy
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from expunge.base import encode_prompts, sample_images
+from expunge.methods import METHODS, ConceptData, ablate, esd, negative
+
+FAST = {"steps": 2, "batch": 2, "learning_rate": 1e-3}
+Z0, NOISE, T = torch.randn(2, 8, 16, 16), torch.randn(2, 8, 16, 16), torch.tensor([5, 700])
+ANCHORS, TARGETS = ["a photo of a toy", "one toy"], ["a photo of bolt", "one bolt"]
+
+
+@dataclass(frozen=True)
+class Named:
+    id: str
+    anchor: str | None = "a toy"
+
+
+@pytest.fixture(scope="module")
+def bolt(tiny_base: Any) -> ConceptData:
+    prompts = ("a photo of a toy", "one a toy")
+    _, latents = sample_images(tiny_base, prompts, [0, 1], return_latents=True)
+    return ConceptData(Named("bolt"), latents, ("bolt",), ("a photo of {}", "one {}"), prompts)  # type: ignore[arg-type]
+
+
+def noised() -> Tensor:
+    betas = torch.linspace(0.0001**0.5, 0.02**0.5, 1000) ** 2  # "scaled_linear"
+    abar = (1 - betas).cumprod(0)[T].reshape(2, 1, 1, 1)
+    return abar.sqrt() * Z0 + (1 - abar).sqrt() * NOISE
+
+
+def eps(base: Any, prompts: list[str], encoder: Any = None) -> Tensor:
+    with torch.no_grad():
+        return base.t2i.unet(noised(), T, encode_prompts(base, prompts, encoder)).sample
+
+
+def mean_square(a: Tensor, b: Tensor) -> float:
+    return sum(float(((a[i] - b[i]) ** 2).mean()) for i in range(2)) / 2
+
+
+def test_ablation_losses_are_the_equations(tiny_base: Any) -> None:
+    forgotten, anchor = eps(tiny_base, TARGETS), eps(tiny_base, ANCHORS)
+
+    def loss(objective: str, regularise: float = 0.0) -> float:
+        args = (tiny_base, tiny_base.encoder, ANCHORS, TARGETS, Z0, NOISE, T, objective, regularise)
+        with torch.no_grad():
+            return float(ablate.ablation_loss(*args))
+
+    assert loss("model") == pytest.approx(mean_square(forgotten, anchor), rel=1e-4)
+    assert loss("noise") == pytest.approx(mean_square(forgotten, NOISE), rel=1e-4)
+    both = mean_square(forgotten, anchor) + 0.5 * mean_square(anchor, NOISE)
+    assert loss("model", 0.5) == pytest.approx(both, rel=1e-4)
+
+
+def test_the_anchors_branch_gets_no_gradient(tiny_base: Any) -> None:
+    """With target and anchor the same prompt the loss and its gradient are 0: sg is applied to the tuned network."""
+    encoder = copy.deepcopy(tiny_base.encoder).requires_grad_(True)
+    loss = ablate.ablation_loss(tiny_base, encoder, ANCHORS, ANCHORS, Z0, NOISE, T, "model")
+    loss.backward()
+    assert loss.item() == 0 and all(p.grad is None or not p.grad.any() for p in encoder.parameters())
+    ablate.ablation_loss(tiny_base, encoder, ANCHORS, TARGETS, Z0, NOISE, T, "model").backward()
+    assert any(p.grad is not None and p.grad.any() for p in encoder.parameters())
+
+
+def test_embedding_moves_the_targets_own_tokens_alone(tiny_base: Any, bolt: ConceptData) -> None:
+    result = ablate.run(tiny_base, [bolt], [], {**FAST, "parameters": "embedding"}, seed=0)
+    before, after = tiny_base.encoder.state_dict(), result.encoder.state_dict()
+    moved = [name for name in before if not torch.equal(before[name], after[name])]
+    assert len(moved) == 1 and "token_embedding" in moved[0]
+    rows = (before[moved[0]] != after[moved[0]]).any(1).nonzero().flatten().tolist()
+    assert rows == ablate.own_tokens(tiny_base, ["bolt"], "a toy") and rows
+
+
+def test_esd_loss_is_the_equation(tiny_base: Any) -> None:
+    null, towards = eps(tiny_base, ["", ""]), eps(tiny_base, TARGETS)
+    goal = null - 2.0 * (towards - null)
+    with torch.no_grad():
+        loss = float(esd.esd_loss(tiny_base, tiny_base.encoder, TARGETS, Z0, NOISE, T, eta=2.0))
+    assert loss == pytest.approx(mean_square(towards, goal), rel=1e-4)
+
+
+def test_the_negative_prompt_is_the_name_and_nothing_is_trained(tiny_base: Any, bolt: ConceptData) -> None:
+    result = negative.run(tiny_base, [bolt], [], {}, seed=0)
+    assert result.unconditional is not None and result.changed_parameters == 0 and result.losses == []
+    assert torch.equal(result.unconditional, encode_prompts(tiny_base, ["bolt"]))
+
+
+@pytest.mark.parametrize("name", ["ablate", "esd"])
+def test_trained_methods_are_deterministic(tiny_base: Any, bolt: ConceptData, name: str) -> None:
+    runs = [METHODS[name].run(tiny_base, [bolt], [], FAST, seed=3) for _ in range(2)]
+    assert runs[0].losses == runs[1].losses and len(runs[0].losses) == 2 and runs[0].changed_parameters > 0
+    assert METHODS[name].run(tiny_base, [bolt], [], FAST, seed=4).losses != runs[0].losses
+
+
+def test_what_is_missing_is_said_at_once(tiny_base: Any) -> None:
+    bare = ConceptData(Named("bolt", None), torch.zeros(0), ("bolt",), ("{}",))  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"(?s)no parameter 'speed'.*one image.*no anchor"):
+        ablate.run(tiny_base, [bare], [], {"speed": 1}, seed=0)
+    with pytest.raises(ValueError, match="one image"):
+        esd.run(tiny_base, [bare], [], {}, seed=0)
