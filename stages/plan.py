@@ -8,18 +8,16 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from expunge.errors import InputError, Problem
+from expunge.jobs import drawn, encoders_of, require_anchors
 from expunge.lists import Concept, ConceptList
 from expunge.methods import METHODS
 from expunge.prompts import (
     derive_seed,
-    fewshot_prompts,
     forgotten_words,
     kept_prompts,
     read_prompts,
     rows_of,
     stays,
-    target_words,
     training_templates,
 )
 from expunge.spec import base_digest, judge_digest, load_spec
@@ -73,32 +71,6 @@ def run() -> None:
     write_json(OUT / "concepts.json", nested(entries))
 
 
-def drawn(concept: Concept, shown: str, prompts: Table, counts: Table, seed: int) -> list[Table]:
-    """What the T2I model draws for a concept: its target or its anchor."""
-    words = target_words(concept) if shown == "target" else (str(concept.anchor),)
-    count = counts["images" if shown == "target" else "anchor_images"]
-    rows = fewshot_prompts(words, training_templates(concept, prompts), count, seed)
-    return [{"prompt": prompt, "seed": seed} for prompt, seed in rows]
-
-
-def require_anchors(encoders: dict[str, Table], concepts: dict[str, Concept]) -> None:
-    """:raises InputError: a concept has no anchor, but its method needs one."""
-    lacking = {
-        concept: how["method"]
-        for how in encoders.values()
-        for concept in how["concepts"]
-        if METHODS[how["method"]].needs_anchor and concepts[concept].anchor is None
-    }
-    mend = "write `anchor:`, what it should become, such as a wider word"
-    if lacking:
-        raise InputError(
-            [
-                Problem(concepts[name].where, f"{name} has no anchor, and the method {method} needs one", mend)
-                for name, method in sorted(lacking.items())
-            ]
-        )
-
-
 def about(each: ConceptList, encoders: list[str]) -> Table:
     own = [name.partition("/")[2] for name in encoders if name.startswith(f"{each.id}/")]
     return {"title": each.title, "owner": each.owner, "concepts": [c.id for c in each.concepts], "encoders": own}
@@ -109,23 +81,6 @@ def entry(concept: Concept) -> Table:
     data = asdict(replace(concept, where=""))
     del data["where"]
     return data
-
-
-def encoders_of(each: ConceptList, unlearn: Table) -> dict[str, Table]:
-    """{"list/encoder": {"concepts", "method", "parameters"}}; a joint encoder takes what all its concepts agree on."""
-    known = {concept.id: concept for concept in each.concepts}
-    groups = {concept.id: (concept.id,) for concept in each.concepts} if each.encoders.single else {}
-    found = {}
-    for name, members in {**groups, **each.encoders.joint}.items():
-        own = {known[member].method or unlearn["method"] for member in members}
-        method = own.pop() if len(own) == 1 else unlearn["method"]
-        first, *others = (known[member].parameters for member in members)
-        agreed = {key: value for key, value in first.items() if key in METHODS[method].parameters}
-        agreed = {k: v for k, v in agreed.items() if all(k in other and other[k] == v for other in others)}
-        parameters = {**METHODS[method].defaults, **(unlearn.get(method) or {}), **agreed}
-        concepts = [f"{each.id}/{member}" for member in members]
-        found[f"{each.id}/{name}"] = {"concepts": concepts, "method": method, "parameters": parameters}
-    return found
 
 
 def nested(entries: dict[str, Table]) -> dict[str, Table]:

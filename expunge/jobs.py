@@ -1,0 +1,62 @@
+"""What a list asks for: its encoders, each with a method and parameters, and the images that these train on."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from expunge.errors import InputError, Problem
+from expunge.lists import Concept, ConceptList
+from expunge.methods import METHODS
+from expunge.prompts import fewshot_prompts, target_words, training_templates
+
+Table = dict[str, Any]
+
+
+def encoders_of(each: ConceptList, unlearn: Mapping[str, Any]) -> dict[str, Table]:
+    """{"list/encoder": {"concepts", "method", "parameters"}}; a joint encoder takes what all its concepts agree on.
+
+    :param unlearn: the section of params.yaml: "method" for concepts that name none, and parameters by method.
+    """
+    known = {concept.id: concept for concept in each.concepts}
+    groups = {concept.id: (concept.id,) for concept in each.concepts} if each.encoders.single else {}
+    found = {}
+    for name, members in {**groups, **each.encoders.joint}.items():
+        own = {known[member].method or unlearn["method"] for member in members}
+        method = own.pop() if len(own) == 1 else unlearn["method"]
+        first, *others = (known[member].parameters for member in members)
+        agreed = {key: value for key, value in first.items() if key in METHODS[method].parameters}
+        agreed = {k: v for k, v in agreed.items() if all(k in other and other[k] == v for other in others)}
+        parameters = {**METHODS[method].defaults, **(unlearn.get(method) or {}), **agreed}
+        concepts = [f"{each.id}/{member}" for member in members]
+        found[f"{each.id}/{name}"] = {"concepts": concepts, "method": method, "parameters": parameters}
+    return found
+
+
+def require_anchors(encoders: Mapping[str, Table], concepts: Mapping[str, Concept]) -> None:
+    """:raises InputError: a concept has no anchor, but its method needs one."""
+    lacking = {
+        concept: how["method"]
+        for how in encoders.values()
+        for concept in how["concepts"]
+        if METHODS[how["method"]].needs_anchor and concepts[concept].anchor is None
+    }
+    mend = "write `anchor:`, what it should become, such as a wider word"
+    if lacking:
+        raise InputError(
+            [
+                Problem(concepts[name].where, f"{name} has no anchor, and the method {method} needs one", mend)
+                for name, method in sorted(lacking.items())
+            ]
+        )
+
+
+def drawn(
+    concept: Concept, shown: str, prompts: Mapping[str, Any], counts: Mapping[str, int], seed: int
+) -> list[Table]:
+    """What the T2I model draws for a concept: [{"prompt", "seed"}] of its target or of its anchor.
+
+    :param prompts: the base's prompts file. :param counts: {"images", "anchor_images"}.
+    """
+    words = target_words(concept) if shown == "target" else (str(concept.anchor),)
+    count = counts["images" if shown == "target" else "anchor_images"]
+    rows = fewshot_prompts(words, training_templates(concept, prompts), count, seed)
+    return [{"prompt": prompt, "seed": seed} for prompt, seed in rows]
