@@ -9,8 +9,8 @@ BASE = ("expunge/base.py", "expunge/encoders.py", "expunge/pipelines.py")
 CODE: dict[str, tuple[str, ...]] = {
     "plan": (
         "stages/plan.py", "stages/params.py", "expunge/prompts.py", "expunge/jobs.py", "expunge/validate.py",
-        "expunge/lists.py", "expunge/checks.py", "expunge/phrases.py", "expunge/spelling.py", "expunge/names.py", "expunge/schema.py",
-        "expunge/yamlfile.py", "expunge/hub.py", "expunge/spec.py", "expunge/methods/__init__.py",
+        "expunge/lists.py", "expunge/checks.py", "expunge/phrases.py", "expunge/spelling.py", "expunge/names.py",
+        "expunge/schema.py", "expunge/yamlfile.py", "expunge/hub.py", "expunge/spec.py", "expunge/methods/__init__.py",
     ),
     "fewshot": ("stages/fewshot.py", "expunge/video.py", *BASE),
     "unlearn": ("stages/unlearn.py", "expunge/methods", *BASE),
