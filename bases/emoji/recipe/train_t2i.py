@@ -80,10 +80,14 @@ def encode_scenes(
     return load_file(path)["latents"]
 
 
-def min_snr(noises: DDPMScheduler, gamma: float = 5.0) -> torch.Tensor:
-    """Weight of each timestep, (1000,): min(SNR, gamma) / SNR for noise prediction (Hang et al., arXiv 2303.09556)."""
+def min_snr(noises: DDPMScheduler, gamma: float = 5.0, least: float = 0.0) -> torch.Tensor:
+    """Weight of each timestep, (1000,): min(SNR + least, gamma) / SNR (Hang et al., arXiv 2303.09556, with least = 0).
+
+    The error of the clean latents then counts min(SNR + least, gamma) times: `least` keeps it from vanishing in deep
+    noise, where a video's motion is decided.
+    """
     snr = noises.alphas_cumprod / (1 - noises.alphas_cumprod)
-    return snr.clamp(max=gamma) / snr
+    return (snr + least).clamp(max=gamma) / snr
 
 
 def main(config: dict[str, Any]) -> None:

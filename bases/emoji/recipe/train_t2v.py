@@ -54,7 +54,7 @@ def main(config: dict[str, Any]) -> None:
     unet = build(config).to(where).float().train().requires_grad_(True)
     unet.set_attn_processor(AttnProcessor())
     noises = DDPMScheduler(num_train_timesteps=1000, **SCHEDULE)
-    weight = min_snr(noises).to(where)
+    weight = min_snr(noises, least=settings["least_weight"]).to(where)
     ema = {"unet": Ema(unet, settings["ema"])}
 
     def batch(step: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
