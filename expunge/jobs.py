@@ -26,6 +26,8 @@ def encoders_of(each: ConceptList, unlearn: Mapping[str, Any]) -> dict[str, Tabl
         agreed = {key: value for key, value in first.items() if key in METHODS[method].parameters}
         agreed = {k: v for k, v in agreed.items() if all(k in other and other[k] == v for other in others)}
         parameters = {**METHODS[method].defaults, **(unlearn.get(method) or {}), **agreed}
+        if "steps" in parameters:  # they are for one concept: several take as many epochs, not as many steps
+            parameters["steps"] *= len(members)
         concepts = [f"{each.id}/{member}" for member in members]
         found[f"{each.id}/{name}"] = {"concepts": concepts, "method": method, "parameters": parameters}
     return found
