@@ -252,7 +252,7 @@ def test_plan_holds_what_a_list_says(project: Path) -> None:
         "list": {"title": "T", "owner": "O", "concepts": ["one", "two"], "encoders": ["one", "two", "both"]}
     }
     assert index["encoders"]["list/two"]["parameters"]["steps"] == 2
-    assert index["encoders"]["list/both"]["parameters"]["steps"] == 2  # not all of its concepts ask for 2: one a concept
+    assert index["encoders"]["list/both"]["parameters"]["steps"] == 2  # not all ask for 2: one a concept
     left = [
         index["prompts"]["list/one"][row]["asks"]["name"]
         for row in index["encoders"]["list/both"]["left_out"]["list/one"]
