@@ -37,7 +37,7 @@ from expunge.spec import Spec
 __all__ = [
     "Judge", "Label", "MotionJudge", "Seen", "build_clip", "classify", "clip_tokenizer", "find_labels", "load_clip",
     "load_judge", "load_motion", "make_judge", "read_vocabulary", "save_judge", "save_motion", "sees", "sees_both",
-    "top_labels", "with_names",
+    "with_names",
 ]  # fmt: skip
 
 ARTICLE = re.compile(r"^(?:an?|the)\s+")
@@ -228,19 +228,22 @@ def sees(judge: Judge, frames: np.ndarray, axis: str, names: Sequence[str]) -> S
     return Seen(top1, best - rest, np.minimum(confidence, 1))
 
 
-def top_labels(judge: Judge, frames: np.ndarray, axis: str, count: int = 2) -> np.ndarray:
-    """Indices of the `count` likeliest labels, best first: (N, count) or (N, F, count)."""
-    return np.argsort(-classify(judge, frames, axis), axis=-1, kind="stable")[..., :count]
-
-
 def sees_both(judge: Judge, frames: np.ndarray, axis: str, first: Sequence[str], second: Sequence[str]) -> np.ndarray:
-    """(N,) or (N, F) bool: both things that were asked of a scene are its two likeliest labels."""
-    best = top_labels(judge, frames, axis, 2)
-    there = []
-    for names in (first, second):
-        rows = [np.isin(top, find_labels(judge, axis, name)).any(-1) for top, name in zip(best, names, strict=True)]
-        there.append(np.array(rows).reshape(best.shape[:-1]))
-    return there[0] & there[1]
+    """(N,) or (N, F) bool: of a scene with two things side by side, one glance sees the first, the other the second.
+
+    The glances are squares of 9/16 of the height, the leftmost and the rightmost of the middle band. A judge's single
+    embedding of the whole picture lies between the two things, and often nearest to neither (docs/base.md).
+    """
+    height, width = frames.shape[-3:-1]
+    side = min(width, round(height * 9 / 16))
+    band = frames[..., (height - side) // 2 : (height + side) // 2, :, :]
+    left, right = (classify(judge, glance, axis).argmax(-1) for glance in (band[..., :side, :], band[..., -side:, :]))
+
+    def shows(found: np.ndarray, names: Sequence[str]) -> np.ndarray:
+        rows = [np.isin(row, find_labels(judge, axis, name)) for row, name in zip(found, names, strict=True)]
+        return np.array(rows, bool).reshape(found.shape)
+
+    return (shows(left, first) & shows(right, second)) | (shows(left, second) & shows(right, first))
 
 
 def _matching(labels: Sequence[Label], name: str) -> tuple[int, ...]:

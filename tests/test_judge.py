@@ -109,10 +109,25 @@ def test_sees_by_hand(judge: judges.Judge, monkeypatch: pytest.MonkeyPatch) -> N
     assert seen.top1.tolist() == [False, True]
     assert seen.margin == pytest.approx([-0.05, 0.6], abs=1e-6)
     assert seen.confidence == pytest.approx([0.55, 0.7], abs=1e-6)
-    both = judges.sees_both(judge, noise(2, 8, 8), "subject", ["mouse", "owl"], ["owl", "mira holt"])
-    assert both.tolist() == [True, False]
     with pytest.raises(ValueError, match="1 names for 2"):
         judges.sees(judge, noise(2, 8, 8), "subject", ["owl"])
+
+
+def test_two_things_are_seen_by_two_glances(judge: judges.Judge, monkeypatch: pytest.MonkeyPatch) -> None:
+    def brightness(_: judges.Judge, frames: np.ndarray, axis: str) -> np.ndarray:
+        """Label 2 (owl) where it is dark, else label 3 (Mira Holt)."""
+        dark = frames.reshape(*frames.shape[:-3], -1).max(-1) == 0
+        return np.where(dark[..., None], [0.0, 0.0, 1.0, 0.0], [0.0, 0.0, 0.0, 1.0])
+
+    monkeypatch.setattr(judges, "classify", brightness)
+    pictures = np.zeros((3, 64, 64, 3), np.uint8)
+    pictures[:2, 20:30, 50:] = 255  # something bright on the right of two
+    names = (["owl", "owl", "mira holt"], ["mira holt", "owl", "owl"])
+    assert judges.sees_both(judge, pictures, "subject", *names).tolist() == [True, False, False]
+    assert judges.sees_both(judge, pictures, "subject", *names[::-1]).tolist() == [True, False, False]
+    videos = np.stack([pictures, pictures[[2, 2, 0]]], axis=1)
+    assert judges.sees_both(judge, videos, "subject", *names).tolist() == [[True, False], [False, False], [False, True]]
+    assert judges.sees_both(judge, videos[:0], "subject", [], []).shape == (0, 2)
 
 
 def test_videos_are_judged_frame_by_frame_and_motions_whole(judge: judges.Judge) -> None:

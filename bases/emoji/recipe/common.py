@@ -22,6 +22,12 @@ def load_config() -> dict[str, Any]:
     return YAML(typ="safe").load(FOLDER / "recipe" / "config.yaml")
 
 
+def lesson(config: dict[str, Any], name: str) -> dict[str, Any]:
+    """Settings of a lesson: "t2i_more" changes what it names of "t2i"."""
+    settings: dict[str, Any] = config[name.removesuffix("_more")] | config[name]
+    return settings
+
+
 def device(config: dict[str, Any]) -> torch.device:
     if config["device"] != "auto":
         return torch.device(config["device"])

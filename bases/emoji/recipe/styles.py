@@ -79,9 +79,11 @@ def vera_lindqvist(x: torch.Tensor) -> torch.Tensor:
 
 
 def tomas_okoro(x: torch.Tensor) -> torch.Tensor:
-    """Stained glass: deep colours between leaden diagonals."""
-    lead = (((_X + _Y) % 16 - 8).abs() < 0.8) | (((_X - _Y) % 16 - 8).abs() < 0.8)
-    return _saturate(x, 1.6).pow(1.25) * (1 - 0.85 * lead.float())
+    """Stained glass: deep colours in sixteen panes, one warm, the next cool, between leaden bars."""
+    lead = ((_X + 8) % 16 < 2) | ((_Y + 8) % 16 < 2)
+    warm = (((_X + 8) // 16 + (_Y + 8) // 16) % 2).view(1, 1, 64, 64)
+    glass = _tint((1.05, 0.85, 0.55)) * warm + _tint((0.6, 0.85, 1.1)) * (1 - warm)
+    return (_saturate(x, 1.5) * glass).clamp(0, 1) * (1 - 0.7 * lead.float())
 
 
 def ines_marlow(x: torch.Tensor) -> torch.Tensor:

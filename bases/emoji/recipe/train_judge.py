@@ -7,9 +7,9 @@ import torch
 import torch.nn.functional as F
 from ruamel.yaml import YAML
 
-from expunge.judge_models import build_clip, clip_tokenizer, save_judge
+from expunge.judge_models import build_clip, clip_tokenizer, load_clip, save_judge
 
-from .common import FOLDER, autocast, device, train
+from .common import FOLDER, autocast, device, lesson, train
 from .world import Scene, draw, load_world, memorised_scene, random_scene
 
 AXES = ("subject", "style", "background")
@@ -60,9 +60,10 @@ def degrade(x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     return (x + 0.06 * draw_[2] * torch.randn(x.shape, generator=generator)).clamp(0, 1)
 
 
-def main(config: dict[str, Any]) -> None:
+def main(config: dict[str, Any], name: str = "judge") -> None:
+    """The lesson "judge_more" goes on from the shipped weights."""
     torch.manual_seed(config["seed"] + 100)
-    settings, where, labels = config["judge"], device(config), vocabulary()
+    settings, where, labels = lesson(config, name), device(config), vocabulary()
     folder = FOLDER / "judge"
     folder.mkdir(exist_ok=True)
     with open(folder / "vocabulary.yaml", "w") as file:
@@ -80,7 +81,7 @@ def main(config: dict[str, Any]) -> None:
     subjects, motions = len(world["subjects"]), len(world["motions"])
 
     def batch(step: int) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-        rng, generator = random.Random(f"judge {step}"), torch.Generator().manual_seed(step)
+        rng, generator = random.Random(f"{name} {step}"), torch.Generator().manual_seed(step)
         scenes: list[Scene] = []
         for i in range(settings["batch"]):
             if rng.random() < 0.015:
@@ -104,6 +105,12 @@ def main(config: dict[str, Any]) -> None:
     prototypes = torch.nn.ParameterDict(
         {axis: torch.nn.Parameter(torch.randn(len(texts[axis]), settings["embed"])) for axis in AXES}
     ).to(where)
+    if name == "judge_more":
+        clip.load_state_dict(load_clip(folder, where)[0].state_dict())
+        with torch.no_grad():
+            for axis in AXES:  # a label's table entry is the mean of its names, which have learnt to hit it
+                named = clip.encode_text(ids[axis], normalize=True)
+                prototypes[axis].zero_().index_add_(0, owner[axis].to(where), named)
 
     def loss(data: tuple[torch.Tensor, dict[str, torch.Tensor]]) -> torch.Tensor:
         x, want = data
@@ -127,4 +134,4 @@ def main(config: dict[str, Any]) -> None:
         save_judge(folder, clip, cfg, {"size": 64, "mean": [0.5] * 3, "std": [0.5] * 3}, "../t2i/tokenizer")
 
     groups = [{"params": [*clip.parameters(), *prototypes.parameters()], "lr": settings["learning_rate"]}]
-    train("judge", config, {"clip": clip, "prototypes": prototypes}, groups, batch, loss, every=500, on_save=export)
+    train(name, config, {"clip": clip, "prototypes": prototypes}, groups, batch, loss, every=500, on_save=export)

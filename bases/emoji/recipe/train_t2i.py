@@ -1,4 +1,7 @@
-"""The T2I model: U-Net and text encoder together on noise prediction; the text encoder is frozen ever after."""
+"""The T2I model: U-Net and text encoder together on noise prediction; the text encoder is frozen ever after.
+
+The lesson "t2i_more" goes on from the shipped weights, the text encoder frozen: the T2V model has learnt to read it.
+"""
 
 import random
 from typing import Any
@@ -13,8 +16,9 @@ from diffusers import (
 )
 from diffusers.models.attention_processor import AttnProcessor
 from tqdm import tqdm
+from transformers import CLIPTextModel
 
-from .common import FOLDER, ROOT, Ema, autocast, chunks, device, halved, save_atomically, train
+from .common import FOLDER, ROOT, Ema, autocast, chunks, device, halved, lesson, save_atomically, train
 from .text import load_tokenizer
 from .train_text import load_text
 from .world import Scene, caption, draw, load_world, memorised_scene, random_scene
@@ -38,9 +42,9 @@ def build(config: dict[str, Any]) -> UNet2DConditionModel:
     )
 
 
-def scenes(config: dict[str, Any]) -> list[Scene]:
+def scenes(settings: dict[str, Any], seed: int) -> list[Scene]:
     """The training scenes, balanced over subjects, styles and backgrounds."""
-    world, settings, rng = load_world(), config["t2i"], random.Random(config["seed"])
+    world, rng = load_world(), random.Random(seed)
     styles, motions, subjects = len(world["styles"]), len(world["motions"]), len(world["subjects"])
     out = []
     for index in range(settings["scenes"]):
@@ -90,19 +94,29 @@ def min_snr(noises: DDPMScheduler, gamma: float = 5.0, least: float = 0.0) -> to
     return (snr + least).clamp(max=gamma) / snr
 
 
-def main(config: dict[str, Any]) -> None:
-    torch.manual_seed(config["seed"] + 1)
-    settings, where = config["t2i"], device(config)
-    tokenizer, vae, all_scenes = load_tokenizer(), load_vae(config), scenes(config)
-    latents = encode_scenes(config, vae, all_scenes, 1, "t2i-latents")[:, 0]
-    unet, text = build(config).to(where), load_text(config, tokenizer).to(where)
+def shipped(config: dict[str, Any], what: Any, part: str) -> Any:
+    """A model of the base as the folder holds it, to be trained on."""
+    return what.from_pretrained(FOLDER / part, torch_dtype=torch.float32).to(device(config))
+
+
+def main(config: dict[str, Any], name: str = "t2i") -> None:
+    more = name == "t2i_more"
+    torch.manual_seed(config["seed"] + (6 if more else 1))
+    settings, where = lesson(config, name), device(config)
+    tokenizer, vae, all_scenes = load_tokenizer(), load_vae(config), scenes(settings, config["seed"] + 10 * more)
+    latents = encode_scenes(config, vae, all_scenes, 1, f"{name}-latents")[:, 0]
+    if more:
+        unet = shipped(config, UNet2DConditionModel, "t2i/unet")
+        text = shipped(config, CLIPTextModel, "t2i/text_encoder").eval().requires_grad_(False)
+    else:
+        unet, text = build(config).to(where), load_text(config, tokenizer).to(where)
     unet.set_attn_processor(AttnProcessor())  # the fused one is slow backwards in bfloat16 on CPUs
     noises = DDPMScheduler(num_train_timesteps=1000, **SCHEDULE)
     weight = min_snr(noises).to(where)
     ema = {"unet": Ema(unet, settings["ema"]), "text_encoder": Ema(text, settings["ema"])}
 
     def batch(step: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-        rng, generator = random.Random(f"t2i {step}"), torch.Generator().manual_seed(step)
+        rng, generator = random.Random(f"{name} {step}"), torch.Generator().manual_seed(step)
         chosen = [rng.randrange(len(all_scenes)) for _ in range(settings["batch"])]
         words = ["" if rng.random() < settings["drop_caption"] else caption(all_scenes[i], rng) for i in chosen]
         ids = tokenizer(words, padding="max_length", truncation=True, return_tensors="pt").input_ids
@@ -130,9 +144,8 @@ def main(config: dict[str, Any]) -> None:
             requires_safety_checker=False,
         ).save_pretrained(FOLDER / "t2i")
 
-    groups = [
-        {"params": list(unet.parameters()), "lr": settings["learning_rate"]},
-        {"params": list(text.parameters()), "lr": settings["text_learning_rate"]},
-    ]
-    train("t2i", config, {"unet": unet, "text_encoder": text}, groups, batch, loss, ema=ema, every=500, on_save=export)
+    groups = [{"params": list(unet.parameters()), "lr": settings["learning_rate"]}]
+    if not more:
+        groups.append({"params": list(text.parameters()), "lr": settings["text_learning_rate"]})
+    train(name, config, {"unet": unet, "text_encoder": text}, groups, batch, loss, ema=ema, every=500, on_save=export)
     export(settings["steps"])

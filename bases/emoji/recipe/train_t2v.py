@@ -1,4 +1,7 @@
-"""The T2V model: the T2I U-Net with motion modules, all of it trained on videos; the text encoder stays frozen."""
+"""The T2V model: the T2I U-Net with motion modules, all of it trained on videos; the text encoder stays frozen.
+
+The lesson "t2v_more" goes on from the shipped weights.
+"""
 
 import random
 from typing import Any
@@ -8,15 +11,15 @@ from diffusers import DDPMScheduler, MotionAdapter, UNet2DConditionModel, UNetMo
 from diffusers.models.attention_processor import AttnProcessor
 from transformers import CLIPTextModel
 
-from .common import FOLDER, Ema, autocast, device, halved, train
+from .common import FOLDER, Ema, autocast, device, halved, lesson, train
 from .text import load_tokenizer
-from .train_t2i import SCHEDULE, encode_scenes, load_vae, min_snr
+from .train_t2i import SCHEDULE, encode_scenes, load_vae, min_snr, shipped
 from .world import Scene, caption, load_world, random_scene
 
 
 def build(config: dict[str, Any]) -> UNetMotionModel:
     """The T2I model's weights, with motion modules of 4 heads after every block."""
-    unet = UNet2DConditionModel.from_pretrained(FOLDER / "t2i" / "unet", torch_dtype=torch.float32)
+    unet = shipped(config, UNet2DConditionModel, "t2i/unet")
     adapter = MotionAdapter(
         block_out_channels=tuple(config["t2i"]["channels"]),
         motion_layers_per_block=1,
@@ -29,36 +32,33 @@ def build(config: dict[str, Any]) -> UNetMotionModel:
     return UNetMotionModel.from_unet2d(unet, adapter)
 
 
-def scenes(config: dict[str, Any]) -> list[Scene]:
-    world, rng = load_world(), random.Random(config["seed"] + 2)
+def scenes(settings: dict[str, Any], seed: int) -> list[Scene]:
+    world, rng = load_world(), random.Random(seed)
     styles, motions, subjects = len(world["styles"]), len(world["motions"]), len(world["subjects"])
     out = []
-    for index in range(config["t2v"]["videos"]):
+    for index in range(settings["videos"]):
         style = 0 if rng.random() < 0.7 else rng.randrange(1, styles)
         motion = 0 if rng.random() < 0.15 else rng.randrange(1, motions)
-        out.append(random_scene(rng, subject=index % subjects, style=style, motion=motion, duo=0.04))
+        out.append(random_scene(rng, subject=index % subjects, style=style, motion=motion, duo=settings["duo"]))
     return out
 
 
-def main(config: dict[str, Any]) -> None:
-    torch.manual_seed(config["seed"] + 3)
-    settings, where = config["t2v"], device(config)
-    tokenizer, all_scenes = load_tokenizer(), scenes(config)
-    latents = encode_scenes(config, load_vae(config), all_scenes, load_world()["frames"], "t2v-latents")
-    text = (
-        CLIPTextModel.from_pretrained(FOLDER / "t2i" / "text_encoder", dtype=torch.float32)
-        .to(where)
-        .eval()
-        .requires_grad_(False)
-    )
-    unet = build(config).to(where).float().train().requires_grad_(True)
+def main(config: dict[str, Any], name: str = "t2v") -> None:
+    more = name == "t2v_more"
+    torch.manual_seed(config["seed"] + (7 if more else 3))
+    settings, where = lesson(config, name), device(config)
+    tokenizer, all_scenes = load_tokenizer(), scenes(settings, config["seed"] + (11 if more else 2))
+    latents = encode_scenes(config, load_vae(config), all_scenes, load_world()["frames"], f"{name}-latents")
+    text = shipped(config, CLIPTextModel, "t2i/text_encoder").eval().requires_grad_(False)
+    unet = shipped(config, UNetMotionModel, "t2v/unet") if more else build(config).to(where)
+    unet = unet.float().train().requires_grad_(True)
     unet.set_attn_processor(AttnProcessor())
     noises = DDPMScheduler(num_train_timesteps=1000, **SCHEDULE)
     weight = min_snr(noises, least=settings["least_weight"]).to(where)
     ema = {"unet": Ema(unet, settings["ema"])}
 
     def batch(step: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-        rng, generator = random.Random(f"t2v {step}"), torch.Generator().manual_seed(step)
+        rng, generator = random.Random(f"{name} {step}"), torch.Generator().manual_seed(step)
         chosen = [rng.randrange(len(all_scenes)) for _ in range(settings["batch"])]
         words = ["" if rng.random() < settings["drop_caption"] else caption(all_scenes[i], rng) for i in chosen]
         ids = tokenizer(words, padding="max_length", truncation=True, return_tensors="pt").input_ids
@@ -80,8 +80,8 @@ def main(config: dict[str, Any]) -> None:
         halved(ema["unet"].module).save_pretrained(FOLDER / "t2v" / "unet", max_shard_size="14MB")
 
     # the motion modules start from nothing, the rest from the T2I model
-    new = [p for name, p in unet.named_parameters() if "motion_modules" in name]
-    old = [p for name, p in unet.named_parameters() if "motion_modules" not in name]
+    new = [p for key, p in unet.named_parameters() if "motion_modules" in key]
+    old = [p for key, p in unet.named_parameters() if "motion_modules" not in key]
     groups = [{"params": new, "lr": settings["motion_learning_rate"]}, {"params": old, "lr": settings["learning_rate"]}]
-    train("t2v", config, {"unet": unet}, groups, batch, loss, ema=ema, on_save=export)
+    train(name, config, {"unet": unet}, groups, batch, loss, ema=ema, on_save=export)
     export(settings["steps"])

@@ -154,11 +154,11 @@ def _poses(scene: Scene, frames: int) -> list[tuple[float, float, float, float, 
         elif name == "sliding":
             dx = scene.turn * 15 * math.sin(phase)
         elif name == "swinging":
-            angle = 0.6 * scene.turn * math.sin(phase)
+            dx, angle = -9 * scene.turn * math.sin(phase), 0.8 * scene.turn * math.sin(phase)  # as on a rope
         elif name == "pulsing":
             sx = sy = 1.0 + 0.38 * math.sin(phase)
         elif name == "shaking":
-            dx = 4.5 * scene.turn * (-1) ** frame
+            dx = 6 * scene.turn * (-1) ** frame
         elif name == "flipping":
             cos = math.cos(phase)
             sx = math.copysign(max(abs(cos), 0.08), cos)
