@@ -23,7 +23,7 @@ from tqdm import tqdm
 
 from bases.emoji.recipe.evaluate import name_of
 from bases.emoji.recipe.world import article, load_world
-from expunge.base import Base, load, load_spec, sample_images
+from expunge.base import Base, Edit, load, load_spec, sample_images
 from expunge.judge import Judge, load_judge, sees
 from expunge.lists import Concept
 from expunge.methods import METHODS, ConceptData
@@ -70,9 +70,9 @@ def rows_of(concept: Concept, held_out: tuple[str, ...], prompts: dict[str, Any]
     return rows
 
 
-def measure(base: Base, judge: Judge, rows: list[Row], *changed: Any) -> dict[str, float]:
-    """{group: rate}; `changed` is an encoder and its unconditional embedding."""
-    images = sample_images(base, [row[1] for row in rows], [row[2] for row in rows], *changed)
+def measure(base: Base, judge: Judge, rows: list[Row], edit: Edit | None = None) -> dict[str, float]:
+    """{group: rate}"""
+    images = sample_images(base, [row[1] for row in rows], [row[2] for row in rows], edit)
     seen = np.zeros(len(rows), bool)
     for axis in {row[3] for row in rows}:
         some = [i for i, row in enumerate(rows) if row[3] == axis]
@@ -83,7 +83,7 @@ def measure(base: Base, judge: Judge, rows: list[Row], *changed: Any) -> dict[st
 def train(base: Base, concept: Concept, prompts: dict[str, Any], method: str, settings: dict[str, Any]) -> Any:
     """(the method's result, seconds with its images)."""
     began, templates, how = time.perf_counter(), training_templates(concept, prompts), METHODS[method]
-    latents, drawn = torch.zeros(0), ()
+    latents, drawn = torch.zeros(0), tuple[str, ...]()
     if how.images:
         word, count = (concept.name, 4) if how.images == "target" else (str(concept.anchor), 16)
         rows = spread([word], templates, count)
@@ -139,7 +139,7 @@ def main(
         if concept.id not in before:
             before[concept.id] = measure(base, judge, rows)
         result, seconds = train(base, concept, prompts, method, settings[method])
-        rates = measure(base, judge, rows, result.encoder, result.unconditional)
+        rates = measure(base, judge, rows, result.edit)
         for group in {"near", "far"} & rates.keys():
             original = before[concept.id][group]
             rates[group] = rates[group] / original if original else float("nan")

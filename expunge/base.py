@@ -10,7 +10,7 @@ The encoder stays in float32; the denoiser runs in the base's dtype (autocast), 
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,14 +20,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from expunge.encoders import read_encoder, save_encoder
+from expunge.encoders import Edit, read_edit, save_edit
 from expunge.pipelines import DENOISERS, choose_device, choose_dtype, load_t2i, load_t2v, quiet, training_schedule
 from expunge.spec import Pipeline, Spec, base_digest, judge_digest, light_tokenizer, load_spec
 
 __all__ = [
-    "Base", "Spec", "add_noise", "base_digest", "decode", "deterministic", "encode_images", "encode_prompts",
-    "judge_digest", "light_tokenizer", "load", "load_encoder", "load_spec", "predict_noise", "sample_images",
-    "sample_videos", "store_encoder", "target", "text_gram",
+    "Base", "Edit", "Spec", "add_noise", "base_digest", "decode", "denoiser_of", "deterministic", "encode_images",
+    "encode_prompts", "judge_digest", "light_tokenizer", "load", "load_edit", "load_spec", "predict_noise",
+    "sample_images", "sample_videos", "store_edit", "target", "text_gram",
 ]  # fmt: skip
 
 
@@ -84,9 +84,19 @@ def encode_prompts(base: Base, prompts: Sequence[str], encoder: Any | None = Non
     return encoder(tokens.input_ids.to(base.device), attention_mask=mask)[0]
 
 
-def predict_noise(base: Base, latents: Tensor, timesteps: Tensor, embeddings: Tensor) -> Tensor:
-    """The T2I denoiser's output (N, C, h, w) float32 for noised latents, timesteps (N,) and embeddings (N, L, D)."""
-    denoiser = getattr(base.t2i, DENOISERS[base.spec.t2i.pipeline])
+def denoiser_of(base: Base) -> Any:
+    """The T2I denoiser, frozen: what a method copies to change it."""
+    return getattr(base.t2i, DENOISERS[base.spec.t2i.pipeline])
+
+
+def predict_noise(
+    base: Base, latents: Tensor, timesteps: Tensor, embeddings: Tensor, denoiser: Any | None = None
+) -> Tensor:
+    """The T2I denoiser's output (N, C, h, w) float32 for noised latents, timesteps (N,) and embeddings (N, L, D).
+
+    :param denoiser: a changed one in place of the base's own; gradients reach its parameters.
+    """
+    denoiser = denoiser_of(base) if denoiser is None else denoiser
     with _autocast(base):
         return denoiser(latents, timesteps, encoder_hidden_states=embeddings, return_dict=False)[0].float()
 
@@ -123,18 +133,17 @@ def sample_images(
     base: Base,
     prompts: Sequence[str],
     seeds: Sequence[int],
-    encoder: Any | None = None,
-    unconditional: Tensor | None = None,
+    edit: Edit | None = None,
     return_latents: bool = False,
 ) -> Any:
     """Images (N, H, W, 3) uint8, one per (prompt, seed); with `return_latents` also the z_0 (N, C, h, w) float32, cpu.
 
     Each sample has its own generator on the cpu, so that it depends on its prompt and seed and not on the batch.
 
-    :param unconditional: embedding (1, L, D) for the unguided branch; None: the encoder's own of the empty prompt.
+    :param edit: what unlearning changed; None: the base as it is.
     """
     images, latents = [], []
-    for _, z0 in _sample(base, base.t2i, base.spec.t2i, prompts, seeds, encoder, unconditional, {}):
+    for _, z0 in _sample(base, base.t2i, base.spec.t2i, prompts, seeds, edit, {}):
         images.append(decode(base, z0))
         latents.append(z0.float().cpu())
     if not images:
@@ -147,8 +156,7 @@ def sample_videos(
     base: Base,
     prompts: Sequence[str],
     seeds: Sequence[int],
-    encoder: Any | None = None,
-    unconditional: Tensor | None = None,
+    edit: Edit | None = None,
 ) -> np.ndarray:
     """Videos (N, F, H, W, 3) uint8, one per (prompt, seed); see `sample_images`.
 
@@ -158,7 +166,7 @@ def sample_videos(
         raise ValueError("the base was loaded without its T2V pipeline: load(spec, t2v=True)")
     videos = []
     extra = {"num_frames": base.spec.frames}
-    for batch, z0 in _sample(base, base.t2v, base.spec.t2v, prompts, seeds, encoder, unconditional, extra):
+    for batch, z0 in _sample(base, base.t2v, base.spec.t2v, prompts, seeds, edit, extra):
         frames = decode(base, z0.transpose(1, 2).flatten(0, 1))  # (N, C, F, h, w) -> (N F, C, h, w)
         videos.append(frames.reshape(len(batch), -1, *frames.shape[1:]))
     size = base.spec.resolution
@@ -185,15 +193,15 @@ def encode_images(base: Base, images: np.ndarray) -> Tensor:
     return ((torch.cat(means) - (vae.config.shift_factor or 0)) * vae.config.scaling_factor).cpu()
 
 
-def load_encoder(base: Base, folder: Path | str) -> tuple[Any, Tensor | None]:
-    """An unlearned encoder and the unconditional embedding (1, L, D) stored beside it, if any, on the base's device."""
+def load_edit(base: Base, folder: Path | str) -> Edit:
+    """What `store_edit` wrote, on the base's device."""
     with quiet():
-        return read_encoder(Path(folder), base.device)
+        return read_edit(Path(folder), base.device)
 
 
-def store_encoder(base: Base, folder: Path | str, encoder: Any, unconditional: Tensor | None = None) -> None:
-    """Write an unlearned encoder as `load_encoder` and `CLIPTextModel.from_pretrained` read it, in the base's dtype."""
-    save_encoder(encoder, Path(folder), base.encoder_dtype, unconditional)
+def store_edit(base: Base, folder: Path | str, edit: Edit) -> None:
+    """Write an unlearned encoder as `load_edit` and `CLIPTextModel.from_pretrained` read it, in the base's dtype."""
+    save_edit(edit, Path(folder), base.encoder_dtype)
 
 
 @contextmanager
@@ -219,20 +227,21 @@ def _sample(
     how: Pipeline,
     prompts: Sequence[str],
     seeds: Sequence[int],
-    encoder: Any | None,
-    unconditional: Tensor | None,
+    edit: Edit | None,
     extra: dict[str, Any],
 ) -> Iterator[tuple[Sequence[str], Tensor]]:
     """Batches of (prompts, latents)."""
     if len(prompts) != len(seeds):
         raise ValueError(f"{len(prompts)} prompts, but {len(seeds)} seeds")
+    edit = edit or Edit(base.encoder)
+    unconditional = edit.unconditional
     if how.guidance > 1 and unconditional is None:
-        unconditional = encode_prompts(base, [""], encoder)
+        unconditional = encode_prompts(base, [""], edit.encoder)
     for start in range(0, len(prompts), how.batch):
         batch = prompts[start : start + how.batch]
         negative = unconditional.to(base.device).expand(len(batch), -1, -1) if unconditional is not None else None
-        embeddings = encode_prompts(base, batch, encoder)  # in float32: outside of autocast
-        with _autocast(base), deterministic(base):
+        embeddings = encode_prompts(base, batch, edit.encoder)  # in float32: outside of autocast
+        with _autocast(base), deterministic(base), _changed(pipe, edit.denoiser):
             result = pipe(
                 prompt_embeds=embeddings,
                 negative_prompt_embeds=negative if how.guidance > 1 else None,
@@ -246,6 +255,23 @@ def _sample(
                 **extra,
             )
         yield batch, result[0]
+
+
+@contextmanager
+def _changed(pipe: Any, changes: Mapping[str, Tensor]) -> Iterator[None]:
+    """A pipeline's denoiser with what an edit adds to it; the same bytes as before are put back at the end."""
+    if not changes:
+        yield
+        return
+    own = dict(getattr(pipe, DENOISERS[type(pipe).__name__]).named_parameters())
+    before = {name: own[name].detach().clone() for name in changes}
+    try:
+        for name, change in changes.items():
+            own[name].add_(change.to(own[name]))
+        yield
+    finally:
+        for name, tensor in before.items():
+            own[name].copy_(tensor)
 
 
 def _settle(pipeline: Any, device: torch.device, dtype: torch.dtype) -> None:

@@ -1,4 +1,4 @@
-"""Text encoders as files: compare two by per-tensor digests, write an unlearned one, read it again."""
+"""What unlearning changes of a base, as files: compare two encoders, write an unlearned one, read it again."""
 
 import hashlib
 import os
@@ -6,6 +6,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,23 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from expunge.errors import InputError, Problem
+
+
+@dataclass(frozen=True)
+class Edit:
+    """What unlearning changes of a base.
+
+    :param encoder: of the base's class, float32, frozen. :param unconditional: (1, L, D), fed for the empty prompt in
+    place of the encoder's own embedding of it; None: its own. :param denoiser: {tensor's name in the T2I denoiser:
+    what is added to it}, and to the T2V denoiser's tensor of that name; empty where the text encoder alone changes.
+    :param adapter: {"<module>.lora_A.weight": (r, in), "<module>.lora_B.weight": (out, r)}, where the encoder's
+    change W' - W is B A, which is then already part of `encoder`; empty where it is not.
+    """
+
+    encoder: Any
+    unconditional: Tensor | None = None
+    denoiser: Mapping[str, Tensor] = field(default_factory=dict)
+    adapter: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 def normal_name(name: str) -> str:
@@ -54,21 +72,23 @@ def file_dtype(folder: Path, variant: str | None = None) -> torch.dtype:
 
 def changed_parameters(original: nn.Module, encoder: nn.Module, dtype: torch.dtype) -> int:
     """How many numbers of two encoders differ once both are stored as `dtype`."""
-    pairs = zip(original.parameters(), encoder.parameters(), strict=True)
-    return sum(int((a.detach().to(dtype) != b.detach().to(dtype)).sum()) for a, b in pairs)
+    own, new = dict(original.named_parameters()), dict(encoder.named_parameters())
+    return sum(int((own[name].detach().to(dtype) != new[name].detach().to(dtype)).sum()) for name in own)
 
 
-def save_encoder(encoder: Any, folder: Path, dtype: torch.dtype, unconditional: Tensor | None = None) -> None:
+def save_edit(edit: Edit, folder: Path, dtype: torch.dtype) -> None:
     """Write a folder that `CLIPTextModel.from_pretrained(folder)` loads: config.json and model.safetensors.
 
     The tensors are stored as `dtype` (the base's own) under the names that every version of transformers, A1111 and
     ComfyUI know (`text_model.` in front); config.json says float32, so that the encoder joins a float32 pipeline
-    without a further argument. `unconditional` (1, L, D) goes into unconditional.safetensors beside it. The same
-    encoder gives the same bytes. Files are written aside and then renamed.
+    without a further argument. What else is changed goes into files beside it: unconditional.safetensors (float32),
+    denoiser.safetensors (`dtype`), adapter.safetensors (float32; the names are peft's). The same edit gives the same
+    bytes. Files are written aside and then renamed.
     """
     folder.mkdir(parents=True, exist_ok=True)
     aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
+        encoder = edit.encoder
         encoder.config.save_pretrained(aside)
         config = aside / "config.json"
         text = config.read_text("utf-8")
@@ -79,18 +99,25 @@ def save_encoder(encoder: Any, folder: Path, dtype: torch.dtype, unconditional: 
         state = {n: t for n, t in encoder.state_dict().items() if not n.endswith("position_ids")}
         tensors = {f"text_model.{normal_name(n)}": t.detach().to("cpu", dtype).contiguous() for n, t in state.items()}
         save_file(tensors, aside / "model.safetensors", metadata={"format": "pt"})
-        if unconditional is not None:
-            save_file({"embedding": unconditional.detach().float().cpu()}, aside / "unconditional.safetensors")
-        else:
-            (folder / "unconditional.safetensors").unlink(missing_ok=True)
+        unconditional = {} if edit.unconditional is None else {"embedding": edit.unconditional}
+        for name, more, kind in (
+            ("unconditional", unconditional, torch.float32),
+            ("denoiser", edit.denoiser, dtype),
+            ("adapter", edit.adapter, torch.float32),
+        ):
+            if more:
+                stored = {key: tensor.detach().to("cpu", kind).contiguous() for key, tensor in more.items()}
+                save_file(stored, aside / f"{name}.safetensors", metadata={"format": "pt"})
+            else:
+                (folder / f"{name}.safetensors").unlink(missing_ok=True)
         for file in sorted(aside.iterdir()):
             os.replace(file, folder / file.name)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
 
 
-def read_encoder(folder: Path, device: torch.device) -> tuple[Any, Tensor | None]:
-    """(CLIPTextModel in float32, frozen; the unconditional embedding (1, L, D) stored beside it, or None).
+def read_edit(folder: Path, device: torch.device) -> Edit:
+    """What `save_edit` wrote, on a device: the encoder in float32, frozen.
 
     :raises InputError: the folder holds no encoder.
     """
@@ -103,5 +130,7 @@ def read_encoder(folder: Path, device: torch.device) -> tuple[Any, Tensor | None
         folder, dtype=torch.float32, use_safetensors=True, local_files_only=True, attn_implementation="sdpa"
     )
     encoder.to(device).eval().requires_grad_(False)
-    extra = folder / "unconditional.safetensors"
-    return encoder, load_file(extra)["embedding"].to(device) if extra.is_file() else None
+    more = {name: folder / f"{name}.safetensors" for name in ("unconditional", "denoiser", "adapter")}
+    read = {name: load_file(file, device=str(device)) for name, file in more.items() if file.is_file()}
+    unconditional = read.get("unconditional", {}).get("embedding")
+    return Edit(encoder, unconditional, read.get("denoiser", {}), read.get("adapter", {}))

@@ -62,10 +62,10 @@ def draw(plan: Mapping[str, Any], unit: Unit, folder: Path) -> None:
     rows = rows_for(plan, concept, encoder)
     films = any(row["modality"] == "video" for every in plan["prompts"].values() for row in every)
     base = loaded_base(plan["base"]["name"], films)
-    changed = loaded_encoder(plan["base"]["name"], films, encoder) if encoder else ()
+    edit = loaded_edit(plan["base"]["name"], films, encoder) if encoder else None
     for modality, sample in (("image", sample_images), ("video", sample_videos)):
         some = [row for row in rows if row["modality"] == modality]
-        drawn = sample(base, [r["prompt"] for r in some], [r["seed"] for r in some], *changed) if some else ()
+        drawn = sample(base, [r["prompt"] for r in some], [r["seed"] for r in some], edit) if some else ()
         for row, pixels in zip(some, drawn, strict=True):
             file = folder / row["file"]
             if modality == "image":
@@ -77,11 +77,11 @@ def draw(plan: Mapping[str, Any], unit: Unit, folder: Path) -> None:
 
 
 @lru_cache(maxsize=1)
-def loaded_encoder(base: str, films: bool, encoder: str) -> tuple[Any, Any]:
-    """(unlearned encoder, unconditional embedding or None); units of one encoder follow each other."""
-    from expunge.base import load_encoder
+def loaded_edit(base: str, films: bool, encoder: str) -> Any:
+    """What an encoder changes, read once: units of one encoder follow each other."""
+    from expunge.base import load_edit
 
-    return load_encoder(loaded_base(base, films), Path("build/encoders") / encoder)
+    return load_edit(loaded_base(base, films), Path("build/encoders") / encoder)
 
 
 if __name__ == "__main__":

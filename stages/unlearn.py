@@ -1,7 +1,7 @@
 """unlearn: train an encoder that no longer knows its concepts, by the method that the plan names.
 
-build/plan, build/fewshot -> build/encoders/<list>/<encoder>/  config.json, model.safetensors, training.json and, where
-guidance keeps the original's empty prompt, unconditional.safetensors {"embedding": (1, L, D) float32}
+build/plan, build/fewshot -> build/encoders/<list>/<encoder>/  config.json, model.safetensors, training.json and what
+else the method changes: unconditional.safetensors, denoiser.safetensors, adapter.safetensors (expunge.encoders.Edit)
 """
 
 import json
@@ -55,7 +55,7 @@ def train(plan: Mapping[str, Any], name: str, unit: Unit, folder: Path) -> dict[
     from safetensors.torch import load_file
     from tqdm import tqdm
 
-    from expunge.base import store_encoder
+    from expunge.base import store_edit
 
     base, how = loaded_base(plan["base"]["name"]), {key: unit.facts[key] for key in METHOD}
     data, shown = [], METHODS[how["method"]].images
@@ -73,7 +73,7 @@ def train(plan: Mapping[str, Any], name: str, unit: Unit, folder: Path) -> dict[
         method = METHODS[how["method"]]
         result = method.run(base, data, kept, how["parameters"], how["seed"], lambda step, loss: bar.update())
     costs = {"seconds": round(time.perf_counter() - start, 1), "changed_parameters": result.changed_parameters}
-    store_encoder(base, folder, result.encoder, result.unconditional)
+    store_edit(base, folder, result.edit)
     training = json.dumps({"loss": result.losses, **costs, **how}, indent=1)
     (folder / "training.json").write_text(training + "\n", "utf-8")
     return costs

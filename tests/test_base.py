@@ -18,7 +18,7 @@ from transformers import CLIPTextModel
 
 from expunge import base as functions
 from expunge import hub
-from expunge.encoders import changed_parameters, differing
+from expunge.encoders import Edit, changed_parameters, differing
 from expunge.errors import InputError
 from expunge.spec import base_digest, judge_digest, light_tokenizer, load_spec
 from tests import tiny
@@ -158,10 +158,24 @@ def test_a_sample_does_not_depend_on_its_neighbours(tiny_base: Any) -> None:
 def test_the_unconditional_embedding_replaces_the_empty_prompt(tiny_base: Any) -> None:
     empty, other = (functions.encode_prompts(tiny_base, [text]) for text in ("", "the sea"))
     plain = functions.sample_images(tiny_base, PROMPTS, [3, 4])
-    assert np.array_equal(plain, functions.sample_images(tiny_base, PROMPTS, [3, 4], unconditional=empty))
+    assert np.array_equal(plain, functions.sample_images(tiny_base, PROMPTS, [3, 4], Edit(tiny_base.encoder, empty)))
     _, latents = functions.sample_images(tiny_base, PROMPTS, [3, 4], return_latents=True)
-    _, moved = functions.sample_images(tiny_base, PROMPTS, [3, 4], unconditional=other, return_latents=True)
+    _, moved = functions.sample_images(tiny_base, PROMPTS, [3, 4], Edit(tiny_base.encoder, other), return_latents=True)
     assert not torch.equal(latents, moved)
+
+
+def test_an_edit_of_the_denoiser_reaches_images_and_videos_and_is_taken_back(tiny_base: Any, tmp_path: Path) -> None:
+    own = {name: t.clone() for name, t in functions.denoiser_of(tiny_base).named_parameters()}
+    names = [name for name in own if name.endswith("attn2.to_v.weight")]
+    edit = Edit(tiny_base.encoder, denoiser={name: own[name] * 20 for name in names})
+    functions.store_edit(tiny_base, tmp_path / "edit", edit)
+    stored = functions.load_edit(tiny_base, tmp_path / "edit")
+    assert stored.denoiser.keys() == set(names)
+    before = [functions.sample_images(tiny_base, PROMPTS, [3, 4]), functions.sample_videos(tiny_base, PROMPTS, [3, 4])]
+    after = [f(tiny_base, PROMPTS, [3, 4], stored) for f in (functions.sample_images, functions.sample_videos)]
+    assert not np.array_equal(before[0], after[0]) and not np.array_equal(before[1], after[1])
+    assert all(torch.equal(t, own[name]) for name, t in functions.denoiser_of(tiny_base).named_parameters())
+    assert np.array_equal(before[1], functions.sample_videos(tiny_base, PROMPTS, [3, 4]))
 
 
 @pytest.mark.parametrize("prediction", ["epsilon", "v_prediction", "sample"])
@@ -204,7 +218,7 @@ def test_an_encoder_folder_is_stored_as_the_base_stores_its_own(
 ) -> None:
     empty = functions.encode_prompts(tiny_base, [""])
     for name in ("one", "two"):
-        functions.store_encoder(tiny_base, tmp_path / name, tiny_base.encoder, empty)
+        functions.store_edit(tiny_base, tmp_path / name, Edit(tiny_base.encoder, empty))
     assert sorted(p.name for p in tmp_path.rglob("*") if p.is_file()) == sorted(
         ["config.json", "model.safetensors", "unconditional.safetensors"] * 2
     )
@@ -215,20 +229,21 @@ def test_an_encoder_folder_is_stored_as_the_base_stores_its_own(
     assert all(name.startswith("text_model.") for name in names)
     own = load_file(tiny_folder / "tiny" / "t2i" / "text_encoder" / "model.safetensors")
     assert differing(own, load_file(tmp_path / "one" / "model.safetensors")) == []
-    encoder, unconditional = functions.load_encoder(tiny_base, tmp_path / "one")
-    assert unconditional is not None and torch.equal(unconditional, empty)
+    edit = functions.load_edit(tiny_base, tmp_path / "one")
+    assert edit.unconditional is not None and torch.equal(edit.unconditional, empty)
+    encoder = edit.encoder
     assert torch.equal(
         functions.encode_prompts(tiny_base, PROMPTS, encoder), functions.encode_prompts(tiny_base, PROMPTS)
     )
     assert changed_parameters(tiny_base.encoder, encoder, torch.float16) == 0
-    functions.store_encoder(tiny_base, tmp_path / "one", encoder)
-    assert functions.load_encoder(tiny_base, tmp_path / "one")[1] is None
+    functions.store_edit(tiny_base, tmp_path / "one", Edit(encoder))
+    assert functions.load_edit(tiny_base, tmp_path / "one").unconditional is None
     with pytest.raises(InputError, match="no encoder"):
-        functions.load_encoder(tiny_base, tmp_path / "three")
+        functions.load_edit(tiny_base, tmp_path / "three")
 
 
 def test_the_readmes_five_lines(tiny_base: Any, tiny_folder: Path, tmp_path: Path) -> None:
-    functions.store_encoder(tiny_base, tmp_path / "encoder", tiny_base.encoder)
+    functions.store_edit(tiny_base, tmp_path / "encoder", Edit(tiny_base.encoder))
     t2i, unet = tiny_folder / "tiny" / "t2i", tiny_folder / "tiny" / "t2v" / "unet"
     how = {"num_inference_steps": 2, "output_type": "np", "height": 32, "width": 32}
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from expunge.base import encode_prompts, text_gram
+from expunge.encoders import normal_name
 from expunge.methods import ConceptData
 from expunge.methods.distil import distance, run
 
@@ -57,11 +58,29 @@ def test_target_becomes_the_anchor_and_the_kept_stay(tiny_base: Any) -> None:
     with torch.no_grad():
         before = encode_prompts(tiny_base, ["a photo of bolt", *KEPT])
         goal = encode_prompts(tiny_base, ["a photo of a cat"])
-        after = encode_prompts(tiny_base, ["a photo of bolt", *KEPT], result.encoder)
+        after = encode_prompts(tiny_base, ["a photo of bolt", *KEPT], result.edit.encoder)
     start = distance(gram, before[:1], goal)
     assert distance(gram, after[:1], goal) < 0.2 * start
     assert distance(gram, after[1:], before[1:]) < 0.2 * start
-    assert result.unconditional is None and result.changed_parameters > 0
+    assert result.edit.unconditional is None and result.changed_parameters > 0
+
+
+def test_a_low_rank_change_is_what_its_adapter_says(tiny_base: Any) -> None:
+    settings = {"steps": 10, "learning_rate": 1e-2, "rank": 2, "parameters": "late"}
+    edit = run(tiny_base, [concept("bolt", "a cat")], KEPT, settings, seed=0).edit
+    before = {normal_name(name): tensor for name, tensor in tiny_base.encoder.state_dict().items()}
+    after = {normal_name(name): tensor for name, tensor in edit.encoder.state_dict().items()}
+    assert before.keys() == after.keys()
+    moved = {name for name in before if not torch.equal(before[name], after[name])}
+    downs = [name for name in edit.adapter if name.endswith(".lora_A.weight")]
+    assert moved == {normal_name(name).replace("lora_A.weight", "weight") for name in downs} and moved
+    for name in downs:
+        a, b = edit.adapter[name], edit.adapter[name.replace("lora_A", "lora_B")]
+        assert a.shape[0] == b.shape[1] == 2
+        key = normal_name(name).replace("lora_A.weight", "weight")
+        assert torch.allclose(after[key], before[key] + b @ a, atol=1e-6)
+    layers = tiny_base.encoder.config.num_hidden_layers
+    assert all(int(name.split(".")[2]) >= layers // 2 for name in moved)
 
 
 def test_the_same_twice_and_joint(tiny_base: Any) -> None:

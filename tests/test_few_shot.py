@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 import torch
 
-from expunge.base import add_noise, encode_prompts, load, predict_noise, sample_images, store_encoder
+from expunge.base import add_noise, encode_prompts, load, predict_noise, sample_images, store_edit
 from expunge.encoders import normal_name
 from expunge.methods import METHODS, ConceptData, check_parameters
-from expunge.methods.few_shot import ascent_loss, keep_loss, run, select_parameters
-from expunge.methods.training import samples, take
+from expunge.methods.few_shot import ascent_loss, keep_loss, run
+from expunge.methods.training import samples, select_parameters, take
 from expunge.spec import load_spec
 from tests import tiny
 
@@ -66,14 +66,14 @@ def test_the_gradient_reaches_the_encoder_alone(tiny_base: Any, bolt: ConceptDat
     result = run(tiny_base, [bolt], [], FAST, seed=0)
     assert all(torch.equal(p, denoiser[n]) and p.grad is None for n, p in tiny_base.t2i.unet.named_parameters())
     assert all(torch.equal(tensor, original[name]) for name, tensor in tensors(tiny_base.encoder).items())
-    assert result.unconditional is None and len(result.losses) == 3 and all(loss < 0 for loss in result.losses)
-    assert result.changed_parameters > 0 and not any(p.requires_grad for p in result.encoder.parameters())
+    assert result.edit.unconditional is None and len(result.losses) == 3 and all(loss < 0 for loss in result.losses)
+    assert result.changed_parameters > 0 and not any(p.requires_grad for p in result.edit.encoder.parameters())
 
 
 @pytest.mark.parametrize("which", ["full", "mlp-final-attn", "mlp", "attn"])
 def test_only_the_named_parameters_change(tiny_base: Any, bolt: ConceptData, which: str) -> None:
     result = run(tiny_base, [bolt], [], {**FAST, "parameters": which}, seed=0)
-    moved = changed(tiny_base, result.encoder)
+    moved = changed(tiny_base, result.edit.encoder)
     named = {normal_name(name) for name in select_parameters(tiny_base.encoder, which)}
     assert moved <= named and moved
     last_attention = {name for name in named if "layers.1.self_attn" in name}
@@ -85,7 +85,7 @@ def test_only_the_named_parameters_change(tiny_base: Any, bolt: ConceptData, whi
         assert len(named) == 2 * 4 + 8
     if which == "full":
         assert len(named) == len(list(tiny_base.encoder.parameters())) and len(moved) > len(last_attention)
-    before, after = tiny_base.encoder.state_dict(), result.encoder.state_dict()
+    before, after = tiny_base.encoder.state_dict(), result.edit.encoder.state_dict()
     count = sum(int((before[n].half() != after[n].half()).sum()) for n in before)
     assert result.changed_parameters == count
 
@@ -110,7 +110,7 @@ def test_ascent_ascends(tiny_base: Any, bolt: ConceptData) -> None:
         return float((predict_noise(tiny_base, z_t, t, c) - noise).square().mean())
 
     with torch.no_grad():
-        assert error(result.encoder) > error(None)
+        assert error(result.edit.encoder) > error(None)
 
 
 def test_the_same_bytes_twice(tiny_base: Any, bolt: ConceptData, cat: ConceptData, tmp_path: Path) -> None:
@@ -118,7 +118,7 @@ def test_the_same_bytes_twice(tiny_base: Any, bolt: ConceptData, cat: ConceptDat
     torch.manual_seed(1)  # the global generator is not drawn from
     for name in ("one", "two"):
         result = run(tiny_base, [bolt, cat], KEPT, parameters, seed=7)
-        store_encoder(tiny_base, tmp_path / name, result.encoder)
+        store_edit(tiny_base, tmp_path / name, result.edit)
         torch.randn(5)
     assert (tmp_path / "one/model.safetensors").read_bytes() == (tmp_path / "two/model.safetensors").read_bytes()
     other = run(tiny_base, [bolt, cat], KEPT, parameters, seed=8)
@@ -139,9 +139,9 @@ def test_a_joint_batch_takes_the_concepts_in_turn(tiny_base: Any, bolt: ConceptD
 
 def test_the_original_unconditional_embedding_is_kept(tiny_base: Any, bolt: ConceptData) -> None:
     result = run(tiny_base, [bolt], [], {**FAST, "unconditional": "original"}, seed=0)
-    assert result.unconditional is not None and result.unconditional.shape == (1, tiny.CONTEXT, 32)
-    assert torch.equal(result.unconditional, encode_prompts(tiny_base, [""]))
-    assert not torch.equal(result.unconditional, encode_prompts(tiny_base, [""], result.encoder))
+    assert result.edit.unconditional is not None and result.edit.unconditional.shape == (1, tiny.CONTEXT, 32)
+    assert torch.equal(result.edit.unconditional, encode_prompts(tiny_base, [""]))
+    assert not torch.equal(result.edit.unconditional, encode_prompts(tiny_base, [""], result.edit.encoder))
 
 
 def test_kept_prompts_are_held(tiny_base: Any, bolt: ConceptData) -> None:
@@ -151,7 +151,7 @@ def test_kept_prompts_are_held(tiny_base: Any, bolt: ConceptData) -> None:
             for keep in (0.0, 100.0)
         )
         assert keep_loss(tiny_base, tiny_base.encoder, KEPT) == 0
-        assert keep_loss(tiny_base, held.encoder, KEPT) < 0.5 * keep_loss(tiny_base, free.encoder, KEPT)
+        assert keep_loss(tiny_base, held.edit.encoder, KEPT) < 0.5 * keep_loss(tiny_base, free.edit.encoder, KEPT)
 
 
 def test_what_cannot_work_is_said(tiny_base: Any, bolt: ConceptData) -> None:

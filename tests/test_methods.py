@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from expunge.base import encode_prompts, sample_images
-from expunge.methods import METHODS, ConceptData, ablate, esd, negative
+from expunge.base import denoiser_of, encode_prompts, sample_images
+from expunge.methods import METHODS, ConceptData, ablate, esd, negative, uce
 
 FAST = {"steps": 2, "batch": 2, "learning_rate": 1e-3}
 Z0, NOISE, T = torch.randn(2, 8, 16, 16), torch.randn(2, 8, 16, 16), torch.tensor([5, 700])
@@ -70,7 +70,7 @@ def test_the_anchors_branch_gets_no_gradient(tiny_base: Any) -> None:
 
 def test_embedding_moves_the_targets_own_tokens_alone(tiny_base: Any, bolt: ConceptData) -> None:
     result = ablate.run(tiny_base, [bolt], [], {**FAST, "parameters": "embedding"}, seed=0)
-    before, after = tiny_base.encoder.state_dict(), result.encoder.state_dict()
+    before, after = tiny_base.encoder.state_dict(), result.edit.encoder.state_dict()
     moved = [name for name in before if not torch.equal(before[name], after[name])]
     assert len(moved) == 1 and "token_embedding" in moved[0]
     rows = (before[moved[0]] != after[moved[0]]).any(1).nonzero().flatten().tolist()
@@ -85,10 +85,56 @@ def test_esd_loss_is_the_equation(tiny_base: Any) -> None:
     assert loss == pytest.approx(mean_square(towards, goal), rel=1e-4)
 
 
+@pytest.mark.parametrize("which", ["cross-attention", "unet"])
+def test_ablate_can_train_the_denoiser(tiny_base: Any, bolt: ConceptData, which: str) -> None:
+    result = ablate.run(tiny_base, [bolt], [], {**FAST, "parameters": which}, seed=0)
+    before, after = tiny_base.encoder.state_dict(), result.edit.encoder.state_dict()
+    assert all(torch.equal(tensor, after[name]) for name, tensor in before.items())
+    text = [name for name in result.edit.denoiser if name.endswith(("attn2.to_k.weight", "attn2.to_v.weight"))]
+    assert text and (len(text) < len(result.edit.denoiser)) == (which == "unet") and result.changed_parameters > 0
+
+
+def test_the_start_token_sends_no_gradient_into_cross_attention(tiny_base: Any) -> None:
+    """Of an output summed over positions, d/dW is the sum of the inputs at all positions but the first."""
+    denoiser = copy.deepcopy(denoiser_of(tiny_base))
+    trained = ablate._denoiser_parameters(denoiser, "cross-attention")
+    module = next(m for n, m in denoiser.named_modules() if n.endswith("attn2.to_k"))
+    words = torch.randn(2, 5, module.in_features, generator=torch.Generator().manual_seed(0))
+    module(words).sum().backward()
+    assert any(module.weight is parameter for parameter in trained)
+    assert torch.allclose(module.weight.grad, words[:, 1:].sum((0, 1)).expand_as(module.weight), atol=1e-5)
+
+
+def test_uce_is_the_minimum_of_its_objective() -> None:
+    """At W' = W M the objective's gradient, written out by autograd, is 0."""
+    draw = torch.Generator().manual_seed(0)
+    c, goal, k, w = (torch.randn(n, 4, generator=draw, dtype=torch.float64) for n in (3, 3, 5, 2))
+    matrix = uce.edit_matrix(c, goal, k, keep=0.7, ridge=0.1)
+    new = (w @ matrix).requires_grad_(True)
+    loss = (c @ new.T - goal @ w.T).square().sum() + 0.7 * (k @ new.T - k @ w.T).square().sum()
+    loss = loss + 0.1 * (new - w).square().sum()
+    loss.backward()
+    assert new.grad is not None and float(new.grad.abs().max()) < 1e-10
+    assert torch.allclose(uce.edit_matrix(c, c, k, 0.7, 0.1), torch.eye(4, dtype=torch.float64))
+
+
+def test_uce_moves_the_name_to_the_anchor(tiny_base: Any, bolt: ConceptData) -> None:
+    edit = uce.run(tiny_base, [bolt], ["a photo of a cat"], {"ridge": 1e-3}, seed=0).edit
+    assert edit.denoiser and all(name.endswith(("attn2.to_k.weight", "attn2.to_v.weight")) for name in edit.denoiser)
+    own = dict(denoiser_of(tiny_base).named_parameters())
+    with torch.no_grad():
+        target, anchor = (encode_prompts(tiny_base, [words]) for words in ("bolt", "a toy"))
+        for name, change in edit.denoiser.items():
+            weight = own[name]
+            far = (target - anchor)[:, 1:] @ weight.T
+            left = target[:, 1:] @ (weight + change).T - anchor[:, 1:] @ weight.T
+            assert left.square().mean() < 0.3 * far.square().mean()
+
+
 def test_the_negative_prompt_is_the_name_and_nothing_is_trained(tiny_base: Any, bolt: ConceptData) -> None:
     result = negative.run(tiny_base, [bolt], [], {}, seed=0)
-    assert result.unconditional is not None and result.changed_parameters == 0 and result.losses == []
-    assert torch.equal(result.unconditional, encode_prompts(tiny_base, ["bolt"]))
+    assert result.edit.unconditional is not None and result.changed_parameters == 0 and result.losses == []
+    assert torch.equal(result.edit.unconditional, encode_prompts(tiny_base, ["bolt"]))
 
 
 @pytest.mark.parametrize("name", ["ablate", "esd"])

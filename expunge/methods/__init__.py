@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from expunge.encoders import Edit
     from expunge.lists import Concept
 
 
@@ -29,12 +30,11 @@ class ConceptData:
 
 @dataclass(frozen=True)
 class Unlearned:
-    """What a method gives: an encoder of the base's class, float32, frozen."""
+    """What a method gives."""
 
-    encoder: Any
-    unconditional: "Tensor | None"  # (1, L, D) to feed in place of the encoder's own embedding of ""; None: its own
+    edit: "Edit"
     losses: list[float]  # one a step
-    changed_parameters: int  # numbers that differ from the original's once stored
+    changed_parameters: int  # numbers of encoder and denoiser that differ from the original's once stored
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,8 @@ METHODS: dict[str, Method] = {
         "expunge.methods.distil",
         needs_anchor=True,
         parameters={
-            "parameters": Parameter("full", *one_of("full", "mlp-final-attn", "mlp", "attn")),
+            "parameters": Parameter("full", *one_of("full", "mlp-final-attn", "mlp", "attn", "late")),
+            "rank": Parameter(0, *whole(0, 1024)),
             "learning_rate": Parameter(3e-4, *number(1e-9, 1.0)),
             "steps": Parameter(100, *whole(1, 100_000)),
             "batch": Parameter(4, *whole(1, 1024)),
@@ -114,7 +115,9 @@ METHODS: dict[str, Method] = {
         parameters={
             "objective": Parameter("model", *one_of("model", "noise")),
             "regularise": Parameter(0.0, *number(0.0, 1e6)),
-            "parameters": Parameter("full", *one_of("full", "mlp-final-attn", "mlp", "attn", "embedding")),
+            "parameters": Parameter(
+                "full", *one_of("full", "mlp-final-attn", "mlp", "attn", "embedding", "cross-attention", "unet")
+            ),
             "learning_rate": Parameter(1.6e-5, *number(1e-9, 1.0)),
             "steps": Parameter(100, *whole(1, 100_000)),
             "batch": Parameter(8, *whole(1, 1024)),
@@ -129,6 +132,14 @@ METHODS: dict[str, Method] = {
             "learning_rate": Parameter(1e-5, *number(1e-9, 1.0)),
             "steps": Parameter(100, *whole(1, 100_000)),
             "batch": Parameter(2, *whole(1, 1024)),
+        },
+    ),
+    "uce": Method(
+        "expunge.methods.uce",
+        needs_anchor=True,
+        parameters={
+            "keep": Parameter(1.0, *number(0.0, 1e6)),
+            "ridge": Parameter(0.1, *number(1e-9, 1e6)),
         },
     ),
     "negative": Method("expunge.methods.negative"),

@@ -1,4 +1,4 @@
-"""Concept ablation: the target prompt's distribution is matched to the anchor prompt's, in the text encoder.
+"""Concept ablation: the target prompt's distribution is matched to the anchor prompt's.
 
 Kumari et al., "Ablating Concepts in Text-to-Image Diffusion Models" (arXiv 2303.13516), section 3.
 
@@ -8,8 +8,10 @@ Kumari et al., "Ablating Concepts in Text-to-Image Diffusion Models" (arXiv 2303
     noise-based:  L = mean((eps_theta(z_t, t, E'(c*)) - eps)^2)
     regularised:  L + lambda * mean((eps_theta(z_t, t, E'(c)) - eps)^2)
 
-E' is the encoder that is trained, theta is frozen, sg stops the gradient (of the tuned network, as in the paper).
-`embedding` trains the rows of the token embedding that the target's names alone use, and nothing else.
+Either E' is trained and theta is frozen (`full`, `mlp-final-attn`, `mlp`, `attn`; `embedding`: the rows of the token
+embedding that the target's names alone use), or E' = E and theta is trained (`cross-attention`: the key and value
+projections of the text, into which the first position sends no gradient; `unet`: all of it). sg stops the gradient of
+the network that is trained, as in the paper.
 """
 
 import copy
@@ -19,10 +21,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from expunge.base import Base, add_noise, encode_prompts, predict_noise, target
+from expunge.base import Base, add_noise, denoiser_of, encode_prompts, predict_noise, target
 from expunge.methods import METHODS, ConceptData, Unlearned, check_parameters
-from expunge.methods.few_shot import select_parameters
-from expunge.methods.training import Log, descend, lacking, pick, shuffled, unlearned
+from expunge.methods.training import Log, descend, lacking, noised, pick, shuffled, student, unlearned
 
 
 def ablation_loss(
@@ -35,19 +36,26 @@ def ablation_loss(
     t: Tensor,
     objective: str,
     regularise: float = 0.0,
+    denoiser: Any | None = None,
 ) -> Tensor:
-    """L of the module's docstring, a scalar; z0 and noise (B, C, h, w), t (B,), a prompt c and a c* for each."""
+    """L of the module's docstring, a scalar; z0 and noise (B, C, h, w), t (B,), a prompt c and a c* for each.
+
+    :param denoiser: the one that is trained; None: the base's own, frozen.
+    """
     z_t, truth = add_noise(base, z0, noise, t), target(base, z0, noise, t)
-    forgotten = predict_noise(base, z_t, t, encode_prompts(base, targets, encoder))
+
+    def eps(prompts: Sequence[str]) -> Tensor:
+        return predict_noise(base, z_t, t, encode_prompts(base, prompts, encoder), denoiser)
+
+    forgotten = eps(targets)
     if objective == "noise":
         goal = truth
     else:
         with torch.no_grad():
-            goal = predict_noise(base, z_t, t, encode_prompts(base, anchors, encoder))
+            goal = eps(anchors)
     loss = (forgotten - goal).square().mean()
     if regularise:
-        kept = predict_noise(base, z_t, t, encode_prompts(base, anchors, encoder))
-        loss = loss + regularise * (kept - truth).square().mean()
+        loss = loss + regularise * (eps(anchors) - truth).square().mean()
     return loss
 
 
@@ -78,13 +86,15 @@ def run(
     if problems:
         raise ValueError("\n".join(problems))
     draw = torch.Generator().manual_seed(seed)
-    encoder = copy.deepcopy(base.encoder).eval().requires_grad_(False)
+    encoder, denoiser = base.encoder, None
     if how["parameters"] == "embedding":
+        encoder = copy.deepcopy(base.encoder).eval().requires_grad_(False)
         trained = [_embedding_rows(base, encoder, concepts)]
+    elif how["parameters"] in ("cross-attention", "unet"):
+        denoiser = copy.deepcopy(denoiser_of(base))
+        trained = _denoiser_parameters(denoiser, how["parameters"])
     else:
-        trained = list(select_parameters(encoder, how["parameters"]).values())
-    for parameter in trained:
-        parameter.requires_grad_(True)
+        encoder, trained = student(base, how["parameters"])
     adam = torch.optim.AdamW(trained, lr=how["learning_rate"], weight_decay=0.0)
     images = [shuffled(list(zip(data.prompts, data.latents, strict=True)), draw) for data in concepts]
     turn = 0
@@ -98,12 +108,31 @@ def run(
             anchors.append(drawn[0])
             targets.append(drawn[0].replace(str(data.concept.anchor), pick(data.names, draw)))
             latents.append(drawn[1])
-        z0 = torch.stack(latents)
-        t, noise = torch.randint(base.timesteps, (len(z0),), generator=draw), torch.randn(z0.shape, generator=draw)
-        z0, noise, t = z0.to(base.device), noise.to(base.device), t.to(base.device)
-        return ablation_loss(base, encoder, anchors, targets, z0, noise, t, how["objective"], how["regularise"])
+        z0, t, noise = noised(base, latents, draw)
+        return ablation_loss(
+            base, encoder, anchors, targets, z0, noise, t, how["objective"], how["regularise"], denoiser
+        )
 
-    return unlearned(base, encoder, descend(base, "ablate", adam, loss_of, how["steps"], log))
+    losses = descend(base, "ablate", adam, loss_of, how["steps"], log)
+    return unlearned(base, losses, copy.deepcopy(encoder), denoiser=denoiser)
+
+
+def _denoiser_parameters(denoiser: Any, which: str) -> list[torch.nn.Parameter]:
+    """All of a denoiser's parameters, or the weights of its cross-attention's keys and values."""
+    trained = []
+    for name, module in denoiser.named_modules():
+        if which == "unet" or name.endswith(("attn2.to_k", "attn2.to_v")):
+            trained += list(module.parameters(recurse=False))
+            if which == "cross-attention":
+                module.register_forward_hook(_first_position_stopped)
+    for parameter in trained:
+        parameter.requires_grad_(True)
+    return trained
+
+
+def _first_position_stopped(module: Any, inputs: Any, output: Tensor) -> Tensor:
+    """(N, L, D): the start token is in every prompt, so what is learnt through it would reach every prompt."""
+    return torch.cat([output[:, :1].detach(), output[:, 1:]], dim=1)
 
 
 def _embedding_rows(base: Base, encoder: Any, concepts: Sequence[ConceptData]) -> torch.nn.Parameter:

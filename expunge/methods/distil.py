@@ -11,7 +11,6 @@ so that the two terms have one scale on every base. Kumari et al. (arXiv 2303.13
 target and anchor; this matches its inputs. The weighting is that of closed-form edits (UCE, arXiv 2308.14761).
 """
 
-import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -20,8 +19,8 @@ from torch import Tensor
 
 from expunge.base import Base, encode_prompts, text_gram
 from expunge.methods import METHODS, ConceptData, Unlearned, check_parameters
-from expunge.methods.few_shot import select_parameters
-from expunge.methods.training import Log, descend, lacking, pick, shuffled, take, unlearned
+from expunge.methods.low_rank import merge
+from expunge.methods.training import Log, descend, lacking, pick, shuffled, student, take, unlearned
 
 
 def distance(gram: Tensor, a: Tensor, b: Tensor) -> Tensor:
@@ -54,11 +53,8 @@ def run(
     _check(concepts, kept, how)
     draw = torch.Generator().manual_seed(seed)
     gram = text_gram(base)
-    encoder = copy.deepcopy(base.encoder).eval().requires_grad_(False)
-    trained = select_parameters(encoder, how["parameters"])
-    for parameter in trained.values():
-        parameter.requires_grad_(True)
-    adam = torch.optim.Adam(trained.values(), lr=how["learning_rate"])
+    encoder, trained = student(base, how["parameters"], how["rank"], draw)
+    adam = torch.optim.Adam(trained, lr=how["learning_rate"])
     hold = shuffled(["", *kept], draw)
 
     def targets() -> tuple[list[str], list[str]]:
@@ -80,7 +76,8 @@ def run(
         away = distance(gram, now[: len(words)], original(anchors))
         return (away + how["keep"] * distance(gram, now[len(words) :], original(same))) / unit
 
-    return unlearned(base, encoder, descend(base, "distil", adam, loss_of, how["steps"], log))
+    losses = descend(base, "distil", adam, loss_of, how["steps"], log)
+    return unlearned(base, losses, encoder, adapter=merge(encoder))
 
 
 def anchor_of(data: ConceptData) -> str:

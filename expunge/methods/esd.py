@@ -8,7 +8,6 @@ Gandikota et al., "Erasing Concepts from Diffusion Models" (arXiv 2303.07345), w
 z_t is a noised few-shot image of the concept; the paper takes half-denoised samples, which these stand for.
 """
 
-import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,8 +16,7 @@ from torch import Tensor
 
 from expunge.base import Base, add_noise, encode_prompts, predict_noise
 from expunge.methods import METHODS, ConceptData, Unlearned, check_parameters
-from expunge.methods.few_shot import select_parameters
-from expunge.methods.training import Log, descend, lacking, samples, take, unlearned
+from expunge.methods.training import Log, descend, lacking, noised, samples, student, take, unlearned
 
 
 def esd_loss(
@@ -53,18 +51,13 @@ def run(
     if problems:
         raise ValueError("\n".join(problems))
     draw = torch.Generator().manual_seed(seed)
-    encoder = copy.deepcopy(base.encoder).eval().requires_grad_(False)
-    trained = list(select_parameters(encoder, how["parameters"]).values())
-    for parameter in trained:
-        parameter.requires_grad_(True)
+    encoder, trained = student(base, how["parameters"])
     adam = torch.optim.Adam(trained, lr=how["learning_rate"])
     drawn = samples(concepts, draw)
 
     def loss_of(step: int) -> Tensor:
         prompts, latents = zip(*take(drawn, how["batch"]), strict=True)
-        z0 = torch.stack(latents)
-        t, noise = torch.randint(base.timesteps, (len(z0),), generator=draw), torch.randn(z0.shape, generator=draw)
-        z0, noise, t = z0.to(base.device), noise.to(base.device), t.to(base.device)
+        z0, t, noise = noised(base, latents, draw)
         return esd_loss(base, encoder, prompts, z0, noise, t, how["eta"])
 
-    return unlearned(base, encoder, descend(base, "esd", adam, loss_of, how["steps"], log))
+    return unlearned(base, descend(base, "esd", adam, loss_of, how["steps"], log), encoder)

@@ -12,8 +12,6 @@ Two controls that the public code lacks:
     unconditional: original                                guidance is fed E("") in place of E'("")
 """
 
-import copy
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -21,9 +19,8 @@ import torch
 from torch import Tensor
 
 from expunge.base import Base, add_noise, encode_prompts, predict_noise, target
-from expunge.encoders import normal_name
 from expunge.methods import METHODS, ConceptData, Unlearned, check_parameters
-from expunge.methods.training import Log, descend, lacking, samples, shuffled, take, unlearned
+from expunge.methods.training import Log, descend, lacking, noised, samples, shuffled, student, take, unlearned
 
 BETAS, EPSILON, WEIGHT_DECAY = (0.9, 0.98), 1e-6, 1e-8  # the paper's Adam
 
@@ -40,18 +37,6 @@ def keep_loss(base: Base, encoder: Any, prompts: Sequence[str]) -> Tensor:
     with torch.no_grad():
         original = encode_prompts(base, prompts)
     return (encode_prompts(base, prompts, encoder) - original).square().mean()
-
-
-def select_parameters(encoder: Any, which: str) -> dict[str, torch.nn.Parameter]:
-    """The parameters to train: `full`, `mlp`, `attn`, or `mlp-final-attn` (every MLP and the last self-attention)."""
-    last = encoder.config.num_hidden_layers - 1
-    patterns = {
-        "full": r"",
-        "mlp": r"encoder\.layers\.\d+\.mlp\.",
-        "attn": r"encoder\.layers\.\d+\.self_attn\.",
-        "mlp-final-attn": rf"encoder\.layers\.(\d+\.mlp|{last}\.self_attn)\.",
-    }
-    return {n: p for n, p in encoder.named_parameters() if re.match(patterns[which], normal_name(n))}
 
 
 def run(
@@ -72,21 +57,13 @@ def run(
     how = {**METHODS["few-shot"].defaults, **parameters}
     _check(concepts, kept, how)
     draw = torch.Generator().manual_seed(seed)
-    encoder = copy.deepcopy(base.encoder).eval().requires_grad_(False)
-    trained = select_parameters(encoder, how["parameters"])
-    for parameter in trained.values():
-        parameter.requires_grad_(True)
-    adam = torch.optim.Adam(
-        trained.values(), lr=how["learning_rate"], betas=BETAS, eps=EPSILON, weight_decay=WEIGHT_DECAY
-    )
+    encoder, trained = student(base, how["parameters"])
+    adam = torch.optim.Adam(trained, lr=how["learning_rate"], betas=BETAS, eps=EPSILON, weight_decay=WEIGHT_DECAY)
     drawn, hold = samples(concepts, draw), shuffled(kept, draw)
 
     def loss_of(step: int) -> Tensor:
         prompts, latents = zip(*take(drawn, how["batch"]), strict=True)
-        z0 = torch.stack(latents)
-        t = torch.randint(base.timesteps, (len(z0),), generator=draw)
-        noise = torch.randn(z0.shape, generator=draw)
-        z0, noise, t = z0.to(base.device), noise.to(base.device), t.to(base.device)
+        z0, t, noise = noised(base, latents, draw)
         loss = ascent_loss(base, encoder, prompts, z0, noise, t)
         if how["keep"]:
             loss = loss + how["keep"] * keep_loss(base, encoder, take(hold, min(how["keep_batch"], len(kept))))
@@ -97,7 +74,7 @@ def run(
     if how["unconditional"] == "original":
         with torch.no_grad():
             unconditional = encode_prompts(base, [""]).cpu()
-    return unlearned(base, encoder, losses, unconditional)
+    return unlearned(base, losses, encoder, unconditional)
 
 
 def _check(concepts: Sequence[ConceptData], kept: Sequence[str], how: Mapping[str, Any]) -> None:

@@ -5,7 +5,6 @@
 E(name) takes the place of E("") for every prompt; the encoder is the original one.
 """
 
-import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -33,4 +32,4 @@ def run(
         raise ValueError("\n".join(problems))
     with torch.no_grad():
         unconditional = encode_prompts(base, [", ".join(data.names[0] for data in concepts)]).cpu()
-    return unlearned(base, copy.deepcopy(base.encoder), [], unconditional)
+    return unlearned(base, [], unconditional=unconditional)

@@ -1,17 +1,56 @@
-"""What the methods that train share: the loop with its checks, and endless draws of words and images."""
+"""What the methods that train share: what is trained, the loop with its checks, draws of words, images and noise."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import copy
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
-from expunge.base import Base, deterministic
-from expunge.encoders import changed_parameters
-from expunge.methods import ConceptData, Unlearned
+from expunge.base import Base, Edit, denoiser_of, deterministic
+from expunge.encoders import changed_parameters, normal_name
+from expunge.methods import ConceptData, Unlearned, low_rank
 
 T = TypeVar("T")
 Log = Callable[[int, float], None]
+
+
+def select_parameters(encoder: Any, which: str) -> dict[str, torch.nn.Parameter]:
+    """The parameters to train: `full`, `mlp`, `attn`, or `mlp-final-attn` (every MLP and the last self-attention);
+    `late`: the second half of the layers."""
+    last = encoder.config.num_hidden_layers - 1
+    late = "|".join(str(layer) for layer in range((last + 1) // 2, last + 1))
+    patterns = {
+        "full": r"",
+        "mlp": r"encoder\.layers\.\d+\.mlp\.",
+        "attn": r"encoder\.layers\.\d+\.self_attn\.",
+        "mlp-final-attn": rf"encoder\.layers\.(\d+\.mlp|{last}\.self_attn)\.",
+        "late": rf"encoder\.layers\.({late})\.",
+    }
+    return {n: p for n, p in encoder.named_parameters() if re.match(patterns[which], normal_name(n))}
+
+
+def student(
+    base: Base, which: str, rank: int = 0, draw: torch.Generator | None = None
+) -> tuple[Any, list[torch.nn.Parameter]]:
+    """(a copy of the encoder, what is trained of it: its own parameters, or changes of rank `rank` of its weights)."""
+    encoder = copy.deepcopy(base.encoder).eval().requires_grad_(False)
+    chosen = select_parameters(encoder, which)
+    if rank:
+        return encoder, low_rank.attach(encoder, list(chosen), rank, draw or torch.Generator().manual_seed(0))
+    trained = list(chosen.values())
+    for parameter in trained:
+        parameter.requires_grad_(True)
+    return encoder, trained
+
+
+def noised(base: Base, latents: Sequence[Tensor], draw: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+    """z_0 (B, C, h, w), t (B,) uniform over the schedule and eps ~ N(0, 1) like z_0, on the base's device."""
+    z0 = torch.stack(list(latents))
+    t = torch.randint(base.timesteps, (len(z0),), generator=draw)
+    noise = torch.randn(z0.shape, generator=draw)
+    return z0.to(base.device), t.to(base.device), noise.to(base.device)
 
 
 def descend(
@@ -39,10 +78,25 @@ def descend(
     return losses
 
 
-def unlearned(base: Base, encoder: Any, losses: list[float], unconditional: Tensor | None = None) -> Unlearned:
-    """The result of a method that edits the encoder."""
+def unlearned(
+    base: Base,
+    losses: list[float],
+    encoder: Any | None = None,
+    unconditional: Tensor | None = None,
+    denoiser: Any | None = None,
+    adapter: Mapping[str, Tensor] | None = None,
+) -> Unlearned:
+    """The result of a method that changed copies of the encoder, of the denoiser, or of both."""
+    encoder = copy.deepcopy(base.encoder) if encoder is None else encoder
     encoder.requires_grad_(False)
-    return Unlearned(encoder, unconditional, losses, changed_parameters(base.encoder, encoder, base.encoder_dtype))
+    changes = {}
+    if denoiser is not None:
+        own = dict(denoiser_of(base).named_parameters())
+        pairs = ((name, (tensor.detach() - own[name]).float()) for name, tensor in denoiser.named_parameters())
+        changes = {name: change for name, change in pairs if bool(change.any())}
+    count = changed_parameters(base.encoder, encoder, base.encoder_dtype)
+    count += sum(int(change.count_nonzero()) for change in changes.values())
+    return Unlearned(Edit(encoder, unconditional, changes, adapter or {}), losses, count)
 
 
 def samples(concepts: Sequence[ConceptData], draw: torch.Generator) -> Iterator[tuple[str, Tensor]]:

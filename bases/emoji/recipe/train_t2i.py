@@ -57,10 +57,16 @@ def scenes(settings: dict[str, Any], seed: int) -> list[Scene]:
     return out
 
 
+def shipped(config: dict[str, Any], what: Any, part: str) -> Any:
+    """A model of the base as the folder holds it, to be trained on."""
+    model = what.from_pretrained(FOLDER / part, torch_dtype=torch.float32).to(device(config))
+    if hasattr(model, "register_to_config"):
+        model.register_to_config(_name_or_path="emoji")  # not this machine's folder, which would be shipped with it
+    return model
+
+
 def load_vae(config: dict[str, Any]) -> AutoencoderKL:
-    vae = AutoencoderKL.from_pretrained(FOLDER / "t2i" / "vae", torch_dtype=torch.float32)
-    vae.register_to_config(_name_or_path="emoji")  # not the folder it was read from, which would be shipped with it
-    return vae.to(device(config)).eval().requires_grad_(False)
+    return shipped(config, AutoencoderKL, "t2i/vae").eval().requires_grad_(False)
 
 
 @torch.no_grad()
@@ -94,11 +100,6 @@ def min_snr(noises: DDPMScheduler, gamma: float = 5.0, least: float = 0.0) -> to
     return (snr + least).clamp(max=gamma) / snr
 
 
-def shipped(config: dict[str, Any], what: Any, part: str) -> Any:
-    """A model of the base as the folder holds it, to be trained on."""
-    return what.from_pretrained(FOLDER / part, torch_dtype=torch.float32).to(device(config))
-
-
 def main(config: dict[str, Any], name: str = "t2i") -> None:
     more = name == "t2i_more"
     torch.manual_seed(config["seed"] + (6 if more else 1))
@@ -113,7 +114,9 @@ def main(config: dict[str, Any], name: str = "t2i") -> None:
     unet.set_attn_processor(AttnProcessor())  # the fused one is slow backwards in bfloat16 on CPUs
     noises = DDPMScheduler(num_train_timesteps=1000, **SCHEDULE)
     weight = min_snr(noises).to(where)
-    ema = {"unet": Ema(unet, settings["ema"]), "text_encoder": Ema(text, settings["ema"])}
+    ema = {"unet": Ema(unet, settings["ema"])}
+    if not more:
+        ema["text_encoder"] = Ema(text, settings["ema"])
 
     def batch(step: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
         rng, generator = random.Random(f"{name} {step}"), torch.Generator().manual_seed(step)
@@ -135,7 +138,7 @@ def main(config: dict[str, Any], name: str = "t2i") -> None:
         """Write the averaged weights as the pipeline that everything else loads."""
         StableDiffusionPipeline(
             vae=halved(vae),
-            text_encoder=halved(ema["text_encoder"].module),
+            text_encoder=halved(ema["text_encoder"].module if "text_encoder" in ema else text),
             tokenizer=tokenizer,
             unet=halved(ema["unet"].module),
             scheduler=DPMSolverMultistepScheduler(**SCHEDULE, algorithm_type="dpmsolver++", use_karras_sigmas=True),

@@ -1,0 +1,53 @@
+"""Low-rank changes of an encoder: W' = W + B A, with A (r, in) and B (out, r) trained and W frozen.
+
+Hu et al., "LoRA: Low-Rank Adaptation of Large Language Models" (arXiv 2106.09685), section 4.1, with alpha = r.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+
+from expunge.encoders import normal_name
+
+
+class LowRank(nn.Module):
+    """W -> W + B A; at the start B = 0, so nothing is changed."""
+
+    def __init__(self, weight: Tensor, rank: int, draw: torch.Generator) -> None:
+        super().__init__()
+        rows, columns = weight.shape
+        a = torch.randn(rank, columns, generator=draw) / columns**0.5
+        self.a = nn.Parameter(a.to(weight.device))
+        self.b = nn.Parameter(torch.zeros(rows, rank, device=weight.device))
+
+    def forward(self, weight: Tensor) -> Tensor:
+        return weight + self.b @ self.a
+
+
+def attach(encoder: Any, weights: Sequence[str], rank: int, draw: torch.Generator) -> list[nn.Parameter]:
+    """Let the named weights be changed by rank `rank`, those of linear layers alone; returns what is trained."""
+    trained: list[nn.Parameter] = []
+    for name in weights:
+        module = encoder.get_submodule(name.rpartition(".")[0])
+        if isinstance(module, nn.Linear) and name.endswith(".weight"):
+            module.weight.requires_grad_(False)
+            change = LowRank(module.weight, rank, draw)
+            parametrize.register_parametrization(module, "weight", change)
+            trained += [change.a, change.b]
+    return trained
+
+
+def merge(encoder: Any) -> dict[str, Tensor]:
+    """Add the changes to the encoder's weights; returns their factors under the names that peft gives them."""
+    factors = {}
+    for name, module in list(encoder.named_modules()):
+        if isinstance(module, nn.Linear) and parametrize.is_parametrized(module, "weight"):
+            change: Any = module.parametrizations.weight[0]  # type: ignore[union-attr, index]
+            where = f"text_encoder.text_model.{normal_name(name)}"
+            factors[f"{where}.lora_A.weight"] = change.a.detach().clone()
+            factors[f"{where}.lora_B.weight"] = change.b.detach().clone()
+            parametrize.remove_parametrizations(module, "weight", leave_parametrized=True)
+    return factors

@@ -1,0 +1,61 @@
+"""Unified concept editing: a closed form on the key and value projections of the denoiser's cross-attention.
+
+Gandikota et al., "Unified Concept Editing in Diffusion Models" (arXiv 2308.14761), equation 7: W' minimises
+
+    sum_i |W' c_i - W c*_i|^2 + keep * sum_j |W' k_j - W k_j|^2 + ridge * |W' - W|^2
+
+over the embeddings c_i of the target's names, c*_i of the anchor and k_j of the kept prompts, position by position:
+
+    W' = W M,   M = (sum_i c*_i c_i^T + keep * sum_j k_j k_j^T + ridge * I)
+                    (sum_i c_i c_i^T + keep * sum_j k_j k_j^T + ridge * I)^-1
+
+M is the same for every W. The first position is the start token, in every prompt the same, and is left out of i.
+"""
+
+import copy
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from expunge.base import Base, denoiser_of, encode_prompts
+from expunge.methods import METHODS, ConceptData, Unlearned, check_parameters
+from expunge.methods.training import Log, lacking, unlearned
+
+
+def edit_matrix(targets: Tensor, anchors: Tensor, kept: Tensor, keep: float, ridge: float) -> Tensor:
+    """M of the module's docstring, (D, D) float64; targets and anchors (I, D), kept (J, D)."""
+    c, goal, k = targets.double(), anchors.double(), kept.double()
+    same = keep * k.T @ k + ridge * torch.eye(c.shape[1], dtype=torch.float64, device=c.device)
+    return torch.linalg.solve(c.T @ c + same, goal.T @ c + same, left=False)
+
+
+@torch.no_grad()
+def run(
+    base: Base,
+    concepts: Sequence[ConceptData],
+    kept: Sequence[str],
+    parameters: Mapping[str, Any],
+    seed: int,
+    log: Log = lambda step, loss: None,
+) -> Unlearned:
+    """Edit one concept, or several at once. Nothing is drawn at random.
+
+    :param kept: prompts that go on meaning what they mean. :param parameters: see METHODS["uce"].
+    :raises ValueError: a parameter is wrong, or a concept has no anchor or names.
+    """
+    how = {**METHODS["uce"].defaults, **parameters}
+    problems = check_parameters("uce", how) + lacking("uce", concepts, images=False)
+    problems += [f"uce: {data.concept.id} has no anchor" for data in concepts if data.concept.anchor is None]
+    if problems:
+        raise ValueError("\n".join(problems))
+    names = [name for data in concepts for name in data.names]
+    anchors = [str(data.concept.anchor) for data in concepts for _ in data.names]
+    c, goal = (encode_prompts(base, words)[:, 1:].flatten(0, 1) for words in (names, anchors))
+    matrix = edit_matrix(c, goal, encode_prompts(base, ["", *kept]).flatten(0, 1), how["keep"], how["ridge"])
+    denoiser = copy.deepcopy(denoiser_of(base))
+    for name, module in denoiser.named_modules():
+        if name.endswith(("attn2.to_k", "attn2.to_v")):
+            module.weight.copy_(module.weight.double() @ matrix)
+    return unlearned(base, [], denoiser=denoiser)
