@@ -18,6 +18,7 @@ from stages.reuse import Unit, code, loaded_base, read_index, run_units, unit_ke
 from stages.sources import CODE
 
 OUT = Path("build/encoders")
+SHARED = ["expunge/methods/training.py", "expunge/methods/low_rank.py"]
 METHOD = ("method", "parameters", "seed")
 PRIVATE = ("request", "confidential")  # who asked, and whether it may be named, changes no encoder
 
@@ -29,7 +30,7 @@ def run() -> None:
 
 def units_of(plan: Mapping[str, Any], fewshot: Mapping[str, Any]) -> dict[str, Unit]:
     """A unit for each encoder. Of the methods' code only what they share and the encoder's own method counts."""
-    shared = [file if file != "expunge/methods" else "expunge/methods/training.py" for file in CODE["unlearn"]]
+    shared = [file for file in CODE["unlearn"] if file != "expunge/methods"] + SHARED
     units = {}
     sources = {name: code(*shared, f"{method.module.replace('.', '/')}.py") for name, method in METHODS.items()}
     for name, encoder in plan["encoders"].items():

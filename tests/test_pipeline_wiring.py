@@ -26,6 +26,7 @@ FRAME = {
 # Reached through a module of which the stage uses another part: the judge asks pipelines for the device alone, and the
 # report reads tables through metrics, which measures too.
 UNUSED = {
+    "plan": {"expunge/encoders.py"},  # a type
     "score": {"expunge/pipelines.py", "expunge/encoders.py"},
     "report": {f"expunge/{name}.py" for name in ("judge", "judge_models", "video", "pipelines", "encoders")},
 }
