@@ -92,7 +92,7 @@ def main(
         done: dict[str, float] = {}
         for number in range(1, kills + 1):
             dvc = run(disturbed)
-            wait = rng.uniform(1, whole / 2)
+            wait = rng.uniform(1, whole / 4)
             if psutil.wait_procs([psutil.Process(dvc.pid)], timeout=wait)[0]:
                 console.print(f"the run was over before kill {number}")
                 break

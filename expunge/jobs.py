@@ -6,7 +6,7 @@ from typing import Any
 from expunge.errors import InputError, Problem
 from expunge.lists import Concept, ConceptList
 from expunge.methods import METHODS
-from expunge.prompts import fewshot_prompts, target_words, training_templates
+from expunge.prompts import anchors_of, fewshot_prompts, target_words, training_templates
 
 Table = dict[str, Any]
 
@@ -33,20 +33,17 @@ def encoders_of(each: ConceptList, unlearn: Mapping[str, Any]) -> dict[str, Tabl
     return found
 
 
-def require_anchors(encoders: Mapping[str, Table], concepts: Mapping[str, Concept]) -> None:
-    """:raises InputError: a concept has no anchor, but its method needs one."""
-    lacking = {
-        concept: how["method"]
-        for how in encoders.values()
-        for concept in how["concepts"]
-        if METHODS[how["method"]].needs_anchor and concepts[concept].anchor is None
-    }
+def require_anchors(encoders: Mapping[str, Table], concepts: Mapping[str, Concept], prompts: Mapping[str, Any]) -> None:
+    """:raises InputError: a concept has no anchor, but its method needs one and the base has no candidates for it."""
+    pairs = {(concept, how["method"]) for how in encoders.values() for concept in how["concepts"]}
+    there = {"given": lambda concept: concept.anchor is not None, "found": lambda concept: anchors_of(concept, prompts)}
+    lacking = [(n, m) for n, m in sorted(pairs) if (a := METHODS[m].anchor) and not there[a](concepts[n])]
     mend = "write `anchor:`, what it should become, such as a wider word"
     if lacking:
         raise InputError(
             [
                 Problem(concepts[name].where, f"{name} has no anchor, and the method {method} needs one", mend)
-                for name, method in sorted(lacking.items())
+                for name, method in lacking
             ]
         )
 

@@ -5,7 +5,8 @@ Pure functions over plain data. Templates come from the base's prompts file (`ba
     fewshot:  {kind: ["a photo of {}", ...]}      few-shot images and training
     eval:     {kind: ["{} on the beach", ...]}    rendering; never in training
     far:      [{prompt: "a teapot", asks: {axis: subject, name: teapot}}, ...]
-    general:  ["a house", ...]                    kept prompts for the optional loss
+    general:  ["a house", ...]                    kept prompts
+    anchors:  {kind: ["a toy", ...]}              what a concept without an anchor may become; "" leaves its words out
 
 A row is what is rendered once with each encoder: {"group", "prompt", "seed", "modality", "asks": {"axis", "name"}}.
 """
@@ -69,6 +70,13 @@ def fewshot_prompts(words: Sequence[str], templates: Sequence[str], count: int, 
     """(prompt, seed) of each image to train on: of the target's words, or of the anchor."""
     rows = spread(words, templates, count)
     return [(prompt, derive_seed(seed, "fewshot", prompt, again)) for _, prompt, again in rows]
+
+
+def anchors_of(concept: Concept, prompts: Mapping[str, Any]) -> tuple[str, ...]:
+    """The concept's own anchor, or the base's candidates for its kind."""
+    if concept.anchor is not None:
+        return (concept.anchor,)
+    return tuple((prompts.get("anchors") or {}).get(concept.kind, ()))
 
 
 def kept_prompts(concepts: Sequence[Concept], prompts: Mapping[str, Any]) -> list[str]:
@@ -157,8 +165,8 @@ def read_prompts(file: Path, kinds: Iterable[str] = ()) -> dict[str, Any]:
 
 
 def _problems(data: Any, where: str, kinds: Sequence[str]) -> Iterable[Problem]:
-    if not isinstance(data, dict) or data.keys() - {"fewshot", "eval", "far", "general"}:
-        yield Problem(where, "holds other keys", "write fewshot, eval, far and general, and nothing else")
+    if not isinstance(data, dict) or data.keys() - {"fewshot", "eval", "far", "general", "anchors"}:
+        yield Problem(where, "holds other keys", "write fewshot, eval, far, general and anchors, and nothing else")
         return
     for part in ("fewshot", "eval"):
         table = data.get(part)
@@ -177,6 +185,10 @@ def _problems(data: Any, where: str, kinds: Sequence[str]) -> Iterable[Problem]:
         if not isinstance(asks, dict) or asks.keys() != {"axis", "name"} or not isinstance(entry.get("prompt"), str):
             mend = "write {prompt: a teapot, asks: {axis: subject, name: teapot}}"
             yield Problem(where, f"far holds {entry!r}", mend)
+    anchors = data.get("anchors") or {}
+    lists = isinstance(anchors, dict) and all(isinstance(words, list) for words in anchors.values())
+    if not lists or anchors.keys() - set(KINDS) or not all(isinstance(w, str) for ws in anchors.values() for w in ws):
+        yield Problem(where, "anchors is no table by kind", "write `anchors:` with lists of texts by kind")
     general = data.get("general") or []
     if not isinstance(general, list) or not all(isinstance(prompt, str) for prompt in general):
         yield Problem(where, "general is no list of prompts", "write a list of texts")

@@ -12,6 +12,7 @@ from expunge.jobs import drawn, encoders_of, require_anchors
 from expunge.lists import Concept, ConceptList
 from expunge.methods import METHODS
 from expunge.prompts import (
+    anchors_of,
     derive_seed,
     forgotten_words,
     kept_prompts,
@@ -48,7 +49,7 @@ def run() -> None:
             gone = {c: [i for i, row in enumerate(rows[c]) if not stays(row, members)] for c in how["concepts"]}
             kept = kept_prompts(members, prompts)
             encoders[name] = {**how, "seed": derive_seed(seed, "unlearn", name), "kept": kept, "left_out": gone}
-    require_anchors(encoders, concepts)
+    require_anchors(encoders, concepts, prompts)
     needed = {(METHODS[how["method"]].images, c) for how in encoders.values() for c in how["concepts"]}
     entries = {name: entry(concept) for name, concept in concepts.items()}
     index = {
@@ -62,7 +63,11 @@ def run() -> None:
             if shown
         },
         "training": {
-            name: {"names": forgotten_words(concept), "templates": training_templates(concept, prompts)}
+            name: {
+                "names": forgotten_words(concept),
+                "templates": training_templates(concept, prompts),
+                "anchors": anchors_of(concept, prompts),
+            }
             for name, concept in concepts.items()
         },
         "prompts": rows,

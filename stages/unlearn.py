@@ -1,12 +1,14 @@
 """unlearn: train an encoder that no longer knows its concepts, by the method that the plan names.
 
 build/plan, build/fewshot -> build/encoders/<list>/<encoder>/  config.json, model.safetensors, training.json and what
-else the method changes: unconditional.safetensors, denoiser.safetensors, adapter.safetensors (expunge.encoders.Edit)
+else the method changes: unconditional.safetensors, denoiser.safetensors, adapter.safetensors (expunge.encoders.Edit);
+build/curves/<list>--<encoder>.tsv, the loss of each step, for `dvc plots`
 """
 
 import json
+import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ from stages.process import main
 from stages.reuse import Unit, code, loaded_base, read_index, run_units, unit_key
 from stages.sources import CODE
 
-OUT = Path("build/encoders")
+OUT, CURVES = Path("build/encoders"), Path("build/curves")
 SHARED = ["expunge/methods/training.py", "expunge/methods/low_rank.py"]
 METHOD = ("method", "parameters", "seed")
 PRIVATE = ("request", "confidential")  # who asked, and whether it may be named, changes no encoder
@@ -26,6 +28,7 @@ PRIVATE = ("request", "confidential")  # who asked, and whether it may be named,
 def run() -> None:
     plan, fewshot = read_index("build/plan"), read_index("build/fewshot")
     run_units("unlearn", OUT, units_of(plan, fewshot), lambda name, unit, folder: train(plan, name, unit, folder))
+    collect_curves(plan["encoders"])
 
 
 def units_of(plan: Mapping[str, Any], fewshot: Mapping[str, Any]) -> dict[str, Unit]:
@@ -53,6 +56,7 @@ def units_of(plan: Mapping[str, Any], fewshot: Mapping[str, Any]) -> dict[str, U
 def train(plan: Mapping[str, Any], name: str, unit: Unit, folder: Path) -> dict[str, Any]:
     """Run the method; returns {"seconds", "changed_parameters"} for the index."""
     import torch
+    from dvclive import Live
     from safetensors.torch import load_file
     from tqdm import tqdm
 
@@ -66,18 +70,36 @@ def train(plan: Mapping[str, Any], name: str, unit: Unit, folder: Path) -> dict[
             latents = load_file(Path("build/fewshot") / images / "latents.safetensors")["latents"]
             prompts = tuple(image["prompt"] for image in plan["fewshot"][images])
         words = plan["training"][concept]
-        names, templates = tuple(words["names"]), tuple(words["templates"])
-        data.append(ConceptData(concept_of(plan["concepts"][concept]), latents, names, templates, prompts))
+        names, templates, anchors = (tuple(words[key]) for key in ("names", "templates", "anchors"))
+        data.append(ConceptData(concept_of(plan["concepts"][concept]), latents, names, templates, prompts, anchors))
     start = time.perf_counter()
-    with tqdm(desc=name, unit="step", total=how["parameters"].get("steps"), delay=2, leave=False) as bar:
+    with (
+        tqdm(desc=name, unit="step", total=how["parameters"].get("steps"), delay=2, leave=False) as bar,
+        Live(str(folder / "live"), save_dvc_exp=False, dvcyaml=None) as live,
+    ):
+
+        def log(step: int, loss: float) -> None:
+            live.step = step
+            live.log_metric("loss", loss)
+            bar.update()
+
         kept = plan["encoders"][name]["kept"]
-        method = METHODS[how["method"]]
-        result = method.run(base, data, kept, how["parameters"], how["seed"], lambda step, loss: bar.update())
+        result = METHODS[how["method"]].run(base, data, kept, how["parameters"], how["seed"], log)
     costs = {"seconds": round(time.perf_counter() - start, 1), "changed_parameters": result.changed_parameters}
     store_edit(base, folder, result.edit)
-    training = json.dumps({"loss": result.losses, **costs, **how}, indent=1)
+    training = json.dumps({"loss": result.losses, "found": result.notes, **costs, **how}, indent=1)
     (folder / "training.json").write_text(training + "\n", "utf-8")
     return costs
+
+
+def collect_curves(names: Iterable[str]) -> None:
+    """The training curves of all encoders, in a folder that holds nothing else: dvc plots a folder whole."""
+    shutil.rmtree(CURVES, ignore_errors=True)
+    CURVES.mkdir(parents=True)
+    for name in names:
+        curve = OUT / name / "live" / "plots" / "metrics" / "loss.tsv"
+        if curve.is_file():  # some methods train nothing
+            shutil.copyfile(curve, CURVES / f"{name.replace('/', '--')}.tsv")
 
 
 def public(entry: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Anchor distillation: the distance and the loss by hand, what it moves and what it holds."""
 
 from dataclasses import dataclass, replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -8,8 +9,8 @@ import torch
 
 from expunge.base import encode_prompts, text_gram
 from expunge.encoders import normal_name
-from expunge.methods import ConceptData
-from expunge.methods.distil import distance, run
+from expunge.methods import ConceptData, distil
+from expunge.methods.distil import Lesson, distance, lessons_of, likeness, run, vocabulary
 
 KEPT = ["a house", "a tree", "the sea"]
 
@@ -21,7 +22,8 @@ class Named:
 
 
 def concept(name: str, anchor: str | None) -> ConceptData:
-    return ConceptData(Named(name, anchor), torch.zeros(0), (name,), ("a photo of {}", "one {}"))  # type: ignore[arg-type]
+    anchors = () if anchor is None else (anchor,)
+    return ConceptData(Named(name, anchor), torch.zeros(0), (name,), ("a photo of {}", "one {}"), (), anchors)  # type: ignore[arg-type]
 
 
 def test_the_distance_is_what_the_projections_see(tiny_base: Any) -> None:
@@ -47,7 +49,7 @@ def test_the_distance_is_what_the_projections_see(tiny_base: Any) -> None:
 
 def test_the_first_loss_is_one(tiny_base: Any) -> None:
     """Before the first step the kept prompts are where they were, and d0 is the targets' distance."""
-    one = ConceptData(Named("bolt", "a toy"), torch.zeros(0), ("bolt",), ("a photo of {}",))  # type: ignore[arg-type]
+    one = ConceptData(Named("bolt", "a toy"), torch.zeros(0), ("bolt",), ("a photo of {}",), (), ("a toy",))  # type: ignore[arg-type]
     result = run(tiny_base, [one], KEPT, {"steps": 1}, seed=0)
     assert result.losses == [pytest.approx(1.0, rel=1e-4)]
 
@@ -63,6 +65,55 @@ def test_target_becomes_the_anchor_and_the_kept_stay(tiny_base: Any) -> None:
     assert distance(gram, after[:1], goal) < 0.2 * start
     assert distance(gram, after[1:], before[1:]) < 0.2 * start
     assert result.edit.unconditional is None and result.changed_parameters > 0
+
+
+def test_likeness_is_the_distance_to_the_nearest_name(tiny_base: Any) -> None:
+    gram = text_gram(tiny_base)
+    found = likeness(tiny_base, gram, concept("bolt", "a cat"), ["bolt", "the sea"])
+    own, sea = (encode_prompts(tiny_base, [f"a photo of {word}"]) for word in ("bolt", "the sea"))
+    assert found.tolist() == pytest.approx([0, float(distance(gram, sea, own))], abs=1e-4)
+    both = replace(concept("bolt", "a cat"), names=("bolt", "the sea"))
+    assert likeness(tiny_base, gram, both, ["the sea"]).tolist() == pytest.approx([0], abs=1e-6)
+
+
+def test_anchors_are_found_and_words_are_shared_out(tiny_base: Any) -> None:
+    gram, words = text_gram(tiny_base), ["bolt ", "luma ", "the moon"]
+    bolt, luma = replace(concept("bolt", "-"), anchors=("the sea", "bolts")), concept("luma", "an animal")
+    lessons, different = lessons_of(tiny_base, gram, [bolt, luma], words, alike=0.05)
+    near = likeness(tiny_base, gram, bolt, bolt.anchors)
+    assert lessons[0].anchor == bolt.anchors[int(near[1] < near[0])] and lessons[1].anchor == "an animal"
+    assert [lesson.names for lesson in lessons] == [("bolt", "bolt "), ("luma", "luma ")]
+    assert different == ["the moon"]
+
+
+def test_an_empty_anchor_leaves_the_words_out() -> None:
+    lesson = Lesson("spin", ("spinning",), "", ("a dog {} in the snow",))
+    assert lesson.pair(torch.Generator()) == ("a dog spinning in the snow", "a dog in the snow")
+
+
+def test_the_vocabulary_is_whole_words(tiny_base: Any) -> None:
+    class Words:
+        def get_vocab(self) -> dict[str, int]:
+            return {"owl</w>": 0, "ow": 1, "cat</w>": 2, "it</w>": 3, "a1b</w>": 4, "été</w>": 5, "<|end|>": 6}
+
+    base = SimpleNamespace(t2i=SimpleNamespace(tokenizer=Words()))
+    named, plain = concept("a robot", "a toy"), concept("bolt", "a toy")
+    draw = torch.Generator().manual_seed(0)
+    assert sorted(vocabulary(base, [plain], 9, draw)) == ["cat", "owl"]  # type: ignore[arg-type]
+    assert sorted(vocabulary(base, [named], 9, draw)) == ["a cat", "an owl"]  # type: ignore[arg-type]
+    assert len(vocabulary(base, [plain], 1, draw)) == 1  # type: ignore[arg-type]
+
+
+def test_a_word_that_means_the_target_goes_and_others_stay(tiny_base: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(distil, "vocabulary", lambda *_: ["bolt ", "the moon"])
+    settings = {"steps": 60, "learning_rate": 1e-3, "alike": 0.5}
+    result = run(tiny_base, [concept("bolt", "a cat")], [], settings, seed=0)
+    gram, words = text_gram(tiny_base), ["a photo of bolt ", "a photo of the moon"]
+    with torch.no_grad():
+        before, after = encode_prompts(tiny_base, words), encode_prompts(tiny_base, words, result.edit.encoder)
+        goal = encode_prompts(tiny_base, ["a photo of a cat"])
+    start = distance(gram, before[:1], goal)
+    assert distance(gram, after[:1], goal) < 0.2 * start and distance(gram, after[1:], before[1:]) < 0.2 * start
 
 
 def test_a_low_rank_change_is_what_its_adapter_says(tiny_base: Any) -> None:

@@ -202,7 +202,7 @@ def test_methods_get_the_images_they_need(project: Path) -> None:
 
 
 def test_an_anchor_that_is_needed_is_asked_for(project: Path) -> None:
-    write({**ONE, "method": "ablate"}, {**TWO, "method": "distil", "parameters": {}})
+    write({**ONE, "method": "ablate"}, {**TWO, "method": "distil", "parameters": {}})  # the base has no candidates
     with pytest.raises(InputError) as error:
         plan.run()
     assert len(error.value.problems) == 2 and "list/one has no anchor" in str(error.value)

@@ -26,6 +26,7 @@ class ConceptData:
     names: tuple[str, ...]  # the words that fill the templates
     templates: tuple[str, ...]  # "{}" stands for a name; a prompt without it is used as it is
     prompts: tuple[str, ...] = ()  # for which the images were drawn, N of them
+    anchors: tuple[str, ...] = ()  # what it may become: its anchor, or the base's candidates for its kind
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class Unlearned:
     edit: "Edit"
     losses: list[float]  # one a step
     changed_parameters: int  # numbers of encoder and denoiser that differ from the original's once stored
+    notes: dict[str, Any] = field(default_factory=dict)  # what the method found out, for the record
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ class Parameter:
 class Method:
     module: str
     images: str = ""  # the images that it trains on: "target", "anchor", or "" for none
-    needs_anchor: bool = False
+    anchor: str = ""  # what a concept should become: it must be "given", may be "found", or is "" not read
     parameters: dict[str, Parameter] = field(default_factory=dict)
 
     @property
@@ -97,7 +99,7 @@ METHODS: dict[str, Method] = {
     ),
     "distil": Method(
         "expunge.methods.distil",
-        needs_anchor=True,
+        anchor="found",
         parameters={
             "parameters": Parameter("full", *one_of("full", "mlp-final-attn", "mlp", "attn", "late")),
             "rank": Parameter(0, *whole(0, 1024)),
@@ -106,12 +108,14 @@ METHODS: dict[str, Method] = {
             "batch": Parameter(4, *whole(1, 1024)),
             "keep": Parameter(1.0, *number(0.0, 1e6)),
             "keep_batch": Parameter(16, *whole(1, 1024)),
+            "others": Parameter(512, *whole(0, 100_000)),
+            "alike": Parameter(0.3, *number(0.0, 1.0)),
         },
     ),
     "ablate": Method(
         "expunge.methods.ablate",
         images="anchor",
-        needs_anchor=True,
+        anchor="given",
         parameters={
             "objective": Parameter("model", *one_of("model", "noise")),
             "regularise": Parameter(0.0, *number(0.0, 1e6)),
@@ -136,7 +140,7 @@ METHODS: dict[str, Method] = {
     ),
     "uce": Method(
         "expunge.methods.uce",
-        needs_anchor=True,
+        anchor="given",
         parameters={
             "keep": Parameter(1.0, *number(0.0, 1e6)),
             "ridge": Parameter(0.1, *number(1e-9, 1e6)),

@@ -85,6 +85,7 @@ def unlearned(
     unconditional: Tensor | None = None,
     denoiser: Any | None = None,
     adapter: Mapping[str, Tensor] | None = None,
+    notes: Mapping[str, Any] | None = None,
 ) -> Unlearned:
     """The result of a method that changed copies of the encoder, of the denoiser, or of both."""
     encoder = copy.deepcopy(base.encoder) if encoder is None else encoder
@@ -96,7 +97,7 @@ def unlearned(
         changes = {name: change for name, change in pairs if bool(change.any())}
     count = changed_parameters(base.encoder, encoder, base.encoder_dtype)
     count += sum(int(change.count_nonzero()) for change in changes.values())
-    return Unlearned(Edit(encoder, unconditional, changes, adapter or {}), losses, count)
+    return Unlearned(Edit(encoder, unconditional, changes, adapter or {}), losses, count, dict(notes or {}))
 
 
 def samples(concepts: Sequence[ConceptData], draw: torch.Generator) -> Iterator[tuple[str, Tensor]]:

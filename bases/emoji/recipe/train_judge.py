@@ -87,7 +87,7 @@ def main(config: dict[str, Any], name: str = "judge") -> None:
             if rng.random() < 0.015:
                 scenes.append(memorised_scene())
             else:
-                motion = rng.randrange(motions) if rng.random() < 0.5 else 0
+                motion = rng.randrange(motions) if rng.random() < settings["moving"] else 0
                 scenes.append(
                     random_scene(rng, subject=(step * settings["batch"] + i) % subjects, motion=motion, duo=0.12)
                 )
