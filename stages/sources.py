@@ -13,7 +13,7 @@ CODE: dict[str, tuple[str, ...]] = {
         "expunge/schema.py", "expunge/yamlfile.py", "expunge/hub.py", "expunge/spec.py", "expunge/methods/__init__.py",
     ),
     "fewshot": ("stages/fewshot.py", "expunge/video.py", *BASE),
-    "unlearn": ("stages/unlearn.py", "expunge/methods", *BASE),
+    "unlearn": ("stages/unlearn.py", "stages/curves.py", "expunge/methods", *BASE),
     "render": ("stages/render.py", "expunge/video.py", *BASE),
     "score": (
         "stages/score.py", "expunge/metrics.py", "expunge/judge.py", "expunge/judge_models.py", "expunge/video.py",

@@ -6,20 +6,20 @@ build/curves/<list>--<encoder>.tsv, the loss of each step, for `dvc plots`
 """
 
 import json
-import shutil
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from expunge.lists import Concept, Sense
 from expunge.methods import METHODS, ConceptData
+from stages.curves import collect_curves, curve_in
 from stages.files import images_of
 from stages.process import main
 from stages.reuse import Unit, code, loaded_base, read_index, run_units, unit_key
 from stages.sources import CODE
 
-OUT, CURVES = Path("build/encoders"), Path("build/curves")
+OUT = Path("build/encoders")
 SHARED = ["expunge/methods/training.py", "expunge/methods/low_rank.py"]
 METHOD = ("method", "parameters", "seed")
 PRIVATE = ("request", "confidential")  # who asked, and whether it may be named, changes no encoder
@@ -28,7 +28,7 @@ PRIVATE = ("request", "confidential")  # who asked, and whether it may be named,
 def run() -> None:
     plan, fewshot = read_index("build/plan"), read_index("build/fewshot")
     run_units("unlearn", OUT, units_of(plan, fewshot), lambda name, unit, folder: train(plan, name, unit, folder))
-    collect_curves(plan["encoders"])
+    collect_curves(OUT, plan["encoders"])
 
 
 def units_of(plan: Mapping[str, Any], fewshot: Mapping[str, Any]) -> dict[str, Unit]:
@@ -56,7 +56,6 @@ def units_of(plan: Mapping[str, Any], fewshot: Mapping[str, Any]) -> dict[str, U
 def train(plan: Mapping[str, Any], name: str, unit: Unit, folder: Path) -> dict[str, Any]:
     """Run the method; returns {"seconds", "changed_parameters"} for the index."""
     import torch
-    from dvclive import Live
     from safetensors.torch import load_file
     from tqdm import tqdm
 
@@ -75,12 +74,13 @@ def train(plan: Mapping[str, Any], name: str, unit: Unit, folder: Path) -> dict[
     start = time.perf_counter()
     with (
         tqdm(desc=name, unit="step", total=how["parameters"].get("steps"), delay=2, leave=False) as bar,
-        Live(str(folder / "live"), save_dvc_exp=False, dvcyaml=None) as live,
+        curve_in(folder / "live") as live,
     ):
 
         def log(step: int, loss: float) -> None:
-            live.step = step
-            live.log_metric("loss", loss)
+            if live is not None:
+                live.step = step
+                live.log_metric("loss", loss)
             bar.update()
 
         kept = plan["encoders"][name]["kept"]
@@ -90,16 +90,6 @@ def train(plan: Mapping[str, Any], name: str, unit: Unit, folder: Path) -> dict[
     training = json.dumps({"loss": result.losses, "found": result.notes, **costs, **how}, indent=1)
     (folder / "training.json").write_text(training + "\n", "utf-8")
     return costs
-
-
-def collect_curves(names: Iterable[str]) -> None:
-    """The training curves of all encoders, in a folder that holds nothing else: dvc plots a folder whole."""
-    shutil.rmtree(CURVES, ignore_errors=True)
-    CURVES.mkdir(parents=True)
-    for name in names:
-        curve = OUT / name / "live" / "plots" / "metrics" / "loss.tsv"
-        if curve.is_file():  # some methods train nothing
-            shutil.copyfile(curve, CURVES / f"{name.replace('/', '--')}.tsv")
 
 
 def public(entry: Mapping[str, Any]) -> dict[str, Any]:

@@ -80,6 +80,7 @@ def test_everything_is_there(clone: Path) -> None:
     assert (
         len(list((clone / "build/renders").rglob("*.mp4"))) == 12
     )  # 2 for each of: originals and singles of both, the joint encoder twice
+    assert not any((clone / "build/curves").iterdir())  # DVCLive needs a commit, and there is none yet
     assert (clone / "build/scores/scores.parquet").is_file()
     assert "fire engine" in (clone / "build/report/index.html").read_text("utf-8")
 

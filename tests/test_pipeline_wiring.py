@@ -12,7 +12,7 @@ import pytest
 
 from expunge.digest import folder_files
 from expunge.errors import InputError
-from stages import fewshot, plan, render, reuse, unlearn
+from stages import curves, fewshot, plan, render, reuse, unlearn
 from stages.params import check
 from stages.sources import CODE
 from tests.tiny import write_yaml
@@ -206,6 +206,22 @@ def test_an_anchor_that_is_needed_is_asked_for(project: Path) -> None:
     with pytest.raises(InputError) as error:
         plan.run()
     assert len(error.value.problems) == 2 and "list/one has no anchor" in str(error.value)
+
+
+def test_training_curves_are_written_and_collected(project: Path) -> None:
+    run = [
+        ["git", "init", "-q"],
+        ["git", "-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "a", "--allow-empty"],
+    ]
+    for words in run:
+        subprocess.run(words, check=True)
+    with curves.curve_in(Path("build/encoders/list/one/live")) as live:
+        for step, loss in enumerate((2.0, 1.0)):
+            live.step = step
+            live.log_metric("loss", loss)
+    curves.collect_curves(Path("build/encoders"), ["list/one", "list/two"])
+    assert [file.name for file in curves.CURVES.iterdir()] == ["list--one.tsv"]
+    assert (curves.CURVES / "list--one.tsv").read_text().split() == ["step", "loss", "0", "2.0", "1", "1.0"]
 
 
 def test_comments_order_and_other_lists_change_no_key(project: Path) -> None:
