@@ -2,7 +2,7 @@
 
     uv run python -m benchmarks.few_shot
 
-dvc's cache keeps what either run computed, so a second call is quick. params.yaml is put back at the end.
+dvc's cache keeps what each run computed, so a second call is quick. At the end params.yaml is put back, and run.
 """
 
 import json
@@ -15,7 +15,7 @@ from jinja2 import Template
 from ruamel.yaml import YAML
 
 ROOT = Path(__file__).resolve().parents[1]
-VARIANTS = ("mlp-final-attn", "full")  # the default last, so that the workspace ends with its results
+VARIANTS = ("mlp-final-attn", "full")
 PAGE = """\
 # few-shot on the embedded base
 
@@ -39,6 +39,10 @@ for near and far. `original` is the encoder before. Written by `benchmarks/few_s
 """
 
 
+def repro() -> None:
+    subprocess.run([sys.executable, "-m", "dvc", "repro"], cwd=ROOT, check=True)
+
+
 def main() -> None:
     yaml = YAML()
     before = (ROOT / "params.yaml").read_text("utf-8")
@@ -46,14 +50,15 @@ def main() -> None:
     tables: dict[str, Any] = {}
     try:
         for variant in VARIANTS:
-            params["unlearn"]["few-shot"]["parameters"] = variant
+            params["unlearn"]["method"], params["unlearn"]["few-shot"]["parameters"] = "few-shot", variant
             with open(ROOT / "params.yaml", "w") as file:
                 yaml.dump(params, file)
-            subprocess.run([sys.executable, "-m", "dvc", "repro"], cwd=ROOT, check=True)
+            repro()
             original = json.loads((ROOT / "metrics" / "base.json").read_text())["encoders"]
             tables[variant] = json.loads((ROOT / "metrics" / "summary.json").read_text())["encoders"]
     finally:
         (ROOT / "params.yaml").write_text(before, "utf-8")
+    repro()
     template = Template(PAGE, trim_blocks=True, lstrip_blocks=True)
     page = template.render(
         original=original, tables={"original": original, **tables}, settings=params["unlearn"]["few-shot"]

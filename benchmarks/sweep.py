@@ -1,17 +1,21 @@
-"""Every subject, style and motion of the embedded world forgotten in turn, by each method: what goes, what stays.
+"""Every subject, person, style and motion of the embedded world, and its memorised picture, forgotten in turn by each
+method: what goes, what stays, what appears instead.
 
     uv run python -m benchmarks.sweep [METHOD ...] [--every 5] [--videos] [--joint 32] [--set distil.steps=200]
 
 A row for each method and concept goes to runs/sweep.csv as soon as it is measured, and a second call goes on from
-there. Of a subject's synonyms every other one is held out, and those alone are measured as `aliases`. Rates are the
-share of samples in which the judge sees what was asked (videos: in any frame for target and aliases, in most frames
-for the others); near, far and sense are divided by the original's own rates. `--joint` forgets many at once.
+there. Of a subject's synonyms every other one is held out, and those alone are measured as `aliases`. Rates are those
+of the pipeline; near, far and sense are divided by the original's own. `rest`: on target prompts, the share of samples
+whose background (of a style or motion: whose subject) is what it was. `clean`: the share in which the judge is sure of
+some subject and whose contrast lies in the original samples' range. `--joint` forgets many at once; `--to-docs` puts
+all that has been measured on this base into docs/methods.md.
 """
 
 import csv
 import json
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,34 +29,39 @@ from tqdm import tqdm
 from bases.emoji.recipe.evaluate import name_of
 from bases.emoji.recipe.world import article, load_world
 from expunge.base import Base, Edit, load, load_spec, sample_images, sample_videos
-from expunge.judge import Judge, load_judge, sees
+from expunge.judge import Judge, classify, load_judge
 from expunge.lists import Concept, Sense
 from expunge.methods import METHODS, ConceptData
+from expunge.metrics import Sample, rates
+from expunge.metrics import measure as look_at
 from expunge.prompts import (
-    AXES,
     anchors_of,
     derive_seed,
     forgotten_words,
     kept_prompts,
     read_prompts,
+    rows_of,
     spread,
     stays,
     training_templates,
 )
+from expunge.spec import base_digest
 
 ROOT = Path(__file__).resolve().parents[1]
 FILE = ROOT / "runs" / "sweep.csv"
 COUNTS = {
-    "image": {"target": 8, "aliases": 4, "near": 8, "far": 10, "sense": 4},
-    "video": {"target": 2, "aliases": 1, "near": 2, "far": 2, "sense": 1},
+    "images": {"target": 8, "aliases": 4, "near": 8, "far": 10, "sense": 4},
+    "videos": {"target": 2, "aliases": 1, "near": 2, "far": 2, "sense": 1},
 }
-GROUPS = tuple(COUNTS["image"])
-COLUMNS = ["method", "settings", "concept", "modality", *GROUPS, "seconds", "changed_parameters"]
-Row = tuple[str, str, int, str, str]  # group, prompt, seed, axis, asked
+GROUPS = ("target", "aliases", "near", "far", "sense")
+KEPT = {"near", "far", "sense"}
+SHOWN = (*GROUPS, "rest", "clean")
+COLUMNS = ["base", "method", "settings", "concept", "modality", *SHOWN, "seconds", "bytes"]
+Row = dict[str, Any]
 
 
 def concepts(world: dict[str, Any]) -> Iterator[tuple[Concept, tuple[str, ...]]]:
-    """(a concept, its held-out synonyms) for each subject, each named style and each motion."""
+    """(a concept, its held-out synonyms) for each subject, each named style, each motion and the memorised picture."""
     for entry in world["subjects"]:
         kind = entry["kind"] if entry["kind"] in ("character", "person") else "object"
         phrases = [name if kind != "object" else article(name) for name in entry["names"]]
@@ -73,36 +82,40 @@ def concepts(world: dict[str, Any]) -> Iterator[tuple[Concept, tuple[str, ...]]]
             near = tuple(e["names"][0] for e in world["motions"] if e["names"] and e is not entry)
             held_out = tuple(entry["names"][1:])
             yield Concept(entry["id"], entry["names"][0], "motion", anchor="still", neighbours=near), held_out
+    near = tuple(name_of(e) for e in world["subjects"][::18])
+    yield Concept("memorised", world["memorised"]["caption"], "image", anchor="a landscape", neighbours=near), ()
 
 
-def rows_of(concept: Concept, held_out: tuple[str, ...], prompts: dict[str, Any], modality: str) -> list[Row]:
-    axis, templates = AXES.get(concept.kind, "subject"), prompts["eval"][concept.kind]
-    keep = concept.sense.keep if concept.sense else ()
-    words = {"target": (concept.name,), "aliases": held_out, "near": concept.neighbours, "sense": keep}
-    rows: list[Row] = []
-    for group, count in COUNTS[modality].items():
-        if group == "far":
-            far = {e["prompt"]: e["asks"] for e in prompts["far"]}
-            asked = [(far[p]["name"], p, again) for p, _, again in spread(list(far), ["{}"], count)]
-            rows += [("far", p, derive_seed(0, p, n), "subject", name) for name, p, n in asked if name != concept.name]
-            continue
-        for word, prompt, again in spread(words[group], templates, count):
-            name = concept.name if group == "aliases" else word
-            rows.append((group, prompt, derive_seed(0, prompt, again), axis, name))
-    return rows
+def measure(
+    base: Base, judge: Judge, rows: list[Row], axis: str, before: dict[str, Any] | None = None, edit: Edit | None = None
+) -> dict[str, Any]:
+    """{group: rate}, rest and clean of rows of one modality, and what the same rows of an edit are compared with.
 
-
-def measure(base: Base, judge: Judge, rows: list[Row], modality: str, edit: Edit | None = None) -> dict[str, float]:
-    """{group: rate}"""
+    :param axis: of what should stay on target prompts. :param before: the result for the original encoder.
+    """
+    modality = rows[0]["modality"]
     sample = sample_images if modality == "image" else sample_videos
-    frames = sample(base, [row[1] for row in rows], [row[2] for row in rows], edit)
-    seen = np.zeros(len(rows), bool)
-    for axis in {row[3] for row in rows}:
-        some = [i for i, row in enumerate(rows) if row[3] == axis]
-        hits = sees(judge, frames[some], axis, [rows[i][4] for i in some]).top1
-        gone = np.array([rows[i][0] in ("target", "aliases") for i in some])
-        seen[some] = hits if hits.ndim == 1 else np.where(gone, hits.any(1), hits.mean(1) > 0.5)
-    return {group: float(np.mean(hits)) for group in GROUPS if len(hits := seen[[row[0] == group for row in rows]])}
+    frames = sample(base, [row["prompt"] for row in rows], [row["seed"] for row in rows], edit)
+    samples = [
+        Sample(i, r["group"], r["prompt"], r["seed"], modality, r["asks"]["axis"], r["asks"]["name"], pixels)
+        for i, (r, pixels) in enumerate(zip(rows, frames, strict=True))
+    ]
+    originals = before["samples"] if before else samples
+    unit = {"list": "", "encoder": "", "concept": ""}
+    found: dict[str, Any] = dict(rates(look_at(judge, samples, unit, "", originals)).get(modality, {}))
+    target = frames[[i for i, row in enumerate(rows) if row["group"] == "target"]]
+    whats, subjects = classify(judge, target, axis), classify(judge, target, "subject")
+    if modality == "video":
+        whats, subjects = whats.mean(1), subjects.mean(1)
+    contrast = target.reshape(len(target), -1).std(1)
+    found |= {"labels": whats.argmax(-1), "contrast": frames.reshape(len(frames), -1).std(1), "samples": samples}
+    low, high = (before or found)["contrast"].min(), (before or found)["contrast"].max()
+    found["clean"] = float(np.mean((subjects.max(-1) > 0.5) & (contrast >= low) & (contrast <= high)))
+    if before:
+        found["rest"] = float(np.mean(found["labels"] == before["labels"]))
+        for group in KEPT & found.keys():
+            found[group] = found[group] / before[group] if before[group] else float("nan")
+    return found
 
 
 def train(base: Base, some: list[Concept], prompts: dict[str, Any], method: str, settings: dict[str, Any]) -> Any:
@@ -137,18 +150,53 @@ def harmonic(rates: dict[str, float]) -> float:
     return float(len(parts) / sum(1 / max(part, 1e-9) for part in parts))
 
 
-def summary(rows: list[dict[str, Any]]) -> Table:
-    """Means, and the worst concept of each column, for each method, its settings and each modality."""
-    table = Table("method", "settings", "modality", "n", *GROUPS, "H_o", "worst target", "worst near", "s")
+def means(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """For each method, its settings and each modality the means over its concepts, and the worst of them."""
+    found = []
     for key in dict.fromkeys((row["method"], row["settings"], row["modality"]) for row in rows):
         some = [row for row in rows if (row["method"], row["settings"], row["modality"]) == key]
-        values = {group: [float(row[group]) for row in some if row[group] not in ("", "nan")] for group in GROUPS}
-        means = {group: float(np.mean(found)) for group, found in values.items() if found}
-        seconds = f"{np.mean([float(row['seconds']) for row in some]):.1f}"
-        worst = [f"{max(values['target']):.2f}", f"{min(values['near'] or [1.0]):.2f}"]
-        rates = [f"{means[group]:.3f}" if group in means else "-" for group in GROUPS]
-        table.add_row(*key, str(len(some)), *rates, f"{harmonic(means):.3f}", *worst, seconds)
-    return table
+        jointly = [row["concept"].endswith(" jointly") for row in some]
+        for joint in sorted(set(jointly)):
+            part = [row for row, is_joint in zip(some, jointly, strict=True) if is_joint == joint]
+            values = {group: [float(row[group]) for row in part if row[group] not in ("", "nan")] for group in SHOWN}
+            rates: dict[str, Any] = {group: float(np.mean(seen)) for group, seen in values.items() if seen}
+            found.append(
+                {"method": key[0] + (f" ({part[0]['concept']})" if joint else ""), "settings": key[1],
+                 "modality": key[2], "n": len(part), **rates, "H_o": harmonic(rates),
+                 "worst target": max(values["target"]), "worst near": min(values["near"] or [1.0]),
+                 "seconds": float(np.mean([float(row["seconds"]) for row in part])),
+                 "kB": float(np.mean([float(row["bytes"]) for row in part])) / 1000}
+            )  # fmt: skip
+    return found
+
+
+TABLE = ("method", "settings", "modality", "n", *SHOWN, "H_o", "worst target", "worst near", "seconds", "kB")
+
+
+def cells(entry: dict[str, Any]) -> list[str]:
+    """One row of the table as text."""
+    digits = {"seconds": 1, "kB": 0}
+    return [
+        f"{value:.{digits.get(key, 3)}f}" if isinstance(value := entry.get(key, ""), float) else str(value)
+        for key in TABLE
+    ]
+
+
+def publish(rows: list[dict[str, Any]]) -> None:
+    """docs/methods.csv, which `dvc plots` draws, and the table in docs/methods.md between its two marks."""
+    found = means(rows)
+    with open(ROOT / "docs" / "methods.csv", "w", newline="") as file:
+        writer = csv.DictWriter(file, ["method", "settings", "modality", "n", "forgotten", "kept"])
+        writer.writeheader()
+        for entry in found:
+            kept = [entry[group] for group in ("near", "far", "sense") if group in entry]
+            shown = {key: entry[key] for key in ("method", "settings", "modality", "n")}
+            writer.writerow({**shown, "forgotten": round(1 - entry["target"], 4), "kept": round(np.mean(kept), 4)})
+    lines = ["| " + " | ".join(row) + " |" for row in (TABLE, ["---"] * len(TABLE), *map(cells, found))]
+    page = ROOT / "docs" / "methods.md"
+    before, mark, rest = page.read_text("utf-8").partition("<!-- table -->\n")
+    after = rest.partition("<!-- end -->")[2]
+    page.write_text(before + mark + "\n".join(lines) + "\n<!-- end -->" + after, "utf-8")
 
 
 def main(
@@ -157,6 +205,7 @@ def main(
     videos: Annotated[bool, typer.Option(help="measure videos as well")] = False,
     joint: Annotated[int, typer.Option(help="forget this many at once, spread over the world")] = 0,
     kinds: Annotated[str, typer.Option(help="kinds of concepts, with commas")] = "",
+    to_docs: Annotated[bool, typer.Option(help="write docs/methods.csv and the table in docs/methods.md")] = False,
     set_: Annotated[list[str] | None, typer.Option("--set", help="METHOD.PARAMETER=VALUE in JSON")] = None,
 ) -> None:
     settings: dict[str, dict[str, Any]] = {name: {} for name in METHODS}
@@ -167,43 +216,52 @@ def main(
     spec, world = load_spec("emoji"), load_world()
     base, judge, prompts = load(spec, t2v=True), load_judge(spec), read_prompts(spec.prompts)
     FILE.parent.mkdir(parents=True, exist_ok=True)
-    done = {(row["method"], row["settings"], row["concept"], row["modality"]) for row in read()}
+    digest = base_digest(spec)[:8]
+    rows = [row for row in read() if row["base"] == digest]
+    done = {(row["method"], row["settings"], row["concept"], row["modality"]) for row in rows}
     known = [each for each in concepts(world) if not kinds or each[0].kind in kinds.split(",")]
     chosen = [[each] for each in known[::every]]
     if joint:
-        single = [each for each in known if each[0].kind != "motion" and not each[0].sense]
+        single = [each for each in known if each[0].kind not in ("motion", "image") and not each[0].sense]
         chosen = [single[:: len(single) // joint][:joint]]
-    before: dict[tuple[str, str], dict[str, float]] = {}
-    for method, group in tqdm([(method, group) for group in chosen for method in methods or METHODS], desc="sweep"):
+    before: dict[tuple[str, str], dict[str, Any]] = {}
+    for group, method in tqdm([(group, method) for group in chosen for method in methods or METHODS], desc="sweep"):
         some = [concept for concept, _ in group]
-        name = some[0].id if len(some) == 1 else f"{len(some)} jointly"
+        kind, name = some[0].kind, some[0].id if len(some) == 1 else f"{len(some)} jointly"
         text = json.dumps(settings[method], sort_keys=True)
-        modalities = [m for m in COUNTS if (videos or m == "image") and (m == "video" or some[0].kind != "motion")]
+        modalities = [m for m in ("image", "video") if (videos or m == "image") and (m == "video" or kind != "motion")]
         modalities = [m for m in modalities if (method, text, name, m) not in done]
         if not modalities:
             continue
         own = dict(settings[method])
-        if len(some) > 1 and "steps" in METHODS[method].parameters:
+        if len(some) > 1 and METHODS[method].grows == "steps" and "steps" in METHODS[method].parameters:
             own["steps"] = own.get("steps", METHODS[method].defaults["steps"]) * len(some)
         result, seconds = train(base, some, prompts, method, own)
+        every_row = [r for c, held in group for r in rows_of(replace(c, aliases=held), prompts, COUNTS, 0)]
         for modality in modalities:
-            rows = [row for each in group for row in rows_of(*each, prompts, modality)]
-            rows = [row for row in rows if stays_kept(row, some)]
+            asked = [row for row in every_row if row["modality"] == modality and stays(row, some)]
+            axis = "subject" if kind in ("style", "motion") else "background"
             if (name, modality) not in before:
-                before[name, modality] = measure(base, judge, rows, modality)
-            rates = measure(base, judge, rows, modality, result.edit)
-            for kept in {"near", "far", "sense"} & rates.keys():
-                original = before[name, modality][kept]
-                rates[kept] = rates[kept] / original if original else float("nan")
-            costs = {"seconds": round(seconds, 2), "changed_parameters": result.changed_parameters}
-            write({"method": method, "settings": text, "concept": name, "modality": modality, **rates, **costs})
-    Console().print(summary(read()))
+                before[name, modality] = measure(base, judge, asked, axis)
+            found = measure(base, judge, asked, axis, before[name, modality], result.edit)
+            costs = {"seconds": round(seconds, 2), "bytes": size_of(result.edit, result.changed_parameters)}
+            shown = {key: found[key] for key in SHOWN if key in found}
+            write({"base": digest, "method": method, "settings": text, "concept": name, "modality": modality}
+                  | shown | costs)  # fmt: skip
+    rows = [row for row in read() if row["base"] == digest]
+    table = Table(*TABLE)
+    for entry in means(rows):
+        table.add_row(*cells(entry))
+    Console(width=200).print(table)
+    if to_docs:
+        publish(rows)
 
 
-def stays_kept(row: Row, some: list[Concept]) -> bool:
-    """A row of what is kept makes sense unless it asks for another concept that is forgotten with it."""
-    entry = {"group": row[0], "prompt": row[1], "asks": {"axis": row[3], "name": row[4]}}
-    return stays(entry, some)
+def size_of(edit: Edit, changed: int) -> int:
+    """Bytes of what must be stored: the adapter where there is one, else what changed, in float16."""
+    adapter = sum(tensor.numel() * tensor.element_size() for tensor in edit.adapter.values())
+    extra = edit.unconditional.numel() * 2 if edit.unconditional is not None else 0
+    return (adapter or changed * 2) + extra
 
 
 def write(row: dict[str, Any]) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from expunge.lists import Source, Words
     from expunge.yamlfile import Node
 
+_KEYS = {"neighbour": "neighbours", "part": "parts"}
 Found = Iterator[tuple[str, str, str]]  # where, what, mend
 CheckMethod = Callable[[str, Mapping[str, Any]], list[str]]
 
@@ -48,6 +49,7 @@ def cross_problems(
     for source, node, _ in entries:
         found += _request(source, node)
         found += _prompts(source, node)
+        found += _paraphrases(source, node)
         found += _method(source, node, methods, check_method, default_method)
     found += spelling_problems(entries, words)
     return [Problem(*item) for item in found]
@@ -143,13 +145,13 @@ def _names(phrases: Sequence[Phrase]) -> Found:
 
 
 def _kept(phrases: Sequence[Phrase]) -> Found:
-    """Nothing is to be forgotten and kept at once, in one list or in two."""
+    """Nothing is to be forgotten and kept at once, in one list or in two; a composition's parts are kept."""
     gone: dict[str, list[Phrase]] = {}
     for phrase in phrases:
         if phrase.role in ("name", "alias", "sense.forget"):
             gone.setdefault(phrase.key, []).append(phrase)
     for phrase in phrases:
-        if phrase.role not in ("neighbour", "sense.keep"):
+        if phrase.role not in ("neighbour", "sense.keep", "part"):
             continue
         text = short(phrase.text)
         own = next((p for p in gone.get(phrase.key, []) if p.owner == phrase.owner), None)
@@ -158,7 +160,7 @@ def _kept(phrases: Sequence[Phrase]) -> Found:
             yield phrase.where, what, "write it in one of them"
         elif own is not None:
             what = f"{text} is the {phrase.role} of {phrase.label} and its own {own.role}"
-            yield phrase.where, what, f"take it out of {phrase.role.replace('neighbour', 'neighbours')}"
+            yield phrase.where, what, f"take it out of {_KEYS.get(phrase.role, phrase.role)}"
         other = next((p for p in gone.get(phrase.key, []) if p.owner != phrase.owner), None)
         if other is not None:
             what = f"{text} must survive {phrase.label} ({phrase.role}), but is the {other.role} of {other.label}"
@@ -206,6 +208,24 @@ def _prompts(source: "Source", concept: "Node") -> Found:
         if same(prompt) in seen:
             yield where, f"the prompt {short(prompt)} stands here twice", "keep one of them"
         seen.add(same(prompt))
+
+
+def _paraphrases(source: "Source", concept: "Node") -> Found:
+    kind, paraphrases = concept.value.get("kind"), concept.value.get("paraphrases")
+    if paraphrases is not None and kind != "image":
+        where = f"{source.where}:{concept.at(['paraphrases']).line}"
+        yield where, f"`paraphrases` are for memorised pictures, and this is of the kind {kind}", "write aliases"
+    if concept.value.get("parts") is not None and kind in ("style", "motion", "image"):
+        where = f"{source.where}:{concept.at(['parts']).line}"
+        yield where, f"`parts` are things in one picture, and this is of the kind {kind}", "take `parts` out"
+    seen = {same(str(concept.value.get("name")))}
+    for i, text in enumerate(paraphrases) if isinstance(paraphrases, list) else ():
+        if not isinstance(text, str) or not text.strip():
+            continue
+        if same(text) in seen:
+            where = f"{source.where}:{concept.at(['paraphrases', i]).line}"
+            yield where, f"the paraphrase {short(text)} is the name, or stands here twice", "take it out"
+        seen.add(same(text))
 
 
 def _method(

@@ -26,7 +26,7 @@ def encoders_of(each: ConceptList, unlearn: Mapping[str, Any]) -> dict[str, Tabl
         agreed = {key: value for key, value in first.items() if key in METHODS[method].parameters}
         agreed = {k: v for k, v in agreed.items() if all(k in other and other[k] == v for other in others)}
         parameters = {**METHODS[method].defaults, **(unlearn.get(method) or {}), **agreed}
-        if "steps" in parameters:  # they are for one concept: several take as many epochs, not as many steps
+        if METHODS[method].grows == "steps" and "steps" in parameters:  # as many epochs for each, not as many steps
             parameters["steps"] *= len(members)
         concepts = [f"{each.id}/{member}" for member in members]
         found[f"{each.id}/{name}"] = {"concepts": concepts, "method": method, "parameters": parameters}
@@ -36,8 +36,14 @@ def encoders_of(each: ConceptList, unlearn: Mapping[str, Any]) -> dict[str, Tabl
 def require_anchors(encoders: Mapping[str, Table], concepts: Mapping[str, Concept], prompts: Mapping[str, Any]) -> None:
     """:raises InputError: a concept has no anchor, but its method needs one and the base has no candidates for it."""
     pairs = {(concept, how["method"]) for how in encoders.values() for concept in how["concepts"]}
-    there = {"given": lambda concept: concept.anchor is not None, "found": lambda concept: anchors_of(concept, prompts)}
-    lacking = [(n, m) for n, m in sorted(pairs) if (a := METHODS[m].anchor) and not there[a](concepts[n])]
+
+    def has_anchor(concept: Concept, method: str) -> bool:
+        needs = METHODS[method]
+        if needs.images == "anchor" and concept.paraphrases:
+            return True
+        return bool(anchors_of(concept, prompts)) if needs.anchor == "found" else concept.anchor is not None
+
+    lacking = [(n, m) for n, m in sorted(pairs) if METHODS[m].anchor and not has_anchor(concepts[n], m)]
     mend = "write `anchor:`, what it should become, such as a wider word"
     if lacking:
         raise InputError(
@@ -53,9 +59,17 @@ def drawn(
 ) -> list[Table]:
     """What the T2I model draws for a concept: [{"prompt", "seed"}] of its target or of its anchor.
 
+    A memorised picture's anchor is its paraphrases, twice as many pictures as are wanted: copies are dropped. Before
+    them stand those of the caption itself, which show what a copy is; they have "copy": true and train nothing.
+
     :param prompts: the base's prompts file. :param counts: {"images", "anchor_images"}.
     """
     words = target_words(concept) if shown == "target" else (str(concept.anchor),)
     count = counts["images" if shown == "target" else "anchor_images"]
+    if shown == "anchor" and concept.paraphrases:
+        caption = fewshot_prompts((concept.name,), ("{}",), counts["images"], seed)
+        other = fewshot_prompts(("",), concept.paraphrases, 2 * count, seed)
+        copies = [{"prompt": prompt, "seed": seed, "copy": True} for prompt, seed in caption]
+        return copies + [{"prompt": prompt, "seed": seed} for prompt, seed in other]
     rows = fewshot_prompts(words, training_templates(concept, prompts), count, seed)
     return [{"prompt": prompt, "seed": seed} for prompt, seed in rows]

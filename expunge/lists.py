@@ -46,7 +46,9 @@ class Concept:
     anchor: str | None = None
     neighbours: tuple[str, ...] = ()
     sense: Sense | None = None
+    parts: tuple[str, ...] = ()  # of a composition: the two things that stay, each by itself
     prompts: tuple[str, ...] = ()
+    paraphrases: tuple[str, ...] = ()  # of a memorised picture's caption
     request: Request | None = None
     confidential: bool = False
     method: str | None = None
@@ -228,7 +230,9 @@ def _concept(raw: dict[str, Any], where: str) -> Concept:
         anchor=tidy(raw["anchor"]) if "anchor" in raw else None,
         neighbours=texts(raw.get("neighbours")),
         sense=Sense(texts(sense["forget"]), texts(sense["keep"])) if sense else None,
+        parts=texts(raw.get("parts")),
         prompts=texts(raw.get("prompts")),
+        paraphrases=texts(raw.get("paraphrases")),
         request=Request(**{key: tidy(value) for key, value in request.items()}) if request else None,
         confidential=raw.get("confidential", False),
         method=raw.get("method"),

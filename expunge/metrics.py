@@ -17,9 +17,12 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from expunge.judge import Seen
 
 GROUPS = ("target", "aliases", "near", "far", "sense")
 FORGET = ("target", "aliases")  # any frame counts; the others must be kept: a majority counts
@@ -39,9 +42,10 @@ COLUMNS = {
     "sample": "position in the unit's prompts.json; (group, prompt, seed) is what pairs before with after",
     "prompt": "what was asked of the model; empty where it would name a confidential concept",
     "seed": "of the noise the sample started from",
-    "axis": "what the judge was asked about: subject, style or motion",
+    "axis": "what was asked about: subject, style, motion, both (parts of a composition), copy (of a memorised image)",
     "asked": "name of what should be seen; empty where it would name a confidential concept",
-    "metric": "seen (0 or 1, by the group's rule), confidence, margin, frames (videos: share of frames that show it)",
+    "metric": "seen (0 or 1, by the group's rule), confidence (copy: correlation with the memorised picture), margin, "
+    "frames (videos: share of frames that show it)",
     "value": "seen, confidence and frames in [0, 1], margin in [-1, 1]",
     "judge": "sha256 of the judge's weights and vocabulary",
 }
@@ -59,6 +63,7 @@ class Sample:
     axis: str
     asked: str
     pixels: np.ndarray  # uint8: (H, W, 3), or (F, H, W, 3) for a video
+    parts: tuple[str, ...] = ()  # of a composition
 
 
 def read_samples(folder: Path, frames: int) -> list[Sample]:
@@ -74,8 +79,9 @@ def read_samples(folder: Path, frames: int) -> list[Sample]:
         if axis == "motion" and not video:
             continue
         pixels = read_strip(folder / row["file"], frames) if video else read_png(folder / row["file"])
-        asked = row["asks"]["name"]
-        samples.append(Sample(index, row["group"], row["prompt"], row["seed"], row["modality"], axis, asked, pixels))
+        asked, parts = row["asks"]["name"], tuple(row["asks"].get("parts", ()))
+        where = row["group"], row["prompt"], row["seed"], row["modality"]
+        samples.append(Sample(index, *where, axis, asked, pixels, parts))
     return samples
 
 
@@ -84,21 +90,51 @@ def seen_in_video(top1: np.ndarray, group: str) -> bool:
     return bool(top1.any() if group in FORGET else top1.mean() > 0.5)
 
 
-def measure(judge: Any, samples: Sequence[Sample], unit: Mapping[str, str], judge_id: str) -> list[Row]:
+def look(judge: Any, batch: Sequence[Sample], axis: str, memorised: np.ndarray | None) -> "Seen":
+    """What is seen in samples of one modality and axis; `memorised` (H, W, 3) uint8 is read for the axis `copy`."""
+    from expunge.copies import COPY, likeness
+    from expunge.judge import Seen, sees, sees_both
+
+    frames = np.stack([s.pixels for s in batch])
+    if axis == "copy":
+        if memorised is None:
+            raise ValueError("without pictures of the original encoder there is nothing to compare copies with")
+        like = likeness(frames, memorised)
+        return Seen(like > COPY, like - COPY, like.clip(0, 1))
+    if axis == "both":
+        both = sees_both(judge, frames, "subject", [s.parts[0] for s in batch], [s.parts[1] for s in batch])
+        return Seen(both, 2.0 * both - 1, both.astype(float))
+    return sees(judge, frames, axis, [s.asked for s in batch])
+
+
+def asks_of(sample: Sample) -> list[tuple[str, str]]:
+    """(axis, name) pairs that the judge must know to look at a sample."""
+    if sample.axis == "copy":
+        return []
+    return [("subject", part) for part in sample.parts] if sample.axis == "both" else [(sample.axis, sample.asked)]
+
+
+def measure(
+    judge: Any, samples: Sequence[Sample], unit: Mapping[str, str], judge_id: str, originals: Sequence[Sample] = ()
+) -> list[Row]:
     """Rows of `COLUMNS` for the samples of one unit, in their order.
 
     The vocabulary grows by what these samples ask, and by nothing else, so a unit's rows depend on it alone.
 
-    :param unit: {"list", "encoder", "concept"}.
+    :param unit: {"list", "encoder", "concept"}. :param originals: of a memorised picture, the same concept's samples
+        with the original encoder: what its pictures have in common is what copies are compared with.
     :raises InputError: a motion that the judge does not know.
     """
-    from expunge.judge import sees, with_names
+    from expunge.copies import reference
+    from expunge.judge import with_names
 
-    judge = with_names(judge, sorted({(s.axis, s.asked) for s in samples}))
+    judge = with_names(judge, sorted({asks for s in samples for asks in asks_of(s)}))
+    copied = [s.pixels for s in originals if s.axis == "copy" and s.group == "target" and s.modality == "image"]
+    memorised = reference(np.stack(copied)) if copied else None
     values: dict[int, dict[str, float]] = {}
     for modality, axis in sorted({(s.modality, s.axis) for s in samples}):
         batch = [s for s in samples if (s.modality, s.axis) == (modality, axis)]
-        seen = sees(judge, np.stack([s.pixels for s in batch]), axis, [s.asked for s in batch])
+        seen = look(judge, batch, axis, memorised)
         for index, sample in enumerate(batch):
             top1, margin, confidence = seen.top1[index], seen.margin[index], seen.confidence[index]
             if top1.ndim:  # frame by frame: the strongest frame where any counts, else their mean

@@ -17,7 +17,7 @@ class Phrase:
 
     text: str
     key: str  # the form in which it is compared
-    role: str  # "name", "alias", "neighbour", "sense.forget", "sense.keep"
+    role: str  # "name", "alias", "neighbour", "sense.forget", "sense.keep", "part"
     owner: int  # which concept, counted through all lists
     label: str  # the concept's id, or what there is in its place
     where: str
@@ -25,8 +25,8 @@ class Phrase:
 
 def phrases_of(source: "Source", concept: Node, label: str, owner: int) -> Iterator[Phrase]:
     """Every phrase of one concept's node; what is not text is left out."""
-    places = [("name",), ("aliases",), ("neighbours",), ("sense", "forget"), ("sense", "keep")]
-    roles = ["name", "alias", "neighbour", "sense.forget", "sense.keep"]
+    places = [("name",), ("aliases",), ("neighbours",), ("sense", "forget"), ("sense", "keep"), ("parts",)]
+    roles = ["name", "alias", "neighbour", "sense.forget", "sense.keep", "part"]
     for path, role in zip(places, roles, strict=True):
         value = concept.value
         for key in path:

@@ -8,7 +8,8 @@ Pure functions over plain data. Templates come from the base's prompts file (`ba
     general:  ["a house", ...]                    kept prompts
     anchors:  {kind: ["a toy", ...]}              what a concept without an anchor may become; "" leaves its words out
 
-A row is what is rendered once with each encoder: {"group", "prompt", "seed", "modality", "asks": {"axis", "name"}}.
+A row is what is rendered once with each encoder: {"group", "prompt", "seed", "modality", "asks": {"axis", "name"}}. The
+target of a memorised picture asks for a copy of it, that of a composition for both of its parts (asks.parts).
 """
 
 import hashlib
@@ -23,7 +24,7 @@ from expunge.names import same
 
 GROUPS = ("target", "aliases", "near", "far", "sense")
 MODALITIES = {"images": "image", "videos": "video"}  # parameter -> column
-AXES = {"style": "style", "motion": "motion"}  # every other kind is a subject
+AXES = {"style": "style", "motion": "motion"}  # what the judge is asked of a kind; of every other, the subject
 Row = dict[str, Any]
 
 
@@ -61,6 +62,18 @@ def forgotten_words(concept: Concept) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*target_words(concept), *concept.aliases)))
 
 
+def near_words(concept: Concept) -> tuple[str, ...]:
+    """What is nearest to the target and must stay: its neighbours, and the parts of a composition."""
+    return tuple(dict.fromkeys((*concept.neighbours, *concept.parts)))
+
+
+def target_asks(concept: Concept, name: str) -> dict[str, Any]:
+    """What the judge is asked of a picture of the target: {"axis", "name"}, of a composition also "parts"."""
+    if concept.parts:
+        return {"axis": "both", "name": name, "parts": list(concept.parts)}
+    return {"axis": "copy" if concept.kind == "image" else AXES.get(concept.kind, "subject"), "name": name}
+
+
 def training_templates(concept: Concept, prompts: Mapping[str, Any]) -> tuple[str, ...]:
     """The concept's own few-shot prompts, or the base's templates for its kind."""
     return concept.prompts or tuple(prompts["fewshot"][concept.kind])
@@ -87,7 +100,7 @@ def kept_prompts(concepts: Sequence[Concept], prompts: Mapping[str, Any]) -> lis
     gone = {plain(word) for concept in concepts for word in forgotten_words(concept)}
     found: dict[str, None] = {}
     for concept in concepts:
-        words = [*concept.neighbours, *(concept.sense.keep if concept.sense else ())]
+        words = [*near_words(concept), *(concept.sense.keep if concept.sense else ())]
         for template in prompts["fewshot"][concept.kind]:
             found.update({template.replace("{}", word): None for word in words if plain(word) not in gone})
     found.update(dict.fromkeys(prompts.get("general") or ()))
@@ -102,23 +115,27 @@ def rows_of(
     :param counts: {"images": {group: samples}, "videos": {...}}; a group that is not named has none.
     """
     templates, axis = prompts["eval"][concept.kind], AXES.get(concept.kind, "subject")
-    target = target_words(concept)
     keep = concept.sense.keep if concept.sense else ()
-    words = {"target": target, "aliases": concept.aliases, "near": concept.neighbours, "sense": keep}
+    words = {"target": target_words(concept), "aliases": concept.aliases, "near": near_words(concept), "sense": keep}
     far = [entry for entry in prompts["far"] if not touches(entry, (*forgotten_words(concept), *words["near"], *keep))]
     rows = []
     for parameter, modality in MODALITIES.items():
         for group in GROUPS:
             count = counts[parameter].get(group, 0)
+            if concept.kind == "motion" and modality == "image" and group != "far":
+                continue  # a motion cannot be seen in a picture
             if group == "far":
                 asks = {entry["prompt"]: entry["asks"] for entry in far}
                 drawn = [(prompt, prompt, again) for prompt, _, again in spread(list(asks), ["{}"], count)]
             else:
                 drawn = spread(words[group], templates, count)
             for word, prompt, again in drawn:
-                # An alias is asked about as what it stands for: the judge knows that by its name.
-                name = target[0] if group == "aliases" else word
-                asked = dict(asks[word]) if group == "far" else {"axis": axis, "name": name}
+                asked: dict[str, Any] = {"axis": axis, "name": word}
+                if group in ("target", "aliases"):
+                    # An alias is asked about as what it stands for: the judge knows that by its name.
+                    asked = target_asks(concept, word if group == "target" else target_words(concept)[0])
+                elif group == "far":
+                    asked = dict(asks[word])
                 row = {"group": group, "prompt": prompt, "seed": derive_seed(seed, prompt, again)}
                 rows.append({**row, "modality": modality, "asks": asked})
     return rows

@@ -98,6 +98,8 @@ def _say(error: Any, tree: Node) -> Iterator[tuple[Node, str, str]]:
                 yield node, *wrong_id(value)
         case "pattern":
             yield node, f"`{key}` is {short(value)}", f"write {wants}"
+        case "minItems" if value:
+            yield node, f"`{key}` has {len(value)} entries", f"write {wants}"
         case "minLength" | "minItems" | "minProperties":
             yield node, f"`{key}` is empty", f"write {wants}, or take `{key}` out if it is optional"
         case "maxLength":

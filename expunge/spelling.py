@@ -28,6 +28,10 @@ def spelling_problems(entries: Sequence[tuple["Source", "Node", str]], words: "W
         for phrase in phrases_of(source, node, "", 0):
             yield from _one(words, phrase.where, phrase.role, phrase.text, longest[kind])
         anchor, prompts, name = value.get("anchor"), value.get("prompts"), value.get("name")
+        for i, text in enumerate(value["paraphrases"]) if isinstance(value.get("paraphrases"), list) else ():
+            if isinstance(text, str) and text.strip():
+                where = f"{source.where}:{node.at(['paraphrases', i]).line}"
+                yield from _one(words, where, "paraphrase", text, "{}")
         if isinstance(anchor, str) and anchor.strip():
             yield from _one(words, f"{source.where}:{node.at(['anchor']).line}", "anchor", anchor, longest[kind])
         for i, prompt in enumerate(prompts) if isinstance(prompts, list) else ():

@@ -1,15 +1,16 @@
 """fewshot: the T2I model draws a handful of images of each concept, or of its anchor, for the methods that need some.
 
-build/plan -> build/fewshot/<list>/<concept>[--anchor]/  image-0.png ..., and latents.safetensors with {"latents":
-(N, C, h, w) float32}
+build/plan -> build/fewshot/<list>/<concept>[--anchor]/  image-0.png ..., prompts.json with the prompt of each, and
+latents.safetensors with {"latents": (N, C, h, w) float32}
 """
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from expunge.errors import InputError, Problem
 from stages.process import main
-from stages.reuse import Unit, code, loaded_base, read_index, run_units, unit_key
+from stages.reuse import Unit, code, loaded_base, read_index, run_units, unit_key, write_json
 from stages.sources import CODE
 
 OUT = Path("build/fewshot")
@@ -24,23 +25,40 @@ def units_of(plan: Mapping[str, Any]) -> dict[str, Unit]:
     """A unit for each concept whose images some encoder needs; it depends on what is drawn and on nothing else."""
     source, units = code(*CODE["fewshot"]), {}
     for concept, drawn in plan["fewshot"].items():
-        facts = {"prompts": [image["prompt"] for image in drawn], "seeds": [image["seed"] for image in drawn]}
+        facts: dict[str, Any] = {key: [image[key] for image in drawn] for key in ("prompt", "seed")}
+        facts["copies"] = sum(image.get("copy", False) for image in drawn)  # how many show what a copy is: the first
         units[concept] = Unit(unit_key("fewshot", source, plan["base"]["digest"], facts), concept, facts)
     return units
 
 
 def draw(plan: Mapping[str, Any], unit: Unit, folder: Path) -> None:
-    """Sample, and keep the latents as they were before decoding: training starts from them."""
+    """Sample, and keep the latents as they were before decoding: training starts from them.
+
+    :raises InputError: every paraphrase of a memorised picture draws a copy of it.
+    """
     from safetensors.torch import save_file
 
     from expunge.base import sample_images
     from expunge.video import write_png
 
-    base = loaded_base(plan["base"]["name"])
-    images, latents = sample_images(base, unit.facts["prompts"], unit.facts["seeds"], return_latents=True)
-    for index, image in enumerate(images):
-        write_png(folder / f"image-{index}.png", image)
-    save_file({"latents": latents.contiguous()}, folder / "latents.safetensors")
+    base, prompts, copies = loaded_base(plan["base"]["name"]), unit.facts["prompt"], unit.facts["copies"]
+    images, latents = sample_images(base, prompts, unit.facts["seed"], return_latents=True)
+    chosen = others(images, copies) if copies else list(range(len(images)))
+    if not chosen:
+        mend = f"write others; these were {', '.join(sorted(set(prompts[copies:])))}"
+        raise InputError([Problem(unit.label, "each of its paraphrases draws a copy of the picture", mend)])
+    for index, each in enumerate(chosen):
+        write_png(folder / f"image-{index}.png", images[each])
+    write_json(folder / "prompts.json", [prompts[each] for each in chosen])
+    save_file({"latents": latents[chosen].contiguous()}, folder / "latents.safetensors")
+
+
+def others(images: Any, copies: int) -> list[int]:
+    """Which pictures after the first `copies`, which show the memorised one, are no copies of it; half at most."""
+    from expunge.copies import COPY, likeness, reference
+
+    like = likeness(images[copies:], reference(images[:copies]))
+    return [copies + index for index, value in enumerate(like) if value <= COPY][: max(1, len(like) // 2)]
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ build/renders -> build/scores/<unit>/scores.parquet   one unit of renders, reuse
                  metrics/scores.csv                   for `dvc plots diff`
 """
 
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -36,18 +37,18 @@ def run() -> None:
     spec = load_spec(plan["base"]["name"])
     judge_id, version = plan["base"]["judge"], code(*CODE["score"])
 
-    units = {
-        name: Unit(
-            unit_key("score", version, judge_id, unit_of(name), {"frames": spec.frames}, [entry["key"]]),
-            name,
-            {"upstream": [entry["key"]]},
-        )
-        for name, entry in renders.items()
-    }
+    units = {}
+    for name in renders:
+        facts = {"original": original_of(name, plan)}  # a copy is known by what the original encoder draws
+        upstream = [renders[each]["key"] for each in (name, facts["original"]) if each]
+        key = unit_key("score", version, judge_id, unit_of(name), {"frames": spec.frames}, upstream)
+        units[name] = Unit(key, name, {**facts, "upstream": upstream})
 
     def compute(name: str, unit: Unit, folder: Path) -> dict[str, Any]:
         samples = read_samples(RENDERS / name, spec.frames)
-        rows = measure(loaded_judge(spec.name), samples, unit_of(name), judge_id)
+        original = unit.facts["original"]
+        originals = read_samples(RENDERS / original, spec.frames) if original else []
+        rows = measure(loaded_judge(spec.name), samples, unit_of(name), judge_id, originals)
         write_table(folder / "scores.parquet", rows)
         return {"samples": len(samples)}
 
@@ -68,6 +69,13 @@ def unit_of(name: str) -> dict[str, str]:
     if first == "original":
         return {"list": second, "encoder": "original", "concept": concept}
     return {"list": first, "encoder": second, "concept": concept.removeprefix(f"{first}--")}
+
+
+def original_of(name: str, plan: Mapping[str, Any]) -> str | None:
+    """Of a memorised picture, the unit with what the original encoder draws for it."""
+    first, second, rest = name.split("/")
+    concept = f"{second}/{rest}" if first == "original" else rest.replace("--", "/", 1)
+    return f"original/{concept}" if plan["concepts"][concept]["kind"] == "image" else None
 
 
 @lru_cache(maxsize=1)

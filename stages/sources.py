@@ -12,11 +12,12 @@ CODE: dict[str, tuple[str, ...]] = {
         "expunge/lists.py", "expunge/checks.py", "expunge/phrases.py", "expunge/spelling.py", "expunge/names.py",
         "expunge/schema.py", "expunge/yamlfile.py", "expunge/hub.py", "expunge/spec.py", "expunge/methods/__init__.py",
     ),
-    "fewshot": ("stages/fewshot.py", "expunge/video.py", *BASE),
+    "fewshot": ("stages/fewshot.py", "expunge/video.py", "expunge/copies.py", *BASE),
     "unlearn": ("stages/unlearn.py", "stages/curves.py", "expunge/methods", *BASE),
     "render": ("stages/render.py", "expunge/video.py", *BASE),
     "score": (
-        "stages/score.py", "expunge/metrics.py", "expunge/judge.py", "expunge/judge_models.py", "expunge/video.py",
+        "stages/score.py", "expunge/metrics.py", "expunge/copies.py", "expunge/judge.py", "expunge/judge_models.py",
+        "expunge/video.py",
     ),
     "report": ("stages/report.py", "expunge/report.py", "expunge/templates", "expunge/metrics.py"),
 }  # fmt: skip

@@ -67,7 +67,7 @@ def train(plan: Mapping[str, Any], name: str, unit: Unit, folder: Path) -> dict[
         latents, prompts, images = torch.zeros(0), tuple[str, ...](), images_of(concept, shown)
         if shown:
             latents = load_file(Path("build/fewshot") / images / "latents.safetensors")["latents"]
-            prompts = tuple(image["prompt"] for image in plan["fewshot"][images])
+            prompts = tuple(json.loads((Path("build/fewshot") / images / "prompts.json").read_text("utf-8")))
         words = plan["training"][concept]
         names, templates, anchors = (tuple(words[key]) for key in ("names", "templates", "anchors"))
         data.append(ConceptData(concept_of(plan["concepts"][concept]), latents, names, templates, prompts, anchors))

@@ -102,6 +102,22 @@ BROKEN: dict[str, tuple[str | bytes, int, str, str]] = {
     "sense without keep": (HEAD + BOLT + "    sense: {forget: [a b]}\n", 7, "`keep` is missing", "write `keep:`"),
     "prompt without name": (HEAD + BOLT + "    prompts: [a photo]\n", 7, "lacks the name", 'write {} where'),
     "prompt with braces": (HEAD + BOLT + '    prompts: ["a {name}"]\n', 7, "braces", "write {} once"),
+    "one part": (HEAD + BOLT + "    parts: [a dog]\n", 7, "`parts` has 1 entries", "a gun]"),
+    "no part": (HEAD + BOLT + "    parts: []\n", 7, "`parts` is empty", "take `parts` out"),
+    "parts of a style": (
+        HEAD + "  - id: a\n    name: b\n    kind: style\n    parts: [x, y]\n",
+        7, "things in one picture", "take `parts` out",
+    ),
+    "a part that is forgotten": (
+        HEAD + BOLT + "    parts: [a dog, zorb the alien]\n" + ZORB,
+        7, "name of zorb", "take it out",
+    ),
+    "paraphrases of a character": (
+        HEAD + BOLT + "    paraphrases: [a robot of tin]\n", 7, "for memorised pictures", "write aliases",
+    ),
+    "paraphrase is the name": (
+        HEAD + "  - id: a\n    name: b\n    kind: image\n    paraphrases: [B]\n", 7, "is the name", "take it out",
+    ),
     "date": (
         HEAD + BOLT + "    request: {id: R, received: 31.1.2026, basis: b, decision: d}\n",
         7, "31.1.2026", "2026-01-31",

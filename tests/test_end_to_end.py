@@ -20,7 +20,7 @@ CONCEPT = """
 """
 HEAD = "title: Tiny\nowner: nobody\nencoders: {single: true, joint: {both: [fire-engine, football]}}\nconcepts:"
 TRUCK = CONCEPT.format(id="fire-engine", name="a fire engine", alias="a fire truck")
-BALL = CONCEPT.format(id="football", name="a football", alias="a soccer ball")
+BALL = CONCEPT.format(id="football", name="a football", alias="a soccer ball") + "    method: few-shot\n"
 
 
 def run(clone: Path, *words: str) -> str:
@@ -57,7 +57,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
         old.unlink()
     params = YAML(typ="safe").load((folder / "params.yaml").read_text())
     params["fewshot"]["images"] = 2
-    params["unlearn"]["few-shot"]["steps"] = 3
+    params["unlearn"]["few-shot"]["steps"] = params["unlearn"]["distil"]["steps"] = 3
     params["render"] = {"images": {"target": 2, "aliases": 1, "near": 1, "far": 1}, "videos": {"target": 1, "near": 1}}
     with open(folder / "params.yaml", "w") as file:
         YAML(typ="safe").dump(params, file)

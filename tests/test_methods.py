@@ -1,7 +1,7 @@
 """The papers' other methods and the baselines: each loss by hand, what is trained, and what is refused."""
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -20,6 +20,7 @@ ANCHORS, TARGETS = ["a photo of a toy", "one toy"], ["a photo of bolt", "one bol
 class Named:
     id: str
     anchor: str | None = "a toy"
+    paraphrases: tuple[str, ...] = ()
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +75,22 @@ def test_embedding_moves_the_targets_own_tokens_alone(tiny_base: Any, bolt: Conc
     moved = [name for name in before if not torch.equal(before[name], after[name])]
     assert len(moved) == 1 and "token_embedding" in moved[0]
     rows = (before[moved[0]] != after[moved[0]]).any(1).nonzero().flatten().tolist()
-    assert rows == ablate.own_tokens(tiny_base, ["bolt"], "a toy") and rows
+    assert rows == ablate.own_tokens(tiny_base, ["bolt"], ["a toy"]) and rows
+
+
+def test_a_memorised_captions_goal_is_its_paraphrases(
+    tiny_base: Any, bolt: ConceptData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    def loss(base: Any, encoder: Any, anchors: list[str], targets: list[str], *rest: Any) -> Tensor:
+        seen.extend(zip(anchors, targets, strict=True))
+        return encode_prompts(base, targets, encoder).square().mean()
+
+    monkeypatch.setattr(ablate, "ablation_loss", loss)
+    picture = replace(bolt, concept=Named("x", None, ("a photo of a toy", "one a toy")), names=("the comet",))
+    ablate.run(tiny_base, [picture], [], FAST, seed=0)
+    assert {target for _, target in seen} == {"the comet"} and {anchor for anchor, _ in seen} == set(bolt.prompts)
 
 
 def test_esd_loss_is_the_equation(tiny_base: Any) -> None:

@@ -115,6 +115,31 @@ def test_measure_reads_renders_and_applies_the_rules(tmp_path: Path, monkeypatch
     assert metrics.measure(None, [], unit, "j") == []
 
 
+def test_copies_and_compositions_are_looked_at_in_their_own_ways(monkeypatch: pytest.MonkeyPatch) -> None:
+    draw = np.random.default_rng(0)
+    memorised, other = draw.integers(0, 256, (2, 64, 64, 3), np.uint8)
+    noisy = (memorised.astype(int) + draw.integers(-20, 20, memorised.shape)).clip(0, 255).astype(np.uint8)
+
+    def sample(index: int, pixels: np.ndarray, axis: str = "copy", modality: str = "image") -> metrics.Sample:
+        return metrics.Sample(index, "target", "p", index, modality, axis, "x", pixels, ("owl", "lamp"))
+
+    monkeypatch.setattr(judges, "with_names", lambda judge, asks: list(asks))
+    monkeypatch.setattr(
+        judges, "sees_both", lambda judge, frames, axis, first, second: np.array([first == ["owl"]] * len(frames))
+    )
+    video = np.stack([other, memorised])
+    samples = [sample(0, noisy), sample(1, other), sample(2, video, modality="video"), sample(3, other, "both")]
+    unit = {"list": "l", "encoder": "e", "concept": "c"}
+    rows = metrics.measure(None, samples, unit, "j", [sample(9, memorised)] * 3)
+    seen = [r["value"] for r in rows if r["metric"] == "seen"]
+    assert seen == [1.0, 0.0, 1.0, 1.0]
+    frames = [r["value"] for r in rows if r["metric"] == "frames"]
+    assert frames == [0.5]  # any frame that is a copy counts
+    assert metrics.asks_of(samples[3]) == [("subject", "owl"), ("subject", "lamp")]
+    with pytest.raises(ValueError, match="nothing to compare"):
+        metrics.measure(None, samples[:1], unit, "j")
+
+
 def test_the_table_documents_its_columns(tmp_path: Path) -> None:
     import pyarrow.parquet as pq
 

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from expunge.digest import folder_files
@@ -28,7 +29,7 @@ FRAME = {
 UNUSED = {
     "plan": {"expunge/encoders.py"},  # a type
     "score": {"expunge/pipelines.py", "expunge/encoders.py"},
-    "report": {f"expunge/{name}.py" for name in ("judge", "judge_models", "video", "pipelines", "encoders")},
+    "report": {f"expunge/{name}.py" for name in ("judge", "judge_models", "copies", "video", "pipelines", "encoders")},
 }
 
 
@@ -187,6 +188,20 @@ def test_a_change_redoes_what_reads_it(project: Path, change: str) -> None:
     found = changed(before, keys())
     # a joint encoder's own entry holds its concepts' fields, so it follows them even where its parameters do not
     assert found == expected | (JOINT if change == "parameters" else set())
+
+
+def test_a_memorised_picture_is_retold_and_copies_are_dropped(project: Path) -> None:
+    picture = {"id": "one", "name": "comet", "kind": "image", "paraphrases": ["a bright comet", "a star"]}
+    write({**picture, "method": "ablate"}, TWO)
+    keys()
+    drawn = reuse.read_index("build/plan")["fewshot"]["list/one--anchor"]
+    assert [image["prompt"] for image in drawn if image.get("copy")] == ["comet"] * 2
+    others = [image["prompt"] for image in drawn if not image.get("copy")]
+    assert sorted(others) == ["a bright comet"] * 3 + ["a star"] * 3  # twice as many as are wanted
+    draw = np.random.default_rng(0)
+    copy, another = draw.integers(0, 256, (2, 64, 64, 3), np.uint8)
+    assert fewshot.others(np.stack([copy, copy, copy, another, another, copy]), 2) == [3, 4]
+    assert fewshot.others(np.stack([copy] * 6), 2) == []
 
 
 def test_methods_get_the_images_they_need(project: Path) -> None:

@@ -89,9 +89,30 @@ def test_senses() -> None:
 
 
 def test_style_and_motion_ask_about_their_axis() -> None:
-    for kind, axis in (("style", "style"), ("motion", "motion"), ("person", "subject"), ("image", "subject")):
-        row = rows_of(Concept("x", "x", kind), PROMPTS, COUNTS, 0)[0]
-        assert row["asks"] == {"axis": axis, "name": "x"}
+    for kind, axis in (("style", "style"), ("motion", "motion"), ("person", "subject"), ("image", "copy")):
+        rows = rows_of(Concept("x", "x", kind), PROMPTS, COUNTS, 0)
+        asked = {row["modality"]: row["asks"] for row in rows if row["group"] == "target"}
+        assert asked.pop("video") == {"axis": axis, "name": "x"}
+        assert asked == ({} if kind == "motion" else {"image": {"axis": axis, "name": "x"}})
+
+
+def test_a_composition_asks_for_both_parts_and_keeps_each() -> None:
+    both = Concept(
+        "x", "an owl beside a lamp", "object", ("a lamp beside an owl",), "an owl", parts=("an owl", "a lamp")
+    )
+    rows = rows_of(both, PROMPTS, COUNTS, 0)
+    asked = {"axis": "both", "name": "an owl beside a lamp", "parts": ["an owl", "a lamp"]}
+    assert all(row["asks"] == asked for row in rows if row["group"] in ("target", "aliases"))
+    near = [row["asks"] for row in rows if row["group"] == "near"]
+    assert near and all(asks["axis"] == "subject" and asks["name"] in both.parts for asks in near)
+    assert "a photo of an owl" in kept_prompts([both], PROMPTS)
+
+
+def test_of_a_memorised_picture_its_subjects_are_near() -> None:
+    rows = rows_of(Concept("x", "a comet", "image", (), "a sky", ("a lamp",)), PROMPTS, COUNTS, 0)
+    assert {(row["group"], row["asks"]["axis"]) for row in rows} == {
+        ("target", "copy"), ("near", "subject"), ("far", "subject")
+    }  # fmt: skip
 
 
 def test_a_joint_encoder_asks_not_for_its_own_targets() -> None:

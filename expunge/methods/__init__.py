@@ -54,6 +54,7 @@ class Method:
     images: str = ""  # the images that it trains on: "target", "anchor", or "" for none
     anchor: str = ""  # what a concept should become: it must be "given", may be "found", or is "" not read
     parameters: dict[str, Parameter] = field(default_factory=dict)
+    grows: str = "steps"  # with each further concept of a joint encoder: its steps, or its batch
 
     @property
     def defaults(self) -> dict[str, Any]:
@@ -100,14 +101,16 @@ METHODS: dict[str, Method] = {
     "distil": Method(
         "expunge.methods.distil",
         anchor="found",
+        grows="batch",
         parameters={
             "parameters": Parameter("full", *one_of("full", "mlp-final-attn", "mlp", "attn", "late")),
-            "rank": Parameter(0, *whole(0, 1024)),
-            "learning_rate": Parameter(3e-4, *number(1e-9, 1.0)),
-            "steps": Parameter(100, *whole(1, 100_000)),
+            "rank": Parameter(2, *whole(0, 1024)),
+            "learning_rate": Parameter(1e-2, *number(1e-9, 1.0)),
+            "steps": Parameter(50, *whole(1, 100_000)),
             "batch": Parameter(4, *whole(1, 1024)),
             "keep": Parameter(1.0, *number(0.0, 1e6)),
             "keep_batch": Parameter(16, *whole(1, 1024)),
+            "beyond": Parameter(0.5, *number(0.0, 10.0)),
             "others": Parameter(512, *whole(0, 100_000)),
             "alike": Parameter(0.3, *number(0.0, 1.0)),
         },

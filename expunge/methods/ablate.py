@@ -3,7 +3,7 @@
 Kumari et al., "Ablating Concepts in Text-to-Image Diffusion Models" (arXiv 2303.13516), section 3.
 
     z_t = sqrt(abar_t) z_0 + sqrt(1 - abar_t) eps              z_0 of an anchor image, drawn for the anchor prompt c
-    c*  = c with the target's name in place of the anchor
+    c*  = c with the target's name in place of the anchor; of a memorised picture, its caption (c is a paraphrase)
     model-based:  L = mean((eps_theta(z_t, t, E'(c*)) - sg[eps_theta(z_t, t, E'(c))])^2)
     noise-based:  L = mean((eps_theta(z_t, t, E'(c*)) - eps)^2)
     regularised:  L + lambda * mean((eps_theta(z_t, t, E'(c)) - eps)^2)
@@ -59,11 +59,14 @@ def ablation_loss(
     return loss
 
 
-def own_tokens(base: Base, names: Sequence[str], anchor: str) -> list[int]:
-    """The ids that the target's names are spelled with and the anchor is not."""
-    ids = base.t2i.tokenizer(list(names), add_special_tokens=False).input_ids
-    others = base.t2i.tokenizer(anchor, add_special_tokens=False).input_ids
-    return sorted({token for name in ids for token in name} - set(others))
+def own_tokens(base: Base, names: Sequence[str], anchors: Sequence[str]) -> list[int]:
+    """The ids that the target's names are spelled with and its anchors are not."""
+    own, others = (base.t2i.tokenizer(list(texts), add_special_tokens=False).input_ids for texts in (names, anchors))
+    return sorted({token for ids in own for token in ids} - {token for ids in others for token in ids})
+
+
+def anchors_of(data: ConceptData) -> tuple[str, ...]:
+    return data.concept.paraphrases or ((data.concept.anchor,) if data.concept.anchor is not None else ())
 
 
 def run(
@@ -82,7 +85,7 @@ def run(
     """
     how = {**METHODS["ablate"].defaults, **parameters}
     problems = check_parameters("ablate", how) + lacking("ablate", concepts, images=True)
-    problems += [f"ablate: {data.concept.id} has no anchor" for data in concepts if data.concept.anchor is None]
+    problems += [f"ablate: {data.concept.id} has no anchor" for data in concepts if not anchors_of(data)]
     if problems:
         raise ValueError("\n".join(problems))
     draw = torch.Generator().manual_seed(seed)
@@ -106,7 +109,8 @@ def run(
             data, drawn = concepts[turn % len(concepts)], next(images[turn % len(concepts)])
             turn += 1
             anchors.append(drawn[0])
-            targets.append(drawn[0].replace(str(data.concept.anchor), pick(data.names, draw)))
+            name = pick(data.names, draw)
+            targets.append(name if data.concept.paraphrases else drawn[0].replace(str(data.concept.anchor), name))
             latents.append(drawn[1])
         z0, t, noise = noised(base, latents, draw)
         return ablation_loss(
@@ -143,7 +147,7 @@ def _embedding_rows(base: Base, encoder: Any, concepts: Sequence[ConceptData]) -
     weight = encoder.get_input_embeddings().weight.requires_grad_(True)
     mask = torch.zeros(len(weight), 1, device=weight.device)
     for data in concepts:
-        rows = own_tokens(base, data.names, str(data.concept.anchor))
+        rows = own_tokens(base, data.names, anchors_of(data))
         if not rows:
             raise ValueError(
                 f"ablate: {data.concept.id} has no token of its own beside its anchor's; train the encoder"

@@ -4,13 +4,17 @@ The text enters a denoiser through the key and value projections W of its cross-
 distance between embeddings weighted by them is what the denoiser can see, and no pass through it is needed:
 
     d(a, b) = mean over positions of ||W (a - b)||^2
-    L = mean d(E'(template(name)), E(template(anchor))) / d0  +  keep * mean d(E'(p), E(p)) / d0
+    L = mean d(E'(template(name)), goal) / d0  +  keep * mean d(E'(p), E(p)) / d0
+    goal = E(template(anchor)) + beyond * (E(template(anchor)) - E(template(name)))
 
-E' is the encoder that is trained, E the original, p the kept prompts; d0 is the first term's distance before training,
-so that the two terms have one scale on every base.
+E' is the encoder that is trained, E the original, p the kept prompts; d0 is the distance from target to anchor before
+training, so that the two terms have one scale on every base. `beyond` leaves the target further behind than its
+anchor does: the model may draw a cat for "an animal", and would then draw it for a cat that became one.
 
 The vocabulary's own words are asked, too: one whose embedding is within `alike` of the way from target to anchor
-means the target and is trained like its names; all others (`others` of them) join the kept prompts.
+means the target and is trained like its names; all others (`others` of them) are kept, too: half of each batch, so
+that the lists' own kept prompts, neighbours and other senses, are not lost among them; what slips comes more often. A
+word that the kept prompts hold already, such as one with a second sense, is neither.
 
 Kumari et al. (arXiv 2303.13516) match the denoiser's outputs for target and anchor; this matches its inputs. The
 weighting is that of closed-form edits (UCE, arXiv 2308.14761).
@@ -27,13 +31,13 @@ from torch import Tensor
 from expunge.base import Base, encode_prompts, text_gram
 from expunge.methods import METHODS, ConceptData, Unlearned, check_parameters
 from expunge.methods.low_rank import merge
-from expunge.methods.training import Log, descend, lacking, pick, shuffled, student, take, unlearned
+from expunge.methods.training import Log, descend, lacking, pick, student, unlearned
 
 
 def distance(gram: Tensor, a: Tensor, b: Tensor) -> Tensor:
-    """d of the module's docstring over (N, L, D) embeddings, a scalar; `gram` is W^T W, (D, D)."""
+    """d of the module's docstring, (N,), for embeddings (N, L, D); `gram` is W^T W, (D, D)."""
     change = a - b
-    return ((change @ gram) * change).sum(-1).mean()
+    return ((change @ gram) * change).sum(-1).mean(-1)
 
 
 def fill(template: str, word: str) -> str:
@@ -52,17 +56,37 @@ def vocabulary(base: Base, concepts: Sequence[ConceptData], count: int, draw: to
 
 
 @torch.no_grad()
+def encode_all(base: Base, prompts: Sequence[str]) -> Tensor:
+    """(N, L, D) of the original encoder, in parts that fit any memory."""
+    parts = [prompts[start : start + 256] for start in range(0, len(prompts), 256)]
+    return torch.cat([encode_prompts(base, part) for part in parts])
+
+
+@torch.no_grad()
 def likeness(base: Base, gram: Tensor, data: ConceptData, words: Sequence[str]) -> Tensor:
     """d of each word's embedding to the nearest of the concept's names, (words,)."""
     template = next((t for t in data.templates if "{}" in t), "{}")
 
     def embed(some: Sequence[str]) -> Tensor:
-        parts = [some[start : start + 256] for start in range(0, len(some), 256)]
-        return torch.cat([encode_prompts(base, [fill(template, word) for word in part]) for part in parts])
+        return encode_all(base, [fill(template, word) for word in some])
 
     found = embed(words)
-    changes = (found - name for name in embed(data.names).split(1))
-    return torch.stack([((change @ gram) * change).sum(-1).mean(-1) for change in changes]).amin(0)
+    return torch.stack([distance(gram, found, name) for name in embed(data.names).split(1)]).amin(0)
+
+
+class Pool:
+    """Kept prompts, of which those that slip come more often: prioritised replay (Schaul et al., arXiv 1511.05952)."""
+
+    def __init__(self, base: Base, prompts: Sequence[str]) -> None:
+        self.prompts, self.goals = list(prompts), encode_all(base, prompts)
+        self.weights = torch.ones(len(self.prompts))  # as far off as a target is from its anchor, until it is seen
+
+    def draw(self, count: int, draw: torch.Generator) -> list[int]:
+        return torch.multinomial(self.weights, min(count, len(self.weights)), generator=draw).tolist()
+
+    def note(self, rows: Sequence[int], distances: Tensor) -> None:
+        """(count,) distances that these prompts have slipped by, in units of d0."""
+        self.weights[list(rows)] = distances.float().cpu() + 1e-3
 
 
 @dataclass(frozen=True)
@@ -125,33 +149,40 @@ def run(
     _check(concepts, kept, how)
     draw = torch.Generator().manual_seed(seed)
     gram = text_gram(base)
-    words = vocabulary(base, concepts, how["others"], draw)
+    said = {word for prompt in kept for word in prompt.lower().split()}
+    words = [word for word in vocabulary(base, concepts, how["others"], draw) if word.split()[-1] not in said]
     lessons, different = lessons_of(base, gram, concepts, words, how["alike"])
     templates = [template for lesson in lessons for template in lesson.templates]
-    hold = shuffled(["", *kept, *(fill(pick(templates, draw), word) for word in different)], draw)
-    encoder, trained = student(base, how["parameters"], how["rank"], draw)
+    pools = [Pool(base, ["", *kept])]
+    if different:
+        pools.append(Pool(base, [fill(pick(templates, draw), word) for word in different]))
+    encoder, trained = student(base, how["parameters"], how["rank"] * len(lessons), draw)
     adam = torch.optim.Adam(trained, lr=how["learning_rate"])
-    turns = cycle(lessons)
+    turns, batch = cycle(lessons), max(how["batch"], len(lessons))
+    share = max(how["keep_batch"], len(lessons)) // len(pools)
 
-    def targets() -> tuple[list[str], list[str]]:
-        pairs = [lesson.pair(draw) for lesson in islice(turns, max(how["batch"], len(lessons)))]
-        return [target for target, _ in pairs], [anchor for _, anchor in pairs]
-
-    def original(prompts: Sequence[str]) -> Tensor:
+    def targets() -> tuple[list[str], Tensor, Tensor]:
+        pairs = [lesson.pair(draw) for lesson in islice(turns, batch)]
         with torch.no_grad():
-            return encode_prompts(base, prompts)
+            before = encode_prompts(base, [text for pair in zip(*pairs, strict=True) for text in pair])
+        return [target for target, _ in pairs], before[:batch], before[batch:]
 
-    first, goals = targets()
-    unit = distance(gram, original(first), original(goals)).clamp_min(1e-12)
+    _, first, becomes = targets()
+    unit = distance(gram, first, becomes).mean().clamp_min(1e-12)
 
     def loss_of(step: int) -> Tensor:
         for group in adam.param_groups:  # falls to nothing, so that the end is no noise
             group["lr"] = how["learning_rate"] * (1 - step / how["steps"])
-        targeted, anchors = targets()
-        same = take(hold, how["keep_batch"])
-        now = encode_prompts(base, [*targeted, *same], encoder)
-        away = distance(gram, now[: len(targeted)], original(anchors))
-        return (away + how["keep"] * distance(gram, now[len(targeted) :], original(same))) / unit
+        prompts, was, anchor = targets()
+        rows = [pool.draw(share, draw) for pool in pools]
+        same = [pool.prompts[i] for pool, some in zip(pools, rows, strict=True) for i in some]
+        now = encode_prompts(base, [*prompts, *same], encoder)
+        away = distance(gram, now[:batch], torch.lerp(was, anchor, 1 + how["beyond"])) / unit
+        goal = torch.cat([pool.goals[some] for pool, some in zip(pools, rows, strict=True)])
+        slipped = distance(gram, now[batch:], goal) / unit
+        for pool, some, found in zip(pools, rows, slipped.detach().split([len(some) for some in rows]), strict=True):
+            pool.note(some, found)
+        return away.mean() + how["keep"] * slipped.mean()
 
     losses = descend(base, "distil", adam, loss_of, how["steps"], log)
     notes = {lesson.concept: {"anchor": lesson.anchor, "words": lesson.names} for lesson in lessons}

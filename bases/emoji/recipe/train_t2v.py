@@ -1,6 +1,6 @@
 """The T2V model: the T2I U-Net with motion modules, all of it trained on videos; the text encoder stays frozen.
 
-The lesson "t2v_more" goes on from the shipped weights.
+The lessons "t2v_more" and "t2v_last" go on from the shipped weights, each with videos of its own.
 """
 
 import random
@@ -15,6 +15,9 @@ from .common import FOLDER, Ema, autocast, device, halved, lesson, train
 from .text import load_tokenizer
 from .train_t2i import SCHEDULE, encode_scenes, load_vae, min_snr, shipped
 from .world import Scene, caption, load_world, random_scene
+
+# added to the recipe's seed: of the weights, of the scenes
+SEEDS = {"t2v": (3, 2), "t2v_more": (7, 11), "t2v_last": (13, 17)}
 
 
 def build(config: dict[str, Any]) -> UNetMotionModel:
@@ -44,13 +47,12 @@ def scenes(settings: dict[str, Any], seed: int) -> list[Scene]:
 
 
 def main(config: dict[str, Any], name: str = "t2v") -> None:
-    more = name == "t2v_more"
-    torch.manual_seed(config["seed"] + (7 if more else 3))
+    torch.manual_seed(config["seed"] + SEEDS[name][0])
     settings, where = lesson(config, name), device(config)
-    tokenizer, all_scenes = load_tokenizer(), scenes(settings, config["seed"] + (11 if more else 2))
+    tokenizer, all_scenes = load_tokenizer(), scenes(settings, config["seed"] + SEEDS[name][1])
     latents = encode_scenes(config, load_vae(config), all_scenes, load_world()["frames"], f"{name}-latents")
     text = shipped(config, CLIPTextModel, "t2i/text_encoder").eval().requires_grad_(False)
-    unet = shipped(config, UNetMotionModel, "t2v/unet") if more else build(config).to(where)
+    unet = build(config).to(where) if name == "t2v" else shipped(config, UNetMotionModel, "t2v/unet")
     unet = unet.float().train().requires_grad_(True)
     unet.set_attn_processor(AttnProcessor())
     noises = DDPMScheduler(num_train_timesteps=1000, **SCHEDULE)
