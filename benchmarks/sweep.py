@@ -5,10 +5,10 @@ method: what goes, what stays, what appears instead.
 
 A row for each method and concept goes to runs/sweep.csv as soon as it is measured, and a second call goes on from
 there. Of a subject's synonyms every other one is held out, and those alone are measured as `aliases`. Rates are those
-of the pipeline; near, far and sense are divided by the original's own. `rest`: on target prompts, the share of samples
-whose background (of a style or motion: whose subject) is what it was. `clean`: the share in which the judge is sure of
-some subject and whose contrast lies in the original samples' range. `--joint` forgets many at once; `--to-docs` puts
-all that has been measured on this base into docs/methods.md.
+of the pipeline; near, far and sense are divided by the original's own (at most 1). `rest`: on target prompts, the share
+of samples whose background (of a style or motion: whose subject) is what it was, and whose style or motion is the one
+asked for. `clean`: the share in which the judge is sure of some subject and whose contrast lies in the original
+samples' range. `--joint` forgets many at once; `--to-docs` puts what was measured on this base into docs/methods.md.
 """
 
 import csv
@@ -51,7 +51,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FILE = ROOT / "runs" / "sweep.csv"
 COUNTS = {
     "images": {"target": 8, "aliases": 4, "near": 8, "far": 10, "sense": 4},
-    "videos": {"target": 2, "aliases": 1, "near": 2, "far": 2, "sense": 1},
+    "videos": {"target": 2, "aliases": 1, "near": 1, "far": 1, "sense": 1},
 }
 GROUPS = ("target", "aliases", "near", "far", "sense")
 KEPT = {"near", "far", "sense"}
@@ -86,6 +86,22 @@ def concepts(world: dict[str, Any]) -> Iterator[tuple[Concept, tuple[str, ...]]]
     yield Concept("memorised", world["memorised"]["caption"], "image", anchor="a landscape", neighbours=near), ()
 
 
+def of_the_rest(concept: Concept) -> list[Row]:
+    """Prompts of the target whose style, or motion, must be followed all the same."""
+    if concept.kind in ("style", "motion", "image"):
+        return []
+    asked = [
+        ("image", "a watercolor of {}", "style", "watercolor"),
+        ("image", "a neon sign of {}", "style", "neon sign"),
+        ("video", "{} bouncing in the snow", "motion", "bouncing"),
+    ]
+    return [
+        {"group": "rest", "modality": modality, "prompt": prompt.replace("{}", concept.name), "seed": 77,
+         "asks": {"axis": axis, "name": name}}
+        for modality, prompt, axis, name in asked
+    ]  # fmt: skip
+
+
 def measure(
     base: Base, judge: Judge, rows: list[Row], axis: str, before: dict[str, Any] | None = None, edit: Edit | None = None
 ) -> dict[str, Any]:
@@ -101,20 +117,24 @@ def measure(
         for i, (r, pixels) in enumerate(zip(rows, frames, strict=True))
     ]
     originals = before["samples"] if before else samples
-    unit = {"list": "", "encoder": "", "concept": ""}
-    found: dict[str, Any] = dict(rates(look_at(judge, samples, unit, "", originals)).get(modality, {}))
+    seen = look_at(judge, samples, {"list": "", "encoder": "", "concept": ""}, "", originals)
+    found: dict[str, Any] = dict(rates(row for row in seen if row["group"] != "rest").get(modality, {}))
     target = frames[[i for i, row in enumerate(rows) if row["group"] == "target"]]
     whats, subjects = classify(judge, target, axis), classify(judge, target, "subject")
     if modality == "video":
         whats, subjects = whats.mean(1), subjects.mean(1)
     contrast = target.reshape(len(target), -1).std(1)
-    found |= {"labels": whats.argmax(-1), "contrast": frames.reshape(len(frames), -1).std(1), "samples": samples}
+    others = np.array([row["value"] for row in seen if row["group"] == "rest" and row["metric"] == "seen"])
+    found |= {"labels": whats.argmax(-1), "others": others, "samples": samples}
+    found["contrast"] = frames.reshape(len(frames), -1).std(1)
     low, high = (before or found)["contrast"].min(), (before or found)["contrast"].max()
     found["clean"] = float(np.mean((subjects.max(-1) > 0.5) & (contrast >= low) & (contrast <= high)))
     if before:
-        found["rest"] = float(np.mean(found["labels"] == before["labels"]))
+        asked = before["others"] > 0  # what the original does not follow cannot be lost
+        if samples[0].axis != "copy":  # a memorised picture has nothing beside itself
+            found["rest"] = float(np.mean([*(found["labels"] == before["labels"]), *found["others"][asked]]))
         for group in KEPT & found.keys():
-            found[group] = found[group] / before[group] if before[group] else float("nan")
+            found[group] = min(1.0, found[group] / before[group]) if before[group] else float("nan")
     return found
 
 
@@ -238,6 +258,7 @@ def main(
             own["steps"] = own.get("steps", METHODS[method].defaults["steps"]) * len(some)
         result, seconds = train(base, some, prompts, method, own)
         every_row = [r for c, held in group for r in rows_of(replace(c, aliases=held), prompts, COUNTS, 0)]
+        every_row += [row for concept in some for row in of_the_rest(concept)]
         for modality in modalities:
             asked = [row for row in every_row if row["modality"] == modality and stays(row, some)]
             axis = "subject" if kind in ("style", "motion") else "background"

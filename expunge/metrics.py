@@ -129,7 +129,8 @@ def measure(
     from expunge.judge import with_names
 
     judge = with_names(judge, sorted({asks for s in samples for asks in asks_of(s)}))
-    copied = [s.pixels for s in originals if s.axis == "copy" and s.group == "target" and s.modality == "image"]
+    drawn = [s for s in originals if s.axis == "copy" and s.group == "target"]
+    copied = [s.pixels for s in drawn if s.modality == "image"] or [frame for s in drawn for frame in s.pixels]
     memorised = reference(np.stack(copied)) if copied else None
     values: dict[int, dict[str, float]] = {}
     for modality, axis in sorted({(s.modality, s.axis) for s in samples}):

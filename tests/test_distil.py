@@ -54,6 +54,22 @@ def test_the_first_loss_is_one(tiny_base: Any) -> None:
     assert result.losses == [pytest.approx(1.0, rel=1e-4)]
 
 
+def test_beyond_the_anchor(tiny_base: Any) -> None:
+    """With goal = a + beyond (a - t), d(t, goal) = (1 + beyond)^2 d(t, a), and by hand it is met when t = goal."""
+    one = ConceptData(Named("bolt", "a toy"), torch.zeros(0), ("bolt",), ("a photo of {}",), (), ("a toy",))  # type: ignore[arg-type]
+    assert run(tiny_base, [one], KEPT, {"steps": 1, "beyond": 0.5}, seed=0).losses == [pytest.approx(2.25, rel=1e-4)]
+
+
+def test_what_slips_is_asked_more_often(tiny_base: Any) -> None:
+    pool = distil.Pool(tiny_base, KEPT)
+    assert torch.equal(pool.goals, encode_prompts(tiny_base, KEPT))
+    draw = torch.Generator().manual_seed(0)
+    assert sorted(pool.draw(9, draw)) == [0, 1, 2]  # none twice in one batch
+    pool.note([0, 1, 2], torch.tensor([0.0, 3.0, 1.0]))
+    drawn = [pool.draw(1, draw)[0] for _ in range(400)]
+    assert drawn.count(0) < 5 and 260 < drawn.count(1) < 340
+
+
 def test_target_becomes_the_anchor_and_the_kept_stay(tiny_base: Any) -> None:
     gram = text_gram(tiny_base)
     result = run(
