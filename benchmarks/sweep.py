@@ -29,8 +29,9 @@ from tqdm import tqdm
 from bases.emoji.recipe.evaluate import name_of
 from bases.emoji.recipe.world import article, load_world
 from expunge.base import Base, Edit, load, load_spec, sample_images, sample_videos
+from expunge.jobs import drawn
 from expunge.judge import Judge, classify, load_judge
-from expunge.lists import Concept, Sense
+from expunge.lists import Concept, Sense, load_lists
 from expunge.methods import METHODS, ConceptData
 from expunge.metrics import Sample, rates
 from expunge.metrics import measure as look_at
@@ -41,11 +42,11 @@ from expunge.prompts import (
     kept_prompts,
     read_prompts,
     rows_of,
-    spread,
     stays,
     training_templates,
 )
 from expunge.spec import base_digest
+from stages.fewshot import others
 
 ROOT = Path(__file__).resolve().parents[1]
 FILE = ROOT / "runs" / "sweep.csv"
@@ -83,7 +84,8 @@ def concepts(world: dict[str, Any]) -> Iterator[tuple[Concept, tuple[str, ...]]]
             held_out = tuple(entry["names"][1:])
             yield Concept(entry["id"], entry["names"][0], "motion", anchor="still", neighbours=near), held_out
     near = tuple(name_of(e) for e in world["subjects"][::18])
-    yield Concept("memorised", world["memorised"]["caption"], "image", anchor="a landscape", neighbours=near), ()
+    shipped = next(c for each in load_lists(ROOT / "concepts") for c in each.concepts if c.kind == "image")
+    yield replace(shipped, neighbours=near, aliases=()), ()
 
 
 def of_the_rest(concept: Concept) -> list[Row]:
@@ -142,14 +144,18 @@ def train(base: Base, some: list[Concept], prompts: dict[str, Any], method: str,
     """(the method's result, seconds with its images); of several concepts jointly, with as many steps for each."""
     began, how, data = time.perf_counter(), METHODS[method], []
     for concept in some:
-        templates, latents, drawn = training_templates(concept, prompts), torch.zeros(0), tuple[str, ...]()
+        if how.anchor == "found":
+            concept = replace(concept, anchor=None)
+        templates, latents, texts = training_templates(concept, prompts), torch.zeros(0), tuple[str, ...]()
         if how.images:
-            word, count = (concept.name, 4) if how.images == "target" else (str(concept.anchor), 16)
-            rows = spread([word], templates, count)
-            drawn, seeds = tuple(p for _, p, _ in rows), [derive_seed(0, "few", p, n) for _, p, n in rows]
-            _, latents = sample_images(base, drawn, seeds, return_latents=True)
+            rows = drawn(concept, how.images, prompts, {"images": 4, "anchor_images": 16}, 0)
+            shown = [row["prompt"] for row in rows], [row["seed"] for row in rows]
+            images, latents = sample_images(base, *shown, return_latents=True)
+            copies = sum(row.get("copy", False) for row in rows)
+            chosen = others(images, copies) if copies else list(range(len(rows)))
+            texts, latents = tuple(shown[0][i] for i in chosen), latents[chosen]
         data.append(
-            ConceptData(concept, latents, forgotten_words(concept), templates, drawn, anchors_of(concept, prompts))
+            ConceptData(concept, latents, forgotten_words(concept), templates, texts, anchors_of(concept, prompts))
         )
     kept = kept_prompts(some, prompts)
     result = how.run(base, data, kept, settings, derive_seed(0, method, *(concept.id for concept in some)))

@@ -86,9 +86,15 @@ def fewshot_prompts(words: Sequence[str], templates: Sequence[str], count: int, 
 
 
 def anchors_of(concept: Concept, prompts: Mapping[str, Any]) -> tuple[str, ...]:
-    """The concept's own anchor, or the base's candidates for its kind."""
+    """The concept's own anchor, or else candidates: of an object its neighbours, else the base's for its kind.
+
+    A neighbour makes a clearer picture than a wide word; but another person, another artist's style or another
+    character would be no less of a problem, so theirs are none.
+    """
     if concept.anchor is not None:
         return (concept.anchor,)
+    if concept.kind == "object" and concept.neighbours:
+        return concept.neighbours
     return tuple((prompts.get("anchors") or {}).get(concept.kind, ()))
 
 

@@ -19,6 +19,7 @@ KEPT = ["a house", "a tree", "the sea"]
 class Named:
     id: str
     anchor: str | None
+    neighbours: tuple[str, ...] = ()
 
 
 def concept(name: str, anchor: str | None) -> ConceptData:
@@ -101,15 +102,18 @@ def test_likeness_is_the_distance_to_the_nearest_name(tiny_base: Any) -> None:
 def test_anchors_are_found_and_words_are_shared_out(tiny_base: Any) -> None:
     gram, words = text_gram(tiny_base), ["bolt ", "luma ", "the moon"]
     bolt, luma = replace(concept("bolt", "-"), anchors=("the sea", "bolts")), concept("luma", "an animal")
-    lessons, different = lessons_of(tiny_base, gram, [bolt, luma], words, alike=0.05)
+    lessons, different = lessons_of(tiny_base, gram, [bolt, luma], words, alike=0.05, beyond=0.5)
     near = likeness(tiny_base, gram, bolt, bolt.anchors)
     assert lessons[0].anchor == bolt.anchors[int(near[1] < near[0])] and lessons[1].anchor == "an animal"
     assert [lesson.names for lesson in lessons] == [("bolt", "bolt "), ("luma", "luma ")]
     assert different == ["the moon"]
+    assert [lesson.beyond for lesson in lessons] == [0.5, 0.5]
+    sibling = replace(luma, concept=Named("luma", None, ("an animal",)))
+    assert lessons_of(tiny_base, gram, [sibling], [], alike=0.05, beyond=0.5)[0][0].beyond == 0
 
 
 def test_an_empty_anchor_leaves_the_words_out() -> None:
-    lesson = Lesson("spin", ("spinning",), "", ("a dog {} in the snow",))
+    lesson = Lesson("spin", ("spinning",), "", ("a dog {} in the snow",), 0.5)
     assert lesson.pair(torch.Generator()) == ("a dog spinning in the snow", "a dog in the snow")
 
 
@@ -119,11 +123,10 @@ def test_the_vocabulary_is_whole_words(tiny_base: Any) -> None:
             return {"owl</w>": 0, "ow": 1, "cat</w>": 2, "it</w>": 3, "a1b</w>": 4, "été</w>": 5, "<|end|>": 6}
 
     base = SimpleNamespace(t2i=SimpleNamespace(tokenizer=Words()))
-    named, plain = concept("a robot", "a toy"), concept("bolt", "a toy")
     draw = torch.Generator().manual_seed(0)
-    assert sorted(vocabulary(base, [plain], 9, draw)) == ["cat", "owl"]  # type: ignore[arg-type]
-    assert sorted(vocabulary(base, [named], 9, draw)) == ["a cat", "an owl"]  # type: ignore[arg-type]
-    assert len(vocabulary(base, [plain], 1, draw)) == 1  # type: ignore[arg-type]
+    assert sorted(vocabulary(base, 9, draw)) == ["cat", "owl"]  # type: ignore[arg-type]
+    assert len(vocabulary(base, 1, draw)) == 1  # type: ignore[arg-type]
+    assert [distil.with_article(word) for word in ("cat", "owl")] == ["a cat", "an owl"]
 
 
 def test_a_word_that_means_the_target_goes_and_others_stay(tiny_base: Any, monkeypatch: pytest.MonkeyPatch) -> None:

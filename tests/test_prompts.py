@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from expunge.errors import InputError
 from expunge.lists import KINDS, Concept, Sense
 from expunge.prompts import (
+    anchors_of,
     derive_seed,
     fewshot_prompts,
     forgotten_words,
@@ -130,6 +131,16 @@ def test_seed_and_far_are_shared_between_concepts() -> None:
     far = [{(row["prompt"], row["seed"]) for row in some if row["group"] == "far"} for some in rows]
     assert {prompt for prompt, _ in far[0] & far[1]} == {"a teapot on a table", "a cat on a table"}
     assert rows_of(BOLT, PROMPTS, COUNTS, 0) != rows_of(BOLT, PROMPTS, COUNTS, 1)
+
+
+def test_anchors_are_given_or_found() -> None:
+    prompts = {**PROMPTS, "anchors": {"object": ["a tool"], "person": ["a man"], "motion": [""]}}
+    assert anchors_of(Concept("x", "x", "object", anchor="a y", neighbours=("z",)), prompts) == ("a y",)
+    assert anchors_of(Concept("x", "x", "object", neighbours=("z", "w")), prompts) == ("z", "w")
+    assert anchors_of(Concept("x", "x", "object"), prompts) == ("a tool",)
+    assert anchors_of(Concept("x", "x", "person", neighbours=("z",)), prompts) == ("a man",)
+    assert anchors_of(Concept("x", "x", "motion"), prompts) == ("",)
+    assert anchors_of(Concept("x", "x", "style"), PROMPTS) == ()
 
 
 def test_own_few_shot_prompts() -> None:

@@ -9,7 +9,8 @@ distance between embeddings weighted by them is what the denoiser can see, and n
 
 E' is the encoder that is trained, E the original, p the kept prompts; d0 is the distance from target to anchor before
 training, so that the two terms have one scale on every base. `beyond` leaves the target further behind than its
-anchor does: the model may draw a cat for "an animal", and would then draw it for a cat that became one.
+anchor does: the model may draw a cat for "an animal", and would then draw it for a cat that became one. An anchor that
+is one of the concept's neighbours needs none of it (beyond = 0).
 
 The vocabulary's own words are asked, too: one whose embedding is within `alike` of the way from target to anchor
 means the target and is trained like its names; all others (`others` of them) are kept, too: half of each batch, so
@@ -45,14 +46,16 @@ def fill(template: str, word: str) -> str:
     return " ".join(template.replace("{}", word).split())
 
 
-def vocabulary(base: Base, concepts: Sequence[ConceptData], count: int, draw: torch.Generator) -> list[str]:
-    """`count` of the whole words that the tokenizer has a token for, with an article where the concepts' names have."""
+def vocabulary(base: Base, count: int, draw: torch.Generator) -> list[str]:
+    """`count` of the whole words that the tokenizer has a token for."""
     tokens = sorted(base.t2i.tokenizer.get_vocab())
     words = [token.removesuffix("</w>") for token in tokens if token.endswith("</w>")]
     words = [word for word in words if len(word) > 2 and word.isascii() and word.isalpha()]
-    words = [words[i] for i in torch.randperm(len(words), generator=draw)[:count].tolist()]
-    articles = any(name.startswith(("a ", "an ")) for data in concepts for name in data.names)
-    return [("an " if word[0] in "aeiou" else "a ") + word for word in words] if articles else words
+    return [words[i] for i in torch.randperm(len(words), generator=draw)[:count].tolist()]
+
+
+def with_article(word: str) -> str:
+    return ("an " if word[0] in "aeiou" else "a ") + word
 
 
 @torch.no_grad()
@@ -97,6 +100,7 @@ class Lesson:
     names: tuple[str, ...]
     anchor: str
     templates: tuple[str, ...]
+    beyond: float
 
     def pair(self, draw: torch.Generator) -> tuple[str, str]:
         """(target prompt, anchor prompt): one template, filled with one of the names and with the anchor."""
@@ -105,7 +109,7 @@ class Lesson:
 
 
 def lessons_of(
-    base: Base, gram: Tensor, concepts: Sequence[ConceptData], words: Sequence[str], alike: float
+    base: Base, gram: Tensor, concepts: Sequence[ConceptData], words: Sequence[str], alike: float, beyond: float
 ) -> tuple[list[Lesson], list[str]]:
     """(the concepts' lessons, the words that mean none of them).
 
@@ -125,6 +129,7 @@ def lessons_of(
             (*data.names, *(w for w, d, i in zip(words, least, whose, strict=True) if d < alike and i == index)),
             anchor,
             data.templates,
+            0.0 if anchor in data.concept.neighbours else beyond,
         )
         for index, (data, anchor) in enumerate(zip(concepts, anchors, strict=True))
     ]
@@ -150,8 +155,12 @@ def run(
     draw = torch.Generator().manual_seed(seed)
     gram = text_gram(base)
     said = {word for prompt in kept for word in prompt.lower().split()}
-    words = [word for word in vocabulary(base, concepts, how["others"], draw) if word.split()[-1] not in said]
-    lessons, different = lessons_of(base, gram, concepts, words, how["alike"])
+    words = [word for word in vocabulary(base, how["others"], draw) if word not in said]
+    if nouns := any(name.startswith(("a ", "an ")) for data in concepts for name in data.names):
+        words = [with_article(word) for word in words]
+    lessons, different = lessons_of(base, gram, concepts, words, how["alike"], how["beyond"])
+    if not nouns:  # names of people and styles stand alone, but most of what must stay does not
+        different = [with_article(word) if index % 2 else word for index, word in enumerate(different)]
     templates = [template for lesson in lessons for template in lesson.templates]
     pools = [Pool(base, ["", *kept])]
     if different:
@@ -162,24 +171,28 @@ def run(
     share = max(how["keep_batch"], len(lessons)) // len(pools)
 
     def targets() -> tuple[list[str], Tensor, Tensor]:
-        pairs = [lesson.pair(draw) for lesson in islice(turns, batch)]
+        some = list(islice(turns, batch))
+        pairs = [lesson.pair(draw) for lesson in some]
         with torch.no_grad():
             before = encode_prompts(base, [text for pair in zip(*pairs, strict=True) for text in pair])
-        return [target for target, _ in pairs], before[:batch], before[batch:]
+        beyond = torch.tensor([lesson.beyond for lesson in some], device=before.device).reshape(-1, 1, 1)
+        was, anchor = before[:batch], before[batch:]
+        return [target for target, _ in pairs], anchor, anchor + beyond * (anchor - was)
 
-    _, first, becomes = targets()
-    unit = distance(gram, first, becomes).mean().clamp_min(1e-12)
+    prompts, becomes, _ = targets()
+    with torch.no_grad():
+        unit = distance(gram, encode_prompts(base, prompts), becomes).mean().clamp_min(1e-12)
 
     def loss_of(step: int) -> Tensor:
         for group in adam.param_groups:  # falls to nothing, so that the end is no noise
             group["lr"] = how["learning_rate"] * (1 - step / how["steps"])
-        prompts, was, anchor = targets()
+        prompts, _, goals = targets()
         rows = [pool.draw(share, draw) for pool in pools]
         same = [pool.prompts[i] for pool, some in zip(pools, rows, strict=True) for i in some]
         now = encode_prompts(base, [*prompts, *same], encoder)
-        away = distance(gram, now[:batch], torch.lerp(was, anchor, 1 + how["beyond"])) / unit
-        goal = torch.cat([pool.goals[some] for pool, some in zip(pools, rows, strict=True)])
-        slipped = distance(gram, now[batch:], goal) / unit
+        away = distance(gram, now[:batch], goals) / unit
+        before = torch.cat([pool.goals[some] for pool, some in zip(pools, rows, strict=True)])
+        slipped = distance(gram, now[batch:], before) / unit
         for pool, some, found in zip(pools, rows, slipped.detach().split([len(some) for some in rows]), strict=True):
             pool.note(some, found)
         return away.mean() + how["keep"] * slipped.mean()

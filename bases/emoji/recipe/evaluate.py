@@ -105,7 +105,7 @@ def model_quality(base: Any, judge: Any, world: dict[str, Any]) -> dict[str, dic
     bar.update()
 
     motions = [m for m in world["motions"] if m["names"]]
-    shown = [(s, motions[(i + k) % len(motions)]) for i, s in enumerate(subjects) for k in range(2)]
+    shown = [(s, motions[(i + k) % len(motions)]) for i, s in enumerate(subjects) for k in range(6)]
     words = [f"{name_of(s)} {m['names'][0]} {PLACES[i % len(PLACES)]}" for i, (s, m) in enumerate(shown)]
     videos = sample_videos(base, words, [930_000 + i for i in range(len(words))])
     ids = [s["id"] for s, _ in shown]
