@@ -59,7 +59,7 @@ def seconds(call: Callable[[], Any]) -> float:
 def main() -> None:
     base = random_base()
     latents = torch.randn(IMAGES, 4, 64, 64)
-    concept: Any = SimpleNamespace(id="bolt", anchor="a toy", paraphrases=())
+    concept: Any = SimpleNamespace(id="bolt", anchor="a toy", paraphrases=(), neighbours=(), parts=())
     data = ConceptData(concept, latents, ("bolt the robot",), ("a photo of {}", "{} in a meadow"), (), ("a toy",))
     kept = [f"a photo of a {word}" for word in ("cat", "dog", "house", "car", "tree", "boat", "bear", "key")]
 

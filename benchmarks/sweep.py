@@ -32,7 +32,7 @@ from expunge.base import Base, Edit, load, load_spec, sample_images, sample_vide
 from expunge.jobs import drawn
 from expunge.judge import Judge, classify, load_judge
 from expunge.lists import Concept, Sense, load_lists
-from expunge.methods import METHODS, ConceptData
+from expunge.methods import METHODS, ConceptData, for_several
 from expunge.metrics import Sample, rates
 from expunge.metrics import measure as look_at
 from expunge.prompts import (
@@ -259,9 +259,7 @@ def main(
         modalities = [m for m in modalities if (method, text, name, m) not in done]
         if not modalities:
             continue
-        own = dict(settings[method])
-        if len(some) > 1 and METHODS[method].grows == "steps" and "steps" in METHODS[method].parameters:
-            own["steps"] = own.get("steps", METHODS[method].defaults["steps"]) * len(some)
+        own = for_several(method, {**METHODS[method].defaults, **settings[method]}, len(some))
         result, seconds = train(base, some, prompts, method, own)
         every_row = [r for c, held in group for r in rows_of(replace(c, aliases=held), prompts, COUNTS, 0)]
         every_row += [row for concept in some for row in of_the_rest(concept)]

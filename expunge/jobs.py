@@ -5,7 +5,7 @@ from typing import Any
 
 from expunge.errors import InputError, Problem
 from expunge.lists import Concept, ConceptList
-from expunge.methods import METHODS
+from expunge.methods import METHODS, for_several
 from expunge.prompts import anchors_of, fewshot_prompts, target_words, training_templates
 
 Table = dict[str, Any]
@@ -26,8 +26,7 @@ def encoders_of(each: ConceptList, unlearn: Mapping[str, Any]) -> dict[str, Tabl
         agreed = {key: value for key, value in first.items() if key in METHODS[method].parameters}
         agreed = {k: v for k, v in agreed.items() if all(k in other and other[k] == v for other in others)}
         parameters = {**METHODS[method].defaults, **(unlearn.get(method) or {}), **agreed}
-        if METHODS[method].grows == "steps" and "steps" in parameters:  # as many epochs for each, not as many steps
-            parameters["steps"] *= len(members)
+        parameters = for_several(method, parameters, len(members))
         concepts = [f"{each.id}/{member}" for member in members]
         found[f"{each.id}/{name}"] = {"concepts": concepts, "method": method, "parameters": parameters}
     return found

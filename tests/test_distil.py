@@ -20,6 +20,7 @@ class Named:
     id: str
     anchor: str | None
     neighbours: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
 
 
 def concept(name: str, anchor: str | None) -> ConceptData:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from expunge.base import denoiser_of, encode_prompts, sample_images
-from expunge.methods import METHODS, ConceptData, ablate, esd, negative, uce
+from expunge.methods import METHODS, ConceptData, ablate, esd, for_several, negative, uce
 
 FAST = {"steps": 2, "batch": 2, "learning_rate": 1e-3}
 Z0, NOISE, T = torch.randn(2, 8, 16, 16), torch.randn(2, 8, 16, 16), torch.tensor([5, 700])
@@ -91,6 +91,16 @@ def test_a_memorised_captions_goal_is_its_paraphrases(
     picture = replace(bolt, concept=Named("x", None, ("a photo of a toy", "one a toy")), names=("the comet",))
     ablate.run(tiny_base, [picture], [], FAST, seed=0)
     assert {target for _, target in seen} == {"the comet"} and {anchor for anchor, _ in seen} == set(bolt.prompts)
+
+
+def test_parameters_of_a_joint_encoder() -> None:
+    alone = {"steps": 60, "rank": 2, "learning_rate": 0.008, "keep": 1.0}
+    assert for_several("distil", alone, 1) == alone
+    many = for_several("distil", alone, 16)
+    assert (many["steps"], many["rank"], many["keep"]) == (120, 32, 1.0)
+    assert for_several("distil", alone, 8)["learning_rate"] == pytest.approx(0.004)
+    assert for_several("few-shot", {"steps": 30, "learning_rate": 1e-5}, 4) == {"steps": 120, "learning_rate": 1e-5}
+    assert for_several("negative", {}, 4) == {}
 
 
 def test_esd_loss_is_the_equation(tiny_base: Any) -> None:

@@ -54,7 +54,7 @@ class Method:
     images: str = ""  # the images that it trains on: "target", "anchor", or "" for none
     anchor: str = ""  # what a concept should become: it must be "given", may be "found", or is "" not read
     parameters: dict[str, Parameter] = field(default_factory=dict)
-    grows: str = "steps"  # with each further concept of a joint encoder: its steps, or its batch
+    joint: Mapping[str, float] = field(default_factory=lambda: {"steps": 1.0})  # see `for_several`
 
     @property
     def defaults(self) -> dict[str, Any]:
@@ -101,7 +101,7 @@ METHODS: dict[str, Method] = {
     "distil": Method(
         "expunge.methods.distil",
         anchor="found",
-        grows="batch",
+        joint={"steps": 0.25, "rank": 1.0, "learning_rate": -1 / 3},
         parameters={
             "parameters": Parameter("full", *one_of("full", "mlp-final-attn", "mlp", "attn", "late")),
             "rank": Parameter(2, *whole(0, 1024)),
@@ -110,7 +110,7 @@ METHODS: dict[str, Method] = {
             "batch": Parameter(4, *whole(1, 1024)),
             "keep": Parameter(1.0, *number(0.0, 1e6)),
             "keep_batch": Parameter(24, *whole(1, 1024)),
-            "beyond": Parameter(0.25, *number(0.0, 10.0)),
+            "beyond": Parameter(0.5, *number(0.0, 10.0)),
             "others": Parameter(512, *whole(0, 100_000)),
             "alike": Parameter(0.3, *number(0.0, 1.0)),
         },
@@ -151,6 +151,19 @@ METHODS: dict[str, Method] = {
     ),
     "negative": Method("expunge.methods.negative"),
 }
+
+
+def for_several(method: str, parameters: Mapping[str, Any], concepts: int) -> dict[str, Any]:
+    """The parameters of an encoder that forgets so many concepts jointly: those of one, times concepts ** power.
+
+    The power is the method's, by parameter: 1 gives each concept as many steps as if it were alone.
+    """
+    found = dict(parameters)
+    for name, power in METHODS[method].joint.items():
+        if name in found:
+            value = found[name] * concepts**power
+            found[name] = round(value) if isinstance(found[name], int) else value
+    return found
 
 
 def check_parameters(method: str, parameters: Mapping[str, Any]) -> list[str]:

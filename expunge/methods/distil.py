@@ -10,7 +10,7 @@ distance between embeddings weighted by them is what the denoiser can see, and n
 E' is the encoder that is trained, E the original, p the kept prompts; d0 is the distance from target to anchor before
 training, so that the two terms have one scale on every base. `beyond` leaves the target further behind than its
 anchor does: the model may draw a cat for "an animal", and would then draw it for a cat that became one. An anchor that
-is one of the concept's neighbours needs none of it (beyond = 0).
+is one of the concept's neighbours, or a part of a composition, needs none of it (beyond = 0).
 
 The vocabulary's own words are asked, too: one whose embedding is within `alike` of the way from target to anchor
 means the target and is trained like its names; all others (`others` of them) are kept, too: half of each batch, so
@@ -113,10 +113,14 @@ def lessons_of(
 ) -> tuple[list[Lesson], list[str]]:
     """(the concepts' lessons, the words that mean none of them).
 
-    An anchor that is not given is the nearest of its candidates. A word belongs to the concept that it is nearest to,
-    if it is nearer to it than `alike` of the anchor's distance.
+    An anchor that is not given is the nearest of its candidates that is not itself forgotten. A word belongs to the
+    concept that it is nearest to, if it is nearer to it than `alike` of the anchor's distance.
     """
-    anchors = [data.anchors[int(likeness(base, gram, data, data.anchors).argmin())] for data in concepts]
+    gone = {name for data in concepts for name in data.names}
+    candidates = [tuple(a for a in data.anchors if a not in gone) or data.anchors for data in concepts]
+    anchors = [
+        some[int(likeness(base, gram, data, some).argmin())] for data, some in zip(concepts, candidates, strict=True)
+    ]
     share = torch.ones(len(concepts), len(words))
     for row, data, anchor in zip(share, concepts, anchors, strict=True):
         if words:
@@ -129,7 +133,7 @@ def lessons_of(
             (*data.names, *(w for w, d, i in zip(words, least, whose, strict=True) if d < alike and i == index)),
             anchor,
             data.templates,
-            0.0 if anchor in data.concept.neighbours else beyond,
+            0.0 if anchor in (*data.concept.neighbours, *data.concept.parts) else beyond,
         )
         for index, (data, anchor) in enumerate(zip(concepts, anchors, strict=True))
     ]
@@ -165,7 +169,7 @@ def run(
     pools = [Pool(base, ["", *kept])]
     if different:
         pools.append(Pool(base, [fill(pick(templates, draw), word) for word in different]))
-    encoder, trained = student(base, how["parameters"], how["rank"] * len(lessons), draw)
+    encoder, trained = student(base, how["parameters"], how["rank"], draw)
     adam = torch.optim.Adam(trained, lr=how["learning_rate"])
     turns, batch = cycle(lessons), max(how["batch"], len(lessons))
     share = max(how["keep_batch"], len(lessons)) // len(pools)
