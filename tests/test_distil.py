@@ -118,6 +118,17 @@ def test_an_empty_anchor_leaves_the_words_out() -> None:
     assert lesson.pair(torch.Generator()) == ("a dog spinning in the snow", "a dog in the snow")
 
 
+def test_a_composition_becomes_what_it_begins_with() -> None:
+    both = ("a teddy bear", "a rocket")
+    names = ("a teddy bear beside a rocket", "a rocket beside a teddy bear", "the two of them")
+    draw = torch.Generator().manual_seed(0)
+    lesson = Lesson("x", names, "a teddy bear", ("a photo of {}",), 0.0, both)
+    goals = dict(lesson.pair(draw) for _ in range(40))
+    assert list(map(goals.get, [f"a photo of {name}" for name in names])) == [
+        "a photo of a teddy bear", "a photo of a rocket", "a photo of a teddy bear"
+    ]  # fmt: skip
+
+
 def test_the_vocabulary_is_whole_words(tiny_base: Any) -> None:
     class Words:
         def get_vocab(self) -> dict[str, int]:

@@ -101,11 +101,17 @@ class Lesson:
     anchor: str
     templates: tuple[str, ...]
     beyond: float
+    parts: tuple[str, ...] = ()  # of a composition
 
     def pair(self, draw: torch.Generator) -> tuple[str, str]:
-        """(target prompt, anchor prompt): one template, filled with one of the names and with the anchor."""
+        """(target prompt, anchor prompt): one template, filled with one of the names and with the anchor.
+
+        A composition becomes the part that it begins with: the encoder reads from left to right, so up to there "a
+        rocket beside a teddy bear" is "a rocket", which must stay.
+        """
         name, template = pick(self.names, draw), pick(self.templates, draw)
-        return fill(template, name), fill(template, self.anchor)
+        first = next((part for part in self.parts if name.startswith(part)), self.anchor)
+        return fill(template, name), fill(template, first)
 
 
 def lessons_of(
@@ -134,6 +140,7 @@ def lessons_of(
             anchor,
             data.templates,
             0.0 if anchor in (*data.concept.neighbours, *data.concept.parts) else beyond,
+            data.concept.parts,
         )
         for index, (data, anchor) in enumerate(zip(concepts, anchors, strict=True))
     ]
