@@ -38,8 +38,13 @@ def clone(folder: Path, keep: str) -> Path:
 
 
 def run(folder: Path) -> subprocess.Popen[bytes]:
-    quiet = subprocess.DEVNULL
-    return subprocess.Popen(DVC, cwd=folder, stdout=quiet, stderr=quiet)
+    with open(folder.with_suffix(".log"), "wb") as log:
+        return subprocess.Popen(DVC, cwd=folder, stdout=log, stderr=log)
+
+
+def said(folder: Path) -> str:
+    """The last lines of the last run."""
+    return folder.with_suffix(".log").read_text("utf-8", errors="replace")[-2000:]
 
 
 def living(folder: Path) -> list[psutil.Process]:
@@ -92,10 +97,18 @@ def main(
         done: dict[str, float] = {}
         for number in range(1, kills + 1):
             dvc = run(disturbed)
-            wait = rng.uniform(1, whole / 4)
-            if psutil.wait_procs([psutil.Process(dvc.pid)], timeout=wait)[0]:
-                console.print(f"the run was over before kill {number}")
-                break
+            wait = rng.uniform(1, whole / 5)
+            try:
+                code = dvc.wait(timeout=wait)
+            except subprocess.TimeoutExpired:
+                code = None
+            if code is not None:
+                console.print(f"the run was over before kill {number}, with exit code {code}")
+                faults += [f"kill {number}: the run before it ended with exit code {code}"] if code else []
+                if code == 0:
+                    break
+                console.print(said(disturbed))
+                continue
             processes = living(disturbed)
             stage = next((p for p in processes if "stages." in " ".join(p.cmdline())), None)
             name = stage.cmdline()[-1] if stage else "-"
@@ -109,6 +122,7 @@ def main(
                 dvc.poll()
                 time.sleep(0.05)
             took = time.monotonic() - at
+            dvc.wait()  # as a shell does: dvc takes the lock of a zombie for one that is held
             if took > (2 if of != "stage" else 30):  # a dvc whose stage was killed ends in its own time
                 faults.append(f"kill {number}: alive after {took:.1f} s")
             now = finished(disturbed)
@@ -117,7 +131,8 @@ def main(
             done |= now
             table.add_row(str(number), of, f"{wait:.1f}", name, str(len(done)), f"{took:.2f}")
         if run(disturbed).wait():
-            faults.append("the last run failed")
+            console.print(table, said(disturbed))
+            raise SystemExit("the last run failed")
         now = finished(disturbed)
         faults += [f"at the end {u} was computed again" for u, when in done.items() if u in now and now[u] != when]
         want, have = results(calm), results(disturbed)
