@@ -36,6 +36,7 @@ from expunge.methods import METHODS, ConceptData, for_several
 from expunge.metrics import Sample, rates
 from expunge.metrics import measure as look_at
 from expunge.prompts import (
+    GROUPS,
     anchors_of,
     derive_seed,
     forgotten_words,
@@ -54,7 +55,6 @@ COUNTS = {
     "images": {"target": 8, "aliases": 4, "near": 8, "far": 10, "sense": 4},
     "videos": {"target": 2, "aliases": 1, "near": 1, "far": 1, "sense": 1},
 }
-GROUPS = ("target", "aliases", "near", "far", "sense")
 KEPT = {"near", "far", "sense"}
 SHOWN = (*GROUPS, "rest", "clean")
 COLUMNS = ["base", "method", "settings", "concept", "modality", *SHOWN, "seconds", "bytes"]
@@ -141,7 +141,7 @@ def measure(
 
 
 def train(base: Base, some: list[Concept], prompts: dict[str, Any], method: str, settings: dict[str, Any]) -> Any:
-    """(the method's result, seconds with its images); of several concepts jointly, with as many steps for each."""
+    """(the method's result, seconds with its images); of several concepts jointly: see `for_several`."""
     began, how, data = time.perf_counter(), METHODS[method], []
     for concept in some:
         if how.anchor == "found":
@@ -178,21 +178,23 @@ def harmonic(rates: dict[str, float]) -> float:
 
 def means(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """For each method, its settings and each modality the means over its concepts, and the worst of them."""
+
+    def key_of(row: dict[str, Any]) -> tuple[str, str, str]:
+        together = f" ({row['concept']})" if row["concept"].endswith(" jointly") else ""
+        return row["method"] + together, row["settings"], row["modality"]
+
     found = []
-    for key in dict.fromkeys((row["method"], row["settings"], row["modality"]) for row in rows):
-        some = [row for row in rows if (row["method"], row["settings"], row["modality"]) == key]
-        jointly = [row["concept"].endswith(" jointly") for row in some]
-        for joint in sorted(set(jointly)):
-            part = [row for row, is_joint in zip(some, jointly, strict=True) if is_joint == joint]
-            values = {group: [float(row[group]) for row in part if row[group] not in ("", "nan")] for group in SHOWN}
-            rates: dict[str, Any] = {group: float(np.mean(seen)) for group, seen in values.items() if seen}
-            found.append(
-                {"method": key[0] + (f" ({part[0]['concept']})" if joint else ""), "settings": key[1],
-                 "modality": key[2], "n": len(part), **rates, "H_o": harmonic(rates),
-                 "worst target": max(values["target"]), "worst near": min(values["near"] or [1.0]),
-                 "seconds": float(np.mean([float(row["seconds"]) for row in part])),
-                 "kB": float(np.mean([float(row["bytes"]) for row in part])) / 1000}
-            )  # fmt: skip
+    for key in dict.fromkeys(map(key_of, rows)):
+        some = [row for row in rows if key_of(row) == key]
+        values = {group: [float(row[group]) for row in some if row[group] not in ("", "nan")] for group in SHOWN}
+        average: dict[str, Any] = {group: float(np.mean(seen)) for group, seen in values.items() if seen}
+        found.append(
+            {"method": key[0], "settings": key[1], "modality": key[2], "n": len(some), **average,
+             "H_o": harmonic(average), "worst target": max(values["target"]),
+             "worst near": min(values["near"] or [1.0]),
+             "seconds": float(np.mean([float(row["seconds"]) for row in some])),
+             "kB": float(np.mean([float(row["bytes"]) for row in some])) / 1000}
+        )  # fmt: skip
     return found
 
 
