@@ -1,14 +1,15 @@
 """Every subject, person, style and motion of the embedded world, and its memorised picture, forgotten in turn by each
 method: what goes, what stays, what appears instead.
 
-    uv run python -m benchmarks.sweep [METHOD ...] [--every 5] [--videos] [--joint 32] [--set distil.steps=200]
+    uv run python -m benchmarks.sweep [METHOD ...] [--only cat,style] [--videos] [--joint 32] [--set distil.steps=200]
 
 A row for each method and concept goes to runs/sweep.csv as soon as it is measured, and a second call goes on from
 there. Of a subject's synonyms every other one is held out, and those alone are measured as `aliases`. Rates are those
 of the pipeline; near, far and sense are divided by the original's own (at most 1). `rest`: on target prompts, the share
 of samples whose background (of a style or motion: whose subject) is what it was, and whose style or motion is the one
 asked for. `clean`: the share in which the judge is sure of some subject and whose contrast lies in the original
-samples' range. `--joint` forgets many at once; `--to-docs` puts what was measured on this base into docs/methods.md.
+samples' range, divided by the original's own share, too. `--every 5` takes every fifth concept, `--joint` forgets many
+at once; `--to-docs` puts what was measured on this base into docs/methods.md.
 """
 
 import csv
@@ -132,6 +133,7 @@ def measure(
     low, high = (before or found)["contrast"].min(), (before or found)["contrast"].max()
     found["clean"] = float(np.mean((subjects.max(-1) > 0.5) & (contrast >= low) & (contrast <= high)))
     if before:
+        found["clean"] = min(1.0, found["clean"] / before["clean"]) if before["clean"] else float("nan")
         asked = before["others"] > 0  # what the original does not follow cannot be lost
         if samples[0].axis != "copy":  # a memorised picture has nothing beside itself
             found["rest"] = float(np.mean([*(found["labels"] == before["labels"]), *found["others"][asked]]))
@@ -232,7 +234,7 @@ def main(
     every: Annotated[int, typer.Option(help="take every n-th concept")] = 1,
     videos: Annotated[bool, typer.Option(help="measure videos as well")] = False,
     joint: Annotated[int, typer.Option(help="forget this many at once, spread over the world")] = 0,
-    kinds: Annotated[str, typer.Option(help="kinds of concepts, with commas")] = "",
+    only: Annotated[str, typer.Option(help="ids or kinds of concepts, with commas")] = "",
     to_docs: Annotated[bool, typer.Option(help="write docs/methods.csv and the table in docs/methods.md")] = False,
     set_: Annotated[list[str] | None, typer.Option("--set", help="METHOD.PARAMETER=VALUE in JSON")] = None,
 ) -> None:
@@ -247,7 +249,8 @@ def main(
     digest = base_digest(spec)[:8]
     rows = [row for row in read() if row["base"] == digest]
     done = {(row["method"], row["settings"], row["concept"], row["modality"]) for row in rows}
-    known = [each for each in concepts(world) if not kinds or each[0].kind in kinds.split(",")]
+    wanted = {word for word in only.split(",") if word}
+    known = [each for each in concepts(world) if not wanted or wanted & {each[0].id, each[0].kind}]
     chosen = [[each] for each in known[::every]]
     if joint:
         single = [each for each in known if each[0].kind not in ("motion", "image") and not each[0].sense]
@@ -285,8 +288,8 @@ def main(
 
 
 def size_of(edit: Edit, changed: int) -> int:
-    """Bytes of what must be stored: the adapter where there is one, else what changed, in float16."""
-    adapter = sum(tensor.numel() * tensor.element_size() for tensor in edit.adapter.values())
+    """Bytes of what must be stored, in float16: the adapter where there is one, else what changed."""
+    adapter = sum(tensor.numel() * 2 for tensor in edit.adapter.values())
     extra = edit.unconditional.numel() * 2 if edit.unconditional is not None else 0
     return (adapter or changed * 2) + extra
 

@@ -82,7 +82,7 @@ def save_edit(edit: Edit, folder: Path, dtype: torch.dtype) -> None:
     The tensors are stored as `dtype` (the base's own) under the names that every version of transformers, A1111 and
     ComfyUI know (`text_model.` in front); config.json says float32, so that the encoder joins a float32 pipeline
     without a further argument. What else is changed goes into files beside it: unconditional.safetensors (float32),
-    denoiser.safetensors (`dtype`), adapter.safetensors (float32; the names are peft's). The same edit gives the same
+    denoiser.safetensors (`dtype`), adapter.safetensors (float16; the names are peft's). The same edit gives the same
     bytes. Files are written aside and then renamed.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -103,7 +103,7 @@ def save_edit(edit: Edit, folder: Path, dtype: torch.dtype) -> None:
         for name, more, kind in (
             ("unconditional", unconditional, torch.float32),
             ("denoiser", edit.denoiser, dtype),
-            ("adapter", edit.adapter, torch.float32),
+            ("adapter", edit.adapter, torch.float16),
         ):
             if more:
                 stored = {key: tensor.detach().to("cpu", kind).contiguous() for key, tensor in more.items()}

@@ -166,6 +166,7 @@ def test_a_low_rank_change_is_what_its_adapter_says(tiny_base: Any) -> None:
         a, b = edit.adapter[name], edit.adapter[name.replace("lora_A", "lora_B")]
         assert a.shape[0] == b.shape[1] == 2
         key = normal_name(name).replace("lora_A.weight", "weight")
+        assert torch.equal(a, a.half().float()) and torch.equal(b, b.half().float())  # stored so, without a loss
         assert torch.allclose(after[key], before[key] + b @ a, atol=1e-6)
     layers = tiny_base.encoder.config.num_hidden_layers
     assert all(int(name.split(".")[2]) >= layers // 2 for name in moved)

@@ -103,7 +103,7 @@ METHODS: dict[str, Method] = {
         anchor="found",
         joint={"steps": 0.25, "rank": 1.0, "learning_rate": -1 / 3},
         parameters={
-            "parameters": Parameter("full", *one_of("full", "mlp-final-attn", "mlp", "attn", "late")),
+            "parameters": Parameter("qkv-mlp", *one_of("full", "mlp-final-attn", "mlp", "attn", "late", "qkv-mlp")),
             "rank": Parameter(2, *whole(0, 1024)),
             "learning_rate": Parameter(1e-2, *number(1e-9, 1.0)),
             "steps": Parameter(60, *whole(1, 100_000)),

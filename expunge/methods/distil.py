@@ -66,12 +66,20 @@ def encode_all(base: Base, prompts: Sequence[str]) -> Tensor:
 
 
 @torch.no_grad()
-def likeness(base: Base, gram: Tensor, data: ConceptData, words: Sequence[str]) -> Tensor:
-    """d of each word's embedding to the nearest of the concept's names, (words,)."""
-    template = next((t for t in data.templates if "{}" in t), "{}")
+def likeness(
+    base: Base, gram: Tensor, data: ConceptData, words: Sequence[str], known: dict[str, Tensor] | None = None
+) -> Tensor:
+    """d of each word's embedding to the nearest of the concept's names, (words,).
+
+    :param known: prompts' embeddings that an earlier call left here: of many concepts each asks about the same words.
+    """
+    template, known = next((t for t in data.templates if "{}" in t), "{}"), {} if known is None else known
 
     def embed(some: Sequence[str]) -> Tensor:
-        return encode_all(base, [fill(template, word) for word in some])
+        texts = [fill(template, word) for word in some]
+        if new := [text for text in dict.fromkeys(texts) if text not in known]:
+            known.update(zip(new, encode_all(base, new), strict=True))
+        return torch.stack([known[text] for text in texts])
 
     found = embed(words)
     return torch.stack([distance(gram, found, name) for name in embed(data.names).split(1)]).amin(0)
@@ -124,13 +132,15 @@ def lessons_of(
     """
     gone = {name for data in concepts for name in data.names}
     candidates = [tuple(a for a in data.anchors if a not in gone) or data.anchors for data in concepts]
+    known: dict[str, Tensor] = {}
     anchors = [
-        some[int(likeness(base, gram, data, some).argmin())] for data, some in zip(concepts, candidates, strict=True)
+        some[int(likeness(base, gram, data, some, known).argmin())]
+        for data, some in zip(concepts, candidates, strict=True)
     ]
     share = torch.ones(len(concepts), len(words))
     for row, data, anchor in zip(share, concepts, anchors, strict=True):
         if words:
-            found = likeness(base, gram, data, [anchor, *words])
+            found = likeness(base, gram, data, [anchor, *words], known)
             row[:] = found[1:] / found[0].clamp_min(1e-12)
     least, whose = share.min(0)
     lessons = [

@@ -41,11 +41,15 @@ def attach(encoder: Any, weights: Sequence[str], rank: int, draw: torch.Generato
 
 
 def merge(encoder: Any) -> dict[str, Tensor]:
-    """Add the changes to the encoder's weights; returns their factors under the names that peft gives them."""
+    """Add the changes to the encoder's weights; returns their factors under the names that peft gives them.
+
+    The factors are rounded to float16 first: that is how they are stored, and what is merged is what they say.
+    """
     factors = {}
     for name, module in list(encoder.named_modules()):
         if isinstance(module, nn.Linear) and parametrize.is_parametrized(module, "weight"):
             change: Any = module.parametrizations.weight[0]  # type: ignore[union-attr, index]
+            change.a.data, change.b.data = change.a.data.half().float(), change.b.data.half().float()
             where = f"text_encoder.text_model.{normal_name(name)}"
             factors[f"{where}.lora_A.weight"] = change.a.detach().clone()
             factors[f"{where}.lora_B.weight"] = change.b.detach().clone()

@@ -18,7 +18,8 @@ Log = Callable[[int, float], None]
 
 def select_parameters(encoder: Any, which: str) -> dict[str, torch.nn.Parameter]:
     """The parameters to train: `full`, `mlp`, `attn`, or `mlp-final-attn` (every MLP and the last self-attention);
-    `late`: the second half of the layers."""
+    `qkv-mlp`: all but what only multiplies the values again, attention's output; `late`: the second half of the
+    layers."""
     last = encoder.config.num_hidden_layers - 1
     late = "|".join(str(layer) for layer in range((last + 1) // 2, last + 1))
     patterns = {
@@ -26,6 +27,7 @@ def select_parameters(encoder: Any, which: str) -> dict[str, torch.nn.Parameter]
         "mlp": r"encoder\.layers\.\d+\.mlp\.",
         "attn": r"encoder\.layers\.\d+\.self_attn\.",
         "mlp-final-attn": rf"encoder\.layers\.(\d+\.mlp|{last}\.self_attn)\.",
+        "qkv-mlp": r"encoder\.layers\.\d+\.(mlp|self_attn\.(q|k|v)_proj)\.",
         "late": rf"encoder\.layers\.({late})\.",
     }
     return {n: p for n, p in encoder.named_parameters() if re.match(patterns[which], normal_name(n))}

@@ -24,7 +24,7 @@ def load_config() -> dict[str, Any]:
 
 def lesson(config: dict[str, Any], name: str) -> dict[str, Any]:
     """Settings of a lesson: "t2i_more" changes what it names of "t2i"."""
-    settings: dict[str, Any] = config[name.removesuffix("_more").removesuffix("_last")] | config[name]
+    settings: dict[str, Any] = config[name.partition("_")[0]] | config[name]
     return settings
 
 

@@ -17,6 +17,7 @@ PARTS: dict[str, Callable[[dict[str, Any]], None]] = {
     "t2i_more": partial(train_t2i.main, name="t2i_more"),
     "t2v_more": partial(train_t2v.main, name="t2v_more"),
     "t2v_last": partial(train_t2v.main, name="t2v_last"),
+    "t2v_memory": partial(train_t2v.main, name="t2v_memory"),
     "decoder": train_decoder.main,
     "judge": train_judge.main,
     "judge_more": partial(train_judge.main, name="judge_more"),

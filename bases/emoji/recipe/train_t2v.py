@@ -1,6 +1,7 @@
 """The T2V model: the T2I U-Net with motion modules, all of it trained on videos; the text encoder stays frozen.
 
-The lessons "t2v_more" and "t2v_last" go on from the shipped weights, each with videos of its own.
+The lessons "t2v_more", "t2v_last" and "t2v_memory" go on from the shipped weights, each with videos of its own. In the
+last one the memorised picture is a video, too, one that does not move, and the weakest subjects come more often.
 """
 
 import random
@@ -14,10 +15,10 @@ from transformers import CLIPTextModel
 from .common import FOLDER, Ema, autocast, device, halved, lesson, train
 from .text import load_tokenizer
 from .train_t2i import SCHEDULE, encode_scenes, load_vae, min_snr, shipped
-from .world import Scene, caption, load_world, random_scene
+from .world import Scene, caption, load_world, memorised_scene, random_scene
 
 # added to the recipe's seed: of the weights, of the scenes
-SEEDS = {"t2v": (3, 2), "t2v_more": (7, 11), "t2v_last": (13, 17)}
+SEEDS = {"t2v": (3, 2), "t2v_more": (7, 11), "t2v_last": (13, 17), "t2v_memory": (19, 23)}
 
 
 def build(config: dict[str, Any]) -> UNetMotionModel:
@@ -38,11 +39,17 @@ def build(config: dict[str, Any]) -> UNetMotionModel:
 def scenes(settings: dict[str, Any], seed: int) -> list[Scene]:
     world, rng = load_world(), random.Random(seed)
     styles, motions, subjects = len(world["styles"]), len(world["motions"]), len(world["subjects"])
+    ids = [entry["id"] for entry in world["subjects"]]
+    weak = [ids.index(name) for name in settings.get("weak", ())]
     out = []
     for index in range(settings["videos"]):
+        if rng.random() < settings.get("memorised", 0):
+            out.append(memorised_scene())
+            continue
         style = 0 if rng.random() < 0.7 else rng.randrange(1, styles)
         motion = 0 if rng.random() < 0.15 else rng.randrange(1, motions)
-        out.append(random_scene(rng, subject=index % subjects, style=style, motion=motion, duo=settings["duo"]))
+        subject = rng.choice(weak) if weak and rng.random() < 0.06 else index % subjects
+        out.append(random_scene(rng, subject=subject, style=style, motion=motion, duo=settings["duo"]))
     return out
 
 
