@@ -222,19 +222,24 @@ def _scores(
     """What features and pixels say: clip_score, clip_accuracy, alignment and, of videos, how they move."""
     from expunge.judge import text_features
 
-    def against(s: Sample) -> list[str]:
-        return [quality.depicts(s.axis, anchor) for anchor in anchors if anchor] if s.group in FORGET else []
+    def contest(s: Sample) -> list[str]:
+        """Texts of the target and of its anchors, in the form in which the judge's labels are."""
+        form = (judge.templates.get(s.axis) or judge.templates.get("subject") or ("a photo of {}",))[0]
+        # Of a composition, one embedding of the whole picture does not say whether both parts are there.
+        fits = s.group in FORGET and s.axis not in ("motion", "both")
+        others = [anchor for anchor in anchors if anchor and fits]
+        return [form.replace("{}", name) for name in (s.asked, *others)] if others else []
 
-    texts = dict.fromkeys(t for s in samples for t in (s.prompt, quality.depicts(s.axis, s.asked), *against(s)))
+    texts = dict.fromkeys(t for s in samples for t in (s.prompt, quality.depicts(s.axis, s.asked), *contest(s)))
     vectors = dict(zip(texts, text_features(judge, list(texts)), strict=True)) if texts else {}
     values: dict[int, dict[str, float]] = {}
     for s in samples:
         features, found = known[s.index], dict[str, float]()
         if s.axis != "motion":  # which no frame shows
-            asked, others = vectors[quality.depicts(s.axis, s.asked)], [vectors[text] for text in against(s)]
-            found["clip_score"] = quality.clip_score(features, asked)
-            if others:
-                found["clip_accuracy"] = quality.clip_accuracy(features, asked, np.stack(others))
+            found["clip_score"] = quality.clip_score(features, vectors[quality.depicts(s.axis, s.asked)])
+        if both := contest(s):
+            target, *others = (vectors[text] for text in both)
+            found["clip_accuracy"] = quality.clip_accuracy(features, target, np.stack(others))
         found["alignment"] = quality.clip_score(features, vectors[s.prompt])
         if s.modality == "video" and len(s.pixels) > 1:
             found |= {"consistency": quality.consistency(features), "flicker": quality.flicker(s.pixels),

@@ -1,4 +1,4 @@
-"""Rates with their intervals: what a gate reads, a comparison compares, and `dvc metrics diff` shows.
+"""Rates with their intervals, as a table: what a gate reads and a comparison compares. `expunge.tally` makes them.
 
     low, high = wilson(3, 8)                              (0.137, 0.694)
     write_rates(Path("metrics/rates.csv"), rates)         sorted, 6 significant digits
@@ -11,6 +11,7 @@ import csv
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass, fields
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -70,10 +71,14 @@ def bootstrap(values: Sequence[float]) -> tuple[float, float] | tuple[None, None
     """
     if len(values) < 2:
         return None, None
-    drawn = np.random.default_rng(0).integers(0, len(values), (DRAWS, len(values)))
-    means = np.sort(np.asarray(values, float))[drawn].mean(axis=1)
+    means = np.sort(np.asarray(values, float))[_drawn(len(values))].mean(axis=1)
     low, high = np.percentile(means, [2.5, 97.5])
     return float(low), float(high)
+
+
+@lru_cache(maxsize=64)
+def _drawn(n: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, n, (DRAWS, n))
 
 
 def harmonic(values: Sequence[float]) -> float:
