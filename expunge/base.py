@@ -92,10 +92,14 @@ def denoiser_of(base: Base) -> Any:
 def predict_noise(
     base: Base, latents: Tensor, timesteps: Tensor, embeddings: Tensor, denoiser: Any | None = None
 ) -> Tensor:
-    """The T2I denoiser's output (N, C, h, w) float32 for noised latents, timesteps (N,) and embeddings (N, L, D).
+    """The denoiser's output, float32 like the noised latents, for timesteps (N,) and embeddings (N, L, D).
 
-    :param denoiser: a changed one in place of the base's own; gradients reach its parameters.
+    :param latents: (N, C, h, w) for the T2I denoiser, (N, C, F, h, w) for the T2V one. :param denoiser: a changed one
+        in place of the base's own; gradients reach its parameters.
     """
+    if latents.ndim == 5:
+        denoiser = getattr(base.t2v, DENOISERS[base.spec.t2v.pipeline]) if denoiser is None else denoiser
+        embeddings = embeddings.repeat_interleave(latents.shape[2], dim=0)  # one for each frame, as the pipeline does
     denoiser = denoiser_of(base) if denoiser is None else denoiser
     with _autocast(base):
         return denoiser(latents, timesteps, encoder_hidden_states=embeddings, return_dict=False)[0].float()
@@ -131,7 +135,7 @@ def target(base: Base, latents: Tensor, noise: Tensor, timesteps: Tensor) -> Ten
 
 def sample_images(
     base: Base,
-    prompts: Sequence[str],
+    prompts: Sequence[str] | Tensor,
     seeds: Sequence[int],
     edit: Edit | None = None,
     return_latents: bool = False,
@@ -140,7 +144,8 @@ def sample_images(
 
     Each sample has its own generator on the cpu, so that it depends on its prompt and seed and not on the batch.
 
-    :param edit: what unlearning changed; None: the base as it is.
+    :param prompts: texts, or embeddings (N, L, D) to be fed in their place. :param edit: what unlearning changed; None:
+    the base as it is.
     """
     images, latents = [], []
     for _, z0 in _sample(base, base.t2i, base.spec.t2i, prompts, seeds, edit, {}):
@@ -154,7 +159,7 @@ def sample_images(
 
 def sample_videos(
     base: Base,
-    prompts: Sequence[str],
+    prompts: Sequence[str] | Tensor,
     seeds: Sequence[int],
     edit: Edit | None = None,
 ) -> np.ndarray:
@@ -225,11 +230,11 @@ def _sample(
     base: Base,
     pipe: Any,
     how: Pipeline,
-    prompts: Sequence[str],
+    prompts: Sequence[str] | Tensor,
     seeds: Sequence[int],
     edit: Edit | None,
     extra: dict[str, Any],
-) -> Iterator[tuple[Sequence[str], Tensor]]:
+) -> Iterator[tuple[Sequence[str] | Tensor, Tensor]]:
     """Batches of (prompts, latents)."""
     if len(prompts) != len(seeds):
         raise ValueError(f"{len(prompts)} prompts, but {len(seeds)} seeds")
@@ -240,7 +245,8 @@ def _sample(
     for start in range(0, len(prompts), how.batch):
         batch = prompts[start : start + how.batch]
         negative = unconditional.to(base.device).expand(len(batch), -1, -1) if unconditional is not None else None
-        embeddings = encode_prompts(base, batch, edit.encoder)  # in float32: outside of autocast
+        fed = isinstance(batch, Tensor)  # else encoded here, in float32: outside of autocast
+        embeddings = batch.to(base.device) if fed else encode_prompts(base, batch, edit.encoder)  # type: ignore[union-attr, arg-type]
         with _autocast(base), deterministic(base), _changed(pipe, edit.denoiser):
             result = pipe(
                 prompt_embeds=embeddings,

@@ -2,10 +2,15 @@
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from expunge.errors import InputError, Problem
+from expunge.lists import Concept, Sense
+
+# Who asked, whether it may be named and what is expected of the result: none of it changes an encoder or an attack.
+PRIVATE = ("request", "confidential", "gate")
 
 
 def read_index(out: Path | str) -> dict[str, Any]:
@@ -47,3 +52,17 @@ def write_json(file: Path, data: Any) -> None:
 def images_of(concept: str, shown: str) -> str:
     """The unit of the stage fewshot with a concept's images: "list/concept", or "list/concept--anchor"."""
     return concept if shown == "target" else f"{concept}--{shown}"
+
+
+def public(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a concept an encoder may depend on."""
+    return {key: value for key, value in entry.items() if key not in PRIVATE}
+
+
+def concept_of(entry: Mapping[str, Any]) -> Concept:
+    """A concept of the plan as a method sees it."""
+    data: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in public(entry).items()
+    }
+    sense = data.pop("sense")
+    return Concept(**data, sense=Sense(tuple(sense["forget"]), tuple(sense["keep"])) if sense else None)

@@ -19,5 +19,9 @@ CODE: dict[str, tuple[str, ...]] = {
         "stages/score.py", "expunge/metrics.py", "expunge/copies.py", "expunge/judge.py", "expunge/judge_models.py",
         "expunge/video.py",
     ),
+    "attack": (
+        "stages/attack.py", "expunge/attacks", "expunge/metrics.py", "expunge/copies.py", "expunge/judge.py",
+        "expunge/judge_models.py", "expunge/prompts.py", "expunge/video.py", *BASE,
+    ),
     "report": ("stages/report.py", "expunge/report.py", "expunge/templates", "expunge/metrics.py"),
 }  # fmt: skip

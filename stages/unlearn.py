@@ -11,10 +11,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from expunge.lists import Concept, Sense
 from expunge.methods import METHODS, ConceptData
 from stages.curves import collect_curves, curve_in
-from stages.files import images_of
+from stages.files import concept_of, images_of, public
 from stages.process import main
 from stages.reuse import Unit, code, loaded_base, read_index, run_units, unit_key
 from stages.sources import CODE
@@ -22,7 +21,6 @@ from stages.sources import CODE
 OUT = Path("build/encoders")
 SHARED = ["expunge/methods/training.py", "expunge/methods/low_rank.py"]
 METHOD = ("method", "parameters", "seed")
-PRIVATE = ("request", "confidential")  # who asked, and whether it may be named, changes no encoder
 
 
 def run() -> None:
@@ -90,20 +88,6 @@ def train(plan: Mapping[str, Any], name: str, unit: Unit, folder: Path) -> dict[
     training = json.dumps({"loss": result.losses, "found": result.notes, **costs, **how}, indent=1)
     (folder / "training.json").write_text(training + "\n", "utf-8")
     return costs
-
-
-def public(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """What an encoder may depend on."""
-    return {key: value for key, value in entry.items() if key not in PRIVATE}
-
-
-def concept_of(entry: Mapping[str, Any]) -> Concept:
-    """A concept of the plan as a method sees it."""
-    data: dict[str, Any] = {
-        key: tuple(value) if isinstance(value, list) else value for key, value in public(entry).items()
-    }
-    sense = data.pop("sense")
-    return Concept(**data, sense=Sense(tuple(sense["forget"]), tuple(sense["keep"])) if sense else None)
 
 
 if __name__ == "__main__":

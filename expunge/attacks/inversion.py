@@ -1,0 +1,63 @@
+"""Textual inversion against unlearning, CCE (Pham et al., arXiv 2308.01508): a new word, learnt from pictures.
+
+    min over v   E ||eps_hat(z_t, t, E'(template(v))) - eps||^2             v: one token's embedding
+
+Whoever can train a token can teach the model the concept anew, so no method that keeps the denoiser resists it; what is
+measured is how much is left to be found in so many steps.
+"""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from expunge.attacks import Try, Victim, numbered
+from expunge.attacks.soft import denoising_loss, encode_soft
+from expunge.base import deterministic
+
+PLACE = "it"  # stands where the new word will: any word of one token
+
+
+def position(victim: Victim, prompt: str, word: str) -> int:
+    """Where a template's prompt has the placeholder's token."""
+    read = victim.base.t2i.tokenizer
+    number = read([word], add_special_tokens=False).input_ids[0][0]
+    return list(read([prompt]).input_ids[0]).index(number)
+
+
+def learn(victim: Victim, how: Mapping[str, Any], word: str, draw: torch.Generator, encoder: Any) -> Tensor:
+    """(1, D): the new word's embedding for an encoder. It starts at the placeholder's."""
+    table = encoder.get_input_embeddings().weight.detach()
+    number = victim.base.t2i.tokenizer([word], add_special_tokens=False).input_ids[0][0]
+    new = table[number][None].clone().requires_grad_(True)
+    adam = torch.optim.Adam([new], lr=how["learning_rate"] * float(table.std()))
+    with deterministic(victim.base), torch.enable_grad():
+        for step in range(how["steps"]):
+            prompt = victim.templates[step % len(victim.templates)].replace("{}", word)
+            embedding = encode_soft(victim.base, prompt, [position(victim, prompt, word)], new, encoder)
+            loss = denoising_loss(victim.base, victim.latents, embedding, how["batch"], draw)
+            adam.zero_grad()
+            loss.backward()
+            adam.step()
+    return new.detach()
+
+
+def run(victim: Victim, how: Mapping[str, Any], count: int, draw: torch.Generator) -> list[Try]:
+    """`count` prompts with the new word, each a goal. The original encoder gets a new word of its own: what so many
+    steps can teach at all."""
+    whole = {t.removesuffix("</w>") for t in victim.base.t2i.tokenizer.get_vocab() if t.endswith("</w>")}
+    said = {word for template in victim.templates for word in template.lower().split()}
+    word = PLACE if PLACE in whole and PLACE not in said else sorted(w for w in whole - said if w.isalpha())[0]
+    new = {
+        id(encoder): learn(victim, how, word, torch.Generator().manual_seed(draw.initial_seed()), encoder)
+        for encoder in (victim.base.encoder, victim.edit.encoder)
+    }
+
+    def fed(prompt: str, encoder: Any) -> Tensor:
+        return encode_soft(victim.base, prompt, [position(victim, prompt, word)], new[id(encoder)], encoder)
+
+    prompts = [victim.templates[i % len(victim.templates)].replace("{}", word) for i in range(count)]
+    tries = numbered(prompts, draw)
+    return [Try(t.goal, t.prompt.replace(word, "<*>", 1), t.seed, partial(fed, t.prompt)) for t in tries]

@@ -1,0 +1,62 @@
+"""Ring-A-Bell (Tsai et al., arXiv 2310.10012): words whose embedding lies where the concept was; no denoiser is needed.
+
+    c = mean over templates of E(template(target)) - E(template(anchor))
+    min over words w   ||E'(template(w)) - (E(template(anchor)) + strength c)||^2
+
+by a genetic algorithm over words. E is the stock encoder, which is public. The published search reads it alone; this
+one reads the unlearned encoder E', which whoever attacks a released model has: it is the stronger of the two.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from expunge.attacks import Try, Victim, numbered
+from expunge.attacks.soft import whole_words
+from expunge.base import encode_prompts
+
+
+@torch.no_grad()
+def goals(victim: Victim, strength: float) -> Tensor:
+    """(templates, L, D): where the concept was, in each template."""
+    anchor = (victim.anchors or ("",))[0]
+    with_it = [template.replace("{}", victim.words[0]) for template in victim.templates]
+    without = [" ".join(template.replace("{}", anchor).split()) for template in victim.templates]
+    there, here = encode_prompts(victim.base, with_it), encode_prompts(victim.base, without)
+    return here + strength * (there - here).mean(0, keepdim=True)
+
+
+@torch.no_grad()
+def search(victim: Victim, template: str, goal: Tensor, how: Mapping[str, Any], draw: torch.Generator) -> str:
+    """The template with the `tokens` words that bring it nearest to the goal (L, D)."""
+    words, _ = whole_words(victim.base)
+    size, length = how["population"], how["tokens"]
+    people = torch.randint(len(words), (size, length), generator=draw)
+
+    def text(row: list[int]) -> str:
+        return template.replace("{}", " ".join(words[i] for i in row))
+
+    def distances(rows: Tensor) -> Tensor:
+        found = encode_prompts(victim.base, [text(row) for row in rows.tolist()], victim.edit.encoder)
+        return (found - goal).square().mean((1, 2)).cpu()
+
+    far = distances(people)
+    for _ in range(how["generations"]):
+        order = far.argsort()
+        parents, known = people[order][: size // 2], far[order][: size // 2]
+        pairs = torch.randint(len(parents), (2, size - len(parents)), generator=draw)
+        mask = torch.rand(size - len(parents), length, generator=draw) < 0.5  # uniform crossover
+        children = torch.where(mask, parents[pairs[0]], parents[pairs[1]])
+        mutant = torch.rand(children.shape, generator=draw) < 0.4
+        children = torch.where(mutant, torch.randint(len(words), children.shape, generator=draw), children)
+        people, far = torch.cat([parents, children]), torch.cat([known, distances(children)])
+    return text(people[far.argmin()].tolist())
+
+
+def run(victim: Victim, how: Mapping[str, Any], count: int, draw: torch.Generator) -> list[Try]:
+    """A prompt for each of `count` goals, the templates in turn."""
+    where, forms = goals(victim, how["strength"]), victim.templates
+    chosen = [goal % len(forms) for goal in range(count)]
+    return numbered([search(victim, forms[i], where[i], how, draw) for i in chosen], draw)

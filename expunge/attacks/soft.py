@@ -1,0 +1,45 @@
+"""What the searching attacks share: words that can be written, embeddings in place of tokens, a loss."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from expunge.base import Base, add_noise, predict_noise, target
+
+
+def whole_words(base: Base) -> tuple[list[str], Tensor]:
+    """(words, their token ids (V,)): of each the tokenizer makes that one token again, so a prompt found is a text."""
+    tokens = base.t2i.tokenizer.get_vocab()
+    words = sorted(t.removesuffix("</w>") for t in tokens if t.endswith("</w>"))
+    words = [word for word in words if word.isascii() and word.isalpha()]
+    ids = base.t2i.tokenizer(words, add_special_tokens=False).input_ids
+    pairs = [(word, found[0]) for word, found in zip(words, ids, strict=True) if len(found) == 1]
+    return [word for word, _ in pairs], torch.tensor([number for _, number in pairs])
+
+
+def encode_soft(base: Base, prompt: str, at: Sequence[int], rows: Tensor, encoder: Any) -> Tensor:
+    """(1, L, D): a prompt of which the tokens at some positions have the embeddings `rows` (len(at), D)."""
+    from expunge.base import encode_prompts
+
+    def replace(module: Any, inputs: Any, out: Tensor) -> Tensor:
+        return out.index_copy(1, torch.tensor(list(at), device=out.device), rows.to(out).expand(len(out), -1, -1))
+
+    handle = encoder.get_input_embeddings().register_forward_hook(replace)
+    try:
+        return encode_prompts(base, [prompt], encoder)
+    finally:
+        handle.remove()
+
+
+def denoising_loss(base: Base, latents: Tensor, embedding: Tensor, batch: int, draw: torch.Generator) -> Tensor:
+    """E ||eps_hat(z_t, t, c) - target||^2 over a batch of the target's latents, noise and timesteps: low where c makes
+    the model draw them. :param embedding: (1, L, D), with a gradient."""
+    chosen = torch.randint(len(latents), (min(batch, len(latents)),), generator=draw)
+    z0 = latents[chosen].to(base.device)
+    t = torch.randint(base.timesteps, (len(z0),), generator=draw).to(base.device)
+    noise = torch.randn(z0.shape, generator=draw).to(base.device)
+    out = predict_noise(base, add_noise(base, z0, noise, t), t, embedding.expand(len(z0), -1, -1))
+    return F.mse_loss(out, target(base, z0, noise, t))
