@@ -5,6 +5,7 @@ from typing import Any
 from expunge.errors import InputError, Problem
 from expunge.methods import METHODS, check_parameters
 from expunge.prompts import GROUPS, MODALITIES
+from expunge.thresholds import problems_of
 
 Table = dict[str, Any]
 
@@ -41,5 +42,19 @@ def check(params: Any) -> None:
         for wrong in [] if name == "method" else check_parameters(name, values or {}):
             what, _, mend = wrong.partition("; ")
             problems.append(Problem(f"params.yaml: unlearn.{name}", what, mend))
+    problems += gate_problems(params)
     if problems:
         raise InputError(problems)
+
+
+def check_gate(params: Any) -> Table:
+    """The thresholds of params.yaml; none where it has no section `gate`. :raises InputError: every problem at once."""
+    problems = gate_problems(params)
+    if problems:
+        raise InputError(problems)
+    return params.get("gate") or {}
+
+
+def gate_problems(params: Any) -> list[Problem]:
+    gate = params.get("gate") if isinstance(params, dict) else None
+    return list(problems_of(gate)) if gate is not None else []
