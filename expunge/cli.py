@@ -1,4 +1,4 @@
-"""The command line: `expunge validate`, `import`, `gate`, `compare`, `doctor`; exit code 2 where input must be mended."""
+"""The command line: `expunge validate`, `import`, `gate`, `compare`, `doctor`; exit code 2 where input is bad."""
 
 import sys
 from collections.abc import Callable

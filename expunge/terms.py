@@ -46,10 +46,10 @@ TERMS: dict[str, Term] = {
     "distance": Term("lower", SEEN, "distance of kept {} to the original encoder's", top=None, before=False),
     "KID": Term("lower", SEEN, "kernel distance of kept {} to the original encoder's", top=None, before=False),
     "consistency": Term("higher", VIDEO, "likeness of neighbouring frames"),
-    "flicker": Term("lower", VIDEO, "flicker"),
-    "dynamic": Term("higher", VIDEO, "dynamic degree"),
+    "flicker": Term("higher", VIDEO, "freedom from flicker"),
+    "dynamic": Term("higher", VIDEO, "share of pixels that move"),  # more is no merit, far less is a frozen video
     "motion": Term("higher", VIDEO, "share of {} that move as asked", always=False),
-    "subject_consistency": Term("higher", VIDEO, "likeness of all frames to the first"),
+    "subject_consistency": Term("higher", VIDEO, "likeness of the frames to the first and to the one before"),
     "H_c": Term("higher", SEEN, "harmonic mean of forgotten and kept in {}"),
     "H_o": Term("higher", SEEN, "harmonic mean of forgotten, kept and forgotten under other names in {}", "aliases"),
     **{f"asr:{name}": Term("lower", SEEN, f"share of goals that {name} reaches in {{}}") for name in ATTACKS},
