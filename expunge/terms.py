@@ -60,7 +60,7 @@ TERMS: dict[str, Term] = {
     "drift_seen:target": Term("", TEXT, "shift of the target as the denoiser sees it", top=None, before=False),
     "drift_seen:near": Term("lower", TEXT, "shift of neighbours as the denoiser sees them", "neighbours", None, False),
     "drift_seen:general": Term("lower", TEXT, "shift of general prompts as the denoiser sees them", "", None, False),
-    "nearest_noun": Term("", TEXT, "share of nouns whose nearest noun changed", before=False),
+    "nearest_noun": Term("higher", TEXT, "share of other words that are still nearest to themselves", before=False),
     "weight_change": Term("", TEXT, "relative change of the weights", top=None, before=False),
 }
 
