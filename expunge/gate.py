@@ -44,6 +44,14 @@ class Reason:
     before: float | None = None
 
 
+@dataclass(frozen=True)
+class Member:
+    """A concept of an encoder: its entry in the plan, and the (modality, group) that this encoder draws nothing of."""
+
+    entry: Mapping[str, Any]
+    empty: frozenset[Key]
+
+
 def applies(concept: Mapping[str, Any], modality: str, metric: str) -> bool:
     """Can the metric be had of a concept (an entry of the plan) at all? What cannot does not count as not measured."""
     needs = TERMS[metric].needs
@@ -93,7 +101,7 @@ def verdicts(plan: Mapping[str, Any], gate: Section, rates: Sequence["Rate"]) ->
     result = {}
     for name, entry in plan["encoders"].items():
         list_ = name.split("/", 1)[0]
-        members = {concept.split("/", 1)[1]: plan["concepts"][concept] for concept in entry["concepts"]}
+        members = {c.split("/", 1)[1]: Member(plan["concepts"][c], _empty(plan, name, c)) for c in entry["concepts"]}
         reasons = sorted(_reasons(gate, plan["lists"][list_].get("gate"), members, found.get(name, {})), key=_order)
         deciding = [r for r in reasons if r.required] or reasons
         said = {r.verdict for r in deciding} or {UNMEASURED}
@@ -148,17 +156,17 @@ def counts(found: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
 
 
 def _reasons(
-    gate: Section, list_gate: Section | None, members: Mapping[str, Mapping[str, Any]], own: Mapping[Any, "Rate"]
+    gate: Section, list_gate: Section | None, members: Mapping[str, Member], own: Mapping[Any, "Rate"]
 ) -> Iterator[Reason]:
     """Every gate of an encoder: concept by concept, and for what is only known of the whole, of the whole.
 
     :param own: {(concept or "", modality, metric): rate}.
     """
-    each = {concept: merged(gate, list_gate, entry.get("gate")) for concept, entry in members.items()}
+    each = {concept: merged(gate, list_gate, member.entry.get("gate")) for concept, member in members.items()}
     whole, required = next(iter(each.values())) if len(each) == 1 else merged(gate, list_gate)
     for key in sorted({*whole, *(key for gates, _ in each.values() for key in gates)}):
-        fitting = [concept for concept, entry in members.items() if applies(entry, *key)]
-        due = {concept for concept in fitting if expected(members[concept], *key)}
+        fitting = [c for c, member in members.items() if applies(member.entry, *key) and key not in member.empty]
+        due = {concept for concept in fitting if expected(members[concept].entry, *key)}
         if any((concept, *key) in own for concept in fitting):
             for concept in fitting:
                 rate = own.get((concept, *key))
@@ -172,6 +180,16 @@ def _reasons(
 def _near(name: str, known: list[str]) -> str:
     near = difflib.get_close_matches(name, known, 1, 0.6)
     return f"write {near[0]}" if near else "write list/encoder as they stand there, or a list's id"
+
+
+def _empty(plan: Mapping[str, Any], encoder: str, concept: str) -> frozenset[Key]:
+    """(modality, group) of which an encoder leaves every prompt out: in a joint one, one's neighbours are all targets
+    of others."""
+    left_out = set((plan["encoders"][encoder].get("left_out") or {}).get(concept, ()))
+    groups: dict[Key, set[bool]] = {}
+    for index, row in enumerate(plan["prompts"][concept] if left_out else ()):
+        groups.setdefault((row["modality"], row["group"]), set()).add(index in left_out)
+    return frozenset(key for key, gone in groups.items() if gone == {True})
 
 
 def _order(reason: Reason) -> tuple[Any, ...]:

@@ -258,6 +258,17 @@ def test_an_average_does_not_hide_a_concept_of_a_joint_encoder() -> None:
     assert [(r["concept"], r["verdict"]) for r in only_whole["l/j"]["reasons"]] == [("", "fail")]
 
 
+def test_a_group_that_a_joint_encoder_leaves_out_is_not_asked_for() -> None:
+    joint = plan({"a": entry(), "b": entry()}, {"j": ["a", "b"]})
+    rows = [{"modality": "image", "group": group} for group in ("target", "near", "near")]
+    joint["prompts"] = {"l/a": rows, "l/b": rows}
+    joint["encoders"]["l/j"]["left_out"] = {"l/a": [1, 2], "l/b": [1]}
+    found = [r for r in rates("j", "a") if r.metric != "near"] + rates("j", "b")
+    assert said(verdicts(joint, GATE, found), "l/j") == ("pass", [])
+    without = [r for r in found if r.metric != "near"]
+    assert said(verdicts(joint, GATE, without), "l/j") == ("not measured", ["near"])
+
+
 def test_lists_and_concepts_override() -> None:
     lenient = {"image": {"target": "<= 0.5"}}
     half = rates("a", "a", target=0.5)
