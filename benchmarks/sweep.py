@@ -33,9 +33,10 @@ from expunge.base import Base, Edit, load, load_spec, sample_images, sample_vide
 from expunge.jobs import drawn
 from expunge.judge import Judge, classify, load_judge
 from expunge.lists import Concept, Sense, load_lists
+from expunge.measure import Sample
+from expunge.measure import measure as look_at
 from expunge.methods import METHODS, ConceptData, for_several
-from expunge.metrics import Sample, rates
-from expunge.metrics import measure as look_at
+from expunge.metrics import rates
 from expunge.prompts import (
     GROUPS,
     anchors_of,

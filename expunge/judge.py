@@ -9,10 +9,8 @@ its names in its axis' templates (Radford et al. 2021, section 3.1.4). Frames ar
 classifier over whole videos, where the base has one. What is imported here for training lives in `judge_models`.
 """
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -33,24 +31,15 @@ from expunge.judge_models import (
     save_motion,
 )
 from expunge.spec import Spec
+from expunge.vocabulary import Label, matching, plain, read_vocabulary
 
 __all__ = [
-    "Judge", "Label", "MotionJudge", "Seen", "build_clip", "classify", "clip_tokenizer", "find_labels", "load_clip",
-    "load_judge", "load_motion", "make_judge", "read_vocabulary", "save_judge", "save_motion", "sees", "sees_both",
-    "with_names",
+    "Judge", "Label", "MotionJudge", "Seen", "build_clip", "classify", "clip_tokenizer", "features", "find_labels",
+    "load_clip", "load_judge", "load_motion", "make_judge", "read_vocabulary", "save_judge", "save_motion", "sees",
+    "sees_both", "text_features", "with_names",
 ]  # fmt: skip
 
-ARTICLE = re.compile(r"^(?:an?|the)\s+")
 BATCH = 256  # frames looked at at once
-
-
-@dataclass(frozen=True)
-class Label:
-    """One answer of an axis. `templates`: its own, in place of the axis' ("{}" stands for a name)."""
-
-    id: str
-    names: tuple[str, ...]
-    templates: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -72,6 +61,7 @@ class Seen:
     top1: np.ndarray  # bool: the likeliest label is one that was asked for
     margin: np.ndarray  # [-1, 1]: probability of the asked label less that of the best other
     confidence: np.ndarray  # [0, 1]: probability of the labels asked for
+    top5: np.ndarray | None = None  # bool: one that was asked for is among the five likeliest; None: none is ranked
 
 
 def load_judge(spec: Spec, extra: Iterable[tuple[str, str]] = ()) -> Judge:
@@ -112,39 +102,6 @@ def make_judge(
     return replace(judge, embeddings={axis: _embed(judge, axis) for axis in labels if labels[axis]})
 
 
-def read_vocabulary(file: Path) -> tuple[dict[str, tuple[str, ...]], dict[str, tuple[Label, ...]]]:
-    """({axis: templates}, {axis: labels}) of a `vocabulary.yaml`:
-
-        templates: {subject: ["a picture of {}"], style: ["{}"], motion: ["{}"]}
-        subject: [{id: owl, names: [owl]}, ...]          style, background, motion: likewise; names may be empty
-        style: [{id: plain, names: [photo], templates: ["a {} of a dog"]}]      its own templates, where needed
-
-    :raises InputError: the file is missing or is not of this form.
-    """
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
-
-    mend = "write `templates:` and, by axis, lists of {id, names}"
-    try:
-        raw = YAML(typ="safe").load(file.read_text("utf-8"))
-        templates = {axis: tuple(map(str, texts)) for axis, texts in raw.pop("templates", {}).items()}
-        labels = {
-            axis: tuple(
-                Label(str(e["id"]), tuple(map(str, e.get("names") or ())), tuple(e.get("templates") or ()))
-                for e in entries
-            )
-            for axis, entries in raw.items()
-        }
-    except (OSError, UnicodeDecodeError, YAMLError, AttributeError, KeyError, TypeError) as error:
-        what = "is missing" if isinstance(error, OSError) else "is no vocabulary of a judge"
-        raise InputError([Problem(str(file), what, mend)]) from None
-    twice = [(axis, x.id) for axis, axis_labels in labels.items() for x in axis_labels
-             if sum(y.id == x.id for y in axis_labels) > 1]  # fmt: skip
-    if twice:
-        raise InputError([Problem(str(file), f"{twice[0][0]} has {twice[0][1]!r} twice", "keep one of them")])
-    return templates, labels
-
-
 def with_names(judge: Judge, asks: Iterable[tuple[str, str]]) -> Judge:
     """The judge with every asked (axis, name) that it does not know added as a label of its own.
 
@@ -153,7 +110,7 @@ def with_names(judge: Judge, asks: Iterable[tuple[str, str]]) -> Judge:
     labels = dict(judge.labels)
     changed = set()
     for axis, name in asks:
-        if _matching(labels.get(axis, ()), name):
+        if matching(labels.get(axis, ()), name):
             continue
         if axis == "motion" and judge.motion is not None:
             known = ", ".join(judge.motion.labels)
@@ -173,49 +130,64 @@ def find_labels(judge: Judge, axis: str, name: str) -> tuple[int, ...]:
 
     :raises InputError: no label has it (`with_names` adds it).
     """
-    found = _matching(judge.labels.get(axis, ()), name)
+    found = matching(judge.labels.get(axis, ()), name)
     if not found:
         raise InputError([Problem("judge", f"has no {axis} {name!r}", "add it to the vocabulary")])
     return found
 
 
 @torch.no_grad()
-def classify(judge: Judge, frames: np.ndarray, axis: str) -> np.ndarray:
+def features(judge: Judge, frames: np.ndarray) -> np.ndarray:
+    """Image embeddings of length 1, float32: (N, H, W, 3) uint8 -> (N, D), (N, F, H, W, 3) -> (N, F, D).
+
+    :raises ValueError: the frames have another shape or type.
+    """
+    if frames.dtype != np.uint8 or frames.ndim not in (4, 5) or frames.shape[-1] != 3:
+        raise ValueError(f"frames must be uint8 (N, [F,] H, W, 3), not {frames.dtype} {frames.shape}")
+    pictures = frames.reshape(-1, *frames.shape[-3:])
+    some = pictures if len(pictures) else np.zeros((1, 64, 64, 3), np.uint8)  # of none only the width D is wanted
+    found = torch.cat([_look(judge, part).float().cpu() for part in _parts(some)])[: len(pictures)]
+    return found.reshape(*frames.shape[:-3], -1 if len(pictures) else found.shape[-1]).numpy()
+
+
+@torch.no_grad()
+def text_features(judge: Judge, texts: Sequence[str]) -> np.ndarray:
+    """Text embeddings of length 1, (N, D) float32."""
+    return judge.model.encode_text(judge.tokenise(list(texts)).to(judge.device), normalize=True).float().cpu().numpy()
+
+
+@torch.no_grad()
+def classify(judge: Judge, frames: np.ndarray, axis: str, known: np.ndarray | None = None) -> np.ndarray:
     """Probabilities of an axis' labels, in the order of `judge.labels[axis]`, float32.
 
     :param frames: uint8, pictures (N, H, W, 3) -> (N, labels); videos (N, F, H, W, 3) -> (N, F, labels), but
         (N, labels) for motions: from the motion classifier, or else from the mean of the frames' embeddings.
+    :param known: what `features` gives for these frames, so that they are encoded once for all axes and metrics.
     :raises ValueError: the frames have another shape or type, or a motion is asked of pictures.
     """
-    if frames.dtype != np.uint8 or frames.ndim not in (4, 5) or frames.shape[-1] != 3:
-        raise ValueError(f"frames must be uint8 (N, [F,] H, W, 3), not {frames.dtype} {frames.shape}")
     if axis == "motion" and frames.ndim == 4:
         raise ValueError("a motion can be seen in videos only")
-    count = len(judge.labels[axis])
-    if len(frames) == 0:
-        return np.zeros((0, *(() if axis == "motion" else frames.shape[1:-3]), count), np.float32)
     if axis == "motion" and judge.motion is not None:
         videos = torch.from_numpy(np.ascontiguousarray(frames)).permute(0, 1, 4, 2, 3)
-        logits = torch.cat([judge.motion(part.to(judge.device)) for part in videos.split(32)])
-    else:
-        features = torch.cat([_look(judge, part) for part in _parts(frames.reshape(-1, *frames.shape[-3:]))])
-        features = features.unflatten(0, frames.shape[:-3])
-        if axis == "motion":
-            features = F.normalize(features.mean(dim=1), dim=-1)
-        logits = judge.model.logit_scale.exp() * features @ judge.embeddings[axis].T
+        found = [judge.motion(part.to(judge.device)).float().cpu() for part in videos.split(32) if len(part)]
+        return (torch.cat(found) if found else torch.zeros(0, len(judge.motion.labels))).softmax(dim=-1).numpy()
+    seen = torch.from_numpy(features(judge, frames) if known is None else known).to(judge.device)
+    if axis == "motion":
+        seen = F.normalize(seen.mean(dim=1), dim=-1)
+    logits = judge.model.logit_scale.exp() * seen @ judge.embeddings[axis].T
     return logits.float().softmax(dim=-1).cpu().numpy()
 
 
-def sees(judge: Judge, frames: np.ndarray, axis: str, names: Sequence[str]) -> Seen:
+def sees(judge: Judge, frames: np.ndarray, axis: str, names: Sequence[str], known: np.ndarray | None = None) -> Seen:
     """Does each picture (or video) show what was asked?
 
-    :param frames: as `classify` takes them.
+    :param frames: as `classify` takes them, like `known`.
     :param names: what is asked of each of the N samples; any label that the name means counts.
     :raises InputError: a name is unknown; see `with_names`.
     """
     if len(names) != len(frames):
         raise ValueError(f"{len(names)} names for {len(frames)} samples")
-    chances = classify(judge, frames, axis)
+    chances = classify(judge, frames, axis, known)
     asked = np.zeros((len(frames), len(judge.labels[axis])), bool)
     for row, name in zip(asked, names, strict=True):
         row[list(find_labels(judge, axis, name))] = True
@@ -225,7 +197,9 @@ def sees(judge: Judge, frames: np.ndarray, axis: str, names: Sequence[str]) -> S
     rest = np.where(asked, 0, chances).max(axis=-1)
     confidence = np.where(asked, chances, 0).sum(axis=-1)
     top1 = np.take_along_axis(asked, chances.argmax(axis=-1, keepdims=True), axis=-1)[..., 0]
-    return Seen(top1, best - rest, np.minimum(confidence, 1))
+    five = (-chances).argsort(axis=-1, kind="stable")[..., :5]
+    top5 = np.asarray(np.take_along_axis(asked, five, axis=-1).any(axis=-1))
+    return Seen(top1, best - rest, np.minimum(confidence, 1), top5)
 
 
 def sees_both(judge: Judge, frames: np.ndarray, axis: str, first: Sequence[str], second: Sequence[str]) -> np.ndarray:
@@ -246,24 +220,15 @@ def sees_both(judge: Judge, frames: np.ndarray, axis: str, first: Sequence[str],
     return (shows(left, first) & shows(right, second)) | (shows(left, second) & shows(right, first))
 
 
-def _matching(labels: Sequence[Label], name: str) -> tuple[int, ...]:
-    wanted = _plain(name)
-    return tuple(i for i, label in enumerate(labels) if wanted in {_plain(n) for n in (label.id, *label.names)})
-
-
-def _plain(name: str) -> str:
-    return ARTICLE.sub("", " ".join(re.sub(r"[-_]", " ", name.casefold()).split()))
-
-
 @torch.no_grad()
 def _embed(judge: Judge, axis: str) -> Tensor:
     """(labels, D): names that several labels share ("mouse") say nothing, so they are left out where others remain."""
     labels = judge.labels[axis]
-    names = [{_plain(name) for name in label.names} for label in labels]
+    names = [{plain(name) for name in label.names} for label in labels]
     rows = []
     for index, label in enumerate(labels):
         others = set().union(*names[:index], *names[index + 1 :])
-        own = [name for name in label.names if _plain(name) not in others] or label.names or (label.id,)
+        own = [name for name in label.names if plain(name) not in others] or label.names or (label.id,)
         forms = label.templates or judge.templates.get(axis) or ("{}",)
         texts = [form.replace("{}", name) for form in forms for name in own]
         found = judge.model.encode_text(judge.tokenise(texts).to(judge.device), normalize=True)

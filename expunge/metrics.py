@@ -1,13 +1,13 @@
-"""What the judge saw, sample by sample, and the rates that follow from it.
+"""What was measured, sample by sample (`expunge.measure`), as tables, and the rates that follow from it.
 
-    rows = measure(judge, samples, {"list": "characters", "encoder": "bolt", "concept": "bolt"}, judge_id)
-    write_table("scores.parquet", rows)
+    write_table("scores.parquet", rows)                        rows of COLUMNS
     summary = summarise(rows, encoders, costs)                 metrics/summary.json
     base = summarise(rows, encoders, original=True)            metrics/base.json
 
 A rate is the share of a group's samples in which the judge sees what the prompt asks about, in [0, 1]. For a video any
 frame counts on target and aliases (what must be gone must be gone from every frame) and a majority of the frames, more
-than half, on near, far and sense. A group without samples is absent, never 0.
+than half, on near, far and sense. A group without samples is absent, never 0. A sample that several concepts of a joint
+encoder share, as their far prompts are, counts once.
 """
 
 import csv
@@ -15,14 +15,10 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from expunge.judge import Seen
 
 GROUPS = ("target", "aliases", "near", "far", "sense")
 FORGET = ("target", "aliases")  # any frame counts; the others must be kept: a majority counts
@@ -44,121 +40,44 @@ COLUMNS = {
     "seed": "of the noise the sample started from",
     "axis": "what was asked about: subject, style, motion, both (parts of a composition), copy (of a memorised image)",
     "asked": "name of what should be seen; empty where it would name a confidential concept",
-    "metric": "seen (0 or 1, by the group's rule), confidence (copy: correlation with the memorised picture), margin, "
-    "frames (videos: share of frames that show it)",
-    "value": "seen, confidence and frames in [0, 1], margin in [-1, 1]",
+    "metric": "what was measured: see METRICS in expunge.metrics",
+    "value": "of the metric, in its range",
     "judge": "sha256 of the judge's weights and vocabulary",
+    "solver": "class of the sampler that drew it",
+    "steps": "of the sampler",
+    "guidance": "scale of classifier-free guidance",
+    "versions": "of the packages that it was measured with",
 }
 
-
-@dataclass(frozen=True)
-class Sample:
-    """One row of a unit's prompts with its pixels."""
-
-    index: int  # position in the concept's list of prompts
-    group: str
-    prompt: str
-    seed: int
-    modality: str
-    axis: str
-    asked: str
-    pixels: np.ndarray  # uint8: (H, W, 3), or (F, H, W, 3) for a video
-    parts: tuple[str, ...] = ()  # of a composition
-
-
-def read_samples(folder: Path, frames: int) -> list[Sample]:
-    """The samples of one unit of build/renders, from its prompts.json and PNGs.
-
-    Pictures of a motion are left out: a motion cannot be seen in one.
-    """
-    from expunge.video import read_png, read_strip
-
-    samples = []
-    for index, row in enumerate(json.loads((folder / "prompts.json").read_text("utf-8"))):
-        axis, video = row["asks"]["axis"], row["modality"] == "video"
-        if axis == "motion" and not video:
-            continue
-        pixels = read_strip(folder / row["file"], frames) if video else read_png(folder / row["file"])
-        asked, parts = row["asks"]["name"], tuple(row["asks"].get("parts", ()))
-        where = row["group"], row["prompt"], row["seed"], row["modality"]
-        samples.append(Sample(index, *where, axis, asked, pixels, parts))
-    return samples
-
-
-def seen_in_video(top1: np.ndarray, group: str) -> bool:
-    """The rule of a group over a video's frames (F,) bool: any of them, or more than half."""
-    return bool(top1.any() if group in FORGET else top1.mean() > 0.5)
-
-
-def look(judge: Any, batch: Sequence[Sample], axis: str, memorised: np.ndarray | None) -> "Seen":
-    """What is seen in samples of one modality and axis; `memorised` (H, W, 3) uint8 is read for the axis `copy`."""
-    from expunge.copies import COPY, likeness
-    from expunge.judge import Seen, sees, sees_both
-
-    frames = np.stack([s.pixels for s in batch])
-    if axis == "copy":
-        if memorised is None:
-            raise ValueError("without pictures of the original encoder there is nothing to compare copies with")
-        like = likeness(frames, memorised)
-        return Seen(like > COPY, like - COPY, like.clip(0, 1))
-    if axis == "both":
-        both = sees_both(judge, frames, "subject", [s.parts[0] for s in batch], [s.parts[1] for s in batch])
-        return Seen(both, 2.0 * both - 1, both.astype(float))
-    return sees(judge, frames, axis, [s.asked for s in batch])
-
-
-def asks_of(sample: Sample) -> list[tuple[str, str]]:
-    """(axis, name) pairs that the judge must know to look at a sample."""
-    if sample.axis == "copy":
-        return []
-    return [("subject", part) for part in sample.parts] if sample.axis == "both" else [(sample.axis, sample.asked)]
-
-
-def measure(
-    judge: Any, samples: Sequence[Sample], unit: Mapping[str, str], judge_id: str, originals: Sequence[Sample] = ()
-) -> list[Row]:
-    """Rows of `COLUMNS` for the samples of one unit, in their order.
-
-    The vocabulary grows by what these samples ask, and by nothing else, so a unit's rows depend on it alone.
-
-    :param unit: {"list", "encoder", "concept"}. :param originals: of a memorised picture, the same concept's samples
-        with the original encoder: what its pictures have in common is what copies are compared with.
-    :raises InputError: a motion that the judge does not know.
-    """
-    from expunge.copies import reference
-    from expunge.judge import with_names
-
-    judge = with_names(judge, sorted({asks for s in samples for asks in asks_of(s)}))
-    drawn = [s for s in originals if s.axis == "copy" and s.group == "target"]
-    copied = [s.pixels for s in drawn if s.modality == "image"] or [frame for s in drawn for frame in s.pixels]
-    memorised = reference(np.stack(copied)) if copied else None
-    values: dict[int, dict[str, float]] = {}
-    for modality, axis in sorted({(s.modality, s.axis) for s in samples}):
-        batch = [s for s in samples if (s.modality, s.axis) == (modality, axis)]
-        seen = look(judge, batch, axis, memorised)
-        for index, sample in enumerate(batch):
-            top1, margin, confidence = seen.top1[index], seen.margin[index], seen.confidence[index]
-            if top1.ndim:  # frame by frame: the strongest frame where any counts, else their mean
-                pool = np.max if sample.group in FORGET else np.mean
-                found = {"seen": float(seen_in_video(top1, sample.group)), "confidence": float(pool(confidence)),
-                         "margin": float(pool(margin)), "frames": float(top1.mean())}  # fmt: skip
-            else:
-                found = {"seen": float(top1), "confidence": float(confidence), "margin": float(margin)}
-            values[sample.index] = found
-    return [
-        {**unit, "modality": s.modality, "group": s.group, "sample": s.index, "prompt": s.prompt, "seed": s.seed,
-         "axis": s.axis, "asked": s.asked, "metric": metric, "value": round(value, 6), "judge": judge_id}
-        for s in samples for metric, value in values[s.index].items()
-    ]  # fmt: skip
+# What is measured of a sample, with its range; from clip_score on the formulas are in expunge.quality.
+METRICS = {
+    "seen": "0 or 1: what was asked about is the likeliest label; of a video any frame counts on target and aliases, a "
+    "majority on the others",
+    "seen5": "0 or 1: it is among the five likeliest, by the same rule; absent for copies and compositions",
+    "majority": "0 or 1, videos: it is the likeliest label in more than half of the frames, whatever the group",
+    "confidence": "[0, 1]: probability of what was asked; copy: correlation with the memorised picture",
+    "margin": "[-1, 1]: that probability less the best other's",
+    "frames": "[0, 1], videos: share of frames that show it",
+    "clip_score": "[0, 2.5]: of the picture and 'A photo depicts {what was asked}'; not for motions",
+    "clip_accuracy": "0 or 1, target and aliases: nearer to the target's text than to the anchor's; not for motions, "
+    "compositions and targets without an anchor",
+    "alignment": "[0, 2.5]: CLIP score of the prompt itself",
+    "distance": "[0, 2]: 1 - cosine to what the original encoder draws from the same prompt and seed",
+    "consistency": "[-1, 1], videos: cosine of neighbouring frames; 1 for a frozen video",
+    "subject_consistency": "[0, 1], videos: cosine to the first and to the previous frame; 1 for a frozen video",
+    "flicker": "[0, 1], videos: 1 less the mean change of neighbouring frames; 1 for a frozen video",
+    "dynamic": "[0, 1], videos: share of pixels that change from frame to frame; 0 for a frozen video",
+    "motion": "0 or 1, videos whose prompt names a motion: the motion classifier sees that one",
+}
 
 
 def rates(rows: Iterable[Row]) -> dict[str, dict[str, float]]:
     """{"image": {group: rate}, "video": {group: rate}} of the rows of metric `seen`; what has no samples is absent."""
-    found: dict[tuple[str, str], list[float]] = {}
+    found: dict[tuple[str, str], dict[Any, float]] = {}
     for row in rows:
         if row["metric"] == "seen":
-            found.setdefault((row["modality"], row["group"]), []).append(row["value"])
-    return _shaped({key: float(np.mean(values)) for key, values in found.items()})
+            found.setdefault((row["modality"], row["group"]), {})[pair_of(row)] = row["value"]
+    return _shaped({key: float(np.mean(list(values.values()))) for key, values in found.items()})
 
 
 def pair_of(row: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -264,7 +183,13 @@ def write_table(file: Path, rows: Sequence[Row]) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    types = {"sample": pa.int32(), "seed": pa.int64(), "value": pa.float64()}
+    types = {
+        "sample": pa.int32(),
+        "seed": pa.int64(),
+        "value": pa.float64(),
+        "steps": pa.int32(),
+        "guidance": pa.float64(),
+    }
     fields = [pa.field(name, types.get(name, pa.string()), metadata={"description": text})
               for name, text in COLUMNS.items()]  # fmt: skip
     table = pa.Table.from_pylist(list(rows), schema=pa.schema(fields))

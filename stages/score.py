@@ -1,9 +1,10 @@
-"""score: what the judge sees in every render, as tables.
+"""score: what the judge sees in every render, and how good it is, as tables.
 
 build/renders -> build/scores/<unit>/scores.parquet   one unit of renders, reused by key
                  build/scores/scores.parquet          all of them; columns: expunge.metrics.COLUMNS
-                 metrics/summary.json, base.json      rates, for `dvc metrics diff`
-                 metrics/scores.csv                   for `dvc plots diff`
+                 build/scores/index.json              of a unit also KID, {"KID", "n"}, over its kept pictures
+
+A unit of the original encoder also leaves its features (features.safetensors), from which the others' distances follow.
 """
 
 from collections.abc import Mapping
@@ -11,71 +12,76 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from expunge.metrics import (
-    measure,
-    plot_rows,
-    read_samples,
-    read_table,
-    redact,
-    summarise,
-    write_csv,
-    write_json,
-    write_table,
-)
-from expunge.spec import load_spec
+from expunge.measure import encode, kid_of, measure, read_features, read_samples, versions, write_features
+from expunge.metrics import ORIGINAL, read_table, redact, write_table
+from expunge.spec import Spec, load_spec
 from stages.process import main
 from stages.reuse import Unit, code, read_index, run_units, unit_key
 from stages.sources import CODE
 
-OUT, RENDERS, METRICS = Path("build/scores"), Path("build/renders"), Path("metrics")
+OUT, RENDERS, FEATURES = Path("build/scores"), Path("build/renders"), "features.safetensors"
 
 
 def run() -> None:
     plan = read_index("build/plan")
-    renders = read_index(RENDERS)["units"]
-    costs = read_index("build/encoders")["units"]
     spec = load_spec(plan["base"]["name"])
-    judge_id, version = plan["base"]["judge"], code(*CODE["score"])
-
-    units = {}
-    for name in renders:
-        facts = {"original": original_of(name, plan)}  # a copy is known by what the original encoder draws
-        upstream = [renders[each]["key"] for each in (name, facts["original"]) if each]
-        key = unit_key("score", version, judge_id, unit_of(name), {"frames": spec.frames}, upstream)
-        units[name] = Unit(key, name, {**facts, "upstream": upstream})
-
-    def compute(name: str, unit: Unit, folder: Path) -> dict[str, Any]:
-        samples = read_samples(RENDERS / name, spec.frames)
-        original = unit.facts["original"]
-        originals = read_samples(RENDERS / original, spec.frames) if original else []
-        rows = measure(loaded_judge(spec.name), samples, unit_of(name), judge_id, originals)
-        write_table(folder / "scores.parquet", rows)
-        return {"samples": len(samples)}
-
-    run_units("score", OUT, units, compute)
-
+    units = units_of(plan, read_index(RENDERS)["units"], spec.frames)
+    run_units("score", OUT, units, lambda name, unit, folder: score(spec, plan["base"]["judge"], name, unit, folder))
     rows = [row for name in units for row in read_table(OUT / name / "scores.parquet")]
-    encoders = {name: entry["concepts"] for name, entry in plan["encoders"].items()}
-    summary = summarise(rows, encoders, costs)
     write_table(OUT / "scores.parquet", redact(rows, plan["concepts"]))
-    write_json(METRICS / "summary.json", summary)
-    write_json(METRICS / "base.json", summarise(rows, encoders, original=True))
-    write_csv(METRICS / "scores.csv", plot_rows(summary))
+
+
+def units_of(plan: Mapping[str, Any], renders: Mapping[str, Any], frames: int) -> dict[str, Unit]:
+    """A unit for each of the renders', the original encoder's first: the others are compared with what it draws."""
+    version, units = code(*CODE["score"]), dict[str, Unit]()
+    for name in sorted(renders, key=lambda name: not name.startswith(f"{ORIGINAL}/")):
+        original = original_of(name)
+        upstream = [renders[each]["key"] for each in dict.fromkeys((name, original))]
+        anchors = plan["training"][original.removeprefix(f"{ORIGINAL}/")]["anchors"]
+        how = {"frames": frames, "anchors": anchors}
+        key = unit_key("score", version, plan["base"]["judge"], unit_of(name), how, upstream)
+        units[name] = Unit(key, name, {"original": original, "anchors": anchors, "upstream": upstream})
+    return units
+
+
+def score(spec: Spec, judge_id: str, name: str, unit: Unit, folder: Path) -> dict[str, Any]:
+    """Measure a unit; returns {"samples", "KID"} for the index."""
+    judge, original = loaded_judge(spec.name), unit.facts["original"]
+    samples = read_samples(RENDERS / name, spec.frames)
+    known, originals, before, kid = encode(judge, samples), samples, None, {}
+    if name == original:
+        write_features(folder / FEATURES, known)
+    else:
+        originals, before = read_samples(RENDERS / original, spec.frames), read_features(OUT / original / FEATURES)
+        kid = kid_of(samples, known, originals, before)
+    rows = measure(
+        judge, samples, unit_of(name), judge_id, originals,
+        known=known, before=before, anchors=unit.facts["anchors"], how=how_drawn(spec), versions=versions(),
+    )  # fmt: skip
+    write_table(folder / "scores.parquet", rows)
+    return {"samples": len(samples), "KID": kid}
+
+
+def how_drawn(spec: Spec) -> dict[str, dict[str, Any]]:
+    """{"image": {"solver", "steps", "guidance"}, "video": {...}}"""
+    return {
+        modality: {"solver": how.scheduler or "the pipeline's own", "steps": how.steps, "guidance": how.guidance}
+        for modality, how in (("image", spec.t2i), ("video", spec.t2v))
+    }
 
 
 def unit_of(name: str) -> dict[str, str]:
-    """ "original/<list>/<concept>" or "<list>/<encoder>/<concept>" -> the columns list, encoder and concept."""
+    """ "original/<list>/<concept>" or "<list>/<encoder>/<list>--<concept>" -> the columns list, encoder and concept."""
     first, second, concept = name.split("/")
-    if first == "original":
-        return {"list": second, "encoder": "original", "concept": concept}
+    if first == ORIGINAL:
+        return {"list": second, "encoder": ORIGINAL, "concept": concept}
     return {"list": first, "encoder": second, "concept": concept.removeprefix(f"{first}--")}
 
 
-def original_of(name: str, plan: Mapping[str, Any]) -> str | None:
-    """Of a memorised picture, the unit with what the original encoder draws for it."""
-    first, second, rest = name.split("/")
-    concept = f"{second}/{rest}" if first == "original" else rest.replace("--", "/", 1)
-    return f"original/{concept}" if plan["concepts"][concept]["kind"] == "image" else None
+def original_of(name: str) -> str:
+    """The unit with what the original encoder draws for a unit's concept."""
+    first, _, concept = name.split("/")
+    return name if first == ORIGINAL else f"{ORIGINAL}/{concept.replace('--', '/', 1)}"
 
 
 @lru_cache(maxsize=1)
