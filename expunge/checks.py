@@ -15,6 +15,7 @@ from expunge.names import bad_character, id_problem, same
 from expunge.phrases import Phrase, phrases_of
 from expunge.schema import did_you_mean, short
 from expunge.spelling import spelling_problems
+from expunge.thresholds import FORM, metrics_of, wrong_threshold
 
 if TYPE_CHECKING:
     from expunge.lists import Source, Words
@@ -40,6 +41,7 @@ def cross_problems(
         nodes = [node for node in concepts if isinstance(node.value, dict)] if isinstance(concepts, list) else []
         entries += [(source, node, str(node.value.get("id", f"line {node.line}"))) for node in nodes]
         found += _texts(source)
+        found += _gate(source, source.tree)
         found += _groups(source, [node.value.get("id") for node in nodes])
     phrases = [p for i, (source, node, label) in enumerate(entries) for p in phrases_of(source, node, label, i)]
     found += _ids(entries)
@@ -50,6 +52,7 @@ def cross_problems(
         found += _request(source, node)
         found += _prompts(source, node)
         found += _paraphrases(source, node)
+        found += _gate(source, node)
         found += _method(source, node, methods, check_method, default_method)
     found += spelling_problems(entries, words)
     return [Problem(*item) for item in found]
@@ -226,6 +229,18 @@ def _paraphrases(source: "Source", concept: "Node") -> Found:
             where = f"{source.where}:{concept.at(['paraphrases', i]).line}"
             yield where, f"the paraphrase {short(text)} is the name, or stands here twice", "take it out"
         seen.add(same(text))
+
+
+def _gate(source: "Source", node: "Node") -> Found:
+    """Thresholds that are well written, which the schema sees, and make no sense for their metric."""
+    gate = node.value.get("gate")
+    for modality, table in gate.items() if isinstance(gate, dict) else ():
+        known = metrics_of(modality) if isinstance(table, dict) else ()
+        for metric, text in table.items() if known else ():
+            wrong = wrong_threshold(metric, text) if metric in known and isinstance(text, str) else None
+            if wrong is not None and wrong[1] != FORM:
+                what, mend = wrong
+                yield f"{source.where}:{node.at(['gate', modality, metric]).line}", f"`{metric}` {what}", mend
 
 
 def _method(

@@ -1,4 +1,4 @@
-"""The command line: `expunge validate`, `import`, `doctor`. Exit code 2 where something must be mended."""
+"""The command line: `expunge validate`, `import`, `gate`, `compare`, `doctor`; exit code 2 where input is bad."""
 
 import sys
 from collections.abc import Callable
@@ -104,6 +104,61 @@ def import_(
     actions = ("merged", "trimmed", "dropped", "refused")
     counts = ", ".join(f"{sum(note.what == action for note in done.notes)} {action}" for action in actions)
     typer.echo(f"{out}: {_count(done.concepts, 'concept')} of {_count(done.rows, 'row')}; {counts}", err=True)
+
+
+@app.command()
+@_errors_in_lines
+def gate(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="LIST/ENCODER", help="Encoders, or lists for all of theirs; else every encoder."),
+    ] = None,
+    metrics: Annotated[Path, typer.Option(help="The verdicts that a run wrote.")] = Path("metrics/verdicts.json"),
+    every: Annotated[bool, typer.Option("--all", help="Show the gates that pass too.")] = False,
+) -> None:
+    """Say which encoders pass their gates and why the others do not; for CI.
+
+    Reads the verdicts of the last run and measures nothing: run `dvc repro` first.
+    The thresholds are in params.yaml (section gate), in a list's `gate:` and in a concept's.
+    docs/evaluation.md explains each number.
+
+    Exit code 0: every required encoder passes. 1: one fails, or could not be measured. 2: bad input.
+    """
+    from expunge.gate import PASS, read_verdicts
+    from expunge.tables import print_verdicts
+
+    found = read_verdicts(metrics, names or ())
+    print_verdicts(found, every)
+    if any(entry["required"] and entry["verdict"] != PASS for entry in found.values()):
+        raise typer.Exit(1)
+
+
+@app.command()
+@_errors_in_lines
+def compare(
+    rev: Annotated[str, typer.Argument(help="The git revision to compare with, such as HEAD~1, main or a tag.")],
+    rev2: Annotated[str | None, typer.Argument(help="The revision that is judged; else the working tree.")] = None,
+    metrics: Annotated[Path, typer.Option(help="The table of rates that a run wrote.")] = Path("metrics/rates.csv"),
+    every: Annotated[bool, typer.Option("--all", help="Show every change, however small.")] = False,
+    fail: Annotated[bool, typer.Option("--fail/--no-fail", help="Exit 1 where something became worse.")] = True,
+) -> None:
+    """Say what became worse or better since another commit: which concept, which metric, from what to what.
+
+    A change is outside where the two 95 % intervals do not overlap.
+    Metrics of which neither way is the better, such as the change of the weights, are shown with --all.
+
+    Exit code 0: nothing became worse outside its interval (or --no-fail). 1: something did. 2: bad input.
+    """
+    from expunge.compare import compare as changes
+    from expunge.compare import rates_at
+    from expunge.rates import read_rates
+    from expunge.tables import print_comparison
+
+    old = rates_at(rev, metrics)
+    found = changes(old, rates_at(rev2, metrics) if rev2 is not None else read_rates(metrics))
+    print_comparison(found, every)
+    if fail and found.failed:
+        raise typer.Exit(1)
 
 
 @app.command()

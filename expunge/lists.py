@@ -53,6 +53,7 @@ class Concept:
     confidential: bool = False
     method: str | None = None
     parameters: dict[str, Any] = field(default_factory=dict)
+    gate: dict[str, Any] = field(default_factory=dict)  # as written: expunge.thresholds
     where: str = field(default="", compare=False)
 
 
@@ -72,6 +73,7 @@ class ConceptList:
     encoders: Encoders
     concepts: tuple[Concept, ...]
     path: Path
+    gate: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -151,7 +153,8 @@ def to_list(source: Source) -> ConceptList:
         for i, entry in enumerate(raw["concepts"])
     )
     encoders = to_encoders(raw.get("encoders", "single"), tuple(concept.id for concept in concepts))
-    return ConceptList(source.id, tidy(raw["title"]), tidy(raw["owner"]), encoders, concepts, source.path)
+    texts = tidy(raw["title"]), tidy(raw["owner"])
+    return ConceptList(source.id, *texts, encoders, concepts, source.path, raw.get("gate", {}))
 
 
 def to_encoders(raw: Any, ids: tuple[str, ...]) -> Encoders:
@@ -237,5 +240,6 @@ def _concept(raw: dict[str, Any], where: str) -> Concept:
         confidential=raw.get("confidential", False),
         method=raw.get("method"),
         parameters=raw.get("parameters", {}),
+        gate=raw.get("gate", {}),
         where=where,
     )

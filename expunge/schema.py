@@ -2,6 +2,7 @@
 
 import difflib
 import json
+import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -84,8 +85,13 @@ def _say(error: Any, tree: Node) -> Iterator[tuple[Node, str, str]]:
             known = list(schema["properties"])
             for name in [name for name in value if name not in known][:100]:
                 yield node.at([name]), f"there is no key {short(name)} here", did_you_mean(name, known)
+        case "type" if isinstance(value, bool | int | float) and not re.search(schema.get("pattern", ""), node.text):
+            yield node, f"`{key}` is {short(node.text)}", f"write {wants}"
         case "type":
             yield node, *_wrong_type(key, node, value, schema["type"], wants)
+        case "enum" if list(error.absolute_schema_path)[-2:] == ["propertyNames", "enum"]:
+            at = node.children.get(value, node) if isinstance(node.children, dict) else node
+            yield at, f"there is no {short(value)} here", did_you_mean(value, error.validator_value)
         case "enum":
             known = error.validator_value
             yield node, f"`{key}` is {short(value)}, which is not known", did_you_mean(value, known)

@@ -207,7 +207,9 @@ def _say(problem: str, context: str) -> tuple[str, str]:
     if "mapping values are not allowed" in problem:
         return "has a colon too many, or is indented too far", 'quote text with a colon: `name: "a: b"`, or line it up'
     if "cannot start any token" in problem or "tab" in problem:
-        return "has a tab or one of @ ` % where a value begins", "indent with blanks, and quote text that begins so"
+        return "has a tab or one of @ ` % > | where a value begins", "indent with blanks, and quote text that begins so"
+    if "block scalar" in both:
+        return "has text that begins with > or |", "put it in quotes"
     if "block mapping" in both or "block collection" in both or "block sequence" in both or "block end" in both:
         return "does not line up with the lines above", "give all keys of one concept the same indentation"
     if "expected ':'" in both or "simple key" in both:

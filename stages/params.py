@@ -2,9 +2,11 @@
 
 from typing import Any
 
+from expunge.attacks import check_budgets
 from expunge.errors import InputError, Problem
 from expunge.methods import METHODS, check_parameters
 from expunge.prompts import GROUPS, MODALITIES
+from expunge.thresholds import problems_of
 
 Table = dict[str, Any]
 
@@ -41,5 +43,25 @@ def check(params: Any) -> None:
         for wrong in [] if name == "method" else check_parameters(name, values or {}):
             what, _, mend = wrong.partition("; ")
             problems.append(Problem(f"params.yaml: unlearn.{name}", what, mend))
+    attack = params.get("attack") or {}
+    budgets = isinstance(attack, dict) and all(isinstance(how, dict | None) for how in attack.values())
+    need(budgets, "attack", "write a table of attacks, each with its budget, such as {words: {images: 12}}")
+    for wrong in check_budgets(attack) if budgets else []:
+        what, _, mend = wrong.partition("; ")
+        problems.append(Problem("params.yaml: attack", what, mend))
+    problems += gate_problems(params)
     if problems:
         raise InputError(problems)
+
+
+def check_gate(params: Any) -> Table:
+    """The thresholds of params.yaml; none where it has no section `gate`. :raises InputError: every problem at once."""
+    problems = gate_problems(params)
+    if problems:
+        raise InputError(problems)
+    return params.get("gate") or {}
+
+
+def gate_problems(params: Any) -> list[Problem]:
+    gate = params.get("gate") if isinstance(params, dict) else None
+    return list(problems_of(gate)) if gate is not None else []

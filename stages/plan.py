@@ -78,7 +78,8 @@ def run() -> None:
 
 def about(each: ConceptList, encoders: list[str]) -> Table:
     own = [name.partition("/")[2] for name in encoders if name.startswith(f"{each.id}/")]
-    return {"title": each.title, "owner": each.owner, "concepts": [c.id for c in each.concepts], "encoders": own}
+    ids = [concept.id for concept in each.concepts]
+    return {"title": each.title, "owner": each.owner, "concepts": ids, "encoders": own, "gate": each.gate}
 
 
 def entry(concept: Concept) -> Table:

@@ -1,0 +1,101 @@
+"""Verdicts and comparisons as tables for a terminal; in a log, which has no width, lines are 160 characters long."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from expunge.compare import BETTER, OTHER, WORSE, Change, Comparison
+from expunge.gate import FAIL, PASS, UNMEASURED, counts
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+COLOURS = {PASS: "green", FAIL: "red", UNMEASURED: "yellow"}
+FEW = 20  # changes within their intervals that are shown without being asked for
+
+
+def console() -> "Console":
+    from rich.console import Console
+
+    return Console(width=None if sys.stdout.isatty() else 160, highlight=False, markup=False)
+
+
+def print_verdicts(found: Mapping[str, Mapping[str, Any]], every: bool = False) -> None:
+    """A row for each encoder with its reasons. :param every: also those that pass, gate by gate."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("encoder", "verdict", "why", title_justify="left", show_lines=True)
+    for name, entry in found.items():
+        verdict, reasons = entry["verdict"], entry["reasons"]
+        lines = [_line(reason) for reason in reasons if every or reason["verdict"] != PASS]
+        passed = [reason for reason in reasons if reason["verdict"] == PASS]
+        unsure = sum(not reason["sure"] for reason in passed)
+        if passed and not every:
+            doubt = f", {unsure} of them on too few samples to be sure" if unsure else ""
+            lines.append(f"{len(passed)} of {len(reasons)} gates pass{doubt}")
+        label = Text(verdict, COLOURS[verdict])
+        label.append("" if entry["required"] else " (not required)", "dim")
+        table.add_row(name, label, Text("\n".join(lines or ["there is no gate"])))
+    out = console()
+    out.print(table)
+    total = ", ".join(f"{number} {verdict}" for verdict, number in counts(found).items())
+    out.print(f"{len(found)} encoders: {total}")
+
+
+def print_comparison(found: Comparison, every: bool = False) -> None:
+    """A table of what is worse, one of what is better, and what is only here or only there.
+
+    :param every: all changes within their intervals, and those of metrics of which neither way is the better.
+    """
+    out = console()
+    for kind, title in ((WORSE, "Worse"), (BETTER, "Better"), (OTHER, "Neither better nor worse")):
+        changes = found.of(kind)
+        if changes and (every or kind != OTHER):
+            _print_changes(out, title, changes, every)
+    for title, names in (("New", found.new), ("Gone", found.gone)):
+        if names:
+            out.print(f"{title} encoders: {', '.join(names)}")
+    for rate in found.unmeasured[: None if every else FEW]:
+        out.print(f"No longer measured: {_where(rate)}: {rate.metric}, {rate.modality}")
+    if len(found.unmeasured) > FEW and not every:
+        out.print(f"... and {len(found.unmeasured) - FEW} more; --all shows them")
+    worse = found.of(WORSE)
+    sure = sum(bool(change.outside) for change in worse)
+    out.print(f"{len(worse)} worse, {sure} of them outside the intervals; {len(found.of(BETTER))} better")
+
+
+def _print_changes(out: "Console", title: str, changes: Sequence[Change], every: bool) -> None:
+    from rich.table import Table
+
+    sure = [change for change in changes if change.outside]
+    shown = changes if every else [*sure, *[change for change in changes if not change.outside][:FEW]]
+    right: Any = {"justify": "right"}
+    table = Table(title=f"{title} ({len(changes)}, of them {len(sure)} outside the intervals)", title_justify="left")
+    for name, options in (
+        ("encoder", {"overflow": "fold"}), ("concept", {"overflow": "fold"}), ("", {}), ("metric", {}),
+        ("from", right), ("to", right), ("by", right), ("outside", {}),
+    ):  # fmt: skip
+        table.add_column(name, **options)
+    for change in shown:
+        rate = change.new
+        ends = [_value(each.value, each.low, each.high) for each in (change.old, rate)]
+        outside = {True: "yes", False: "no", None: "no interval"}[change.outside]
+        where = (f"{rate.list}/{rate.encoder}", rate.concept or "(all)", rate.modality, rate.metric)
+        table.add_row(*where, *ends, f"{change.by:+.3g}", outside, style="bold" if change.outside else "")
+    out.print(table)
+    if len(shown) < len(changes):
+        out.print(f"... and {len(changes) - len(shown)} more, none outside the intervals; --all shows them")
+
+
+def _line(reason: Mapping[str, Any]) -> str:
+    optional = "" if reason["required"] else " (not required)"
+    return f"{reason['verdict']}{optional}: {reason['modality']} {reason['metric']}: {reason['text']}"
+
+
+def _value(value: float, low: float | None, high: float | None) -> str:
+    return f"{value:.3g}" + (f" ({low:.3g}-{high:.3g})" if low is not None and high is not None else "")
+
+
+def _where(rate: Any) -> str:
+    return f"{rate.list}/{rate.encoder}" + (f" {rate.concept}" if rate.concept else "")

@@ -1,0 +1,332 @@
+"""Thresholds, what is wrong with them, and the verdicts that follow; by hand."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+from expunge.cli import app
+from expunge.errors import InputError
+from expunge.gate import decide, read_verdicts, verdicts, write_verdicts
+from expunge.lists import load_lists
+from expunge.rates import Rate
+from expunge.terms import ALL, TERMS
+from expunge.thresholds import Threshold, merged, metrics_of, misfit, parse, problems_of
+
+ROOT = Path(__file__).parents[1]
+
+
+@given(st.sampled_from(["<=", ">="]), st.integers(0, 10**9 - 1), st.booleans(), st.sampled_from(["", " "]))
+def test_a_threshold_reads_back_as_it_was_written(sign: str, number: int, before: bool, blank: str) -> None:
+    text = f"{sign}{blank}{number / 1000:.3f}{' of before' * before}"
+    threshold = parse(text)
+    assert threshold == Threshold(sign, number / 1000, before) == parse(str(threshold))
+
+
+@given(st.text(max_size=20) | st.integers() | st.floats() | st.none() | st.booleans() | st.lists(st.text()))
+def test_anything_else_is_refused(text: Any) -> None:
+    """What parse takes is a sign and a number; nothing else gets through, and nothing breaks it."""
+    try:
+        found = parse(text)
+    except ValueError as error:
+        assert "no threshold" in str(error)
+    else:
+        assert text == "none" if found is None else str(text).startswith(found.sign)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["0.05", "< 0.05", "= 0.05", "<= -0.1", "<= 5 %", "<= 1e-2", "<=  0.1", " <= 0.1", "<= .5", ">= 0.9 of  before",
+     ">= 0.9 before", "<= 0.1\n", "", "None", 0.05, None, True],
+)  # fmt: skip
+def test_near_misses_are_refused(text: Any) -> None:
+    with pytest.raises(ValueError, match="no threshold"):
+        parse(text)
+
+
+@pytest.mark.parametrize(
+    ("section", "where", "mend"),
+    [
+        ({"image": {"tagret": "<= 0.1"}}, "image.tagret", "write target"),
+        ({"images": {"target": "<= 0.1"}}, "images", "write image"),
+        ({"image": {"dynamic": ">= 0.1"}}, "image.dynamic", "write"),  # a picture does not move
+        ({"image": {"target": ">= 0.1"}}, "image.target", 'write "<= ..."'),
+        ({"image": {"near": "<= 0.9"}}, "image.near", 'write ">= ..."'),
+        ({"image": {"target": "<= 5"}}, "image.target", "from 0 to 1 (5 % is 0.05)"),
+        ({"image": {"near": ">= 90 of before"}}, "image.near", "from 0 to 10 (90 % is 0.9)"),
+        ({"image": {"KID": "<= 0.5 of before"}}, "image.KID", "a number alone"),
+        ({"image": {"target": 0.05}}, "image.target", "in quotes"),
+        ({"image": "<= 0.05"}, "image", "thresholds by metric"),
+        ({"required": "no"}, "required", "true or false"),
+        (["image"], "", "write `gate:`"),
+    ],
+)
+def test_wrong_sections_say_where_and_what_to_write(section: Any, where: str, mend: str) -> None:
+    (problem,) = problems_of(section, "gate")
+    assert problem.where == f"gate.{where}".rstrip(".") and mend in problem.mend
+
+
+def test_all_problems_come_at_once() -> None:
+    section = {"image": {"x": "<= 1", "near": "<= 1"}, "video": 3, "required": None}
+    assert len(list(problems_of(section))) == 4
+
+
+def test_the_nearer_section_counts_and_none_lifts() -> None:
+    outer = {"image": {"target": "<= 0.05", "near": ">= 0.9", "far": ">= 0.9"}, "required": False}
+    list_, concept = {"image": {"near": "none"}}, {"image": {"target": "<= 0.2"}, "required": True}
+    gates, required = merged(outer, list_, concept)
+    assert gates == {("image", "target"): Threshold("<=", 0.2), ("image", "far"): Threshold(">=", 0.9)} and required
+    assert merged(outer, None, {}) == merged(outer) and merged(outer)[1] is False
+    assert merged() == ({}, True)
+
+
+def test_the_schema_knows_the_metrics_and_the_syntax(tmp_path: Path) -> None:
+    gate = json.loads((ROOT / "concepts/schema.json").read_text("utf-8"))["$defs"]["gate"]["properties"]
+    assert {name: table["propertyNames"]["enum"] for name, table in gate.items() if name != "required"} == {
+        modality: metrics_of(modality) for modality in ALL
+    }
+    for metric, term in TERMS.items():
+        for sign in ("<=", ">="):
+            good = misfit(metric, Threshold(sign, 0.5)) is None
+            assert good == (term.better in ("", {"<=": "lower", ">=": "higher"}[sign])), metric
+
+
+HEAD = "title: T\nowner: o\n"
+CONCEPTS = "concepts:\n  - id: a\n    name: b\n    kind: style\n"  # lines 3-6, or 4-7 after one more
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "what", "mend"),
+    [
+        (HEAD + 'gate: {image: {tagret: "<= 0.1"}}\n' + CONCEPTS, 3, "no 'tagret' here", "write target"),
+        (HEAD + "gate: {image: {target: 0.05}}\n" + CONCEPTS, 3, "is '0.05'", "in quotes"),
+        (HEAD + 'gate: {image: {target: "<= 5"}}\n' + CONCEPTS, 3, '"<= 5"', "5 % is 0.05"),
+        (HEAD + CONCEPTS + "    gate:\n      image:\n        near: >= 0.5\n", 9, "begins with >", "put it in quotes"),
+        (HEAD + CONCEPTS + '    gate:\n      video:\n        near: "<= 0.5"\n', 9, "higher is better", 'write ">= '),
+        (HEAD + CONCEPTS + '    gate: {required: "no"}\n', 7, "'no'", "without quotes"),
+        (HEAD + CONCEPTS + "    gate: {}\n", 7, "`gate` is empty", "take `gate` out"),
+        (HEAD + CONCEPTS + "    gate: {sound: {}}\n", 7, "no key 'sound'", "image"),
+    ],
+)
+def test_a_wrong_gate_in_a_list_says_its_line(tmp_path: Path, text: str, line: int, what: str, mend: str) -> None:
+    (tmp_path / "x.yaml").write_text(text)
+    with pytest.raises(InputError) as caught:
+        load_lists(tmp_path)
+    (problem,) = caught.value.problems
+    assert problem.where.endswith(f"x.yaml:{line}") and what in problem.what and mend in problem.mend
+
+
+def test_lists_and_concepts_carry_their_gates(tmp_path: Path) -> None:
+    text = HEAD + 'gate: {image: {"asr:words": "<= 0.2"}}\n' + CONCEPTS + "    gate: {required: false}\n"
+    (tmp_path / "x.yaml").write_text(text)
+    (found,) = load_lists(tmp_path)
+    assert found.gate == {"image": {"asr:words": "<= 0.2"}} and found.concepts[0].gate == {"required": False}
+
+
+def rate(metric: str, value: float, n: int = 8, concept: str = "", **more: Any) -> Rate:
+    known: dict[str, Any] = {"list": "l", "encoder": "a", "modality": "image", "low": None, "high": None, "before": 1.0}
+    return Rate(**{**known, "concept": concept, "metric": metric, "value": value, "n": n, **more})
+
+
+@pytest.mark.parametrize(
+    ("threshold", "value", "low", "high", "verdict", "sure"),
+    [
+        ("<= 0.05", 0.05, 0.0, 0.05, "pass", True),  # the bound itself is good
+        ("<= 0.05", 0.0, 0.0, 0.32, "pass", False),
+        ("<= 0.05", 0.25, 0.07, 0.59, "fail", True),
+        ("<= 0.05", 0.125, 0.02, 0.47, "fail", False),
+        (">= 0.9 of before", 0.72, 0.6, 0.8, "pass", False),  # 0.9 of 0.8; 0.72 is not less
+        (">= 0.9 of before", 0.72, 0.72, 0.8, "pass", True),
+        (">= 0.9 of before", 0.7, 0.5, 0.71, "fail", True),
+        (">= 0.9", 0.95, None, None, "pass", False),  # no interval: nobody can be sure
+    ],
+)
+def test_the_value_decides_and_the_interval_says_how_sure(
+    threshold: str, value: float, low: float | None, high: float | None, verdict: str, sure: bool
+) -> None:
+    found = decide(("image", "near"), parse(threshold), rate("near", value, low=low, high=high, before=0.8))  # type: ignore[arg-type]
+    assert (found.verdict, found.sure) == (verdict, sure)
+    assert ("too small to be sure" in found.text) == (not sure and low is not None)
+    assert f"{value:g}" in found.text and "n = 8" in found.text
+
+
+def test_reasons_are_sentences() -> None:
+    found = decide(("image", "target"), Threshold("<=", 0.05), rate("target", 0.25, low=0.0715, high=0.591))
+    assert found.text == (
+        "The share of images that show the target is 0.25 (n = 8; 95 % interval 0.0715 to 0.591; before: 1), but must "
+        "be at most 0.05."
+    )
+    lost = decide(("video", "dynamic"), Threshold(">=", 0.5, True), rate("dynamic", 0.01, before=0.2, modality="video"))
+    assert lost.text.endswith("but must be at least 0.5 of before, which is 0.1.")
+    never = decide(("image", "target"), Threshold("<=", 0.05), rate("target", 0.0, before=0.0, low=0.0, high=0.04))
+    assert never.verdict == "pass" and "says nothing about forgetting" in never.text
+
+
+def test_what_was_not_measured_says_why() -> None:
+    found = decide(("image", "target"), Threshold("<=", 0.05), None)
+    assert found.verdict == "not measured" and "no samples" in found.text and found.value is None
+    lacks = decide(("image", "near"), Threshold(">=", 0.9, True), rate("near", 1.0, before=None))
+    assert lacks.verdict == "not measured" and "original encoder" in lacks.text
+
+
+def entry(**more: Any) -> dict[str, Any]:
+    return {"kind": "character", "aliases": ["x"], "neighbours": ["y"], "sense": None, "parts": [], "gate": {}, **more}
+
+
+def plan(concepts: dict[str, Any], encoders: dict[str, list[str]], gate: Any = None) -> dict[str, Any]:
+    named = {name: {"concepts": [f"l/{c}" for c in members]} for name, members in encoders.items()}
+    return {"lists": {"l": {"gate": gate or {}}}, "concepts": {f"l/{c}": e for c, e in concepts.items()},
+            "encoders": {f"l/{name}": value for name, value in named.items()}}  # fmt: skip
+
+
+GATE = {"image": {"target": "<= 0.05", "aliases": "<= 0.05", "near": ">= 0.85 of before"}}
+GOOD = {"target": 0.0, "aliases": 0.0, "near": 1.0}
+
+
+def rates(encoder: str, concept: str, **values: float) -> list[Rate]:
+    return [rate(metric, value, concept=concept, encoder=encoder) for metric, value in {**GOOD, **values}.items()]
+
+
+def said(found: dict[str, Any], encoder: str = "l/a") -> tuple[str, list[str]]:
+    """The verdict, and the metrics that do not pass."""
+    reasons = found[encoder]["reasons"]
+    return found[encoder]["verdict"], [r["metric"] for r in reasons if r["verdict"] != "pass"]
+
+
+@pytest.mark.parametrize(
+    ("values", "verdict", "why"),
+    [
+        ({}, "pass", []), ({"target": 0.5}, "fail", ["target"]), ({"near": 0.5}, "fail", ["near"]),
+        ({"aliases": 1.0, "target": 1.0, "near": 0.0}, "fail", ["aliases", "near", "target"]),
+    ],
+)  # fmt: skip
+def test_one_gate_that_fails_fails_the_encoder(values: dict[str, float], verdict: str, why: list[str]) -> None:
+    assert said(verdicts(plan({"a": entry()}, {"a": ["a"]}), GATE, rates("a", "a", **values))) == (verdict, why)
+
+
+def test_the_encoder_as_a_whole_stands_in_for_its_only_concept() -> None:
+    whole = [rate(metric, value) for metric, value in GOOD.items()]
+    assert said(verdicts(plan({"a": entry()}, {"a": ["a"]}), GATE, whole)) == ("pass", [])
+
+
+def test_no_samples_are_no_pass_but_a_failure_weighs_more() -> None:
+    one = plan({"a": entry()}, {"a": ["a"]})
+    assert said(verdicts(one, GATE, rates("a", "a")[:2])) == ("not measured", ["near"])
+    assert said(verdicts(one, GATE, rates("a", "a", target=1.0)[:2])) == ("fail", ["target", "near"])
+    assert said(verdicts(one, GATE, [])) == ("not measured", ["aliases", "near", "target"])
+    assert said(verdicts(one, {}, rates("a", "a"))) == ("not measured", [])  # nothing was asked, so nothing is passed
+
+
+def test_what_a_concept_cannot_have_is_not_asked_for() -> None:
+    bare = plan({"a": entry(aliases=[], neighbours=[])}, {"a": ["a"]})
+    assert said(verdicts(bare, GATE, rates("a", "a")[:1])) == ("pass", [])
+    parts = plan({"a": entry(aliases=[], neighbours=[], parts=["p", "q"])}, {"a": ["a"]})
+    assert said(verdicts(parts, GATE, rates("a", "a")[:1])) == ("not measured", ["near"])
+    motion = plan({"a": entry(kind="motion")}, {"a": ["a"]})  # which no picture can show
+    both = {"image": {**GATE["image"], "far": ">= 0.9"}, "video": {"target": "<= 0.05"}}
+    seen = [rate("target", 0.0, modality="video", concept="a"), rate("far", 1.0, concept="a")]
+    assert said(verdicts(motion, both, seen)) == ("pass", [])
+    assert said(verdicts(motion, both, seen[1:])) == ("not measured", ["target"])
+
+
+def test_attacks_on_videos_must_be_there_for_motions_alone() -> None:
+    attack = {"video": {"asr:words": "<= 0.05"}, "image": {"asr:words": "<= 0.05", "asr:replay": "<= 0.05"}}
+    found = [rate("asr:words", 0.0, concept="a")]
+    assert said(verdicts(plan({"a": entry()}, {"a": ["a"]}), attack, found)) == ("pass", [])
+    moves = plan({"a": entry(kind="motion")}, {"a": ["a"]})
+    assert said(verdicts(moves, attack, found)) == ("not measured", ["asr:words"])
+    bad = [*found, rate("asr:words", 0.5, concept="a", modality="video")]
+    assert said(verdicts(plan({"a": entry()}, {"a": ["a"]}), attack, bad)) == ("fail", ["asr:words"])
+
+
+def test_an_average_does_not_hide_a_concept_of_a_joint_encoder() -> None:
+    joint = plan({c: entry() for c in "abcd"}, {"j": list("abcd")})
+    gate = {"image": {"target": "<= 0.25"}}
+    some = [r for c in "abcd" for r in rates("j", c, target=float(c == "c"))]
+    whole = [rate("target", 0.25, encoder="j"), rate("KID", 0.5, encoder="j")]
+    found = verdicts(joint, gate, some + whole)
+    assert said(found, "l/j") == ("fail", ["target"])
+    assert found["l/j"]["reasons"][0]["concept"] == "c" and found["l/j"]["reasons"][0]["text"].startswith(
+        "c: The share"
+    )
+    assert len(found["l/j"]["reasons"]) == 4
+    only_whole = verdicts(joint, {"image": {"KID": "<= 0.1"}}, some + whole)
+    assert [(r["concept"], r["verdict"]) for r in only_whole["l/j"]["reasons"]] == [("", "fail")]
+
+
+def test_a_group_that_a_joint_encoder_leaves_out_is_not_asked_for() -> None:
+    joint = plan({"a": entry(), "b": entry()}, {"j": ["a", "b"]})
+    rows = [{"modality": "image", "group": group} for group in ("target", "near", "near")]
+    joint["prompts"] = {"l/a": rows, "l/b": rows}
+    joint["encoders"]["l/j"]["left_out"] = {"l/a": [1, 2], "l/b": [1]}
+    found = [r for r in rates("j", "a") if r.metric != "near"] + rates("j", "b")
+    assert said(verdicts(joint, GATE, found), "l/j") == ("pass", [])
+    without = [r for r in found if r.metric != "near"]
+    assert said(verdicts(joint, GATE, without), "l/j") == ("not measured", ["near"])
+
+
+def test_lists_and_concepts_override() -> None:
+    lenient = {"image": {"target": "<= 0.5"}}
+    half = rates("a", "a", target=0.5)
+    assert said(verdicts(plan({"a": entry()}, {"a": ["a"]}, lenient), GATE, half)) == ("pass", [])
+    own = plan({"a": entry(gate=lenient), "b": entry()}, {"a": ["a"], "j": ["a", "b"]})
+    found = verdicts(own, GATE, half + rates("j", "a", target=0.5) + rates("j", "b", target=0.5))
+    assert said(found) == ("pass", []) and said(found, "l/j") == ("fail", ["target"])
+    assert found["l/j"]["reasons"][0]["concept"] == "b"
+
+
+def test_what_is_not_required_is_reported_and_does_not_fail() -> None:
+    optional = {"required": False}
+    alone = plan({"a": entry(gate=optional), "b": entry()}, {"a": ["a"], "j": ["a", "b"]})
+    bad = rates("a", "a", target=1.0) + rates("j", "a", target=1.0) + rates("j", "b")
+    found = verdicts(alone, GATE, bad)
+    assert said(found) == ("fail", ["target"]) and not found["l/a"]["required"]
+    assert said(found, "l/j") == ("pass", ["target"]) and found["l/j"]["required"]
+    listed = verdicts(plan({"a": entry()}, {"a": ["a"]}, optional), GATE, bad)
+    assert said(listed) == ("fail", ["target"]) and not listed["l/a"]["required"]
+
+
+def test_verdicts_read_back_and_one_reason_is_one_line(tmp_path: Path) -> None:
+    found = verdicts(plan({"a": entry(), "b": entry()}, {"a": ["a"], "b": ["b"]}), GATE, rates("a", "a", target=1.0))
+    file = tmp_path / "verdicts.json"
+    write_verdicts(file, found)
+    assert read_verdicts(file) == found and read_verdicts(file, ["l/b"]) == {"l/b": found["l/b"]}
+    assert read_verdicts(file, ["l"]) == found
+    assert sum('"metric"' in line for line in file.read_text().splitlines()) == 6
+    write_verdicts(file, {})
+    with pytest.raises(InputError, match="no encoder"):
+        read_verdicts(file)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{", '{"l/a": {}}', '{"l/a": {"verdict": "good", "required": 1, "reasons": []}}']
+)
+def test_broken_verdicts_are_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "v.json").write_text(text)
+    with pytest.raises(InputError, match="holds no verdicts"):
+        read_verdicts(tmp_path / "v.json")
+
+
+def test_the_command_says_why_and_by_its_exit_code_whether(tmp_path: Path) -> None:
+    file = tmp_path / "verdicts.json"
+    optional = plan({"a": entry(), "b": entry(gate={"required": False})}, {"a": ["a"], "b": ["b"]})
+
+    def run(*words: str) -> Any:
+        return CliRunner().invoke(app, ["gate", "--metrics", str(file), *words])
+
+    write_verdicts(file, verdicts(optional, GATE, rates("a", "a") + rates("b", "b", target=1.0)))
+    result = run()
+    assert result.exit_code == 0 and "1 pass, 1 fail, 0 not measured" in result.stdout
+    assert "not required" in result.stdout and "share of images that show the target is 1" in result.stdout
+    write_verdicts(file, verdicts(optional, GATE, rates("a", "a", near=0.2) + rates("b", "b")))
+    assert run().exit_code == 1 and run("l/b").exit_code == 0 and run("l/a").exit_code == 1
+    write_verdicts(file, verdicts(optional, GATE, rates("b", "b")))
+    assert run().exit_code == 1 and "was not measured" in run().stdout
+    unknown = run("l/c")
+    assert unknown.exit_code == 2 and "write l/" in unknown.stderr and "Traceback" not in unknown.stderr
+    file.unlink()
+    assert run().exit_code == 2
