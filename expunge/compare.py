@@ -55,7 +55,7 @@ class Comparison:
 
 def compare(old: Iterable[Rate], new: Iterable[Rate]) -> Comparison:
     """Every number that is in both tables and differs, and what is in one of them alone."""
-    before, after = ({rate.key: rate for rate in distinct(rates)} for rates in (old, new))
+    before, after = ({rate.key: rate for rate in rates} for rates in (old, new))
     changes = [_change(before[key], rate) for key, rate in after.items() if key in before]
     encoders = [{f"{rate.list}/{rate.encoder}" for rate in rates.values()} for rates in (before, after)]
     stay = encoders[0] & encoders[1]
@@ -65,20 +65,6 @@ def compare(old: Iterable[Rate], new: Iterable[Rate]) -> Comparison:
         sorted(encoders[0] - encoders[1]),
         [rate for key, rate in sorted(before.items()) if key not in after and f"{rate.list}/{rate.encoder}" in stay],
     )
-
-
-def distinct(rates: Iterable[Rate]) -> list[Rate]:
-    """Without the rates of encoders as a whole that their only concept has too."""
-    rates, concepts = list(rates), dict[tuple[str, str], set[str]]()
-    for rate in rates:
-        concepts.setdefault((rate.list, rate.encoder), set()).update({rate.concept} - {""})
-    known = {rate.key for rate in rates}
-
-    def repeated(rate: Rate) -> bool:
-        own = concepts[rate.list, rate.encoder]
-        return not rate.concept and len(own) == 1 and (*rate.key[:2], *own, *rate.key[3:]) in known
-
-    return [rate for rate in rates if not repeated(rate)]
 
 
 def rates_at(revision: str, file: Path) -> list[Rate]:

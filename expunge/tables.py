@@ -81,7 +81,7 @@ def _print_changes(out: "Console", title: str, changes: Sequence[Change], every:
         rate = change.new
         ends = [_value(each.value, each.low, each.high) for each in (change.old, rate)]
         outside = {True: "yes", False: "no", None: "no interval"}[change.outside]
-        where = (f"{rate.list}/{rate.encoder}", rate.concept or "(all)", rate.modality, rate.metric)
+        where = (f"{rate.list}/{rate.encoder}", rate.concept or rate.encoder, rate.modality, rate.metric)
         table.add_row(*where, *ends, f"{change.by:+.3g}", outside, style="bold" if change.outside else "")
     out.print(table)
     if len(shown) < len(changes):

@@ -35,16 +35,18 @@ TERMS: dict[str, Term] = {
     "sense": Term("higher", SEEN, "share of {} that show the word's other sense", "sense"),
     "UA": Term("higher", SEEN, "unlearning accuracy of {}"),
     "ESR-1": Term("higher", SEEN, "share of {} in which the target is not the judge's first choice"),
-    "ESR-5": Term("higher", SEEN, "share of {} in which the target is not among the judge's first five"),
+    "ESR-5": Term("higher", SEEN, "share of {} in which the target is not among the judge's first five", always=False),
     "PSR-1": Term("higher", SEEN, "share of kept {} in which what was asked is the judge's first choice"),
-    "PSR-5": Term("higher", SEEN, "share of kept {} in which what was asked is among the judge's first five"),
+    "PSR-5": Term(
+        "higher", SEEN, "share of kept {} in which what was asked is among the judge's first five", always=False
+    ),
     "IRA": Term("higher", SEEN, "share of kept {} of the same kind that show what was asked", always=False),
     "CRA": Term("higher", SEEN, "share of kept {} of other kinds that show what was asked", always=False),
-    "clip_score": Term("lower", SEEN, "CLIP score of {} against the target", top=2.5),
+    "clip_score": Term("lower", SEEN, "CLIP score of {} against the target", top=2.5, always=False),
     "clip_accuracy": Term("lower", SEEN, "share of {} nearer to the target's words than to the anchor's", always=False),
-    "alignment": Term("higher", SEEN, "alignment of kept {} with their prompts"),
+    "alignment": Term("higher", SEEN, "alignment of kept {} with their prompts", top=2.5),
     "distance": Term("lower", SEEN, "distance of kept {} to the original encoder's", top=None, before=False),
-    "KID": Term("lower", SEEN, "kernel distance of kept {} to the original encoder's", top=None, before=False),
+    "KID": Term("lower", ("image",), "kernel distance of kept {} to the original encoder's", top=None, before=False),
     "consistency": Term("higher", VIDEO, "likeness of neighbouring frames"),
     "flicker": Term("higher", VIDEO, "freedom from flicker"),
     "dynamic": Term("higher", VIDEO, "share of pixels that move"),  # more is no merit, far less is a frozen video

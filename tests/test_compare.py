@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from expunge.cli import app
-from expunge.compare import BETTER, OTHER, WORSE, compare, distinct, rates_at
+from expunge.compare import BETTER, OTHER, WORSE, compare, rates_at
 from expunge.errors import InputError
 from expunge.rates import Rate, wilson, write_rates
 
@@ -69,13 +69,6 @@ def test_encoders_that_come_and_go_and_what_is_no_longer_measured() -> None:
     found = compare(old, [rate("target", 0), rate("target", 80, encoder="c")])
     assert (found.new, found.gone, [r.metric for r in found.unmeasured]) == (["l/c"], ["l/b"], ["near"])
     assert not found.changes and not found.failed
-
-
-def test_an_encoder_with_one_concept_counts_once_and_a_joint_one_as_a_whole_too() -> None:
-    one = [rate("target", 0), rate("target", 0, concept=""), number("KID", 0.1, concept="")]
-    assert distinct(one) == [one[0], one[2]]
-    joint = [rate("target", 0, concept=c) for c in ("a", "b", "")]
-    assert distinct(joint) == joint
 
 
 @pytest.fixture

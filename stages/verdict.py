@@ -1,0 +1,69 @@
+"""verdict: from all that was measured to rates with intervals, and to pass or fail.
+
+build/plan, build/encoders, build/scores, build/attacks, build/drift, params.yaml: gate ->
+    metrics/rates.csv                   every number with its interval: expunge.rates, for `expunge compare`
+    metrics/verdicts.json               pass, fail, not measured, with reasons: expunge.gate, for `expunge gate`
+    metrics/summary.json, base.json     the main rates after and before, for `dvc metrics diff`
+    metrics/scores.csv, bars.csv        for `dvc plots`
+
+Nothing is drawn or trained, so a changed gate costs a second.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from expunge.gate import counts, verdicts, write_verdicts
+from expunge.metrics import GROUPS, plot_rows, read_table, summarise, write_csv, write_json
+from expunge.rates import Rate, write_rates
+from expunge.tally import rates_of
+from stages.files import read_index, read_params
+from stages.params import check_gate
+from stages.process import main
+
+BUILD, METRICS = Path("build"), Path("metrics")
+BARS = ("name", "modality", "group", "rate")
+
+
+def run() -> None:
+    gate = check_gate(read_params())
+    plan, encoders, scores = (read_index(BUILD / stage) for stage in ("plan", "encoders", "scores"))
+    rows = read_table(BUILD / "scores/scores.parquet")
+    attempts, drift = each("attacks", "attempts.json"), each("drift", "drift.json")
+    rates = rates_of(rows, plan, attempts, drift, {name: unit["KID"] for name, unit in scores["units"].items()})
+    found = verdicts(plan, gate, rates)
+
+    members = {name: entry["concepts"] for name, entry in plan["encoders"].items()}
+    summary = summarise(rows, members, encoders["units"])
+    summary["overall"]["verdicts"] = counts(found)
+    write_rates(METRICS / "rates.csv", rates)
+    write_verdicts(METRICS / "verdicts.json", found)
+    write_json(METRICS / "summary.json", summary)
+    write_json(METRICS / "base.json", summarise(rows, members, original=True))
+    write_csv(METRICS / "scores.csv", plot_rows(summary))
+    write_csv(METRICS / "bars.csv", bars(rates, members), BARS)
+    print("verdicts:", ", ".join(f"{number} {verdict}" for verdict, number in counts(found).items()))
+
+
+def each(stage: str, file: str) -> dict[str, Any]:
+    """{"list/encoder": what the file of its unit holds}."""
+    units = read_index(BUILD / stage)["units"]
+    return {name: json.loads((BUILD / stage / name / file).read_text("utf-8")) for name in units}
+
+
+def bars(rates: Iterable[Rate], members: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Rows of `BARS`, one for each concept of each encoder, group and attack: "list/encoder", or of a joint encoder
+    "list/encoder/concept"."""
+    found = []
+    for rate in rates:
+        name, group = f"{rate.list}/{rate.encoder}", rate.metric.removeprefix("asr:")
+        alone = len(members[name]) == 1
+        if (group in GROUPS or group != rate.metric) and alone != bool(rate.concept):
+            label = f"{name}/{rate.concept}" if rate.concept else name
+            found.append({"name": label, "modality": rate.modality, "group": group, "rate": round(rate.value, 4)})
+    return found
+
+
+if __name__ == "__main__":
+    main(run)
