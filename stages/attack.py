@@ -14,7 +14,7 @@ from expunge.prompts import read_prompts, target_words
 from expunge.spec import load_spec
 from stages.files import concept_of, public
 from stages.process import main
-from stages.reuse import Unit, code, loaded_base, read_index, read_params, run_units, unit_key, write_json
+from stages.reuse import Unit, code, loaded_base, loaded_judge, read_index, read_params, run_units, unit_key, write_json
 from stages.sources import CODE
 
 OUT, RENDERS, FOUND = Path("build/attacks"), Path("build/renders"), Path("attacks/found.csv")
@@ -65,7 +65,6 @@ def attack(plan: Mapping[str, Any], name: str, unit: Unit, budgets: Any, folder:
     from expunge.base import encode_images, load_edit
     from expunge.measure import read_samples
     from expunge.video import write_mp4, write_png, write_strip
-    from stages.score import loaded_judge
 
     base, records = loaded_base(plan["base"]["name"], True), list[dict[str, Any]]()
     edit, judge = load_edit(base, Path("build/encoders") / name), loaded_judge(plan["base"]["name"])

@@ -33,7 +33,8 @@ from expunge.errors import InputError, Problem
 from stages.files import read_index, read_params, write_json
 
 __all__ = [
-    "Unit", "code", "is_full", "loaded_base", "read_index", "read_params", "run_units", "unit_key", "write_json",
+    "Unit", "code", "is_full", "loaded_base", "loaded_judge", "read_index", "read_params", "run_units",
+    "unit_key", "write_json",
 ]  # fmt: skip
 ROOT = Path(__file__).resolve().parents[1]
 STORE = Path(".expunge/store")
@@ -275,6 +276,15 @@ def _progress(items: Any, total: int, what: str, delay: float = 0) -> Any:
 
     every = 0.2 if sys.stderr.isatty() else 10
     return tqdm(items, total=total, desc=what, unit="unit", delay=delay, disable=not total, mininterval=every)
+
+
+@lru_cache(maxsize=1)
+def loaded_judge(name: str) -> Any:
+    """The judge of the base `bases/<name>.yaml`, read once."""
+    from expunge.judge import load_judge
+    from expunge.spec import load_spec
+
+    return load_judge(load_spec(name))
 
 
 @lru_cache(maxsize=2)

@@ -8,7 +8,6 @@ A unit of the original encoder also leaves its features (features.safetensors), 
 """
 
 from collections.abc import Mapping
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from expunge.measure import encode, kid_of, measure, read_features, read_samples
 from expunge.metrics import ORIGINAL, read_table, redact, write_table
 from expunge.spec import Spec, load_spec
 from stages.process import main
-from stages.reuse import Unit, code, read_index, run_units, unit_key
+from stages.reuse import Unit, code, loaded_judge, read_index, run_units, unit_key
 from stages.sources import CODE
 
 OUT, RENDERS, FEATURES = Path("build/scores"), Path("build/renders"), "features.safetensors"
@@ -82,13 +81,6 @@ def original_of(name: str) -> str:
     """The unit with what the original encoder draws for a unit's concept."""
     first, _, concept = name.split("/")
     return name if first == ORIGINAL else f"{ORIGINAL}/{concept.replace('--', '/', 1)}"
-
-
-@lru_cache(maxsize=1)
-def loaded_judge(base: str) -> Any:
-    from expunge.judge import load_judge
-
-    return load_judge(load_spec(base))
 
 
 if __name__ == "__main__":
