@@ -24,8 +24,8 @@ FRAME = {
     *(f"expunge/{name}.py" for name in ("__init__", "errors", "digest", "spec", "hub", "names", "lists", "yamlfile")),
     *(f"stages/{name}.py" for name in ("__init__", "process", "reuse", "files", "sources")),
 }
-# Reached through a module of which the stage uses another part: the judge asks pipelines for the device alone, params.yaml
-# is checked whole, and the report reads tables through metrics, which measures too.
+# Reached through a module of which the stage uses another part: the judge asks pipelines for the device alone, and
+# params.yaml is checked whole.
 CHECKED = {"terms", "thresholds", "base", "pipelines", "encoders", "attacks/__init__", "methods/__init__"}
 UNUSED = {
     "plan": {f"expunge/{name}.py" for name in CHECKED | {"encoders"}},  # the last: a type
