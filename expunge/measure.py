@@ -223,12 +223,12 @@ def _scores(
     from expunge.judge import text_features
 
     def contest(s: Sample) -> list[str]:
-        """Texts of the target and of its anchors, in the form in which the judge's labels are."""
-        form = (judge.templates.get(s.axis) or judge.templates.get("subject") or ("a photo of {}",))[0]
+        """Texts of the target and of its anchors, in the form in which the judge's labels are; [] without anchors."""
         # Of a composition, one embedding of the whole picture does not say whether both parts are there.
-        fits = s.group in FORGET and s.axis not in ("motion", "both")
-        others = [anchor for anchor in anchors if anchor and fits]
-        return [form.replace("{}", name) for name in (s.asked, *others)] if others else []
+        if s.group not in FORGET or s.axis in ("motion", "both") or not any(anchors):
+            return []
+        form = (judge.templates.get(s.axis) or judge.templates.get("subject") or ("a photo of {}",))[0]
+        return [form.replace("{}", name) for name in (s.asked, *filter(None, anchors))]
 
     texts = dict.fromkeys(t for s in samples for t in (s.prompt, quality.depicts(s.axis, s.asked), *contest(s)))
     vectors = dict(zip(texts, text_features(judge, list(texts)), strict=True)) if texts else {}

@@ -4,6 +4,7 @@ Pure functions over plain data. Templates come from the base's prompts file (`ba
 
     fewshot:  {kind: ["a photo of {}", ...]}      few-shot images and training
     eval:     {kind: ["{} on the beach", ...]}    rendering; never in training
+    videos:   {kind: ["{} spinning", ...]}        as eval, for videos; a kind that is not named has eval's
     far:      [{prompt: "a teapot", asks: {axis: subject, name: teapot}}, ...]
     general:  ["a house", ...]                    kept prompts
     anchors:  {kind: ["a toy", ...]}              what a concept without an anchor may become; "" leaves its words out
@@ -113,6 +114,12 @@ def kept_prompts(concepts: Sequence[Concept], prompts: Mapping[str, Any]) -> lis
     return list(found)
 
 
+def eval_templates(kind: str, prompts: Mapping[str, Any], modality: str) -> list[str]:
+    """What is rendered of a kind, in images or videos."""
+    own = prompts.get("videos") or {}
+    return own[kind] if modality == "video" and kind in own else prompts["eval"][kind]
+
+
 def rows_of(
     concept: Concept, prompts: Mapping[str, Any], counts: Mapping[str, Mapping[str, int]], seed: int
 ) -> list[Row]:
@@ -120,12 +127,13 @@ def rows_of(
 
     :param counts: {"images": {group: samples}, "videos": {...}}; a group that is not named has none.
     """
-    templates, axis = prompts["eval"][concept.kind], AXES.get(concept.kind, "subject")
+    axis = AXES.get(concept.kind, "subject")
     keep = concept.sense.keep if concept.sense else ()
     words = {"target": target_words(concept), "aliases": concept.aliases, "near": near_words(concept), "sense": keep}
     far = [entry for entry in prompts["far"] if not touches(entry, (*forgotten_words(concept), *words["near"], *keep))]
     rows = []
     for parameter, modality in MODALITIES.items():
+        templates = eval_templates(concept.kind, prompts, modality)
         for group in GROUPS:
             count = counts[parameter].get(group, 0)
             if concept.kind == "motion" and modality == "image" and group != "far":
@@ -188,15 +196,16 @@ def read_prompts(file: Path, kinds: Iterable[str] = ()) -> dict[str, Any]:
 
 
 def _problems(data: Any, where: str, kinds: Sequence[str]) -> Iterable[Problem]:
-    if not isinstance(data, dict) or data.keys() - {"fewshot", "eval", "far", "general", "anchors"}:
-        yield Problem(where, "holds other keys", "write fewshot, eval, far, general and anchors, and nothing else")
+    if not isinstance(data, dict) or data.keys() - {"fewshot", "eval", "videos", "far", "general", "anchors"}:
+        mend = "write fewshot, eval, videos, far, general and anchors, and nothing else"
+        yield Problem(where, "holds other keys", mend)
         return
-    for part in ("fewshot", "eval"):
-        table = data.get(part)
+    for part in ("fewshot", "eval", "videos"):
+        table = data.get(part, {} if part == "videos" else None)
         if not isinstance(table, dict) or table.keys() - set(KINDS):
             yield Problem(where, f"{part} is no table by kind", f"write `{part}:` with {', '.join(KINDS)}")
             continue
-        for kind in kinds:
+        for kind in kinds if part != "videos" else ():
             if kind not in table:
                 yield Problem(where, f"{part} has no templates for the kind {kind}", "write some, with {} for the name")
         for kind, templates in table.items():

@@ -55,9 +55,11 @@ class Share(NamedTuple):
 
     def turned(self) -> "Share":
         """1 - it."""
-        return Share(
-            1 - self.value, 1 - self.high, 1 - self.low, self.n, None if self.before is None else 1 - self.before
-        )
+        before = None if self.before is None else 1 - self.before
+        return Share(1 - self.value, 1 - self.high, 1 - self.low, self.n, before)
+
+    def rate(self, about: Key, modality: str, metric: str) -> Rate:
+        return Rate(*about, modality, metric, self.value, self.low, self.high, self.n, self.before)
 
 
 Choice = Callable[[Drawn], bool]
@@ -170,11 +172,11 @@ def _of_modality(about: Key, modality: str, own: Sequence[Drawn], before: Sequen
         some = [shares[part] for part in parts if part in shares]
         if len(some) == len(parts):
             shares[name] = _together(some)
-    made = [Rate(*about, modality, name, *found) for name, found in shares.items() if name != "not aliases"]
+    made = [found.rate(about, modality, name) for name, found in shares.items() if name != "not aliases"]
     for name, choice in MEANS.items():
         if found := values(own, name, choice):
-            mean, was = sum(found) / len(found), _mean(values(before, name, choice))
-            made.append(Rate(*about, modality, name, mean, *bootstrap(found), len(found), was))
+            (low, high), was = bootstrap(found), _mean(values(before, name, choice))
+            made.append(Rate(*about, modality, name, sum(found) / len(found), low, high, len(found), was))
     return made
 
 
@@ -185,7 +187,7 @@ def _share(found: Sequence[float], was: float | None) -> Share:
 
 def _together(parts: Sequence[Share]) -> Share:
     """The harmonic mean of shares."""
-    value, low, high = (harmonic([part[index] for part in parts]) for index in range(3))
+    value, low, high = (harmonic(each) for each in zip(*((p.value, p.low, p.high) for p in parts), strict=True))
     was = [part.before for part in parts if part.before is not None]
     return Share(value, low, high, sum(p.n for p in parts), harmonic(was) if len(was) == len(parts) else None)
 
@@ -206,7 +208,7 @@ def _of_attacks(about: Key, attempts: Iterable[Attempt]) -> list[Rate]:
     for (attack, modality), tries in goals.items():
         fallen = {when: _fallen(tries.values(), when) for when in ("before", "after")}
         if found := fallen["after"]:
-            made.append(Rate(*about, modality, f"asr:{attack}", *_share(found, _mean(fallen["before"]))))
+            made.append(_share(found, _mean(fallen["before"])).rate(about, modality, f"asr:{attack}"))
     return made
 
 

@@ -63,7 +63,7 @@ def attack(plan: Mapping[str, Any], name: str, unit: Unit, budgets: Any, folder:
     from expunge.attacks import Victim
     from expunge.attacks.attempts import assault, rates, worth_keeping
     from expunge.base import encode_images, load_edit
-    from expunge.metrics import read_samples
+    from expunge.measure import read_samples
     from expunge.video import write_mp4, write_png, write_strip
     from stages.score import loaded_judge
 

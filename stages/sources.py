@@ -6,6 +6,11 @@ base's file: its results are in the plan, and the base's digest is in every key.
 
 BASE = ("expunge/base.py", "expunge/encoders.py", "expunge/pipelines.py")
 
+LOOKING = (
+    "expunge/measure.py", "expunge/metrics.py", "expunge/copies.py", "expunge/judge.py", "expunge/judge_models.py",
+    "expunge/vocabulary.py", "expunge/video.py",
+)  # fmt: skip
+
 CODE: dict[str, tuple[str, ...]] = {
     "plan": (
         "stages/plan.py", "stages/params.py", "expunge/prompts.py", "expunge/jobs.py", "expunge/validate.py",
@@ -15,13 +20,15 @@ CODE: dict[str, tuple[str, ...]] = {
     "fewshot": ("stages/fewshot.py", "expunge/video.py", "expunge/copies.py", *BASE),
     "unlearn": ("stages/unlearn.py", "stages/curves.py", "expunge/methods", *BASE),
     "render": ("stages/render.py", "expunge/video.py", *BASE),
-    "score": (
-        "stages/score.py", "expunge/metrics.py", "expunge/copies.py", "expunge/judge.py", "expunge/judge_models.py",
-        "expunge/video.py",
+    "drift": (
+        "stages/drift.py", "expunge/drift.py", "expunge/drift_texts.py", "expunge/vocabulary.py", "expunge/prompts.py",
+        *BASE,
     ),
-    "attack": (
-        "stages/attack.py", "expunge/attacks", "expunge/metrics.py", "expunge/copies.py", "expunge/judge.py",
-        "expunge/judge_models.py", "expunge/prompts.py", "expunge/video.py", *BASE,
+    "score": ("stages/score.py", *LOOKING, "expunge/quality.py"),
+    "attack": ("stages/attack.py", "expunge/attacks", *LOOKING, "expunge/quality.py", "expunge/prompts.py", *BASE),
+    "verdict": (
+        "stages/verdict.py", "expunge/tally.py", "expunge/rates.py", "expunge/metrics.py", "expunge/prompts.py",
+        "expunge/gate.py", "expunge/thresholds.py", "expunge/terms.py", "expunge/schema.py",
     ),
     "report": ("stages/report.py", "expunge/report.py", "expunge/templates", "expunge/metrics.py"),
 }  # fmt: skip

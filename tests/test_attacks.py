@@ -17,8 +17,9 @@ from expunge.attacks.mixture import mean, past
 from expunge.attacks.ring_a_bell import goals, search
 from expunge.attacks.soft import denoising_loss, encode_soft, whole_words
 from expunge.attacks.unlearndiffatk import search as gradient_search
-from expunge.base import Edit, encode_prompts
+from expunge.base import Edit, encode_prompts, text_gram
 from expunge.lists import Concept
+from expunge.methods.distil import distance
 
 BOLT = Concept("bolt", "bolt", "character", ("zap",), "toy", ("gizmo", "a cog"))
 
@@ -95,7 +96,7 @@ def test_the_gradient_search_lowers_the_loss(victim: Victim) -> None:
 
 
 def test_a_new_word_is_learnt(victim: Victim) -> None:
-    how = {**defaults("inversion"), "steps": 30, "batch": 3, "learning_rate": 0.3}
+    how = {**defaults("inversion"), "warm": 0, "steps": 30, "batch": 3, "learning_rate": 0.3}
     encoder, prompt = victim.edit.encoder, "one q"
     new = learn(victim, how, "q", torch.Generator().manual_seed(0), encoder)
     at = [position(victim, prompt, "q")]
@@ -110,6 +111,16 @@ def test_a_new_word_is_learnt(victim: Victim) -> None:
     assert loss(new) < loss(old.detach())
 
 
+def test_the_warm_start_comes_to_where_the_concept_was(victim: Victim) -> None:
+    how = {**defaults("inversion"), "warm": 40, "steps": 0}
+    new = learn(replace(victim, words=("z",)), how, "q", torch.Generator().manual_seed(0), victim.base.encoder)
+    encoder, gram = victim.base.encoder, text_gram(victim.base)
+    goal = encode_prompts(victim.base, ["one z"])
+    with torch.no_grad():
+        found = encode_soft(victim.base, "one q", [position(victim, "one q", "q")], new, encoder)
+    assert distance(gram, found, goal) < 0.2 * distance(gram, encode_prompts(victim.base, ["one q"]), goal)
+
+
 def test_a_motion_is_attacked_in_videos(victim: Victim) -> None:
     motion = replace(victim, concept=replace(BOLT, kind="motion"), latents=torch.randn(2, 8, 2, 16, 16))
     budgets = {"unlearndiffatk": {"images": 5, "videos": 1, "steps": 1}, "seeds": {"images": 3, "videos": 0}}
@@ -121,7 +132,7 @@ def test_every_attack_runs_and_is_judged(victim: Victim, monkeypatch: pytest.Mon
     """Through the real models; the judge's eyes are replaced: it sees the concept where a picture's seed is even."""
     budgets: dict[str, dict[str, Any]] = {name: {"images": 2} for name in ATTACKS}
     budgets["unlearndiffatk"] |= {"steps": 1}
-    budgets["inversion"] |= {"steps": 1}
+    budgets["inversion"] |= {"steps": 1, "warm": 2}
     budgets["ring-a-bell"] |= {"generations": 1, "population": 4}
     monkeypatch.setattr(attempts, "judged", lambda v, j, m, pixels, o: [(i % 2 == 0, 0.5) for i in range(len(pixels))])
     replay = [{"modality": "image", "prompt": "zap zap", "seed": "7"}]

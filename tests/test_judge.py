@@ -220,3 +220,30 @@ def test_a_pretrained_judge_comes_from_the_cache(tmp_path: Path, monkeypatch: py
     assert judge.preprocess["size"] == 32
     assert judges.classify(judge, noise(1, 40, 50), "subject").shape == (1, 3)
     assert "laion" in (folder / "tiny.lock.yaml").read_text()
+
+
+def test_features_are_encoded_once_and_give_the_same_answers(judge: judges.Judge) -> None:
+    pictures, videos = noise(5, 32, 40), noise(2, 3, 32, 32)
+    for frames in (pictures, videos):
+        known = judges.features(judge, frames)
+        assert known.shape == (*frames.shape[:-3], 16)
+        np.testing.assert_allclose(np.linalg.norm(known, axis=-1), 1, rtol=1e-5)
+        assert np.array_equal(
+            judges.classify(judge, frames, "subject", known), judges.classify(judge, frames, "subject")
+        )
+    assert judges.features(judge, pictures[:0]).shape == (0, 16)
+    with pytest.raises(ValueError, match="uint8"):
+        judges.features(judge, pictures.astype(float))
+    texts = judges.text_features(judge, ["an owl", "a picture of owl"])
+    assert texts.shape == (2, 16)
+    np.testing.assert_allclose(np.linalg.norm(texts, axis=-1), 1, rtol=1e-5)
+
+
+def test_the_five_likeliest_labels(judge: judges.Judge, monkeypatch: pytest.MonkeyPatch) -> None:
+    labels = tuple(judges.Label(name, (name,)) for name in "abcdefg")
+    judge = replace(judge, labels={**judge.labels, "subject": labels})
+    chances = np.array([[0.3, 0.2, 0.15, 0.13, 0.12, 0.06, 0.04]], np.float32)
+    monkeypatch.setattr(judges, "classify", lambda *_: np.repeat(chances, 7, axis=0))
+    seen = judges.sees(judge, noise(7, 32, 32), "subject", list("abcdefg"))
+    assert seen.top1.tolist() == [True] + [False] * 6
+    assert seen.top5 is not None and seen.top5.tolist() == [True] * 5 + [False] * 2

@@ -81,14 +81,15 @@ ATTACKS: dict[str, Attack] = {
     "unlearndiffatk": Attack(
         "expunge.attacks.unlearndiffatk",
         {"images": IMAGES, "videos": VIDEOS, "tokens": Parameter(3, *whole(1, 77)),
-         "steps": Parameter(16, *whole(1, 100_000)), "batch": Parameter(2, *whole(1, 1024)),
+         "steps": Parameter(20, *whole(1, 100_000)), "batch": Parameter(4, *whole(1, 1024)),
          "learning_rate": Parameter(0.5, *number(1e-9, 1e3)), "tries": Parameter(2, *whole(1, 1000))},
         True,
     ),
     "inversion": Attack(
         "expunge.attacks.inversion",
         {"images": Parameter(4, *whole(0, 10_000)), "videos": Parameter(0, *whole(0, 10_000)),
-         "steps": Parameter(24, *whole(1, 100_000)), "batch": Parameter(4, *whole(1, 1024)),
+         "warm": Parameter(60, *whole(0, 100_000)), "warm_rate": Parameter(0.5, *number(1e-9, 1e3)),
+         "steps": Parameter(24, *whole(0, 100_000)), "batch": Parameter(4, *whole(1, 1024)),
          "learning_rate": Parameter(0.1, *number(1e-9, 1e3))},
     ),
 }  # fmt: skip

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from expunge.attacks import ATTACKS, Try, Victim, defaults, find
 from expunge.base import encode_prompts, sample_images, sample_videos
-from expunge.metrics import Sample, asks_of, look
+from expunge.measure import Sample, asks_of, look
 from expunge.prompts import target_asks
 
 REPLAY = "replay"

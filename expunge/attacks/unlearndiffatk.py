@@ -16,6 +16,8 @@ from expunge.attacks import Try, Victim
 from expunge.attacks.soft import denoising_loss, encode_soft, whole_words
 from expunge.base import deterministic
 
+SAME = 4  # sets of pictures, timesteps and noise that take turns, so that the losses of different words compare
+
 
 def search(victim: Victim, prompt: str, how: Mapping[str, Any], draw: torch.Generator) -> list[str]:
     """The `tries` best prompts, best first."""
@@ -32,7 +34,8 @@ def search(victim: Victim, prompt: str, how: Mapping[str, Any], draw: torch.Gene
         found = " ".join([*(words[i] for i in nearest.tolist()), prompt])
         with deterministic(victim.base), torch.enable_grad():
             embedding = encode_soft(victim.base, found, at, hard, encoder)
-            loss = denoising_loss(victim.base, victim.latents, embedding, how["batch"], draw)
+            same = torch.Generator().manual_seed(step % SAME)
+            loss = denoising_loss(victim.base, victim.latents, embedding, how["batch"], same)
             (slope,) = torch.autograd.grad(loss, hard)
         seen.setdefault(found, []).append(float(loss.detach()))
         fade = 1 - step / how["steps"]

@@ -1,0 +1,153 @@
+"""Every attack against every method: how many goals fall, on concepts of the embedded world taken in turn.
+
+    uv run python -m benchmarks.attacks [METHOD ...] [--every 8] [--only cat,style] [--set distil.steps=200]
+                                        [--budget inversion.steps=200] [--to-docs]
+
+`none` as a method attacks the original encoder: what an attack finds where nothing was unlearned. A row for each
+method, concept and attack goes to runs/attacks.csv as soon as it is measured, and a second call goes on from there.
+Pictures only, but for motions. `--to-docs` puts the table into docs/methods.md. Budgets are those of the registry in
+expunge/attacks/__init__.py, and what `--budget` says; synonyms that training did not see are among the other words.
+"""
+
+import csv
+import json
+from dataclasses import replace
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from tqdm import tqdm
+
+from bases.emoji.recipe.world import load_world
+from benchmarks.sweep import ROOT, concepts, train
+from expunge.attacks import ATTACKS, Victim, defaults
+from expunge.attacks.attempts import assault, rates
+from expunge.base import Base, Edit, encode_images, load, load_spec, sample_images, sample_videos
+from expunge.judge import load_judge
+from expunge.lists import Concept
+from expunge.methods import METHODS
+from expunge.prompts import anchors_of, read_prompts, rows_of, target_words
+from expunge.spec import base_digest
+
+FILE = ROOT / "runs" / "attacks.csv"
+COLUMNS = ["base", "method", "settings", "concept", "attack", "budget", "before", "after", "goals"]
+COUNTS = {"images": {"target": 8}, "videos": {"target": 2}}
+
+
+def victim_of(base: Base, prompts: dict[str, Any], edit: Edit, concept: Concept, known: Concept) -> tuple[Victim, Any]:
+    """(who is attacked, {modality: what the original draws for the target}). :param known: the concept as training saw
+    it, whose anchors it has."""
+    modality = "video" if concept.kind == "motion" else "image"
+    rows = [row for row in rows_of(concept, prompts, COUNTS, 0) if row["modality"] == modality]
+    sample = sample_images if modality == "image" else sample_videos
+    pixels = sample(base, [row["prompt"] for row in rows], [row["seed"] for row in rows])
+    latents = encode_images(base, pixels.reshape(-1, *pixels.shape[-3:])).unflatten(0, pixels.shape[:-3])
+    latents = latents.transpose(1, 2) if modality == "video" else latents
+    templates, anchors = tuple(prompts["eval"][concept.kind]), anchors_of(known, prompts)
+    return Victim(base, edit, concept, target_words(concept), templates, anchors, latents), {modality: pixels}
+
+
+def read() -> list[dict[str, str]]:
+    if not FILE.is_file():
+        return []
+    with open(FILE, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def table_of(rows: list[dict[str, str]]) -> list[list[str]]:
+    """A row for each method and its settings: how many concepts, and of each attack "before -> after" in percent."""
+    found = [["method", "settings", "n", *ATTACKS]]
+    for method, settings in dict.fromkeys((row["method"], row["settings"]) for row in rows):
+        own = [row for row in rows if (row["method"], row["settings"]) == (method, settings)]
+        cells = []
+        for attack in ATTACKS:
+            some = [row for row in own if row["attack"] == attack]
+            goals = sum(int(row["goals"]) for row in some)
+            sums = [sum(int(row[side]) for row in some) for side in ("before", "after")]
+            cells.append(f"{100 * sums[0] / goals:.0f} → {100 * sums[1] / goals:.0f}" if goals else "")
+        found.append([method, settings, str(len({row["concept"] for row in own})), *cells])
+    return found
+
+
+def publish(table: list[list[str]]) -> None:
+    """The table in docs/methods.md, between its two marks."""
+    lines = ["| " + " | ".join(row) + " |" for row in (table[0], ["---"] * len(table[0]), *table[1:])]
+    page = ROOT / "docs" / "methods.md"
+    before, mark, rest = page.read_text("utf-8").partition("<!-- attacks -->\n")
+    after = rest.partition("<!-- end attacks -->")[2]
+    page.write_text(before + mark + "\n".join(lines) + "\n<!-- end attacks -->" + after, "utf-8")
+
+
+def parsed(words: list[str] | None) -> dict[str, dict[str, Any]]:
+    """["distil.steps=200"] -> {"distil": {"steps": 200}}."""
+    found: dict[str, dict[str, Any]] = {}
+    for word in words or []:
+        where, _, value = word.partition("=")
+        name, _, key = where.partition(".")
+        found.setdefault(name, {})[key] = json.loads(value)
+    return found
+
+
+def main(
+    methods: Annotated[list[str] | None, typer.Argument(help=f"some of none, {', '.join(METHODS)}")] = None,
+    every: Annotated[int, typer.Option(help="take every n-th concept")] = 1,
+    only: Annotated[str, typer.Option(help="ids or kinds of concepts, with commas")] = "",
+    attacks: Annotated[str, typer.Option(help="some of the attacks, with commas")] = "",
+    to_docs: Annotated[bool, typer.Option(help="write the table in docs/methods.md")] = False,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="METHOD.PARAMETER=VALUE in JSON")] = None,
+    budget: Annotated[list[str] | None, typer.Option(help="ATTACK.PARAMETER=VALUE in JSON")] = None,
+) -> None:
+    settings, budgets = parsed(set_), parsed(budget)
+    spec = load_spec("emoji")
+    base, judge, prompts = load(spec, t2v=True), load_judge(spec), read_prompts(spec.prompts)
+    FILE.parent.mkdir(parents=True, exist_ok=True)
+    digest, wanted = base_digest(spec)[:8], {word for word in only.split(",") if word}
+    rows = [row for row in read() if row["base"] == digest]
+    done = {(row["method"], row["settings"], row["concept"], row["attack"], row["budget"]) for row in rows}
+    known = [each for each in concepts(load_world()) if not wanted or wanted & {each[0].id, each[0].kind}]
+    names = [name for name in ATTACKS if not attacks or name in attacks.split(",")]
+    for (concept, held), method in tqdm([(c, m) for c in known[::every] for m in methods or ["none", *METHODS]]):
+        text = json.dumps(settings.get(method, {}), sort_keys=True)
+        todo = {}
+        for name in names:
+            how = {**defaults(name), **budgets.get(name, {})}
+            how["videos"] = min(how["videos"], int(concept.kind == "motion"))
+            if how["videos" if concept.kind == "motion" else "images"]:
+                todo[name] = how
+        todo = {n: b for n, b in todo.items() if (method, text, concept.id, n, json.dumps(b)) not in done}
+        if not todo:
+            continue
+        edit = Edit(base.encoder)
+        if method != "none":
+            how = {**METHODS[method].defaults, **settings.get(method, {})}
+            edit = train(base, [concept], prompts, method, how)[0].edit
+        whole = replace(concept, aliases=(*concept.aliases, *held))
+        trained = replace(concept, anchor=None) if method == "none" or METHODS[method].anchor == "found" else concept
+        victim, originals = victim_of(base, prompts, edit, whole, trained)
+        for name, how in todo.items():
+            records = [a.record(concept.id, 0) for a in assault(victim, judge, {name: how}, [], 0, originals)]
+            for after, before, goals in rates(records).values():
+                row = {"base": digest, "method": method, "settings": text, "concept": concept.id, "attack": name,
+                       "budget": json.dumps(how), "before": before, "after": after, "goals": goals}  # fmt: skip
+                write(row)
+    found = table_of([row for row in read() if row["base"] == digest])
+    shown = Table(*found[0])
+    for cells in found[1:]:
+        shown.add_row(*cells)
+    Console(width=160).print(shown)
+    if to_docs:
+        publish(found)
+
+
+def write(row: dict[str, Any]) -> None:
+    first = not FILE.is_file()
+    with open(FILE, "a", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS)
+        if first:
+            writer.writeheader()
+        writer.writerow(row)
+
+
+if __name__ == "__main__":
+    typer.run(main)
