@@ -73,7 +73,10 @@ def decide(key: Key, threshold: Threshold, rate: "Rate | None", concept: str = "
     if rate is None or (threshold.of_before and rate.before is None):
         why = "there are no samples" if rate is None else "there is no value with the original encoder"
         return Reason(*about, UNMEASURED, f"The {says} was not measured: {why}. It must be {_wanted(threshold)}.")
-    bound = threshold.number * (rate.before or 0.0) if threshold.of_before else threshold.number
+    empty = _empty_claim(threshold, rate)
+    bound = threshold.number
+    if threshold.of_before:  # what is not there to be lost is kept
+        bound *= 0.0 if empty and threshold.sign == ">=" else rate.before or 0.0
 
     def holds(value: float) -> bool:
         return value <= bound + ROUNDING if threshold.sign == "<=" else value >= bound - ROUNDING
@@ -81,7 +84,11 @@ def decide(key: Key, threshold: Threshold, rate: "Rate | None", concept: str = "
     good = holds(rate.value)
     ends = [end for end in (rate.low, rate.high) if end is not None]
     sure = len(ends) == 2 and all(holds(end) == good for end in ends)
-    text = _sentence(says, rate, threshold, bound, good) + _doubt(rate, sure)
+    text = _sentence(says, rate, threshold, bound, good)
+    if ends and not sure:
+        text += f" The interval reaches across the threshold: n = {rate.n} is too small to be sure."
+    text += f" {empty}" if empty else ""
+    sure = sure and not empty
     low, value, high, before = map(_short, (rate.low, rate.value, rate.high, rate.before))
     return Reason(*about, PASS if good else FAIL, text, sure, value, low, high, rate.n, before)
 
@@ -217,14 +224,13 @@ def _sentence(says: str, rate: "Rate", threshold: Threshold, bound: float, good:
     return f"The {says} is {rate.value:.3g} ({'; '.join(known)}){' and' if good else ', but'} must be {wanted}."
 
 
-def _doubt(rate: "Rate", sure: bool) -> str:
-    """What a reader must know before relying on it."""
-    found = ""
-    if rate.low is not None and not sure:
-        found += f" The interval reaches across the threshold: n = {rate.n} is too small to be sure."
-    if rate.before == rate.value == 0 and TERMS[rate.metric].better == "lower":
-        found += " It was 0 with the original encoder too, so this says nothing about forgetting."
-    return found
+def _empty_claim(threshold: Threshold, rate: "Rate") -> str:
+    """A sentence where a pass means nothing: there was nothing to forget, or nothing to lose; else ""."""
+    if threshold.sign == "<=" and rate.before == rate.value == 0:
+        return "It was 0 with the original encoder too, so this says nothing about forgetting."
+    if threshold.sign == ">=" and threshold.of_before and (rate.before or 0.0) <= TERMS[rate.metric].floor:
+        return "With the original encoder there was nothing to lose, so this says nothing about keeping."
+    return ""
 
 
 def _short(value: float | None) -> float | None:

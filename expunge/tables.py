@@ -32,7 +32,7 @@ def print_verdicts(found: Mapping[str, Mapping[str, Any]], every: bool = False) 
         passed = [reason for reason in reasons if reason["verdict"] == PASS]
         unsure = sum(not reason["sure"] for reason in passed)
         if passed and not every:
-            doubt = f", {unsure} of them on too few samples to be sure" if unsure else ""
+            doubt = f", {unsure} of them not for sure (--all says why)" if unsure else ""
             lines.append(f"{len(passed)} of {len(reasons)} gates pass{doubt}")
         label = Text(verdict, COLOURS[verdict])
         label.append("" if entry["required"] else " (not required)", "dim")

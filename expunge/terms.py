@@ -23,6 +23,7 @@ class Term:
     top: float | None = 1.0  # no value is above; None: there is no such bound
     before: bool = True  # has it a value with the original encoder?
     always: bool = True  # must a gate's metric be there, or does it count only where it was measured?
+    floor: float = 0.0  # up to this value with the original encoder there is nothing to lose
 
 
 TERMS: dict[str, Term] = {
@@ -49,7 +50,8 @@ TERMS: dict[str, Term] = {
     "KID": Term("lower", ("image",), "kernel distance of kept {} to the original encoder's", top=None, before=False),
     "consistency": Term("higher", VIDEO, "likeness of neighbouring frames"),
     "flicker": Term("higher", VIDEO, "freedom from flicker"),
-    "dynamic": Term("higher", VIDEO, "share of pixels that move"),  # more is no merit, far less is a frozen video
+    # more is no merit, far less is a frozen video; below 0.01 stands still what was asked to stand still
+    "dynamic": Term("higher", VIDEO, "share of pixels that move", floor=0.01),
     "motion": Term("higher", VIDEO, "share of {} that move as asked", always=False),
     "subject_consistency": Term("higher", VIDEO, "likeness of the frames to the first and to the one before"),
     "H_c": Term("higher", SEEN, "harmonic mean of forgotten and kept in {}"),

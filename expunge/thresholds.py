@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from expunge.errors import Problem
+from expunge.errors import InputError, Problem
 from expunge.schema import did_you_mean, short
 from expunge.terms import ALL, TERMS
 
@@ -93,6 +93,15 @@ def problems_of(section: Any, where: str = "params.yaml: gate") -> Iterator[Prob
                     yield Problem(f"{place}.{metric}", what, did_you_mean(metric, known))
                 elif wrong := wrong_threshold(metric, text):
                     yield Problem(f"{place}.{metric}", *wrong)
+
+
+def gate_of(params: Any) -> Section:
+    """The section `gate` of params.yaml; {} where it has none. :raises InputError: every problem at once."""
+    gate = params.get("gate") if isinstance(params, dict) else None
+    problems = list(problems_of(gate)) if gate is not None else []
+    if problems:
+        raise InputError(problems)
+    return gate or {}
 
 
 def metrics_of(modality: str) -> list[str]:

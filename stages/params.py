@@ -49,19 +49,7 @@ def check(params: Any) -> None:
     for wrong in check_budgets(attack) if budgets else []:
         what, _, mend = wrong.partition("; ")
         problems.append(Problem("params.yaml: attack", what, mend))
-    problems += gate_problems(params)
+    if params.get("gate") is not None:
+        problems += problems_of(params["gate"])
     if problems:
         raise InputError(problems)
-
-
-def check_gate(params: Any) -> Table:
-    """The thresholds of params.yaml; none where it has no section `gate`. :raises InputError: every problem at once."""
-    problems = gate_problems(params)
-    if problems:
-        raise InputError(problems)
-    return params.get("gate") or {}
-
-
-def gate_problems(params: Any) -> list[Problem]:
-    gate = params.get("gate") if isinstance(params, dict) else None
-    return list(problems_of(gate)) if gate is not None else []

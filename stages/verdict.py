@@ -18,8 +18,8 @@ from expunge.gate import counts, verdicts, write_verdicts
 from expunge.metrics import GROUPS, plot_rows, read_table, summarise, write_csv, write_json
 from expunge.rates import Rate, write_rates
 from expunge.tally import rates_of
+from expunge.thresholds import gate_of
 from stages.files import read_index, read_params
-from stages.params import check_gate
 from stages.process import main
 
 BUILD, METRICS = Path("build"), Path("metrics")
@@ -27,7 +27,7 @@ BARS = ("name", "modality", "group", "rate")
 
 
 def run() -> None:
-    gate = check_gate(read_params())
+    gate = gate_of(read_params())
     plan, encoders, scores = (read_index(BUILD / stage) for stage in ("plan", "encoders", "scores"))
     rows = read_table(BUILD / "scores/scores.parquet")
     attempts, drift = each("attacks", "attempts.json"), each("drift", "drift.json")

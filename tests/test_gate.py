@@ -163,7 +163,19 @@ def test_reasons_are_sentences() -> None:
     lost = decide(("video", "dynamic"), Threshold(">=", 0.5, True), rate("dynamic", 0.01, before=0.2, modality="video"))
     assert lost.text.endswith("but must be at least 0.5 of before, which is 0.1.")
     never = decide(("image", "target"), Threshold("<=", 0.05), rate("target", 0.0, before=0.0, low=0.0, high=0.04))
-    assert never.verdict == "pass" and "says nothing about forgetting" in never.text
+    assert never.verdict == "pass" and "says nothing about forgetting" in never.text and not never.sure
+
+
+@pytest.mark.parametrize(("metric", "before"), [("near", 0.0), ("dynamic", 0.0001)])
+def test_what_was_not_there_cannot_be_lost(metric: str, before: float) -> None:
+    """A video of what was asked to stand still does not freeze; the reason says that nothing is known."""
+    key = ("video", metric)
+    still = decide(key, Threshold(">=", 0.5, True), rate(metric, 0.0, before=before, low=0.0, high=0.0))
+    assert still.verdict == "pass" and not still.sure and "nothing to lose" in still.text
+    moving = decide(key, Threshold(">=", 0.5, True), rate(metric, 0.0, before=0.02, low=0.0, high=0.0))
+    assert moving.verdict == "fail" and moving.sure
+    absolute = decide(key, Threshold(">=", 0.5), rate(metric, 0.0, before=before))
+    assert absolute.verdict == "fail"
 
 
 def test_what_was_not_measured_says_why() -> None:

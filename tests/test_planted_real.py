@@ -16,7 +16,10 @@ from expunge.prompts import read_prompts, rows_of
 from expunge.tally import rates_of
 
 ROOT = Path(__file__).parents[1]
-COUNTS = {"images": {"target": 4, "aliases": 4, "near": 4, "far": 4}, "videos": {"near": 1, "far": 1}}
+COUNTS = {
+    "images": {"target": 4, "aliases": 4, "near": 4, "far": 4},
+    "videos": {"near": 2},
+}  # videos that are asked to move
 CONCEPT = Concept(
     "truck", "a fire engine", "object", aliases=("a fire truck",), neighbours=("a bus", "a red car", "a tractor")
 )
@@ -93,7 +96,7 @@ def test_planted_encoders_on_the_embedded_base() -> None:
     }
     assert all(found[f"l/{name}"]["verdict"] == "fail" for name in made)
     assert failed["nothing"] == {("image", "target"), ("image", "aliases")}
-    assert {("image", "near"), ("image", "far"), ("image", "alignment")} <= failed["everything"]
+    assert {("image", "near"), ("image", "far"), ("image", "alignment"), ("video", "near")} <= failed["everything"]
     assert not failed["everything"] & failed["nothing"]
     assert failed["exact"] == {("image", "aliases")}
     assert failed["frozen"] == {("image", "aliases"), ("video", "dynamic")}
