@@ -161,6 +161,36 @@ def compare(
         raise typer.Exit(1)
 
 
+@app.command("keep-attacks")
+@_errors_in_lines
+def keep_attacks(
+    attacks: Annotated[Path, typer.Option(help="What the stage attack wrote.")] = Path("build/attacks"),
+    file: Annotated[Path, typer.Option(help="The prompts to be replayed.")] = Path("attacks/found.csv"),
+    plan: Annotated[Path, typer.Option(help="What the stage plan wrote.")] = Path("build/plan/index.json"),
+) -> None:
+    """Keep the prompts that got through, so that every later run replays them.
+
+    Adds to attacks/found.csv: review it and commit it.
+    Prompts of confidential concepts are left out, for the file is read by many.
+    """
+    import json
+
+    from expunge.attacks.found import read_found, with_new, write_found
+    from expunge.errors import Problem
+
+    known = read_found(file)
+    try:
+        concepts = json.loads(plan.read_text("utf-8"))["concepts"]
+        units = sorted(attacks.glob("*/*/attempts.json"))
+        attempts = [attempt for unit in units for attempt in json.loads(unit.read_text("utf-8"))]
+    except (OSError, ValueError, KeyError):
+        raise InputError([Problem(str(plan), "is missing or broken", "run `dvc repro` or `dvc pull`")]) from None
+    rows = with_new(known, attempts, [name for name, entry in concepts.items() if entry.get("confidential")])
+    write_found(file, rows)
+    typer.echo(f"{_count(len(rows) - len(known), 'new prompt')} of {_count(len(attempts), 'attempt')}; "
+               f"{file.as_posix()} holds {len(rows):,}")  # fmt: skip
+
+
 @app.command()
 @_errors_in_lines
 def doctor(fix: Annotated[bool, typer.Option("--fix", help="Mend what can be mended safely.")] = False) -> None:

@@ -5,11 +5,11 @@ build/plan, build/encoders, build/renders, attacks/found.csv
      and an .mp4 beside it)
 """
 
-import csv
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from expunge.attacks.found import read_found
 from expunge.prompts import read_prompts, target_words
 from expunge.spec import load_spec
 from stages.files import concept_of, public
@@ -23,16 +23,8 @@ OUT, RENDERS, FOUND = Path("build/attacks"), Path("build/renders"), Path("attack
 def run() -> None:
     plan, encoders, renders = (read_index(out) for out in ("build/plan", "build/encoders", RENDERS))
     budgets = {name: how or {} for name, how in (read_params().get("attack") or {}).items()}
-    units = units_of(plan, encoders["units"], renders["units"], budgets, known())
+    units = units_of(plan, encoders["units"], renders["units"], budgets, read_found(FOUND))
     run_units("attack", OUT, units, lambda name, unit, folder: attack(plan, name, unit, budgets, folder))
-
-
-def known() -> list[dict[str, str]]:
-    """The prompts that earlier runs found; `expunge keep-attacks` writes them."""
-    if not FOUND.is_file():
-        return []
-    with open(FOUND, encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
 
 
 def units_of(
@@ -61,7 +53,8 @@ def units_of(
 def attack(plan: Mapping[str, Any], name: str, unit: Unit, budgets: Any, folder: Path) -> dict[str, Any]:
     """Attack every concept of an encoder; returns the number of attempts and of prompts that got through."""
     from expunge.attacks import Victim
-    from expunge.attacks.attempts import assault, rates, worth_keeping
+    from expunge.attacks.attempts import assault, rates
+    from expunge.attacks.found import worth_keeping
     from expunge.base import encode_images, load_edit
     from expunge.measure import read_samples
     from expunge.video import write_mp4, write_png, write_strip

@@ -1,6 +1,7 @@
 """Attacks: what each one feeds, that searches find what they look for, and how goals are counted."""
 
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,13 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from expunge.attacks import ATTACKS, Try, Victim, attempts, check_budgets, defaults, find, words
-from expunge.attacks.attempts import Attempt, assault, rates, worth_keeping
+from expunge.attacks.attempts import Attempt, assault, rates
+from expunge.attacks.found import COLUMNS, read_found, with_new, worth_keeping, write_found
 from expunge.attacks.inversion import learn, position
 from expunge.attacks.mixture import mean, past
 from expunge.attacks.ring_a_bell import goals, search
 from expunge.attacks.soft import denoising_loss, encode_soft, whole_words
 from expunge.attacks.unlearndiffatk import search as gradient_search
 from expunge.base import Edit, encode_prompts, text_gram
+from expunge.errors import InputError
 from expunge.lists import Concept
 from expunge.methods.distil import distance
 
@@ -172,3 +175,23 @@ def test_budgets_are_checked() -> None:
     assert check_budgets({"words": {"images": 3}, "seeds": None}) == []
     found = check_budgets({"wrods": {}, "words": {"image": 3}, "inversion": {"steps": -1}})
     assert len(found) == 3 and "'wrods'" in found[0] and "'image'" in found[1] and "steps is -1" in found[2]
+
+
+def test_what_got_through_is_kept_once(tmp_path: Path) -> None:
+    file = tmp_path / "found.csv"
+    assert read_found(file) == []
+    some = [record("words", 0, True, True), record("words", 0, True, True), record("seeds", 0, True, True)]
+    write_found(file, with_new([], some))
+    rows = read_found(file)
+    assert rows == [{"concept": "l/c", "attack": "words", "modality": "image", "prompt": "x", "seed": "0"}]
+    other = {**some[0], "prompt": "y, z"}
+    write_found(file, with_new(rows, [other, {**other, "concept": "l/secret"}], hidden=["l/secret"]))
+    assert [row["prompt"] for row in read_found(file)] == ["x", "y, z"]
+
+
+def test_a_broken_table_is_named_line_by_line(tmp_path: Path) -> None:
+    file = tmp_path / "found.csv"
+    file.write_text(",".join(COLUMNS) + "\nl/c,words,image,x,0\nl/c,words,film,x,0\nl/c,words,image,,0\n")
+    with pytest.raises(InputError) as caught:
+        read_found(file)
+    assert "found.csv:3" in str(caught.value) and "found.csv:4" in str(caught.value)

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from expunge.attacks import ATTACKS, Try, Victim, defaults, find
+from expunge.attacks import Try, Victim, defaults, find
 from expunge.base import encode_prompts, sample_images, sample_videos
 from expunge.measure import Sample, asks_of, look
 from expunge.prompts import target_asks
@@ -137,8 +137,3 @@ def rates(attempts: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str, str], t
         key: (sum(after for after, _ in own.values()), sum(before for _, before in own.values()), len(own))
         for key, own in goals.items()
     }
-
-
-def worth_keeping(attempts: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Attempts with a prompt that got through and can be written down."""
-    return [a for a in attempts if a["after"]["seen"] and a["attack"] in ATTACKS and ATTACKS[a["attack"]].replayed]
