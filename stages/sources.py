@@ -16,6 +16,7 @@ CODE: dict[str, tuple[str, ...]] = {
         "stages/plan.py", "stages/params.py", "expunge/prompts.py", "expunge/jobs.py", "expunge/validate.py",
         "expunge/lists.py", "expunge/checks.py", "expunge/phrases.py", "expunge/spelling.py", "expunge/names.py",
         "expunge/schema.py", "expunge/yamlfile.py", "expunge/hub.py", "expunge/spec.py", "expunge/methods/__init__.py",
+        "expunge/attacks/__init__.py", "expunge/thresholds.py", "expunge/terms.py",
     ),
     "fewshot": ("stages/fewshot.py", "expunge/video.py", "expunge/copies.py", *BASE),
     "unlearn": ("stages/unlearn.py", "stages/curves.py", "expunge/methods", *BASE),
