@@ -59,6 +59,11 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     params["fewshot"]["images"] = 2
     params["unlearn"]["few-shot"]["steps"] = params["unlearn"]["distil"]["steps"] = 3
     params["render"] = {"images": {"target": 2, "aliases": 1, "near": 1, "far": 1}, "videos": {"target": 1, "near": 1}}
+    params["attack"] = {
+        "words": {"images": 2, "videos": 1},
+        "ring-a-bell": {"images": 1, "videos": 0, "generations": 1},
+        "unlearndiffatk": {"images": 1, "videos": 0, "steps": 2},
+    }
     with open(folder / "params.yaml", "w") as file:
         YAML(typ="safe").dump(params, file)
     (folder / "concepts" / "tiny.yaml").write_text(HEAD + TRUCK + BALL)
@@ -80,6 +85,18 @@ def test_everything_is_there(clone: Path) -> None:
     assert (
         len(list((clone / "build/renders").rglob("*.mp4"))) == 12
     )  # 2 for each of: originals and singles of both, the joint encoder twice
+    verdicts = json.loads((clone / "metrics/verdicts.json").read_text())
+    assert set(verdicts) == set(summary["encoders"])
+    assert all(entry["verdict"] in ("pass", "fail", "not measured") and entry["reasons"] for entry in verdicts.values())
+    rates = (clone / "metrics/rates.csv").read_text()
+    assert all(f",{metric}," in rates for metric in ("target", "asr:words", "asr:unlearndiffatk", "KID", "H_o"))
+    for name in summary["encoders"]:
+        attempts = json.loads((clone / "build/attacks" / name / "attempts.json").read_text())
+        folder = clone / "build/attacks" / name
+        assert attempts and all(
+            (folder / each[side]["file"]).is_file() for each in attempts for side in ("before", "after")
+        )
+        assert (clone / "build/drift" / name / "drift.json").is_file()
     assert not any((clone / "build/curves").iterdir())  # DVCLive needs a commit, and there is none yet
     assert (clone / "build/scores/scores.parquet").is_file()
     assert "fire engine" in (clone / "build/report/index.html").read_text("utf-8")
@@ -96,7 +113,7 @@ def test_the_readme_lines_load_an_encoder(clone: Path) -> None:
 def test_what_runs_again_is_what_changed(clone: Path) -> None:
     first = commit(clone, "first")
     assert "up to date" in repro(clone)
-    before = {stage: units(clone, stage) for stage in ("fewshot", "encoders", "renders", "scores")}
+    before = {stage: units(clone, stage) for stage in ("fewshot", "encoders", "renders", "scores", "drift", "attacks")}
     model = (clone / "build/encoders/tiny/football/model.safetensors").read_bytes()
 
     (clone / "concepts/tiny.yaml").write_text(HEAD + TRUCK.replace("a fire truck", "the fire truck") + BALL)
