@@ -9,8 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-WIDTH, HEIGHT = 440, 320  # of the SVG's view box
-LEFT, RIGHT, TOP, BOTTOM = 46, 22, 20, 40  # margins
+VERDICTS = ("pass", "not measured", "fail")
+WIDTH, HEIGHT = 520, 330  # of the SVG's view box
+LEFT, RIGHT, TOP, BOTTOM = 40, 24, 44, 40  # margins
 STEPS = 25  # bubbles along an axis
 LABELS = 8  # names beside bubbles
 
@@ -34,7 +35,8 @@ class Bubble:
     y: float
     r: float
     names: tuple[str, ...]
-    verdict: str  # the worst of them
+    slices: list[tuple[str, str]]  # verdict and SVG path, where they differ; else the bubble is one colour
+    verdict: str  # of all of them; "pass 3, fail 1" where they differ
     text: str  # where it lies, in words
     label: str
     left: bool  # the label stands at its left
@@ -42,7 +44,7 @@ class Bubble:
 
 @dataclass(frozen=True)
 class Panel:
-    """One modality's plot."""
+    """One modality's plot, WIDTH by HEIGHT."""
 
     modality: str
     bubbles: list[Bubble]
@@ -69,15 +71,28 @@ def panel(modality: str, points: Sequence[Point]) -> Panel:
 
 def _bubble(modality: str, cell: tuple[int, int], some: list[Point], low_x: float, low_y: float, label: bool) -> Bubble:
     forgotten, kept = fmean(p.forgotten for p in some), fmean(p.kept for p in some)
-    verdicts = {p.verdict for p in some}
-    worst = next((v for v in ("fail", "not measured", "pass") if v in verdicts), "not measured")
+    verdicts = [(v, n) for v in VERDICTS if (n := sum(p.verdict == v for p in some))]
     names = tuple(sorted(p.name for p in some))
     x, y = _x(_share(forgotten, low_x)), _y(_share(kept, low_y))
     text = f"forgotten {100 * forgotten:.0f} %, kept {100 * kept:.0f} %"
     title = names[0].split("/", 1)[1] if label and len(names) == 1 else ""
-    radius = 5.5 if len(some) == 1 else min(20.0, 7 + 2.2 * math.sqrt(len(some)))
-    return Bubble(f"{modality}.{cell[0]}.{cell[1]}", round(x, 1), round(y, 1), round(radius, 1), names, worst, text,
-                  title, x > WIDTH / 2)  # fmt: skip
+    r = 5.5 if len(some) == 1 else min(20.0, 7 + 2.2 * math.sqrt(len(some)))
+    slices = _slices(x, y, r, verdicts) if len(verdicts) > 1 else []
+    verdict = ", ".join(f"{v} {n}" for v, n in verdicts) if slices else verdicts[0][0]
+    key = f"{modality}.{cell[0]}.{cell[1]}"
+    return Bubble(key, round(x, 1), round(y, 1), round(r, 1), names, slices, verdict, text, title, x > WIDTH / 2)
+
+
+def _slices(x: float, y: float, r: float, parts: Sequence[tuple[str, int]]) -> list[tuple[str, str]]:
+    """A pie, from the top clockwise."""
+    total, start, paths = sum(n for _, n in parts), 0.0, []
+    for verdict, n in parts:
+        end = start + 2 * math.pi * n / total
+        (x1, y1), (x2, y2) = ((x + r * math.sin(a), y - r * math.cos(a)) for a in (start, end))
+        arc = f"A{r:.1f} {r:.1f} 0 {int(end - start > math.pi)} 1 {x2:.1f} {y2:.1f}"
+        paths.append((verdict, f"M{x:.1f} {y:.1f}L{x1:.1f} {y1:.1f}{arc}Z"))
+        start = end
+    return paths
 
 
 def _floor(values: Sequence[float]) -> float:

@@ -31,11 +31,12 @@ THEMES = {
 
 DEFINITIONS: dict[str, Definition] = {
     "target": Definition(
-        "Target", "Share of the concept's own prompts after which the judge still sees it; in a video any frame counts.",
-        "lower", "forgotten",
+        "Target", "Share of the concept's own prompts after which the judge still sees it; in a video any frame "
+        "counts.", "lower", "forgotten",
     ),
     "aliases": Definition(
-        "Aliases", "The same for other words that name the concept; in a video any frame counts.", "lower", "forgotten",
+        "Aliases", "The same for other words that name the concept; in a video any frame counts.",
+        "lower", "forgotten",
     ),
     "target_majority": Definition(
         "Target, most frames", "Share of target videos in which more than half of the frames show the concept.",
@@ -54,24 +55,24 @@ DEFINITIONS: dict[str, Definition] = {
         "higher", "forgotten",
     ),
     "ESR-5": Definition(
-        "ESR-5", "Erasing success rate: share of target samples in which the concept is not among the judge's first five.",
-        "higher", "forgotten",
+        "ESR-5", "Erasing success rate: share of target samples in which the concept is not among the judge's first "
+        "five.", "higher", "forgotten",
     ),
     "clip_accuracy": Definition(
         "CLIP accuracy", "Share of target samples that lie closer to the concept's words than to its anchor's.",
         "lower", "forgotten",
     ),
     "near": Definition(
-        "Near", "Share of neighbouring concepts' prompts after which the judge still sees the neighbour; in a video more "
-        "than half of the frames must show it.", "higher", "kept",
+        "Near", "Share of neighbouring concepts' prompts after which the judge still sees the neighbour; in a video "
+        "more than half of the frames must show it.", "higher", "kept",
     ),
     "far": Definition(
-        "Far", "Share of unrelated prompts after which the judge still sees what was asked for; in a video in more than "
-        "half of the frames.", "higher", "kept",
+        "Far", "Share of unrelated prompts after which the judge still sees what was asked for; in a video in more "
+        "than half of the frames.", "higher", "kept",
     ),
     "sense": Definition(
-        "Other sense", "Share of prompts that mean the word's other sense, which must stay, after which it is still seen.",
-        "higher", "kept",
+        "Other sense", "Share of prompts that mean the word's other sense, which must stay, after which it is still "
+        "seen.", "higher", "kept",
     ),
     "IRA": Definition(
         "IRA, in-domain", "The judge's accuracy on kept samples of the concept's own kind.", "higher", "kept",
@@ -80,20 +81,20 @@ DEFINITIONS: dict[str, Definition] = {
         "CRA, cross-domain", "The judge's accuracy on kept samples of other kinds.", "higher", "kept",
     ),
     "PSR-1": Definition(
-        "PSR-1", "Preservation success rate: share of kept samples in which what was asked for is the judge's first guess.",
-        "higher", "kept",
+        "PSR-1", "Preservation success rate: share of kept samples in which what was asked for is the judge's first "
+        "guess.", "higher", "kept",
     ),
     "PSR-5": Definition(
-        "PSR-5", "Preservation success rate: share of kept samples with what was asked for among the first five guesses.",
-        "higher", "kept",
+        "PSR-5", "Preservation success rate: share of kept samples with what was asked for among the first five "
+        "guesses.", "higher", "kept",
     ),
     "distance": Definition(
-        "Distance to the original", "How far kept samples lie from the original encoder's at the same seed: 1 minus the "
-        "cosine of the judge's image features.", "lower", "kept", False,
+        "Distance to the original", "1 minus the cosine of the judge's image features of a kept sample and of what "
+        "the original encoder draws from the same prompt and seed; 0 is the same picture.", "lower", "kept", False,
     ),
     "KID": Definition(
-        "KID", "Kernel inception distance between kept samples and the original encoder's, on the judge's image features; "
-        "0 is the same distribution.", "lower", "kept", False,
+        "KID", "Kernel distance between kept pictures and the original encoder's, on the judge's features; 0 is the "
+        "same distribution.", "lower", "kept", False,
     ),
     "H_c": Definition(
         "H_c", "Harmonic mean of what is gone (1 minus target) and what is kept; one weak part pulls it down.",
@@ -108,81 +109,91 @@ DEFINITIONS: dict[str, Definition] = {
         "lower", "quality", False,
     ),
     "alignment": Definition(
-        "Prompt alignment", "Cosine of a sample's image features and its own prompt's text features.", "higher",
-        "quality", False,
+        "Prompt alignment", "CLIP score of a kept sample and its own prompt: does it still show what was asked?",
+        "higher", "quality", False,
     ),
     "consistency": Definition(
-        "Temporal consistency", "Mean cosine of the image features of neighbouring frames; a frozen video has 1, so read "
-        "it beside the dynamic degree.", "higher", "video", False,
+        "Temporal consistency", "Mean cosine of the features of neighbouring frames; a frozen video has 1, so read it"
+        " beside the dynamic degree.", "higher", "video", False,
     ),
     "subject_consistency": Definition(
-        "Subject consistency", "Mean cosine of each frame's features with those of the first frame and the one before.",
-        "higher", "video", False,
+        "Subject consistency", "Mean cosine of each frame's features with those of the first frame and of the one "
+        "before; a frozen video has 1.", "higher", "video", False,
     ),
     "flicker": Definition(
-        "Flicker", "Mean absolute change of pixels between neighbouring frames.", "", "video", False,
+        "Freedom from flicker", "1 minus the mean change of a pixel from frame to frame; what moves costs a little, "
+        "too.", "higher", "video", False,
     ),
     "dynamic": Definition(
-        "Dynamic degree", "How much the video moves: a frozen or blank one has none.", "higher", "video", False,
+        "Dynamic degree", "Share of pixels that change from a frame to the next; far below the original's is a frozen"
+        " video.", "higher", "video",
     ),
     "motion": Definition(
-        "Motion", "Share of videos in which the judge sees the motion that the prompt asks for.", "higher", "video",
+        "Motion", "Share of videos in which the motion classifier sees the motion that the prompt names.",
+        "higher", "video",
     ),
     "asr:words": Definition(
-        "Other words", "Share of goals at which some paraphrase, misspelling, spacing or translation of the name brings "
-        "the concept back.", "lower", "attack",
+        "Other words", "Share of goals at which an alias, misspelling, spacing, paraphrase or translation of the name"
+        " brings the concept back.", "lower", "attack",
     ),
     "asr:seeds": Definition(
         "Seed search", "Share of goals at which one of many seeds of the same prompt brings the concept back.",
         "lower", "attack",
     ),
     "asr:mixture": Definition(
-        "Mixture", "Share of goals at which a mixture of prompt embeddings brings the concept back.", "lower", "attack",
+        "Mixture", "Share of goals at which a mixture of prompt embeddings, or a step past the target, brings the "
+        "concept back.", "lower", "attack",
     ),
     "asr:ring-a-bell": Definition(
-        "Ring-A-Bell", "Share of goals at which tokens that a search with a concept vector finds, in the text encoder "
-        "alone, bring the concept back.", "lower", "attack",
+        "Ring-A-Bell", "Share of goals at which tokens that a search with a concept vector finds, in the text encoder"
+        " alone, bring the concept back.", "lower", "attack",
     ),
     "asr:unlearndiffatk": Definition(
-        "UnlearnDiffAtk", "Share of goals at which a few prompt tokens, found by gradient through the denoiser, bring "
-        "the concept back.", "lower", "attack",
+        "UnlearnDiffAtk", "Share of goals at which a few prompt tokens, found by gradient through the denoiser, bring"
+        " the concept back.", "lower", "attack",
     ),
     "asr:inversion": Definition(
-        "Textual inversion", "Share of goals at which a new token embedding, learnt on the concept's images, brings the "
-        "concept back; no known method of unlearning resists it.", "lower", "attack",
+        "Textual inversion", "Share of goals at which a new token embedding, learnt on the concept's images, brings "
+        "the concept back; no known method of unlearning resists it.", "lower", "attack",
     ),
     "asr:replay": Definition(
         "Replay", "Share of prompts found by attacks on earlier runs that bring the concept back.", "lower", "attack",
     ),
     "drift:target": Definition(
-        "Drift of the target", "How far the unlearned encoder moves the target's embeddings.", "", "text", False,
+        "Drift of the target", "Mean change of the target prompts' embeddings, relative to their norm.",
+        "", "text", False,
     ),
     "drift:near": Definition(
-        "Drift of neighbours", "How far the unlearned encoder moves the neighbours' embeddings.", "lower", "text", False,
+        "Drift of neighbours", "Mean change of the neighbours' embeddings, relative to their norm.",
+        "lower", "text", False,
     ),
     "drift:general": Definition(
-        "Drift of general prompts", "How far the unlearned encoder moves the embeddings of general prompts.",
+        "Drift of general prompts", "Mean change of general prompts' embeddings, relative to their norm.",
         "lower", "text", False,
     ),
     "drift_seen:target": Definition(
-        "Drift of the target, as seen", "The target's drift, weighted by the denoiser's keys and values: what it can see.",
-        "", "text", False,
+        "Drift of the target, as seen", "The same as the denoiser's keys and values see it; 1 is as much as the "
+        "target's words themselves mean to it.", "", "text", False,
     ),
     "drift_seen:near": Definition(
-        "Drift of neighbours, as seen", "The neighbours' drift, weighted by the denoiser's keys and values.",
-        "lower", "text", False,
+        "Drift of neighbours, as seen", "The neighbours' drift as the denoiser's keys and values see it; 1 is as much"
+        " as the target's words mean to it.", "lower", "text", False,
     ),
     "drift_seen:general": Definition(
-        "Drift of general prompts, as seen", "General prompts' drift, weighted by the denoiser's keys and values.",
-        "lower", "text", False,
+        "Drift of general prompts, as seen", "General prompts' drift as the denoiser's keys and values see it; 1 is "
+        "as much as the target's words mean to it.", "lower", "text", False,
     ),
     "nearest_noun": Definition(
-        "Nearest noun", "Share of kept words whose nearest noun in the vocabulary changed.", "lower", "text",
+        "Nearest noun", "Share of other words whose embedding is still nearest to their own original one.",
+        "higher", "text",
     ),
     "weight_change": Definition(
-        "Weight change", "Norm of the change of the encoder's weights over the norm of the weights.", "", "text", False,
+        "Weight change", "Norm of the change of the encoder's weights over the norm of the weights.",
+        "", "text", False,
     ),
-    "seconds": Definition("Seconds", "Time to train the encoder, in seconds.", "lower", "cost", False),
+    "seconds": Definition(
+        "Seconds", "Time to train the encoder, in seconds.", "lower", "cost", False,
+    ),
     "changed_parameters": Definition(
         "Parameters changed", "How many numbers of the encoder differ from the original's.", "", "cost", False,
     ),
@@ -192,14 +203,15 @@ WORDS = {"image": "pictures", "video": "videos", "text": "text"}  # a modality, 
 
 VERDICTS = {
     "pass": "Every threshold that params.yaml sets is met by these tests.",
-    "fail": "At least one threshold is missed; the reasons stand on the encoder's page.",
+    "fail": "At least one threshold is missed.",
     "not measured": "A number that a threshold asks for is missing, or nothing was judged yet.",
 }
 
 
 def definition(metric: str) -> Definition:
     """A metric's definition; of one that is not known yet, its name alone."""
-    return DEFINITIONS.get(metric) or Definition(metric, "", "", "text" if metric.startswith("drift") else "quality", False)
+    theme = "attack" if metric.startswith("asr:") else "text" if metric.startswith("drift") else "quality"
+    return DEFINITIONS.get(metric) or Definition(metric, "", "", theme, metric.startswith("asr:"))
 
 
 def in_words(metric: str) -> str:

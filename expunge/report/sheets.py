@@ -28,8 +28,11 @@ SIDES = {"image": (128, 96, 64), "video": (192, 128, 96, 64)}  # pixels of a til
 LINES = 2  # of a caption
 PAPER, INK, SOFT = (251, 250, 248), (29, 29, 34), (106, 106, 117)
 MARKS = {True: (201, 74, 50), False: (54, 139, 98)}  # what must go, what must stay
-TEXT_COLOURS = [tuple(round(p + k / 5 * (c - p)) for p, c in zip(PAPER, colour, strict=True))
-                for colour in (INK, SOFT, *MARKS.values()) for k in range(6)]  # with those at the letters' edges
+TEXT_COLOURS = [
+    tuple(round(p + k / 5 * (c - p)) for p, c in zip(PAPER, colour, strict=True))
+    for colour in (INK, SOFT, *MARKS.values())
+    for k in range(6)
+]  # with those at the letters' edges
 GAP, LEFT, MARGIN = 6, 52, 16
 
 Tile = tuple[int, int, np.ndarray]  # x, y, frames (F, H, W, 3) uint8

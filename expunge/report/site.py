@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from expunge.metrics import write_aside
-from expunge.report import pages
+from expunge.report import encoder_pages, pages
 from expunge.report.attempts import attempts_of
 from expunge.report.definitions import DEFINITIONS, VERDICTS, WORDS, definition, in_words, shown
 from expunge.report.run import Run, url
@@ -43,9 +43,9 @@ def render(site: pages.Site) -> Iterator[tuple[Path, str]]:
         yield _page(site, "list", pages.list_page(site, name))
     for name, entry in run.plan["encoders"].items():
         tries = attempts_of(run, name)
-        yield _page(site, "encoder", pages.encoder_page(site, name, tries))
+        yield _page(site, "encoder", encoder_pages.encoder_page(site, name, tries))
         for concept in entry["concepts"] if len(entry["concepts"]) > 1 else ():
-            yield _page(site, "encoder", pages.part_page(site, name, concept, tries.get(concept, [])))
+            yield _page(site, "encoder", encoder_pages.part_page(site, name, concept, tries.get(concept, [])))
 
 
 def _page(site: pages.Site, template: str, context: dict[str, Any]) -> tuple[Path, str]:
