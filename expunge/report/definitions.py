@@ -109,7 +109,7 @@ DEFINITIONS: dict[str, Definition] = {
         "lower", "quality", False,
     ),
     "alignment": Definition(
-        "Prompt alignment", "CLIP score of a kept sample and its own prompt: does it still show what was asked?",
+        "Prompt alignment", "CLIP score of a kept sample and its own prompt: how well it still shows what was asked.",
         "higher", "quality", False,
     ),
     "consistency": Definition(

@@ -10,6 +10,7 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ CONCEPTS = 4  # of a joint encoder
 PICTURES = {"target": 3, "aliases": 1, "near": 2, "far": 1, "sense": 1}  # columns
 VIDEOS = {"target": 1, "aliases": 1, "near": 1, "far": 1}
 SIDES = {"image": (128, 96, 64), "video": (192, 128, 96, 64)}  # pixels of a tile, the largest that fits the limit
+FRAMES = 16  # of a GIF; of a longer video every other one, or fewer
 LINES = 2  # of a caption
 PAPER, INK, SOFT = (251, 250, 248), (29, 29, 34), (106, 106, 117)
 MARKS = {True: (201, 74, 50), False: (54, 139, 98)}  # what must go, what must stay
@@ -89,12 +91,12 @@ def sheets_of(run: Run, name: str) -> list[tuple[str, Sheet]]:
 
 
 def draw(file: Path, sheet: Sheet) -> Path:
-    """Write one sheet with the largest tiles that stay below the limit."""
+    """Write one sheet with as many concepts, and then as large tiles, as stay below the limit."""
     video = file.suffix == ".gif"
     rows = [[_column(pair, sheet.frames) for pair in pairs] for pairs in sheet.pairs]
     data = b""
-    for side in SIDES["video" if video else "image"]:
-        page, tiles = compose(sheet.title, sheet.note, rows, side)
+    for count, side in product(range(len(rows), 0, -1), SIDES["video" if video else "image"]):
+        page, tiles = compose(sheet.title, sheet.note, rows[:count], side)
         data = _gif(page, tiles, side, sheet.fps) if video else _png(page, tiles, side)
         if len(data) < LIMIT:
             break
@@ -202,10 +204,12 @@ def _gif(page: Any, tiles: Sequence[Tile], side: int, fps: int) -> bytes:
     """
     from PIL import Image
 
-    count = max(len(pixels) for _, _, pixels in tiles)
-    fitted = [[_fitted(pixels[min(f, len(pixels) - 1)], side) for f in range(count)] for _, _, pixels in tiles]
+    length = max(len(pixels) for _, _, pixels in tiles)
+    step = -(-length // FRAMES)
+    moments = range(0, length, step)
+    fitted = [[_fitted(pixels[min(f, len(pixels) - 1)], side) for f in moments] for _, _, pixels in tiles]
     size = fitted[0][0].size
-    whole = Image.new("RGB", (size[0] * count, size[1] * len(tiles)))
+    whole = Image.new("RGB", (size[0] * len(moments), size[1] * len(tiles)))
     for row, frames in enumerate(fitted):
         for column, frame in enumerate(frames):
             whole.paste(frame.resize(size), (column * size[0], row * size[1]))
@@ -214,7 +218,7 @@ def _gif(page: Any, tiles: Sequence[Tile], side: int, fps: int) -> bytes:
     palette.putpalette([*(part for colour in TEXT_COLOURS for part in colour), *found])
     mapped, empty = (image.quantize(palette=palette, dither=Image.Dither.NONE) for image in (whole, page))
     pages = []
-    for column in range(count):
+    for column in range(len(moments)):
         frame = empty.copy()
         for row, (x, y, _) in enumerate(tiles):
             left, top = column * size[0], row * size[1]
@@ -222,5 +226,5 @@ def _gif(page: Any, tiles: Sequence[Tile], side: int, fps: int) -> bytes:
             frame.paste(tile.resize((side, side), Image.Resampling.NEAREST), (x, y))
         pages.append(frame)
     out = io.BytesIO()
-    pages[0].save(out, "GIF", save_all=True, append_images=pages[1:], loop=0, duration=round(100 / fps) * 10)
+    pages[0].save(out, "GIF", save_all=True, append_images=pages[1:], loop=0, duration=round(100 * step / fps) * 10)
     return out.getvalue()

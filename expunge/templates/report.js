@@ -185,7 +185,11 @@
     const { anchor, params } = readHash();
     if (params || first) for (const table of tables.values()) table.load(params || new URLSearchParams());
     else writeHash(anchor); // a plain #section: the tables keep their state, the hash says it again
-    if (anchor && (params || first)) document.getElementById(anchor)?.scrollIntoView({ behavior: first ? "instant" : "auto" });
+    document.querySelector(".here")?.classList.remove("here");
+    const goal = anchor && document.getElementById(anchor);
+    if (!goal) return;
+    goal.classList.add("here"); // :target knows no hash with a query
+    goal.scrollIntoView({ behavior: first ? "instant" : "auto" }); // and rewriting the hash stops the browser's own
   };
   follow(true);
   addEventListener("hashchange", () => follow(false));
@@ -214,11 +218,14 @@
     told = element;
     tip.textContent = words(element);
     tip.hidden = false;
-    const box = element.getBoundingClientRect(), own = tip.getBoundingClientRect();
+    place();
+    element.setAttribute("aria-describedby", "tip");
+  };
+  const place = () => {
+    const box = told.getBoundingClientRect(), own = tip.getBoundingClientRect();
     const above = box.top - own.height - 6;
     tip.style.left = `${Math.max(8, Math.min(box.left + box.width / 2 - own.width / 2, document.documentElement.clientWidth - own.width - 8))}px`;
     tip.style.top = `${above > 8 ? above : box.bottom + 6}px`;
-    element.setAttribute("aria-describedby", "tip");
   };
   const has = "[data-def], [data-ci]";
   document.addEventListener("mouseover", event => {
@@ -240,7 +247,10 @@
   document.addEventListener("keydown", event => {
     if (event.key === "Escape") hide();
   });
-  addEventListener("scroll", hide, { passive: true });
+  addEventListener("scroll", () => { // a focus scrolls its element into view
+    if (told && told === document.activeElement) place();
+    else hide();
+  }, { passive: true });
 
   // --- Videos: those of a pair load when they come near and are let go when they are far; the right one follows the left
   const button = document.getElementById("play");
