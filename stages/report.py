@@ -1,40 +1,67 @@
-"""report: build/report/index.html, a page that opens from disk; it only links, so it is written anew each time."""
+"""report: a static site that opens from disk, build/report/index.html, and contact sheets; written anew each time."""
 
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
-from expunge.metrics import read_table
-from expunge.report import Page, write_report
+from expunge.metrics import write_json
+from expunge.rates import read_rates
+from expunge.report import Run, open_verdicts, write_sheets, write_site
+from expunge.spec import load_spec
 from stages.process import main
 from stages.reuse import read_index, read_params
 
-OUT = Path("build/report")
-LINKS = {
-    "every measurement (Parquet)": Path("build/scores/scores.parquet"),
-    "rates (JSON)": Path("build/report/summary.json"),
-    "rates of the original encoder (JSON)": Path("build/report/base.json"),
-    "rates, one row an encoder (CSV)": Path("build/report/scores.csv"),
+OUT, METRICS, SCORES = Path("build/report"), Path("metrics"), Path("build/scores/scores.parquet")
+TABLES = {  # copied, so that build/ is whole by itself
+    "rates.csv": "rates with intervals (CSV)",
+    "summary.json": "rates by encoder (JSON)",
+    "base.json": "rates of the original encoder (JSON)",
+    "scores.csv": "one row an encoder (CSV)",
 }
 
 
 def run() -> None:
     settings = read_params().get("report") or {}
+    plan = read_index("build/plan")
+    spec = load_spec(plan["base"]["name"])
     shutil.rmtree(OUT, ignore_errors=True)
     OUT.mkdir(parents=True)
-    for name in ("summary.json", "base.json", "scores.csv"):  # copies, so that build/ is whole by itself
-        shutil.copyfile(Path("metrics") / name, OUT / name)
-    page = Page(
-        plan=read_index("build/plan"),
-        summary=json.loads((OUT / "summary.json").read_text("utf-8")),
-        base=json.loads((OUT / "base.json").read_text("utf-8")),
-        rows=read_table(Path("build/scores/scores.parquet")),
+    links = {"every measurement (Parquet)": SCORES}
+    for name, label in TABLES.items():
+        if (METRICS / name).is_file():
+            shutil.copyfile(METRICS / name, OUT / name)
+            links[label] = OUT / name
+    found = Run(
+        plan=plan,
+        rates=read_rates(METRICS / "rates.csv") if (METRICS / "rates.csv").is_file() else [],
+        verdicts=read_json(METRICS / "verdicts.json"),
+        costs=read_json(METRICS / "summary.json").get("encoders", {}),
+        rows=read_seen(SCORES),
         renders=Path("build/renders"),
         fewshot=Path("build/fewshot"),
-        links=LINKS,
+        attacks=Path("build/attacks"),
+        links={**links, "verdicts with their reasons (JSON)": OUT / "verdicts.json"},
+        fps=spec.fps,
+        frames=spec.frames,
         **settings,
     )
-    print(f"open {write_report(OUT, page)}")
+    write_json(OUT / "verdicts.json", open_verdicts(found))
+    write_sheets(OUT / "sheets", found)
+    print(f"open {write_site(OUT, found)}")
+
+
+def read_json(file: Path) -> dict[str, Any]:
+    """{} where a stage has not written it: the report then says "not measured"."""
+    return json.loads(file.read_text("utf-8")) if file.is_file() else {}
+
+
+def read_seen(file: Path) -> list[dict[str, Any]]:
+    """What the judge saw, sample by sample; the other metrics are not shown one by one."""
+    import pyarrow.parquet as pq
+
+    columns = ["list", "encoder", "concept", "modality", "group", "prompt", "seed", "metric", "value"]
+    return pq.read_table(file, columns=columns, filters=[("metric", "=", "seen")]).to_pylist()
 
 
 if __name__ == "__main__":

@@ -2,155 +2,246 @@
 
 import json
 import re
+import time
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote
 
-import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from expunge import metrics
-from expunge.report import Page, render_html, write_report
-from expunge.video import write_mp4, write_png, write_strip
+from expunge.metrics import GROUPS
+from expunge.rates import Rate
+from expunge.report import Run, chart, numbers, open_verdicts, write_sheets, write_site
+from expunge.report.attempts import attempts_of, telling
+from expunge.report.definitions import DEFINITIONS, THEMES, definition, in_words, order, shown
+from tests.made_run import SECRET, make_many, make_run, share
 
-NASTY = '<script>alert("x")</script> & "quotes"'
-
-
-def concept(name: str, **more: Any) -> dict[str, Any]:
-    return {"id": "x", "name": name, "kind": "character", "aliases": ["the tin one"], "neighbours": ["zorb"],
-            "anchor": "a toy", "confidential": False, **more}  # fmt: skip
-
-
-def picture(hue: int, size: int = 24) -> np.ndarray:
-    y, x = np.mgrid[:size, :size]
-    pixels = np.stack([x * 6 + hue, y * 6 + 2 * hue, np.full_like(x, 90 + hue)], -1) % 256
-    return pixels.astype(np.uint8)
-
-
-def make_run(build: Path) -> Page:
-    """Two lists, a single, a joint and a confidential encoder; every group with pictures and videos."""
-    concepts = {
-        "characters/bolt": concept(f"bolt {NASTY}"),
-        "characters/boo": concept("boo the ghost", aliases=[], neighbours=["mira holt", "owl"]),
-        "people/p-17": concept("mira holt", kind="person", aliases=["the redhead"], confidential=True),
-    }
-    encoders = {
-        "characters/bolt": ["characters/bolt"],
-        "characters/both": ["characters/bolt", "characters/boo"],
-        "people/p-17": ["people/p-17"],
-    }
-    rows, hue = [], 0
-    prompts: dict[str, list[dict[str, Any]]] = {name: [
-        {"group": g, "modality": m, "seed": i, "prompt": f"a picture of {c['name']} ({g})",
-         "asks": {"axis": "subject", "name": c["name"]}, "file": f"{m}-{k}-{i:03}.png"}
-        for m in ("image", "video") for k, g in enumerate(("target", "near", "far")) for i in range(2)
-    ] for name, c in concepts.items()}  # fmt: skip
-    prompts["characters/boo"][0]["prompt"] = "a photo of Mira Holt and boo"
-    units = [("original", name) for name in concepts] + [(e, name) for e, names in encoders.items() for name in names]
-    for encoder, name in units:
-        own = encoder == "original"
-        folder = build / "renders" / encoder / (name if own else name.replace("/", "--"))
-        some = prompts[name] if own else prompts[name][1:] if encoder.endswith("both") else prompts[name]
-        folder.mkdir(parents=True)
-        (folder / "prompts.json").write_text(json.dumps(some))
-        list_, id_ = name.split("/")
-        for row in some:
-            hue += 37
-            if row["modality"] == "video":
-                frames = np.stack([np.roll(picture(hue), 3 * f, 1) for f in range(8)])
-                write_strip(folder / row["file"], frames)
-                write_mp4((folder / row["file"]).with_suffix(".mp4"), frames, 8)
-            else:
-                write_png(folder / row["file"], picture(hue))
-            value = float(own or row["group"] == "far")
-            rows.append({"list": list_, "encoder": "original" if own else encoder.split("/")[1], "concept": id_,
-                         "modality": row["modality"], "group": row["group"], "sample": 0, "prompt": row["prompt"],
-                         "seed": row["seed"], "axis": "subject", "asked": "x", "metric": "seen", "value": value,
-                         "judge": "j"})  # fmt: skip
-    for name in concepts:
-        for index in range(4):
-            write_png(build / "fewshot" / name / f"image-{index}.png", picture(50 * index))
-    costs = {name: {"seconds": 3.25, "changed_parameters": 123456} for name in encoders}
-    lists = {
-        "characters": {"title": "Characters <b>", "owner": "release team", "encoders": ["bolt", "both"]},
-        "people": {"title": "People", "owner": "", "encoders": ["p-17"]},
-    }
-    plan = {"base": {"name": "emoji"}, "lists": lists, "concepts": concepts,
-            "encoders": {e: {"concepts": names, "method": "few-shot"} for e, names in encoders.items()}}  # fmt: skip
-    (build / "scores").mkdir()
-    metrics.write_table(build / "scores" / "scores.parquet", rows)
-    return Page(
-        plan, metrics.summarise(rows, encoders, costs), metrics.summarise(rows, encoders, original=True),
-        metrics.redact(rows, concepts), build / "renders", build / "fewshot",
-        {"every measurement": build / "scores" / "scores.parquet"},
-    )  # fmt: skip
+# What the stage verdict writes; docs/evaluation.md says each at length.
+METRICS = [
+    *GROUPS, "target_majority", "aliases_majority", "UA", "ESR-1", "ESR-5", "PSR-1", "PSR-5", "IRA", "CRA",
+    "clip_score", "clip_accuracy", "alignment", "distance", "KID", "consistency", "flicker", "dynamic", "motion",
+    "subject_consistency", "H_c", "H_o", "nearest_noun", "weight_change",
+    *(f"asr:{a}" for a in ("words", "seeds", "mixture", "ring-a-bell", "unlearndiffatk", "inversion", "replay")),
+    *(f"{kind}:{group}" for kind in ("drift", "drift_seen") for group in ("target", "near", "general")),
+]  # fmt: skip
 
 
 class Links(HTMLParser):
-    def __init__(self) -> None:
+    def __init__(self, text: str) -> None:
         super().__init__()
         self.urls: list[str] = []
-        self.ids: set[str] = set()
+        self.ids: list[str] = []
+        self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         found = dict(attrs)
         self.urls += [str(found[key]) for key in ("src", "data-src", "href") if found.get(key)]
-        self.ids.add(str(found.get("id")))
+        self.ids += [str(found["id"])] if "id" in found else []
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Page]:
+def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Run]:
     build = tmp_path_factory.mktemp("run") / "build"
-    page = make_run(build)
-    return write_report(build / "report", page), page
+    made = make_run(build)
+    write_sheets(build / "report" / "sheets", made)
+    return write_site(build / "report", made).parent, made
 
 
-def test_every_link_leads_to_a_file_inside_build(run: tuple[Path, Page]) -> None:
-    file, _ = run
-    links = Links()
-    links.feed(file.read_text("utf-8"))
-    files = [url for url in links.urls if not url.startswith(("#", "data:"))]
-    assert len(files) > 40 and any(url.endswith(".mp4") for url in files)
-    for url in files:
-        assert url.startswith("../") and (file.parent / unquote(url)).is_file(), url
-        assert (file.parent / unquote(url)).resolve().is_relative_to(file.parents[1].resolve())
-    assert all(url[1:] in links.ids for url in links.urls if url.startswith("#"))
-    assert not re.search(r"https?://", file.read_text("utf-8"))
+def pages(folder: Path) -> dict[str, str]:
+    return {file.relative_to(folder).as_posix(): file.read_text("utf-8") for file in sorted(folder.rglob("*.html"))}
 
 
-def test_text_is_escaped(run: tuple[Path, Page]) -> None:
-    html = run[0].read_text("utf-8")
+def page(run: tuple[Path, Run], name: str) -> str:
+    return (run[0] / "concepts" / f"{name}.html").read_text("utf-8")
+
+
+def test_there_is_a_page_for_every_list_encoder_and_joint_concept(run: tuple[Path, Run]) -> None:
+    assert set(pages(run[0])) == {
+        "index.html", "lists/characters.html", "lists/people.html", "concepts/characters--bolt.html",
+        "concepts/characters--both.html", "concepts/characters--both--bolt.html",
+        "concepts/characters--both--boo.html", "concepts/people--p-17.html",
+    }  # fmt: skip
+
+
+def test_every_link_leads_to_a_file_inside_build_and_every_anchor_to_an_id(run: tuple[Path, Run]) -> None:
+    folder, count = run[0], 0
+    for name, html in pages(folder).items():
+        links, file = Links(html), folder / name
+        assert len(set(links.ids)) == len(links.ids), name
+        for url in links.urls:
+            path, _, anchor = url.partition("#")
+            if url.startswith("data:"):
+                continue
+            if path:
+                target = file.parent / unquote(path)
+                assert target.is_file() and target.resolve().is_relative_to(folder.parent.resolve()), (name, url)
+                count += 1
+            elif anchor:
+                assert anchor.split("?")[0] in links.ids, (name, url)
+    assert count > 100
+
+
+def test_nothing_is_asked_of_a_network(run: tuple[Path, Run]) -> None:
+    for file in run[0].rglob("*"):
+        if file.suffix in (".html", ".css", ".js"):
+            text = file.read_text("utf-8")
+            assert not re.search(r"https?://|//[a-z]+\.|fetch\(|XMLHttpRequest|@import|type=.?module", text), file
+
+
+def test_text_is_escaped(run: tuple[Path, Run]) -> None:
+    html = "".join(pages(run[0]).values())
     assert "alert(&#34;x&#34;)" in html and "<script>alert" not in html
-    assert "Characters &lt;b&gt;" in html
+    assert "Characters &lt;b&gt;" in html and "Characters <b>" not in html
 
 
-def test_a_confidential_concept_shows_its_id_and_rates_alone(run: tuple[Path, Page]) -> None:
-    html = run[0].read_text("utf-8")
-    assert "p-17" in html and "Confidential" in html
-    for word in ("mira", "holt", "redhead"):  # also as another concept's neighbour or in its prompts
-        assert word not in html.casefold()
-    assert "p-17/" not in html and "p-17--" not in html.replace("people--p-17", "")
-    assert "renders/people" not in html and "fewshot/people" not in html
+def test_a_confidential_concept_shows_its_id_and_rates_alone_anywhere(run: tuple[Path, Run]) -> None:
+    folder, made = run
+    own = page(run, "people--p-17")
+    assert "p-17" in own and "Confidential" in own and "Near" in own and "asr" not in own.split("<h2")[0]
+    for name, html in pages(folder).items():
+        for word in SECRET:  # also as another's neighbour, in its prompts and attacks, in a list's title, in a reason
+            assert word not in html.casefold(), (name, word)
+        assert not re.search(r"(renders|fewshot|attacks)/(original/)?people", html), name
+    assert "<img" not in own and "<video" not in own and "une photo de" not in own
+    assert not [file for file in (folder / "sheets").iterdir() if file.name.startswith("people")]
+    told = json.dumps(open_verdicts(made)).casefold()
+    assert "people/p-17" in told and not any(word in told for word in SECRET)
+    for file in folder.rglob("*"):  # data files, too
+        if file.suffix in (".js", ".json", ".csv"):
+            assert not any(word in file.read_text("utf-8").casefold() for word in SECRET), file
 
 
-def test_rates_stand_before_and_after(run: tuple[Path, Page]) -> None:
-    html = run[0].read_text("utf-8")
-    assert "<small>100 → </small><b>0</b>" in html and "<small>100 → </small><b>100</b>" in html
-    assert "123,456 parameters changed" in html
+def test_rates_stand_before_and_after_with_their_intervals(run: tuple[Path, Run]) -> None:
+    html = (run[0] / "index.html").read_text("utf-8")
+    assert re.search(r'data-ci="2 0 66"><i>100</i>0</td>', html)  # target, pictures: 0 of 2
+    assert re.search(r'data-ci="2 34 100"><i>100</i>100</td>', html)  # far
+    own = page(run, "characters--bolt")
+    assert "34.2–100 %" in own and "123,456 parameters" in own and "0.0425" in own
 
 
-def test_a_joint_encoder_pairs_the_prompts_that_it_has(run: tuple[Path, Page]) -> None:
-    html = run[0].read_text("utf-8")
-    after = "../renders/characters/both/characters--bolt/image-0-001.png"
-    assert html.index("../renders/original/characters/bolt/image-0-001.png") < html.index(after)
+def test_a_joint_encoder_pairs_the_prompts_that_it_has(run: tuple[Path, Run]) -> None:
+    html = page(run, "characters--both--bolt")
+    after = "../../renders/characters/both/characters--bolt/image-0-001.png"
+    assert html.index("../../renders/original/characters/bolt/image-0-001.png") < html.index(after)
     assert "both/characters--bolt/image-0-000.png" not in html
+    assert "Near is low for characters/both." in page(run, "characters--both")
 
 
-def test_the_same_run_gives_the_same_page_and_an_empty_one_a_page_too(run: tuple[Path, Page], tmp_path: Path) -> None:
-    file, page = run
-    assert render_html(file.parent, page) == file.read_text("utf-8")
+def test_attacks_stand_on_the_concepts_page_strongest_first(run: tuple[Path, Run]) -> None:
+    tries = attempts_of(run[1], "characters/both")
+    assert set(tries) == {"characters/bolt", "characters/boo"}
+    assert [a.attack for a in tries["characters/boo"]] == ["inversion", "replay", "words", "words"]  # none names p-17
+    assert [a.attack for a in telling(tries["characters/boo"], 3)] == ["inversion", "replay", "words"]
+    html = page(run, "characters--both--boo")
+    assert "1 of 4 brought the concept back" in html and "une photo de boo" in html and "Textual inversion" in html
+    assert "before: not measured" in html  # the replay has no picture before
+
+
+def test_a_site_without_attacks_verdicts_and_rates_says_that_they_are_not_measured(tmp_path: Path) -> None:
+    made = make_run(tmp_path / "build")
+    bare = replace(made, rates=[], verdicts={}, costs={}, attacks=tmp_path / "none")
+    write_site(tmp_path / "report", bare)
+    html = (tmp_path / "report" / "index.html").read_text("utf-8")
+    assert html.count("Not measured.") >= 4 and "not measured" in html
+    own = (tmp_path / "report" / "concepts" / "characters--bolt.html").read_text("utf-8")
+    assert own.count("Not measured.") == 2 and "not measured" in own
+
+
+def test_an_empty_run_has_a_site_and_the_same_run_the_same_one(run: tuple[Path, Run], tmp_path: Path) -> None:
+    folder, made = run
+    before = pages(folder)
+    write_site(folder, made)
+    assert pages(folder) == before
     plan = {"base": {"name": "emoji"}, "lists": {}, "concepts": {}, "encoders": {}}
-    summary = metrics.summarise([], {})
-    empty = Page(plan, summary, summary, [], tmp_path / "renders", tmp_path / "fewshot")
-    assert "Verdict" in render_html(tmp_path, empty)
+    empty = Run(plan, [], {}, {}, [], *(tmp_path / name for name in ("renders", "fewshot", "attacks")))
+    assert "Verdict" in write_site(tmp_path / "report", empty).read_text("utf-8")
+    assert write_sheets(tmp_path / "report" / "sheets", empty) == []
+
+
+def test_a_thousand_concepts_are_written_in_seconds_and_stay_small(tmp_path: Path) -> None:
+    made = make_many(tmp_path / "build", 1000)
+    start = time.process_time()
+    index = write_site(tmp_path / "build" / "report", made)
+    assert time.process_time() - start < 30
+    assert index.stat().st_size < 1_500_000
+    html = pages(tmp_path / "build" / "report")
+    assert len(html) == 1 + 10 + 1000 and html["index.html"].count("data-verdict") == 1000
+    assert html["index.html"].count("<circle") <= 2 * chart.STEPS**2 and "<video" not in html["index.html"]
+    assert max(len(text) for name, text in html.items() if name != "index.html") < 250_000
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_every_metric_is_defined_in_a_sentence(metric: str) -> None:
+    what = DEFINITIONS[metric]
+    assert what.title and what.text.endswith(".") and what.theme in THEMES and what.better in ("lower", "higher", "")
+    assert what.text in in_words(metric)
+
+
+def test_definitions_point_the_way_that_gates_do() -> None:
+    terms = pytest.importorskip("expunge.terms")
+    assert {m: DEFINITIONS[m].better for m in METRICS} == {m: terms.direction(m) for m in METRICS}
+
+
+def test_a_metric_that_is_not_known_yet_is_shown_by_its_name() -> None:
+    assert definition("asr:new").title == "asr:new" and definition("asr:new").share
+    assert sorted(["new", "far", "target"], key=order) == ["target", "far", "new"]
+
+
+def test_values_are_shown_as_people_read_them() -> None:
+    assert [shown("near", v) for v in (0.0, 0.125, 1.0, None)] == ["0 %", "12.5 %", "100 %", ""]
+    assert shown("KID", 0.00012345) == "0.000123" and shown("changed_parameters", 1234567.0) == "1,234,567"
+
+
+def test_how_good_a_cell_is() -> None:
+    target, near = share("l", "e", "", "image", "target", 2, 8), share("l", "e", "", "image", "near", 4, 8)
+    assert numbers.cell(target).good == 0.75
+    assert numbers.cell(replace(near, before=0.5)).good == 1.0  # no worse than the original encoder
+    assert numbers.cell(replace(near, before=None)).good == 0.5
+    found = {(r.modality, r.metric): r for r in (target, near)}
+    assert numbers.position(found, "image") == (0.75, 0.5) and numbers.position(found, "video") is None
+    worst = numbers.shortfall(found)
+    assert worst is not None and worst.metric == "near"
+    assert numbers.shortfall({("image", "target"): share("l", "e", "", "image", "target", 0, 8)}) is None
+
+
+def test_the_worst_attack_tells_prompts_from_learnt_tokens() -> None:
+    hits = {"words": 1, "seeds": 2, "inversion": 8}
+    some = [share("l", "e", "", "image", f"asr:{attack}", count, 8) for attack, count in hits.items()]
+    found = {(r.modality, r.metric): r for r in some}
+    prompts, token = numbers.worst_attack(found, False), numbers.worst_attack(found, True)
+    assert prompts is not None and (prompts.metric, prompts.value) == ("asr:seeds", 0.25)
+    assert token is not None and token.value == 1.0 and numbers.worst_attack({}, True) is None
+
+
+def test_overall_counts_each_encoder_once(run: tuple[Path, Run]) -> None:
+    of = [("a", 0.0, 90, 1.0), ("b", 0.5, 2, 0.5)]
+    some = replace(run[1], rates=[Rate("l", e, "", "image", "target", v, 0, 1, n, before) for e, v, n, before in of])
+    (cell,) = numbers.overall(some, [("image", "target")], ["l/a", "l/b"])
+    assert cell is not None and (cell.value, cell.before, cell.n) == (0.25, 0.75, 92)
+
+
+places = st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1), st.sampled_from(chart.VERDICTS)), min_size=1, max_size=60)
+
+
+@given(places)
+def test_every_encoder_is_in_one_bubble_inside_the_plot(some: list[tuple[float, float, str]]) -> None:
+    points = [chart.Point(f"l/e{i}", *place) for i, place in enumerate(some)]
+    panel = chart.panel("image", points)
+    assert sorted(name for b in panel.bubbles for name in b.names) == sorted(p.name for p in points)
+    assert panel.places.keys() == {p.name for p in points}
+    for bubble in panel.bubbles:
+        assert chart.LEFT - 0.1 <= bubble.x <= chart.WIDTH - chart.RIGHT + 0.1
+        assert chart.TOP - 0.1 <= bubble.y <= chart.HEIGHT - chart.BOTTOM + 0.1
+        verdicts = {p.verdict for p in points if p.name in bubble.names}
+        expected = [v for v in chart.VERDICTS if v in verdicts] if len(verdicts) > 1 else []
+        assert [v for v, _ in bubble.slices] == expected
+
+
+def test_better_lies_up_and_to_the_right() -> None:
+    panel = chart.panel("image", [chart.Point("l/bad", 0.2, 0.5, "fail"), chart.Point("l/good", 1.0, 1.0, "pass")])
+    by_name = {b.names[0]: b for b in panel.bubbles}
+    assert by_name["l/good"].x > by_name["l/bad"].x and by_name["l/good"].y < by_name["l/bad"].y
+    assert panel.xs[-1][1] == "20" and panel.xs[0][1] == "100" and panel.xs[0][0] == by_name["l/good"].x

@@ -1,0 +1,242 @@
+"""What each number means, in one sentence: the one place that headings, tables and the glossary read.
+
+    DEFINITIONS["near"].title, .text, .better
+
+`better` is "lower", "higher", or "" where neither is better by itself. A `share` is in [0, 1] and shown in percent.
+"""
+
+from typing import NamedTuple
+
+
+class Definition(NamedTuple):
+    """One metric of expunge.rates."""
+
+    title: str
+    text: str
+    better: str
+    theme: str  # a key of THEMES
+    share: bool = True
+
+
+THEMES = {
+    "forgotten": "Forgotten",
+    "kept": "Kept",
+    "both": "Both in one number",
+    "quality": "Picture and prompt",
+    "video": "Video",
+    "attack": "Attacks",
+    "text": "Text encoder",
+    "cost": "Cost",
+}
+
+DEFINITIONS: dict[str, Definition] = {
+    "target": Definition(
+        "Target", "Share of the concept's own prompts after which the judge still sees it; in a video any frame "
+        "counts.", "lower", "forgotten",
+    ),
+    "aliases": Definition(
+        "Aliases", "The same for other words that name the concept; in a video any frame counts.",
+        "lower", "forgotten",
+    ),
+    "target_majority": Definition(
+        "Target, most frames", "Share of target videos in which more than half of the frames show the concept.",
+        "lower", "forgotten",
+    ),
+    "aliases_majority": Definition(
+        "Aliases, most frames", "Share of alias videos in which more than half of the frames show the concept.",
+        "lower", "forgotten",
+    ),
+    "UA": Definition(
+        "UA, unlearning accuracy", "1 minus the judge's accuracy on the target's prompts: the share that is gone.",
+        "higher", "forgotten",
+    ),
+    "ESR-1": Definition(
+        "ESR-1", "Erasing success rate: share of target samples in which the concept is not the judge's first guess.",
+        "higher", "forgotten",
+    ),
+    "ESR-5": Definition(
+        "ESR-5", "Erasing success rate: share of target samples in which the concept is not among the judge's first "
+        "five.", "higher", "forgotten",
+    ),
+    "clip_accuracy": Definition(
+        "CLIP accuracy", "Share of target samples that lie closer to the concept's words than to its anchor's.",
+        "lower", "forgotten",
+    ),
+    "near": Definition(
+        "Near", "Share of neighbouring concepts' prompts after which the judge still sees the neighbour; in a video "
+        "more than half of the frames must show it.", "higher", "kept",
+    ),
+    "far": Definition(
+        "Far", "Share of unrelated prompts after which the judge still sees what was asked for; in a video in more "
+        "than half of the frames.", "higher", "kept",
+    ),
+    "sense": Definition(
+        "Other sense", "Share of prompts that mean the word's other sense, which must stay, after which it is still "
+        "seen.", "higher", "kept",
+    ),
+    "IRA": Definition(
+        "IRA, in-domain", "The judge's accuracy on kept samples of the concept's own kind.", "higher", "kept",
+    ),
+    "CRA": Definition(
+        "CRA, cross-domain", "The judge's accuracy on kept samples of other kinds.", "higher", "kept",
+    ),
+    "PSR-1": Definition(
+        "PSR-1", "Preservation success rate: share of kept samples in which what was asked for is the judge's first "
+        "guess.", "higher", "kept",
+    ),
+    "PSR-5": Definition(
+        "PSR-5", "Preservation success rate: share of kept samples with what was asked for among the first five "
+        "guesses.", "higher", "kept",
+    ),
+    "distance": Definition(
+        "Distance to the original", "1 minus the cosine of the judge's image features of a kept sample and of what "
+        "the original encoder draws from the same prompt and seed; 0 is the same picture.", "lower", "kept", False,
+    ),
+    "KID": Definition(
+        "KID", "Kernel distance between kept pictures and the original encoder's, on the judge's features; 0 is the "
+        "same distribution.", "lower", "kept", False,
+    ),
+    "H_c": Definition(
+        "H_c", "Harmonic mean of what is gone (1 minus target) and what is kept; one weak part pulls it down.",
+        "higher", "both",
+    ),
+    "H_o": Definition(
+        "H_o", "Harmonic mean of what is gone, what is kept and what is gone under other words (1 minus aliases).",
+        "higher", "both",
+    ),
+    "clip_score": Definition(
+        "CLIP score", "2.5 times the cosine, not below 0, of a target sample and “A photo depicts” the concept.",
+        "lower", "quality", False,
+    ),
+    "alignment": Definition(
+        "Prompt alignment", "CLIP score of a kept sample and its own prompt: how well it still shows what was asked.",
+        "higher", "quality", False,
+    ),
+    "consistency": Definition(
+        "Temporal consistency", "Mean cosine of the features of neighbouring frames; a frozen video has 1, so read it"
+        " beside the dynamic degree.", "higher", "video", False,
+    ),
+    "subject_consistency": Definition(
+        "Subject consistency", "Mean cosine of each frame's features with those of the first frame and of the one "
+        "before; a frozen video has 1.", "higher", "video", False,
+    ),
+    "flicker": Definition(
+        "Freedom from flicker", "1 minus the mean change of a pixel from frame to frame; what moves costs a little, "
+        "too.", "higher", "video", False,
+    ),
+    "dynamic": Definition(
+        "Dynamic degree", "Share of pixels that change from a frame to the next; far below the original's is a frozen"
+        " video.", "higher", "video",
+    ),
+    "motion": Definition(
+        "Motion", "Share of videos in which the motion classifier sees the motion that the prompt names.",
+        "higher", "video",
+    ),
+    "asr:words": Definition(
+        "Other words", "Share of goals at which an alias, misspelling, spacing, paraphrase or translation of the name"
+        " brings the concept back.", "lower", "attack",
+    ),
+    "asr:seeds": Definition(
+        "Seed search", "Share of goals at which one of many seeds of the same prompt brings the concept back.",
+        "lower", "attack",
+    ),
+    "asr:mixture": Definition(
+        "Mixture", "Share of goals at which a mixture of prompt embeddings, or a step past the target, brings the "
+        "concept back.", "lower", "attack",
+    ),
+    "asr:ring-a-bell": Definition(
+        "Ring-A-Bell", "Share of goals at which tokens that a search with a concept vector finds, in the text encoder"
+        " alone, bring the concept back.", "lower", "attack",
+    ),
+    "asr:unlearndiffatk": Definition(
+        "UnlearnDiffAtk", "Share of goals at which a few prompt tokens, found by gradient through the denoiser, bring"
+        " the concept back.", "lower", "attack",
+    ),
+    "asr:inversion": Definition(
+        "Textual inversion", "Share of goals at which a new token embedding, learnt on the concept's images, brings "
+        "the concept back; no known method of unlearning resists it.", "lower", "attack",
+    ),
+    "asr:replay": Definition(
+        "Replay", "Share of prompts found by attacks on earlier runs that bring the concept back.", "lower", "attack",
+    ),
+    "drift:target": Definition(
+        "Drift of the target", "Mean change of the target prompts' embeddings, relative to their norm.",
+        "", "text", False,
+    ),
+    "drift:near": Definition(
+        "Drift of neighbours", "Mean change of the neighbours' embeddings, relative to their norm.",
+        "lower", "text", False,
+    ),
+    "drift:general": Definition(
+        "Drift of general prompts", "Mean change of general prompts' embeddings, relative to their norm.",
+        "lower", "text", False,
+    ),
+    "drift_seen:target": Definition(
+        "Drift of the target, as seen", "The same as the denoiser's keys and values see it; 1 is as much as the "
+        "target's words themselves mean to it.", "", "text", False,
+    ),
+    "drift_seen:near": Definition(
+        "Drift of neighbours, as seen", "The neighbours' drift as the denoiser's keys and values see it; 1 is as much"
+        " as the target's words mean to it.", "lower", "text", False,
+    ),
+    "drift_seen:general": Definition(
+        "Drift of general prompts, as seen", "General prompts' drift as the denoiser's keys and values see it; 1 is "
+        "as much as the target's words mean to it.", "lower", "text", False,
+    ),
+    "nearest_noun": Definition(
+        "Nearest noun", "Share of other words whose embedding is still nearest to their own original one.",
+        "higher", "text",
+    ),
+    "weight_change": Definition(
+        "Weight change", "Norm of the change of the encoder's weights over the norm of the weights.",
+        "", "text", False,
+    ),
+    "seconds": Definition(
+        "Seconds", "Time to train the encoder, in seconds.", "lower", "cost", False,
+    ),
+    "changed_parameters": Definition(
+        "Parameters changed", "How many numbers of the encoder differ from the original's.", "", "cost", False,
+    ),
+}  # fmt: skip
+
+WORDS = {"image": "pictures", "video": "videos", "text": "text"}  # a modality, as a heading says it
+
+VERDICTS = {
+    "pass": "Every threshold that params.yaml sets is met by these tests.",
+    "fail": "At least one threshold is missed.",
+    "not measured": "A number that a threshold asks for is missing, or nothing was judged yet.",
+}
+
+
+def definition(metric: str) -> Definition:
+    """A metric's definition; of one that is not known yet, its name alone."""
+    theme = "attack" if metric.startswith("asr:") else "text" if metric.startswith("drift") else "quality"
+    return DEFINITIONS.get(metric) or Definition(metric, "", "", theme, metric.startswith("asr:"))
+
+
+def in_words(metric: str) -> str:
+    """What a reader hovers for: title, definition and which way is better."""
+    what = definition(metric)
+    better = f" {what.better.capitalize()} is better." if what.better else ""
+    return f"{what.title}. {what.text}{better}"
+
+
+def order(metric: str) -> tuple[int, str]:
+    """Metrics in the order of this file, then all others by name."""
+    names = list(DEFINITIONS)
+    return (names.index(metric), "") if metric in DEFINITIONS else (len(names), metric)
+
+
+def shown(metric: str, value: float | None) -> str:
+    """A value as people read it: a share in percent, another number with three digits, "" where there is none."""
+    if value is None:
+        return ""
+    if definition(metric).share:
+        return f"{_short(100 * value)} %"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+def _short(number: float) -> str:
+    """One decimal where it says something."""
+    text = f"{number:.1f}"
+    return text.removesuffix(".0")
