@@ -31,5 +31,8 @@ CODE: dict[str, tuple[str, ...]] = {
         "stages/verdict.py", "expunge/tally.py", "expunge/rates.py", "expunge/metrics.py", "expunge/prompts.py",
         "expunge/gate.py", "expunge/thresholds.py", "expunge/terms.py", "expunge/schema.py",
     ),
-    "report": ("stages/report.py", "expunge/report.py", "expunge/templates", "expunge/metrics.py"),
+    "report": (
+        "stages/report.py", "expunge/report", "expunge/templates", "expunge/metrics.py", "expunge/rates.py",
+        "expunge/video.py",
+    ),
 }  # fmt: skip

@@ -32,7 +32,6 @@ UNUSED = {
     "verdict": {*(f"expunge/{name}.py" for name in CHECKED - {"terms", "thresholds"}), "stages/params.py"},
     "score": {"expunge/pipelines.py", "expunge/encoders.py"},
     "attack": {"expunge/methods/__init__.py"},  # types of parameters
-    "report": {f"expunge/{name}.py" for name in ("judge", "judge_models", "copies", "video", "pipelines", "encoders")},
 }
 
 
