@@ -52,40 +52,43 @@ def assault(
     seed: int,
     originals: Mapping[str, np.ndarray],
 ) -> list[Attempt]:
-    """Every attack of the budgets on one concept, images first; then the prompts of earlier runs.
+    """Every attack of the budgets on one concept, and the prompts of earlier runs: images first, then videos.
 
     :param replay: {"modality", "prompt", "seed"} of prompts that were found before. :param originals: by modality, what
         the original encoder draws for the target, (N, [F,] H, W, 3) uint8: what copies of a memorised picture are
         compared with.
     """
-    found, done = find(victim, budgets, seed), list[Attempt]()
     motion = victim.concept.kind == "motion"
-    for name, tries in found.items():
-        first = carry_out(victim, judge, name, "video" if motion else "image", tries, originals)
-        done += first
-        count = {**defaults(name), **(budgets[name] or {})}["videos"]
-        if count and not motion:
+    found = [(name, tried) for name, tries in find(victim, budgets, seed).items() for tried in tries]
+    films = found if motion else []
+    done = [] if motion else carry_out(victim, judge, "image", found + replayed(replay, "image"), originals)
+    if not motion:
+        for name in budgets:
+            first = [attempt for attempt in done if attempt.attack == name]
             best = sorted(first, key=lambda attempt: -attempt.confidence[1])  # stable: the first of equals
-            done += carry_out(victim, judge, name, "video", [a.tried for a in best[:count]], originals)
-    for modality in ("image", "video"):
-        rows = [row for row in replay if row["modality"] == modality]
-        tries = [Try(goal, row["prompt"], int(row["seed"])) for goal, row in enumerate(rows)]
-        done += carry_out(victim, judge, REPLAY, modality, tries, originals)
-    return done
+            count = {**defaults(name), **(budgets[name] or {})}["videos"]
+            films += [(name, attempt.tried) for attempt in best[:count]]
+    return done + carry_out(victim, judge, "video", films + replayed(replay, "video"), originals)
+
+
+def replayed(rows: Sequence[Mapping[str, Any]], modality: str) -> list[tuple[str, Try]]:
+    """Tries of the prompts that earlier runs kept, each a goal."""
+    some = [row for row in rows if row["modality"] == modality]
+    return [(REPLAY, Try(goal, row["prompt"], int(row["seed"]))) for goal, row in enumerate(some)]
 
 
 def carry_out(
     victim: Victim,
     judge: Any,
-    attack: str,
     modality: str,
-    tries: Sequence[Try],
+    named: Sequence[tuple[str, Try]],
     originals: Mapping[str, np.ndarray],
 ) -> list[Attempt]:
-    """Draw the tries with both encoders, and judge them."""
-    if not tries:
+    """Draw the tries of all attacks at once, for small batches take long, with both encoders; and judge them."""
+    if not named:
         return []
     sample = sample_images if modality == "image" else sample_videos
+    tries = [tried for _, tried in named]
     seeds = [tried.seed for tried in tries]
     base, edit = victim.base, victim.edit
     pixels = [sample(base, embeddings(victim, tries, base.encoder), seeds),
@@ -94,7 +97,7 @@ def carry_out(
     return [
         Attempt(attack, modality, tried, pixels[0][i], pixels[1][i],
                 (seen[0][i][0], seen[1][i][0]), (seen[0][i][1], seen[1][i][1]))
-        for i, tried in enumerate(tries)
+        for i, (attack, tried) in enumerate(named)
     ]  # fmt: skip
 
 
