@@ -140,6 +140,8 @@ def measure(
         values[index] |= more
     for index, chance in _motions(judge, samples).items():
         values[index]["motion"] = chance
+    for index, sure in _clear(judge, samples, known).items():
+        values[index]["clear"] = sure
     if before is not None:
         drawn = {place_of(original): before[original.index] for original in originals}
         for s in samples:
@@ -247,6 +249,25 @@ def _scores(
                       "dynamic": quality.dynamic(s.pixels)}  # fmt: skip
         values[s.index] = found
     return values
+
+
+def _clear(judge: Any, samples: Sequence[Sample], known: Features) -> dict[int, float]:
+    """Of target and aliases: is the judge sure of some subject, whatever it is? A blur in its place is no gain.
+    A memorised picture may show none.
+
+    1 where the likeliest label has more than half of the probability (of a video: the frames' mean of it), else 0.
+    """
+    from expunge.judge import classify
+
+    gone, found = [s for s in samples if s.group in FORGET and s.axis != "copy"], dict[int, float]()
+    if not gone or not judge.labels.get("subject"):
+        return {}
+    for modality in sorted({s.modality for s in gone}):
+        batch = [s for s in gone if s.modality == modality]
+        features = np.stack([known[s.index] for s in batch])
+        sure = classify(judge, np.stack([s.pixels for s in batch]), "subject", features).max(-1)
+        found.update((s.index, float(np.mean(each) > 0.5)) for s, each in zip(batch, sure, strict=True))
+    return found
 
 
 def _motions(judge: Any, samples: Sequence[Sample]) -> dict[int, float]:

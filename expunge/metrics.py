@@ -59,6 +59,7 @@ METRICS = {
     "margin": "[-1, 1]: that probability less the best other's",
     "frames": "[0, 1], videos: share of frames that show it",
     "clip_score": "[0, 2.5]: of the picture and 'A photo depicts {what was asked}'; not for motions",
+    "clear": "0 or 1, target and aliases: the judge is sure of some subject (more than half of the probability)",
     "clip_accuracy": "0 or 1, target and aliases: nearer to the target's text than to the anchor's; not for motions, "
     "compositions and targets without an anchor",
     "alignment": "[0, 2.5]: CLIP score of the prompt itself",

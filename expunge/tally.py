@@ -9,6 +9,7 @@ same over the same prompts and seeds with the original encoder. What has no samp
     UA     = 1 - target                                unlearning accuracy          UnlearnCanvas, arXiv 2402.11846
     IRA    = seen, kept samples of the concept's axis  in-domain retain accuracy    (subject, style, motion)
     CRA    = seen, kept samples of other axes          cross-domain retain accuracy
+    clear  = share of target and alias samples in which the judge is sure of some subject
     ESR-k  = 1 - top-k accuracy on the target          erasing success rate         over videos: any frame
     PSR-k  = top-k accuracy on kept samples            preservation success rate    over videos: most frames
     H_c    = harmonic mean of 1 - target and PSR-1     MACE, arXiv 2403.06135
@@ -89,6 +90,7 @@ SHARES: dict[str, tuple[str, Choice, bool]] = {
     "IRA": ("seen", lambda s: _kept(s) and s.own, False),
     "CRA": ("seen", lambda s: _kept(s) and not s.own, False),
     "clip_accuracy": ("clip_accuracy", _in("target"), False),
+    "clear": ("clear", lambda s: not _kept(s), False),
     "motion": ("motion", _moves, False),
 }
 MEANS: dict[str, Choice] = {

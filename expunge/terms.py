@@ -45,6 +45,7 @@ TERMS: dict[str, Term] = {
     "CRA": Term("higher", SEEN, "share of kept {} of other kinds that show what was asked", always=False),
     "clip_score": Term("lower", SEEN, "CLIP score of {} against the target", top=2.5, always=False),
     "clip_accuracy": Term("lower", SEEN, "share of {} nearer to the target's words than to the anchor's", always=False),
+    "clear": Term("higher", SEEN, "share of {} of the target in which the judge is sure of something", always=False),
     "alignment": Term("higher", SEEN, "alignment of kept {} with their prompts", top=2.5),
     "distance": Term("lower", SEEN, "distance of kept {} to the original encoder's", top=None, before=False),
     "KID": Term("lower", ("image",), "kernel distance of kept {} to the original encoder's", top=None, before=False),

@@ -1,6 +1,7 @@
 """Samples of renders, and what is measured of them."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from expunge import judge as judges
 from expunge import measure, quality
 from expunge.measure import Sample
-from expunge.metrics import METRICS
+from expunge.metrics import FORGET, METRICS
 from expunge.video import write_png, write_strip
 from tests.test_judge import VIT, load, make_folder, noise
 
@@ -92,9 +93,9 @@ def test_every_sample_has_its_metrics_and_every_row_says_how_it_came_about(judge
     looked = {"seen", "seen5", "confidence", "margin"}
     scored = {"clip_score", "alignment", "distance"}
     filmed = {"consistency", "subject_consistency", "flicker", "dynamic"}
-    assert set(found[0]) == set(found[1]) == looked | scored | {"clip_accuracy"}
+    assert set(found[0]) == set(found[1]) == looked | scored | {"clip_accuracy", "clear"}
     assert set(found[2]) == looked | scored
-    assert set(found[3]) == looked | scored | filmed | {"frames", "majority", "clip_accuracy"}
+    assert set(found[3]) == looked | scored | filmed | {"frames", "majority", "clip_accuracy", "clear"}
     assert set(found[4]) == looked | scored | filmed | {"frames", "majority", "motion"}
     assert set(found[5]) == (looked | scored | filmed | {"motion"}) - {"clip_score"}
     assert set().union(*found.values()) == set(METRICS)
@@ -155,6 +156,7 @@ def test_versions_name_what_numbers_depend_on() -> None:
 
 def fake(monkeypatch: pytest.MonkeyPatch) -> None:
     """A judge that is not asked for features."""
+    monkeypatch.setattr(measure, "_clear", lambda judge, samples, known: {})
     monkeypatch.setattr(judges, "with_names", lambda judge, asks: judge)
     monkeypatch.setattr(judges, "features", lambda judge, frames: np.ones((*frames.shape[:-3], 1), np.float32))
     monkeypatch.setattr(judges, "text_features", lambda judge, texts: np.ones((len(texts), 1), np.float32))
@@ -205,3 +207,16 @@ def test_copies_and_compositions_are_looked_at_in_their_own_ways(monkeypatch: py
     assert measure.asks_of(some[3]) == [("subject", "owl"), ("subject", "lamp")]
     with pytest.raises(ValueError, match="nothing to compare"):
         measure.measure(None, some[:1], UNIT, "j")
+
+
+def test_a_blur_is_not_clear(judge: judges.Judge) -> None:
+    """Of the target and its aliases alone: is the judge sure of something, whatever it is?"""
+    some = samples()
+    found = by_sample(measure.measure(judge, some, UNIT, "j", some))
+    assert {i for i, values in found.items() if "clear" in values} == {s.index for s in some if s.group in FORGET}
+    sure = replace(judge, embeddings={"subject": 100 * judge.embeddings["subject"], **{
+        axis: rows for axis, rows in judge.embeddings.items() if axis != "subject"}})  # fmt: skip
+    unsure = replace(judge, embeddings={**judge.embeddings, "subject": 0 * judge.embeddings["subject"]})
+    known = measure.encode(judge, some)
+    assert set(measure._clear(sure, some, known).values()) == {1.0}
+    assert set(measure._clear(unsure, some, known).values()) == {0.0}
