@@ -1,4 +1,4 @@
-"""Other words for the target: its aliases, misspellings, other spacing, paraphrases, other languages.
+"""Other words for the target: its aliases, misspellings, other spacing, paraphrases, foreign sentences around it.
 
 What the tokenizer reads as the very prompt that is measured already (as CLIP's does another case) is left out.
 """
