@@ -13,10 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from expunge.metrics import GROUPS
-from expunge.rates import Rate
+from expunge.rates import Rate, wilson
 from expunge.report import Run, chart, numbers, open_verdicts, write_sheets, write_site
+from expunge.report import pages as pages_of
 from expunge.report.attempts import attempts_of, telling
 from expunge.report.definitions import DEFINITIONS, THEMES, definition, in_words, order, shown
+from expunge.report.encoder_pages import wanted
+from expunge.report.run import Pair
+from expunge.report.run import telling as first_told
 from tests.made_run import SECRET, make_many, make_run, share
 
 # What the stage verdict writes; docs/evaluation.md says each at length.
@@ -207,13 +211,92 @@ def test_how_good_a_cell_is() -> None:
     assert numbers.shortfall({("image", "target"): share("l", "e", "", "image", "target", 0, 8)}) is None
 
 
-def test_the_worst_attack_tells_prompts_from_learnt_tokens() -> None:
-    hits = {"words": 1, "seeds": 2, "inversion": 8}
-    some = [share("l", "e", "", "image", f"asr:{attack}", count, 8) for attack, count in hits.items()]
+def test_the_goals_of_all_attacks_are_pooled_apart_from_learnt_tokens() -> None:
+    hits = {"mixture": (0, 2, 0.5), "words": (1, 8, 1.0), "inversion": (8, 8, 1.0)}
+    some = [replace(share("l", "e", "", "image", f"asr:{a}", k, n), before=b) for a, (k, n, b) in hits.items()]
     found = {(r.modality, r.metric): r for r in some}
-    prompts, token = numbers.worst_attack(found, False), numbers.worst_attack(found, True)
-    assert prompts is not None and (prompts.metric, prompts.value) == ("asr:seeds", 0.25)
-    assert token is not None and token.value == 1.0 and numbers.worst_attack({}, True) is None
+    attacks, token = numbers.attacks_pooled(found, False), numbers.attacks_pooled(found, True)
+    assert attacks is not None and (attacks.metric, attacks.value, attacks.n) == ("asr:all", 0.1, 10)
+    assert attacks.before == pytest.approx(0.9) and (attacks.low, attacks.high) == wilson(1, 10)
+    assert token is not None and token.value == 1.0 and numbers.attacks_pooled({}, True) is None
+
+
+def test_attacks_are_pooled_over_encoders_not_averaged(run: tuple[Path, Run]) -> None:
+    some = [share("l", e, "", "image", "asr:words", k, n) for e, k, n in (("a", 1, 1), ("b", 0, 19))]
+    (cell,) = numbers.attacks_overall(replace(run[1], rates=some))
+    assert (cell.value, cell.n) == (0.05, 20) and (cell.low, cell.high) == wilson(1, 20)
+
+
+def test_nothing_before_and_nothing_after_is_grey_and_says_so(run: tuple[Path, Run], tmp_path: Path) -> None:
+    never = replace(share("characters", "bolt", "", "image", "target", 0, 2), before=0.0)
+    assert numbers.cell(never).never and numbers.cell(never).good is None
+    assert not numbers.cell(replace(never, before=1.0)).never  # forgotten
+    assert not numbers.cell(replace(never, metric="near")).never  # never kept is no pass
+    write_site(tmp_path / "report", replace(run[1], rates=[never]))
+    html = (tmp_path / "report" / "index.html").read_text("utf-8")
+    assert '<td class="r never" data-v=0' in html and "<i>0</i>0<small>never seen</small>" in html
+
+
+def gate(**more: object) -> dict[str, object]:
+    return {"concept": "", "modality": "image", "metric": "target", "threshold": "<= 0.05", "required": True, "n": 8,
+            "verdict": "pass", "text": "Gone.", "value": 0.0, "low": 0.0, "high": 0.3, "before": 1.0,
+            **more}  # fmt: skip
+
+
+def test_gates_are_counted_as_sure_not_sure_and_empty(run: tuple[Path, Run], tmp_path: Path) -> None:
+    unknown = gate(verdict="not measured", value=None, low=None, high=None, n=0, before=None)
+    some = [gate(sure=True), gate(), gate(before=0.0, n=1), gate(before=0.0), unknown]
+    assert pages_of.gate_counts(some) == {"sure": 1, "not sure": 1, "empty": 2, "not measured": 1}
+    assert pages_of.gate_counts([]) == {}
+    one = {"characters/bolt": {"verdict": "pass", "required": True, "reasons": some}}
+    write_site(tmp_path / "report", replace(run[1], verdicts=one))
+    for name in ("index.html", "concepts/characters--bolt.html"):
+        text = re.sub(r"<[^>]+>", "", (tmp_path / "report" / name).read_text("utf-8"))
+        assert "Of 5 gates: 1 sure, 1 not sure, 2 empty, 1 not measured." in text
+    own = (tmp_path / "report" / "concepts" / "characters--bolt.html").read_text("utf-8")
+    assert own.count("n &lt; 5</span>") == 1 and "1 with n &lt; 5" in own and own.count("never seen</td>") == 2
+    assert "if it failed, so would <code>expunge gate</code>" in own and "params.yaml" not in own
+
+
+def test_thresholds_are_said_in_the_unit_of_their_metric() -> None:
+    assert wanted("target", "<= 0.15", 1.0) == "≤ 15 %"
+    assert wanted("near", ">= 0.85 of before", 0.5) == "≥ 42.5 % (0.85 of before)"
+    assert wanted("alignment", ">= 0.9 of before", 0.8) == "≥ 0.72 (0.9 of before)"
+    assert wanted("dynamic", ">= 0.5 of before", 0.005) == "≥ 0 % (nothing to lose)"
+    assert wanted("near", ">= 0.9 of before", None) == "≥ 0.9 of before" and wanted("near", "odd", 1.0) == "odd"
+
+
+def test_a_joint_encoders_passes_are_folded_concept_by_concept(run: tuple[Path, Run], tmp_path: Path) -> None:
+    some = [gate(concept=c, verdict=v, text=f"{c}: Says.") for c, v in (("boo", "fail"), ("bolt", "pass"))]
+    one = {"characters/both": {"verdict": "fail", "required": True, "reasons": some}}
+    write_site(tmp_path / "report", replace(run[1], verdicts=one))
+    html = (tmp_path / "report" / "concepts" / "characters--both.html").read_text("utf-8")
+    assert '"reasons-boo"' in html and html.index("<summary>1 pass") < html.index('"reasons-bolt-pass"')
+    assert "boo: Says." in html
+    own = (tmp_path / "report" / "concepts" / "characters--both--boo.html").read_text("utf-8")
+    assert "Says." in own and "boo: Says." not in own
+
+
+def test_samples_that_the_original_drew_stand_first_and_prompts_take_turns() -> None:
+    def pair(prompt: str, before: float, modality: str = "image") -> Pair:
+        return Pair("target", modality, prompt, 0, None, None, before, 0.0)
+
+    some = [pair("a", 0.0), pair("b", 1.0), pair("b", 1.0), pair("c", 1.0), pair("c", 1.0, "video")]
+    shown_ = [(p.prompt, p.modality) for p in first_told(some)]
+    assert shown_ == [("c", "video"), ("b", "image"), ("b", "image"), ("c", "image"), ("a", "image")]
+
+
+def test_a_plot_says_which_encoders_it_lacks(run: tuple[Path, Run], tmp_path: Path) -> None:
+    rates = [r for r in run[1].rates if r.encoder != "both" or r.modality != "image"]
+    html = write_site(tmp_path / "report", replace(run[1], rates=rates)).read_text("utf-8")
+    assert "2 of 3 encoders; not both: they have no target" in html
+    plan = {**run[1].plan, "concepts": {n: {**c, "kind": "motion"} for n, c in run[1].plan["concepts"].items()}}
+    html = write_site(tmp_path / "report", replace(run[1], rates=rates, plan=plan)).read_text("utf-8")
+    assert "not both: a motion cannot be seen in a picture" in html
+
+
+def test_what_the_judge_saw_in_all_samples_stands_beside_a_few_of_them(run: tuple[Path, Run]) -> None:
+    assert "pictures 100 % → 0 % (n = 2), videos 100 % → 0 % (n = 2)" in page(run, "characters--bolt")
 
 
 def test_overall_counts_each_encoder_once(run: tuple[Path, Run]) -> None:

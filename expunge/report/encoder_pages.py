@@ -1,15 +1,17 @@
 """What the pages of encoders and of their concepts say, as plain tables for the templates."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from expunge.metrics import FORGET, GROUPS
+from expunge.metrics import FORGET, GROUPS, MODALITIES
 from expunge.report import attempts as attacks
 from expunge.report import numbers
-from expunge.report.definitions import WORDS, definition, shown
-from expunge.report.pages import GALLERY, Site, first_pair, pair_view, table_row
-from expunge.report.run import NOT_MEASURED, Run, fewshot_of, pairs_of, url
+from expunge.report.definitions import FEW, WORDS, definition, shown
+from expunge.report.pages import GALLERY, Site, certainty, first_pair, gate_counts, pair_view, table_row
+from expunge.report.run import NOT_MEASURED, Run, fewshot_of, pairs_of, telling, url
+from expunge.terms import TERMS
+from expunge.thresholds import parse
 
 BEST = 10  # attempts shown large
 TABLE = 500  # attempts in a page's table
@@ -60,19 +62,55 @@ def _common(site: Site, page: Path, name: str, concept: str = "") -> dict[str, A
     """What every page of an encoder says; of a joint encoder's concept, the reasons that are about it."""
     row = table_row(site, page, name)
     reasons = [r for r in site.run.verdict_of(name).get("reasons", ()) if not concept or r.get("concept") == concept]
-    rows = [reason_row(site.run, r) for r in reasons]
-    return {"page": page, "row": row, "of": None, "columns": site.columns, "reasons": rows,
+    rows = [reason_row(site.run, r, bool(concept)) for r in reasons]
+    return {"page": page, "row": row, "of": None, "columns": site.columns, "gates": gate_counts(reasons),
+            "few": sum(r["few"] for r in rows), "reasons": reason_groups(rows, row["joint"] > 0 and not concept),
             "why": [r["text"] for r in rows if r["verdict"] != "pass" and r["required"]]}  # fmt: skip
 
 
-def reason_row(run: Run, reason: Mapping[str, Any]) -> dict[str, Any]:
+def reason_groups(rows: Sequence[dict[str, Any]], joint: bool) -> list[dict[str, Any]]:
+    """Gates in tables: of a joint encoder one for each concept, with its passes folded away."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        found.setdefault(row["concept"] if joint else "", []).append(row)
+    return [
+        {"concept": concept, "rows": [r for r in some if not joint or r["verdict"] != "pass"],
+         "passes": [r for r in some if joint and r["verdict"] == "pass"]}
+        for concept, some in found.items()
+    ]  # fmt: skip
+
+
+def wanted(metric: str, threshold: str, before: float | None) -> str:
+    """A threshold in the metric's own unit, and what "of before" comes to."""
+    try:
+        gate = parse(threshold)
+    except ValueError:
+        gate = None
+    if gate is None:
+        return threshold
+    sign = {"<=": "≤", ">=": "≥"}[gate.sign]
+    if not gate.of_before:
+        return f"{sign} {shown(metric, gate.number)}"
+    if before is None:
+        return f"{sign} {gate.number:g} of before"
+    nothing = metric in TERMS and before <= TERMS[metric].floor and gate.sign == ">="
+    bound = 0.0 if nothing else gate.number * before
+    return f"{sign} {shown(metric, bound)} ({'nothing to lose' if nothing else f'{gate.number:g} of before'})"
+
+
+def reason_row(run: Run, reason: Mapping[str, Any], alone: bool) -> dict[str, Any]:
+    """One gate as a page shows it. :param alone: on the page of its concept, where no sentence need name that."""
     metric, low, high = reason["metric"], reason.get("low"), reason.get("high")
     modality, value = WORDS.get(reason["modality"], reason["modality"]), shown(metric, reason.get("value"))
     text, threshold = str(reason.get("text", "")), reason.get("threshold", "")
+    text = text.removeprefix(f"{reason.get('concept')}: ") if alone else text
+    sure, n = certainty(reason), reason.get("n")
     plain = f"{definition(metric).title} in {modality}: {value or NOT_MEASURED}, should be {threshold}"
     return {
-        "what": definition(metric), "metric": metric, "modality": modality, "value": value, "n": reason.get("n"),
-        "interval": "" if low is None or high is None else numbers.between(metric, low, high), "threshold": threshold,
+        "what": definition(metric), "metric": metric, "modality": modality, "value": value, "n": n,
+        "before": shown(metric, reason.get("before")), "few": n is not None and 0 < n < FEW,
+        "certainty": "" if sure == NOT_MEASURED else sure, "wanted": wanted(metric, threshold, reason.get("before")),
+        "interval": "" if low is None or high is None else numbers.between(metric, low, high), 
         "concept": reason.get("concept", ""), "required": reason.get("required", True), "verdict": reason["verdict"],
         "text": text if text and run.is_open(text) else plain,
     }  # fmt: skip
@@ -83,8 +121,8 @@ def part_row(site: Site, page: Path, encoder: str, concept: str) -> dict[str, An
     name = "" if entry.get("confidential") else " ".join(site.run.open([entry["name"]]))
     found = site.run.rates_of(encoder, concept.split("/", 1)[1])
     return {"id": concept.split("/", 1)[1], "url": url(page, site.part_page(encoder, concept)), "search": name,
-            "cells": numbers.row_of(found, site.columns), "attack": numbers.worst_attack(found, False),
-            "learnt": numbers.worst_attack(found, True)}  # fmt: skip
+            "cells": numbers.row_of(found, site.columns), "attack": numbers.attacks_pooled(found, False),
+            "learnt": numbers.attacks_pooled(found, True)}  # fmt: skip
 
 
 def concept_part(site: Site, page: Path, encoder: str, name: str, tries: list[attacks.Attempt]) -> dict[str, Any]:
@@ -97,12 +135,13 @@ def concept_part(site: Site, page: Path, encoder: str, name: str, tries: list[at
     if concept.get("confidential"):
         return {"id": id_, "confidential": True, "asr": asr}
     by_group: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for pair in pairs_of(run, encoder, name):
+    for pair in telling(pairs_of(run, encoder, name)):
         some = by_group.setdefault((pair.group, pair.modality), [])
         if len(some) < run.samples:
             some.append(pair_view(page, pair, f"{pair.group}-{pair.modality}-{len(some) + 1}"))
     groups = [
         {"group": g, "title": definition(g).title, "words": GROUP_WORDS[g], "forget": g in FORGET,
+         "rates": group_rates(found, g),
          "pairs": [view for m in ("video", "image") for view in by_group.get((g, m), ())]}
         for g in GROUPS
     ]  # fmt: skip
@@ -117,6 +156,13 @@ def concept_part(site: Site, page: Path, encoder: str, name: str, tries: list[at
         "tries": [attempt_view(page, a, "") for a in tries[:TABLE]], "tried": len(tries),
         "fell": sum(a.fell for a in tries),
     }  # fmt: skip
+
+
+def group_rates(found: numbers.Found, group: str) -> str:
+    """What the judge saw in all of a group's samples: the page shows but a few."""
+    some = [(m, found[m, group]) for m in MODALITIES if (m, group) in found]
+    before = {m: f"{shown(group, r.before)} → " if r.before is not None else "" for m, r in some}
+    return ", ".join(f"{WORDS[m]} {before[m]}{shown(group, r.value)} (n = {r.n})" for m, r in some)
 
 
 def attempt_view(page: Path, attempt: attacks.Attempt, anchor: str) -> dict[str, Any]:

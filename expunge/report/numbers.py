@@ -6,12 +6,13 @@ from statistics import fmean
 from typing import Any
 
 from expunge.metrics import FORGET, GROUPS, MODALITIES
-from expunge.rates import Rate
-from expunge.report.definitions import DEFINITIONS, THEMES, WORDS, definition, order, shown
+from expunge.rates import Rate, wilson
+from expunge.report.definitions import DEFINITIONS, THEMES, WORDS, definition, never_seen, order, shown
 from expunge.report.run import Run
 
 Found = Mapping[tuple[str, str], Rate]
 LEARNT = "asr:inversion"  # stands apart: it brings a new token, not a prompt
+POOLED = "asr:all"
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,11 @@ class Cell:
     n: int = 0
 
     @property
+    def never(self) -> bool:
+        """0 before and after: shown grey, since nothing was there to forget."""
+        return never_seen(self.metric, self.value, self.before)
+
+    @property
     def note(self) -> str:
         """What a reader asks of a number: of how many, and how sure."""
         if self.low is None or self.high is None:
@@ -42,7 +48,9 @@ def between(metric: str, low: float, high: float) -> str:
 
 def cell(rate: Rate) -> Cell:
     good, better = None, definition(rate.metric).better
-    if definition(rate.metric).share and better == "lower":
+    if never_seen(rate.metric, rate.value, rate.before):
+        pass
+    elif definition(rate.metric).share and better == "lower":
         good = 1 - rate.value
     elif definition(rate.metric).share and better:
         good = min(1.0, rate.value / rate.before) if rate.before else rate.value
@@ -63,10 +71,10 @@ def row_of(found: Found, columns: Sequence[tuple[str, str]]) -> list[Cell | None
     return [cell(found[key]) if key in found else None for key in columns]
 
 
-def worst_attack(found: Found, learnt: bool) -> Cell | None:
-    """The highest attack success rate: of prompts, or of a learnt token."""
+def attacks_pooled(found: Found, learnt: bool) -> Cell | None:
+    """The share of goals that fall, of a learnt token's or of all other attacks', pictures and videos together."""
     rates = [r for (_, metric), r in found.items() if metric.startswith("asr:") and (metric == LEARNT) is learnt]
-    return cell(max(rates, key=lambda rate: rate.value)) if rates else None
+    return _pool(rates, LEARNT if learnt else POOLED)
 
 
 def shortfall(found: Found) -> Cell | None:
@@ -90,13 +98,23 @@ def overall(run: Run, columns: Sequence[tuple[str, str]], encoders: Iterable[str
 
 
 def attacks_overall(run: Run) -> list[Cell]:
-    """One cell for each attack and modality, the mean over encoders."""
+    """One cell for each attack and modality: the goals of all encoders, pooled."""
     found: dict[tuple[str, str], list[Rate]] = {}
     for rate in run.rates:
         if rate.metric.startswith("asr:") and not rate.concept:
             found.setdefault((rate.metric, rate.modality), []).append(rate)
     keys = sorted(found, key=lambda key: (order(key[0]), key[1]))
-    return [mean for key in keys if (mean := _mean(found[key]))]
+    return [pooled for key in keys if (pooled := _pool(found[key], key[0]))]
+
+
+def _pool(rates: Sequence[Rate], metric: str) -> Cell | None:
+    """The rates of disjoint goals as one, with Wilson's interval; before is over the goals that have one."""
+    n, old = sum(rate.n for rate in rates), sum(rate.n for rate in rates if rate.before is not None)
+    if not n:
+        return None
+    value = min(1.0, sum(rate.value * rate.n for rate in rates) / n)
+    before = sum(rate.before * rate.n for rate in rates if rate.before is not None) / old if old else None
+    return cell(Rate(rates[0].list, "", "", rates[0].modality, metric, value, *wilson(value * n, n), n, before))
 
 
 def _mean(rates: Sequence[Rate]) -> Cell | None:
@@ -131,6 +149,7 @@ def _theme(metric: str) -> int:
 def glossary(run: Run) -> list[dict[str, Any]]:
     """Definitions of every number that this run has, and of its costs, theme by theme."""
     have = {rate.metric for rate in run.rates} | {"seconds", "changed_parameters"}
+    have |= {POOLED} if has_attacks(run) else set()
     metrics = sorted(have & set(DEFINITIONS), key=order)
     themes = [(name, title, [m for m in metrics if DEFINITIONS[m].theme == name]) for name, title in THEMES.items()]
     return [

@@ -9,8 +9,8 @@ from typing import Any
 
 from expunge.metrics import MODALITIES
 from expunge.report import chart, numbers
-from expunge.report.definitions import VERDICTS
-from expunge.report.run import Pair, Run, pairs_of, url
+from expunge.report.definitions import VERDICTS, never_seen
+from expunge.report.run import NOT_MEASURED, Pair, Run, pairs_of, telling, url
 
 ORDER = ("fail", "not measured", "pass")  # worst first
 GALLERY = 24  # encoders, or concepts, shown with a pair
@@ -64,7 +64,7 @@ def table_row(site: Site, page: Path, name: str) -> dict[str, Any]:
         "verdict": verdict["verdict"], "required": bool(verdict.get("required")),
         "search": " ".join(dict.fromkeys(search_words(run, name))),
         "cells": numbers.row_of(found, site.columns),
-        "attack": numbers.worst_attack(found, False), "learnt": numbers.worst_attack(found, True),
+        "attack": numbers.attacks_pooled(found, False), "learnt": numbers.attacks_pooled(found, True),
         "seconds": cost.get("seconds"), "changed": cost.get("changed_parameters"), "method": entry.get("method"),
     }  # fmt: skip
 
@@ -82,6 +82,7 @@ def overview(site: Site) -> dict[str, Any]:
     names = [f"{name}/{one}" for name in sorted(run.plan["lists"]) for one in run.plan["lists"][name]["encoders"]]
     points = {modality: _points(run, names, modality) for modality in MODALITIES}
     panels = [chart.panel(modality, some) for modality, some in points.items() if some]
+    reasons = [reason for name in names for reason in run.verdict_of(name).get("reasons", ())]
     rows = [table_row(site, page, name) for name in names]
     lists = [list_card(site, page, name, rows) for name in sorted(run.plan["lists"])]
     for row in rows:
@@ -92,8 +93,9 @@ def overview(site: Site) -> dict[str, Any]:
     found.sort(key=lambda pair: (ORDER.index(_known(pair[0]["verdict"])), pair[1].good or 0 if pair[1] else 1))
     return {
         "page": page, "rows": rows, "hrefs": {row["name"]: row["url"] for row in rows},
-        "panels": panels, "columns": site.columns,
+        "panels": panels, "missing": {p.modality: _missing(run, names, p) for p in panels}, "columns": site.columns,
         "verdicts": [(name, verdicts.get(name, 0)) for name in ("pass", "fail", "not measured")],
+        "gates": gate_counts(reasons),
         "required": {name: sum(row["required"] and row["verdict"] == name for row in rows) for name in VERDICTS},
         "lists": lists, "list_options": [(one["id"], one["title"]) for one in lists],
         "overall": numbers.overall(run, site.columns, names), "slowest": slow, "worst": found[:6],
@@ -112,6 +114,20 @@ def weakest(run: Run, name: str) -> numbers.Cell | None:
     if failed:
         return min(failed, key=lambda c: 1 if c.good is None else c.good)
     return numbers.shortfall(run.rates_of(name))
+
+
+def certainty(reason: Mapping[str, Any]) -> str:
+    """A key of CERTAINTY: how much a decided gate says; "not measured" of one that is not decided."""
+    if reason["verdict"] == NOT_MEASURED:
+        return NOT_MEASURED
+    empty = never_seen(reason["metric"], reason.get("value"), reason.get("before"))
+    return "empty" if empty else "sure" if reason.get("sure") else "not sure"
+
+
+def gate_counts(reasons: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """How many gates are sure, not sure and empty; {} without gates."""
+    found = Counter(certainty(reason) for reason in reasons)
+    return {word: found[word] for word in ("sure", "not sure", "empty", NOT_MEASURED)} if reasons else {}
 
 
 def list_card(site: Site, page: Path, name: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -147,7 +163,7 @@ def pair_view(page: Path, pair: Pair, anchor: str) -> dict[str, Any]:
 def first_pair(site: Site, page: Path, encoder: str, concepts: Sequence[str] | None = None) -> dict[str, Any] | None:
     """The first target pair of the first concept that may be shown; a video where there is one."""
     for name in concepts or site.run.plan["encoders"][encoder]["concepts"]:
-        pairs = [pair for pair in pairs_of(site.run, encoder, name) if pair.group == "target"]
+        pairs = [pair for pair in telling(pairs_of(site.run, encoder, name)) if pair.group == "target"]
         if pairs:
             return pair_view(page, next((p for p in pairs if p.modality == "video"), pairs[0]), "")
     return None
@@ -156,6 +172,20 @@ def first_pair(site: Site, page: Path, encoder: str, concepts: Sequence[str] | N
 def _points(run: Run, names: Sequence[str], modality: str) -> list[chart.Point]:
     places = {name: numbers.position(run.rates_of(name), modality) for name in names}
     return [chart.Point(n, *place, _known(run.verdict_of(n)["verdict"])) for n, place in places.items() if place]
+
+
+def _missing(run: Run, names: Sequence[str], panel: chart.Panel) -> str:
+    """Which encoders a plot lacks, and why; "" where it has all."""
+    out = [name for name in names if name not in panel.places]
+    if not out:
+        return ""
+    kinds = {
+        run.plan["concepts"][concept]["kind"] for name in out for concept in run.plan["encoders"][name]["concepts"]
+    }
+    motion = kinds == {"motion"} and panel.modality == "image"
+    why = "a motion cannot be seen in a picture" if motion else "they have no target or nothing kept there"
+    some = ", ".join(name.split("/", 1)[1] for name in out[:4]) + (" …" if len(out) > 4 else "")
+    return f"{len(panel.places)} of {len(names)} encoders; not {some}: {why}"
 
 
 def _known(verdict: str) -> str:

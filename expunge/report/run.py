@@ -6,6 +6,7 @@ withheld on every other page, too. Every text and every file that reaches a page
 
 import json
 import os
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -114,6 +115,19 @@ def pairs_of(run: Run, encoder: str, name: str) -> list[Pair]:
                 before.get(key), after.get(key),
             ))  # fmt: skip
     return pairs
+
+
+def telling(pairs: Iterable[Pair]) -> list[Pair]:
+    """Pairs with those first in which the original encoder drew what was asked, or else the unlearned one; among them
+    each prompt once before any comes again, as a video or a picture."""
+    turns: Counter[tuple[Any, ...]] = Counter()
+    ranked = []
+    for pair in sorted(pairs, key=lambda pair: pair.modality != "video"):
+        silent = 0 if pair.saw_before else 1 if pair.saw_after else 2
+        place = pair.group, pair.prompt, silent
+        ranked.append((silent, turns[place], pair))
+        turns[place] += 1
+    return [pair for _, _, pair in sorted(ranked, key=lambda one: one[:2])]
 
 
 def unit_folder(run: Run, encoder: str, concept: str) -> Path:

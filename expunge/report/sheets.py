@@ -18,7 +18,7 @@ import numpy as np
 
 from expunge.metrics import write_aside
 from expunge.report.definitions import definition
-from expunge.report.run import Pair, Run, pairs_of
+from expunge.report.run import Pair, Run, pairs_of, telling
 from expunge.video import read_png, read_strip
 
 LIMIT = 1_000_000  # bytes of a file
@@ -138,7 +138,7 @@ def _shown(run: Run, name: str) -> list[str]:
 
 
 def _choose(pairs: Sequence[Pair], modality: str, counts: dict[str, int]) -> list[Pair]:
-    own = [pair for pair in pairs if pair.modality == modality and pair.before and pair.after]
+    own = [pair for pair in telling(pairs) if pair.modality == modality and pair.before and pair.after]
     return [pair for group, count in counts.items() for pair in [p for p in own if p.group == group][:count]]
 
 

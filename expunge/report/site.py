@@ -10,7 +10,8 @@ from typing import Any
 from expunge.metrics import write_aside
 from expunge.report import encoder_pages, pages
 from expunge.report.attempts import attempts_of
-from expunge.report.definitions import DEFINITIONS, VERDICTS, WORDS, definition, in_words, shown
+from expunge.report.definitions import CERTAINTY, DEFINITIONS, FEW, VERDICTS, WORDS, definition, in_words, shown
+from expunge.report.numbers import between
 from expunge.report.run import Run, url
 
 TEMPLATES = Path(__file__).resolve().parents[1] / "templates"
@@ -69,7 +70,9 @@ def _templates() -> Any:
     environment.filters["percent"] = lambda rate: f"{round(100 * rate)}"
     environment.filters["css"] = lambda number: f"{number:.2f}".rstrip("0").rstrip(".").removeprefix("0") or "0"
     environment.filters["twice"] = lambda values: [(value, value) for value in values]  # a select's options
-    environment.globals.update(define=definition, shown=shown, words=WORDS)
+    environment.globals.update(
+        define=definition, shown=shown, between=between, certainty=CERTAINTY, few_below=FEW, words=WORDS
+    )
     return environment
 
 

@@ -204,7 +204,8 @@
   const words = element => {
     if (element.dataset.def) return DEFINITIONS[element.dataset.def] || element.dataset.def;
     const [n, low, high] = element.dataset.ci.split(" ");
-    return `n = ${n}${low === undefined ? "" : `, 95 % interval ${low}–${high} %`}`;
+    const never = element.classList.contains("never") ? "0 with the original encoder too: this says nothing about forgetting. " : "";
+    return `${never}n = ${n}${low === undefined ? "" : `, 95 % interval ${low}–${high} %`}`;
   };
   const hide = () => {
     if (!told) return;
@@ -328,6 +329,7 @@
       table.printing = on;
       table.show();
     }
+    all("details").forEach(one => { one.open = on; });
     if (on) all("img[loading=lazy]").forEach(image => { image.loading = "eager"; });
   };
   addEventListener("beforeprint", () => print(true));
