@@ -59,8 +59,8 @@ DEFINITIONS: dict[str, Definition] = {
         "five.", "higher", "forgotten",
     ),
     "clear": Definition(
-        "Clear", "Share of target and alias samples in which the judge is sure of some subject, whatever it is: a blur in "
-        "the target's place is no gain.", "higher", "quality", False,
+        "Clear", "Share of target and alias samples in which the judge is sure of some subject, whatever it is: a blur "
+        "in the target's place is no gain.", "higher", "quality", False,
     ),
     "clip_accuracy": Definition(
         "CLIP accuracy", "Share of target samples that lie closer to the concept's words than to its anchor's.",
