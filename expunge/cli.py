@@ -74,10 +74,11 @@ def import_(
     as_names: Annotated[bool, typer.Option(help="The rows are names even if they read like prompts.")] = False,
     encoding: Annotated[str, typer.Option(help="The file's encoding.")] = "utf-8-sig",
     report: Annotated[Path | None, typer.Option(help="Write the report there and only its counts to stderr.")] = None,
+    verbose: Annotated[bool, typer.Option(help="Say row by row what was changed.")] = False,
     force: Annotated[bool, typer.Option(help="Replace the list if it is there.")] = False,
 ) -> None:
-    """Make a concept list of a file, and report what was merged, trimmed, dropped or refused, row by row."""
-    from expunge.importer import import_file
+    """Make a concept list of a file, and report what was merged, trimmed, dropped or refused."""
+    from expunge.importer import import_file, summary
     from expunge.listfile import write_list
     from expunge.names import slug
     from expunge.validate import base_words
@@ -99,7 +100,8 @@ def import_(
     lines = [str(note) for note in done.notes]
     if report is not None:
         report.write_text("".join(f"{line}\n" for line in lines), "utf-8")
-    for line in [*(f"note: {note}" for note in [*notes, *done.remarks]), *(lines if report is None else [])]:
+    shown = [] if report is not None else lines if verbose else summary(done)
+    for line in [*(f"note: {note}" for note in [*notes, *done.remarks]), *shown]:
         typer.echo(line, err=True)
     actions = ("merged", "trimmed", "dropped", "refused")
     counts = ", ".join(f"{sum(note.what == action for note in done.notes)} {action}" for action in actions)
@@ -114,7 +116,9 @@ def gate(
         typer.Argument(metavar="LIST/ENCODER", help="Encoders, or lists for all of theirs; else every encoder."),
     ] = None,
     metrics: Annotated[Path, typer.Option(help="The verdicts that a run wrote.")] = Path("metrics/verdicts.json"),
-    every: Annotated[bool, typer.Option("--all", help="Show the gates that pass too.")] = False,
+    concepts: Annotated[Path, typer.Option(help="The folder of concept lists.")] = Path("concepts"),
+    every: Annotated[bool, typer.Option("--all", help="Show every gate, a line each.")] = False,
+    why: Annotated[bool, typer.Option("--why", help="Show every gate in full sentences.")] = False,
 ) -> None:
     """Say which encoders pass their gates and why the others do not; for CI.
 
@@ -122,13 +126,17 @@ def gate(
     The thresholds are in params.yaml (section gate), in a list's `gate:` and in a concept's.
     docs/evaluation.md explains each number.
 
-    Exit code 0: every required encoder passes. 1: one fails, or could not be measured. 2: bad input.
+    Exit code 0: every required encoder passes. 1: one fails, was not measured, or has not run yet. 2: bad input, or
+    the gates have changed since the run.
     """
+    from expunge.current import encoders_now, never_ran, require_same_gates
     from expunge.gate import PASS, read_verdicts
     from expunge.tables import print_verdicts
 
-    found = read_verdicts(metrics, names or ())
-    print_verdicts(found, every)
+    now = encoders_now(concepts, _table())
+    found = read_verdicts(metrics, names or (), never_ran(now))
+    require_same_gates(found, now, metrics)
+    print_verdicts(found, every, why)
     if any(entry["required"] and entry["verdict"] != PASS for entry in found.values()):
         raise typer.Exit(1)
 
@@ -155,7 +163,11 @@ def compare(
     from expunge.tables import print_comparison
 
     old = rates_at(rev, metrics)
-    found = changes(old, rates_at(rev2, metrics) if rev2 is not None else read_rates(metrics))
+    new = rates_at(rev2, metrics) if rev2 is not None else read_rates(metrics)
+    if old == new:
+        typer.echo(f"{rev} and {rev2 or 'the working tree'} have the same table: no run between them changed a number")
+        return
+    found = changes(old, new)
     print_comparison(found, every)
     if fail and found.failed:
         raise typer.Exit(1)
@@ -201,15 +213,20 @@ def doctor(fix: Annotated[bool, typer.Option("--fix", help="Mend what can be men
     typer.echo(message)
 
 
-def _parameters() -> dict[str, Any]:
-    """The base and the default method from params.yaml, where it is there and says so."""
+def _table() -> dict[str, Any]:
+    """params.yaml, {} where it is not there."""
     from expunge.yamlfile import read
 
     file = Path("params.yaml")
     tree, problems = read(file, "params.yaml") if file.is_file() else (None, [])
     if problems:
         raise InputError(problems)
-    raw = tree.value if tree is not None and isinstance(tree.value, dict) else {}
+    return tree.value if tree is not None and isinstance(tree.value, dict) else {}
+
+
+def _parameters() -> dict[str, Any]:
+    """The base and the default method from params.yaml, where it is there and says so."""
+    raw = _table()
     unlearn = raw.get("unlearn")
     base, method = raw.get("base"), unlearn.get("method") if isinstance(unlearn, dict) else None
     return {"base": base if isinstance(base, str) else "emoji", "method": method if isinstance(method, str) else None}

@@ -79,8 +79,7 @@ def rates_at(revision: str, file: Path) -> list[Rate]:
         raise InputError([Problem(revision, "is no revision that git knows here", mend)])
     text = None if file.is_absolute() else _git("show", f"{commit.decode().strip()}:./{file.as_posix()}")
     if text is None:
-        mend = "name a later revision, in which a run was committed, or a path inside the repository"
-        raise InputError([Problem(name, "is not there", mend)])
+        raise InputError([Problem(name, "is not there", _first(file))])
     with tempfile.TemporaryDirectory() as folder:
         aside = Path(folder) / file.name
         aside.write_bytes(text)
@@ -88,6 +87,15 @@ def rates_at(revision: str, file: Path) -> list[Rate]:
             return read_rates(aside)
         except InputError as error:
             raise InputError([Problem(name, problem.what, problem.mend) for problem in error.problems]) from None
+
+
+def _first(file: Path) -> str:
+    """What to write where a revision lacks a file: the first commit that has it."""
+    found = None if file.is_absolute() else _git("log", "--diff-filter=A", "--format=%h (%s)", "--", file.as_posix())
+    commits = (found or b"").decode("utf-8", "replace").splitlines()
+    if not commits:
+        return "no commit up to HEAD has it; name the table of rates inside the repository, and commit a run first"
+    return f"name {commits[-1]} or a later one: it is the first that has the file"
 
 
 def _git(*words: str) -> bytes | None:

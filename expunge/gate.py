@@ -9,19 +9,20 @@ sure. A gate changes no encoder and no picture.
 
 import difflib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from expunge.errors import InputError, Problem
 from expunge.terms import TERMS
-from expunge.thresholds import Key, Section, Threshold, merged
+from expunge.thresholds import Key, Section, Threshold, merged, signature
 
 if TYPE_CHECKING:
     from expunge.rates import Rate
 
 PASS, FAIL, UNMEASURED = "pass", "fail", "not measured"
+SHOWN = {"image": "images", "video": "videos"}
 ROUNDING = 1e-9  # 0.9 of 0.8 is a little more than 0.72 to a computer
 
 
@@ -42,6 +43,7 @@ class Reason:
     high: float | None = None
     n: int = 0
     before: float | None = None
+    empty: bool = False  # a pass that means nothing: there was nothing to forget, or nothing to lose
 
 
 @dataclass(frozen=True)
@@ -90,14 +92,14 @@ def decide(key: Key, threshold: Threshold, rate: "Rate | None", concept: str = "
     text += f" {empty}" if empty else ""
     sure = sure and not empty
     low, value, high, before = map(_short, (rate.low, rate.value, rate.high, rate.before))
-    return Reason(*about, PASS if good else FAIL, text, sure, value, low, high, rate.n, before)
+    return Reason(*about, PASS if good else FAIL, text, sure, value, low, high, rate.n, before, good and bool(empty))
 
 
 def verdicts(plan: Mapping[str, Any], gate: Section, rates: Sequence["Rate"]) -> dict[str, dict[str, Any]]:
-    """{"list/encoder": {"verdict", "required", "reasons": [Reason as a table, those that do not pass first]}}.
+    """{"list/encoder": {"verdict", "required", "gates", "reasons": [Reason as a table, those that do not pass first]}}.
 
     Only required gates decide, unless an encoder has none: then all of them do. A failure goes before what was not
-    measured. An encoder without a single gate is not measured.
+    measured. An encoder without a single gate is not measured. "gates" is the `signature` of its gates.
 
     :param plan: of build/plan: its lists and concepts may each hold a `gate` that goes over `gate`.
     """
@@ -109,12 +111,15 @@ def verdicts(plan: Mapping[str, Any], gate: Section, rates: Sequence["Rate"]) ->
     for name, entry in plan["encoders"].items():
         list_ = name.split("/", 1)[0]
         members = {c.split("/", 1)[1]: Member(plan["concepts"][c], _empty(plan, name, c)) for c in entry["concepts"]}
-        reasons = sorted(_reasons(gate, plan["lists"][list_].get("gate"), members, found.get(name, {})), key=_order)
+        list_gate = plan["lists"][list_].get("gate")
+        reasons = sorted(_never_drawn(_reasons(gate, list_gate, members, found.get(name, {}))), key=_order)
         deciding = [r for r in reasons if r.required] or reasons
         said = {r.verdict for r in deciding} or {UNMEASURED}
         verdict = next(each for each in (FAIL, UNMEASURED, PASS) if each in said)
-        required = any(r.required for r in reasons) if reasons else merged(gate, plan["lists"][list_].get("gate"))[1]
-        result[name] = {"verdict": verdict, "required": required, "reasons": [asdict(r) for r in reasons]}
+        required = any(r.required for r in reasons) if reasons else merged(gate, list_gate)[1]
+        gates = signature(gate, list_gate, {c: member.entry.get("gate") for c, member in members.items()})
+        rows = [asdict(r) for r in reasons]
+        result[name] = {"verdict": verdict, "required": required, "gates": gates, "reasons": rows}
     return dict(sorted(result.items()))
 
 
@@ -131,9 +136,12 @@ def write_verdicts(file: Path, found: Mapping[str, Mapping[str, Any]]) -> None:
     write_aside(file, lambda part: part.write_text(f"{{\n{text}\n}}\n", "utf-8", newline="\n"))
 
 
-def read_verdicts(file: Path, names: Sequence[str] = ()) -> dict[str, dict[str, Any]]:
+def read_verdicts(
+    file: Path, names: Sequence[str] = (), more: Mapping[str, dict[str, Any]] | None = None
+) -> dict[str, dict[str, Any]]:
     """What `write_verdicts` wrote, or of it the encoders named: "list/encoder", or a list's id for all of its encoders.
 
+    :param more: entries of encoders that the file may lack.
     :raises InputError: the file cannot be read, holds no verdict, or lacks a name.
     """
     where, mend = file.as_posix(), "run `dvc repro`, or take the file from git"
@@ -147,6 +155,7 @@ def read_verdicts(file: Path, names: Sequence[str] = ()) -> dict[str, dict[str, 
         whole = known = False
     if not (whole and known):
         raise InputError([Problem(where, "holds no verdicts", mend)])
+    found = dict(sorted({**(more or {}), **found}.items()))
     if not found:
         raise InputError([Problem(where, "holds no encoder", "write a list in concepts/ and run `dvc repro`")])
     lists = sorted({name.split("/")[0] for name in found})
@@ -184,6 +193,24 @@ def _reasons(
             yield decide(key, whole[key], own.get(("", *key)), required=required)
 
 
+def _never_drawn(reasons: Iterable[Reason]) -> list[Reason]:
+    """The reasons, of which a target that the original encoder drew in nothing at all is not measured: nobody knows
+    whether it is gone. Where one modality shows it, that one decides, and the reasons of the others say so."""
+    every = list(reasons)
+    seen: dict[str, set[str]] = {}
+    for reason in every:
+        if reason.metric == "target" and reason.before:
+            seen.setdefault(reason.concept, set()).add(reason.modality)
+    return [_about_target(r, seen.get(r.concept, set())) if r.metric == "target" and r.empty else r for r in every]
+
+
+def _about_target(reason: Reason, seen: set[str]) -> Reason:
+    if seen:
+        return replace(reason, text=f"{reason.text} Only {SHOWN[min(seen)]} tell.")
+    text = f"{reason.text} The original draws the target nowhere that is gated, so that nothing was measured."
+    return replace(reason, verdict=UNMEASURED, text=text)
+
+
 def _near(name: str, known: list[str]) -> str:
     near = difflib.get_close_matches(name, known, 1, 0.6)
     return f"write {near[0]}" if near else "write list/encoder as they stand there, or a list's id"
@@ -210,7 +237,7 @@ def _wanted(threshold: Threshold) -> str:
 
 
 def _says(modality: str, metric: str) -> str:
-    says, shown = TERMS[metric].says, {"image": "images", "video": "videos"}.get(modality, "")
+    says, shown = TERMS[metric].says, SHOWN.get(modality, "")
     return says.format(shown) if "{}" in says or not shown else f"{says} of {shown}"
 
 

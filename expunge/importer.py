@@ -18,6 +18,7 @@ from expunge.rows import Row, looks_like_prompts, read_rows
 from expunge.spelling import too_long
 
 MOST_WORDS = 12  # a name of more words is a sentence
+FEW = 20  # concepts of which a summary tells
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class Note:
     what: str
     text: str
     why: str
+    into: str = ""  # merged: the row that stays
 
     def __str__(self) -> str:
         return f"{self.row}: {self.what} {self.text!r}: {self.why}"
@@ -40,6 +42,7 @@ class Imported:
     rows: int
     notes: tuple[Note, ...]
     remarks: tuple[str, ...]  # about the file as a whole
+    names: tuple[tuple[str, str], ...] = ()  # (row, name) of every concept
 
 
 def import_file(
@@ -85,7 +88,36 @@ def import_file(
     notes.sort(key=lambda note: place.get(note.row, -1))  # stable: within a row in the order it happened
     heading = tidy(title or path.stem.replace("_", " ").replace("-", " "))
     text = to_yaml(entries, kind, heading, tidy(owner or "to be named"), path.name)
-    return Imported(text, len(entries), len(rows), tuple(notes), tuple(remarks))
+    names = tuple((entry.row, entry.name) for entry in entries)
+    return Imported(text, len(entries), len(rows), tuple(notes), tuple(remarks), names)
+
+
+def summary(done: Imported) -> list[str]:
+    """The notes in few lines: one for each concept, and one for each reason for which rows were refused."""
+    into = {note.row: note.into for note in done.notes if note.into}
+    kept, refused = dict[str, list[Note]](), dict[str, list[Note]]()
+    names = dict(done.names)
+    for note in done.notes:
+        row = into.get(note.row, note.row)
+        if row in names and note.what != "refused":
+            kept.setdefault(row, []).append(note)
+        else:
+            refused.setdefault(f"{note.what}: {note.why}" if note.what == "refused" else note.what, []).append(note)
+    lines = [_counts(f"{row} {names[row]!r}", notes) for row, notes in kept.items()]
+    if len(lines) > FEW:
+        lines[FEW:] = [f"... and {len(lines) - FEW:,} more concepts; --verbose says row by row"]
+    for why, notes in refused.items():
+        rows = ", ".join(note.row for note in notes[:3])
+        more = f"{len(notes):,} times {why} ({rows}, ...)" if len(notes) > 3 else f"{why} ({rows})"
+        lines.append(str(notes[0]) if len(notes) == 1 else more)
+    return lines
+
+
+def _counts(label: str, notes: list[Note]) -> str:
+    if len(notes) == 1:
+        return str(notes[0])
+    each = [note.what for note in notes]
+    return f"{label}: {', '.join(f'{each.count(what)} {what}' for what in dict.fromkeys(each))}"
 
 
 def _entry(row: Row, kind: str, parentheses: str, cut: bool, notes: list[Note]) -> list[Entry]:
@@ -183,7 +215,7 @@ def _of_prompts(rows: list[Row], name: str, notes: list[Note]) -> Entry:
         for prompt in _prompt(str(row.name), entry.name, row.label, notes):
             first = seen.setdefault(same(prompt), row.label)
             if first != row.label:
-                notes.append(Note(row.label, "merged", str(row.name), f"into {first}"))
+                notes.append(Note(row.label, "merged", str(row.name), f"into {first}", first))
             else:
                 entry.prompts.append(prompt)
     return entry
@@ -196,7 +228,7 @@ def _merged(entries: list[Entry], notes: list[Note]) -> list[Entry]:
         into = first.setdefault(same(entry.name), entry)
         if into is entry:
             continue
-        notes.append(Note(entry.row, "merged", entry.name, f"into {into.row}"))
+        notes.append(Note(entry.row, "merged", entry.name, f"into {into.row}", into.row))
         into.anchor = into.anchor or entry.anchor
         for key in ("aliases", "neighbours", "prompts"):
             getattr(into, key).extend(getattr(entry, key))

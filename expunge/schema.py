@@ -73,14 +73,15 @@ def _say(error: Any, tree: Node) -> Iterator[tuple[Node, str, str]]:
     """(where, what, mend) of one error of jsonschema, of which some stand for several."""
     path = list(error.absolute_path)
     node, value, rule, schema = tree.at(path), error.instance, error.validator, error.schema
-    key = next((str(part) for part in reversed(path) if isinstance(part, str)), "the list")
+    key = _key(path)
     wants = schema.get("description", "")
     match rule:
         case "required":
             for name in (name for name in error.validator_value if name not in value):
                 # jsonschema reports each missing key by itself
                 if f"{name!r} is a required" in error.message:
-                    yield node, f"`{name}` is missing", _example(name, schema["properties"][name])
+                    within = f"{key}." if path and isinstance(path[-1], str) else ""
+                    yield node, f"`{within}{name}` is missing", _example(within + name, schema["properties"][name])
         case "additionalProperties":
             known = list(schema["properties"])
             for name in [name for name in value if name not in known][:100]:
@@ -127,6 +128,12 @@ def _say(error: Any, tree: Node) -> Iterator[tuple[Node, str, str]]:
             yield node, f"`{key}`: {error.message[:200]}", f"write {wants}"
 
 
+def _key(path: list[Any]) -> str:
+    """What a value is called: its key, and within a concept the keys on the way too, as in `request.id`."""
+    keys = [str(part) for part in path if isinstance(part, str)]
+    return ".".join(keys[1:]) if keys[:1] == ["concepts"] and len(keys) > 1 else keys[-1] if keys else "the list"
+
+
 def _is(value: Any, kind: str) -> bool:
     types = {"string": str, "array": list, "object": dict, "boolean": bool}
     return isinstance(value, types[kind])
@@ -144,14 +151,18 @@ def _wrong_type(key: str, node: Node, value: Any, kind: str, wants: str) -> tupl
         return what, f"write {_KINDS[kind]}: {wants}"
     found = "text" if isinstance(value, str) else "a list" if isinstance(value, list) else "a mapping"
     if kind == "array" and isinstance(value, str):
-        return f"{label} is text where a list is wanted", f"write {key}: [{value[:60]}]"
+        return f"{label} is text where a list is wanted", f"write {key.rpartition('.')[2]}: [{value[:60]}]"
     if kind == "boolean":
         return f"{label} is {short(value)}", "write true or false, without quotes"
     return f"{label} is {found} where {_KINDS[kind]} is wanted", f"write {wants}"
 
 
 def _example(name: str, schema: dict[str, Any]) -> str:
+    within, _, name = name.rpartition(".")
+    under = f" under `{within}`" if within else ""
     if "enum" in schema:
-        return f"write `{name}:` and one of {', '.join(schema['enum'])}"
+        return f"write `{name}:`{under} and one of {', '.join(schema['enum'])}"
     example = next((e for e in schema.get("examples", []) if isinstance(e, str)), "")
-    return f"write `{name}: {example}`" if example else f"write `{name}:` with {schema.get('description', 'a value')}"
+    if example:
+        return f"write `{name}: {example}`{under}"
+    return f"write `{name}:`{under} with {schema.get('description', 'a value')}"

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 COLOURS = {PASS: "green", FAIL: "red", UNMEASURED: "yellow"}
 FEW = 20  # changes within their intervals that are shown without being asked for
+SMALL = 5  # samples or goals, below which a rate is all but a coin's
 
 
 def console() -> "Console":
@@ -20,8 +21,26 @@ def console() -> "Console":
     return Console(width=None if sys.stdout.isatty() else 160, highlight=False, markup=False)
 
 
-def print_verdicts(found: Mapping[str, Mapping[str, Any]], every: bool = False) -> None:
-    """A row for each encoder with its reasons. :param every: also those that pass, gate by gate."""
+def print_verdicts(found: Mapping[str, Mapping[str, Any]], every: bool = False, why: bool = False) -> None:
+    """A row for each encoder with what does not pass.
+
+    :param every: instead every gate, a line each. :param why: every gate in full sentences.
+    """
+    out = console()
+    if every and not why:
+        _print_gates(out, found)
+    else:
+        _print_reasons(out, found, why)
+    total = ", ".join(f"{number} {verdict}" for verdict, number in counts(found).items())
+    out.print(f"{len(found)} encoders: {total}")
+    if not why:
+        out.print(
+            "Sure: all of the 95 % interval is on one side of the threshold. Empty: nothing to forget or to lose."
+        )
+        out.print("--all shows every gate in a line, --why in sentences.")
+
+
+def _print_reasons(out: "Console", found: Mapping[str, Mapping[str, Any]], every: bool) -> None:
     from rich.table import Table
     from rich.text import Text
 
@@ -29,18 +48,45 @@ def print_verdicts(found: Mapping[str, Mapping[str, Any]], every: bool = False) 
     for name, entry in found.items():
         verdict, reasons = entry["verdict"], entry["reasons"]
         lines = [_line(reason) for reason in reasons if every or reason["verdict"] != PASS]
-        passed = [reason for reason in reasons if reason["verdict"] == PASS]
-        unsure = sum(not reason["sure"] for reason in passed)
-        if passed and not every:
-            doubt = f", {unsure} of them not for sure (--all says why)" if unsure else ""
-            lines.append(f"{len(passed)} of {len(reasons)} gates pass{doubt}")
+        if reasons:
+            lines.append(_tally(reasons))
         label = Text(verdict, COLOURS[verdict])
         label.append("" if entry["required"] else " (not required)", "dim")
-        table.add_row(name, label, Text("\n".join(lines or ["there is no gate"])))
-    out = console()
+        table.add_row(name, label, Text("\n".join(lines or [entry.get("note", "there is no gate")])))
     out.print(table)
-    total = ", ".join(f"{number} {verdict}" for verdict, number in counts(found).items())
-    out.print(f"{len(found)} encoders: {total}")
+
+
+def _print_gates(out: "Console", found: Mapping[str, Mapping[str, Any]]) -> None:
+    for name, entry in found.items():
+        optional = "" if entry["required"] else " (not required)"
+        told = _tally(entry["reasons"]) if entry["reasons"] else entry.get("note", "there is no gate")
+        out.print(f"{name}: {entry['verdict']}{optional}: {told}", style="bold", soft_wrap=True)
+        for reason in entry["reasons"]:
+            out.print(f"  {_short(reason)}", style=COLOURS[reason["verdict"]], soft_wrap=True)
+
+
+def _tally(reasons: Sequence[Mapping[str, Any]]) -> str:
+    """ "14 of 16 gates pass: 3 sure, 9 not sure, 2 empty; 4 of the 16 have n < 5"."""
+    each = [_sureness(reason) for reason in reasons if reason["verdict"] == PASS]
+    kinds = ", ".join(f"{each.count(kind)} {kind}" for kind in ("sure", "not sure", "empty") if kind in each)
+    small = sum(0 < reason["n"] < SMALL for reason in reasons)
+    told = f"{len(each)} of {len(reasons)} gates pass" + (f": {kinds}" if kinds else "")
+    return told + (f"; {small} of the {len(reasons)} have n < {SMALL}" if small else "")
+
+
+def _sureness(reason: Mapping[str, Any]) -> str:
+    return "empty" if reason.get("empty") else "sure" if reason["sure"] else "not sure"
+
+
+def _short(reason: Mapping[str, Any]) -> str:
+    """A gate in one line, its columns aligned with those of the others."""
+    where = f"{reason['modality']} {reason['metric']}" + (f" of {reason['concept']}" if reason["concept"] else "")
+    value = "no value" if reason["value"] is None else _value(reason["value"], reason["low"], reason["high"])
+    before = "" if reason["before"] is None else f"before {reason['before']:.3g}"
+    known = "" if reason["value"] is None else _sureness(reason)
+    optional = "" if reason["required"] else "not required"
+    line = f"{reason['verdict']:<12}  {where:<34}  {value:<22}  {reason['threshold']:<17}  {before:<13}"
+    return f"{line}  n = {reason['n']:<4}  {', '.join(text for text in (known, optional) if text)}".rstrip()
 
 
 def print_comparison(found: Comparison, every: bool = False) -> None:
@@ -90,7 +136,8 @@ def _print_changes(out: "Console", title: str, changes: Sequence[Change], every:
 
 def _line(reason: Mapping[str, Any]) -> str:
     optional = "" if reason["required"] else " (not required)"
-    return f"{reason['verdict']}{optional}: {reason['modality']} {reason['metric']}: {reason['text']}"
+    few = f" (n = {reason['n']})" if 0 < reason["n"] < SMALL else ""
+    return f"{reason['verdict']}{optional}: {reason['modality']} {reason['metric']}{few}: {reason['text']}"
 
 
 def _value(value: float, low: float | None, high: float | None) -> str:

@@ -9,6 +9,8 @@ A threshold is a comparison and a number, "of before" where the number is a fact
 `none` lifts one that was set further out.
 """
 
+import hashlib
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -118,3 +120,13 @@ def merged(*sections: Section | None) -> tuple[dict[Key, Threshold], bool]:
             found |= {(modality, metric): parse(text) for metric, text in (section or {}).get(modality, {}).items()}
         required = (section or {}).get("required", required)
     return {key: threshold for key, threshold in found.items() if threshold is not None}, required
+
+
+def signature(gate: Section, list_gate: Section | None, concepts: Mapping[str, Section | None]) -> str:
+    """A digest of all thresholds of an encoder: the same however they are written, another once any of them changes.
+
+    :param concepts: the `gate` of each of its concepts, by id.
+    """
+    sections = {"": merged(gate, list_gate)} | {c: merged(gate, list_gate, own) for c, own in concepts.items()}
+    plain = {c: [sorted([*key, str(at)] for key, at in gates.items()), must] for c, (gates, must) in sections.items()}
+    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:16]

@@ -103,7 +103,7 @@ def _tree(text: str, where: str, problems: list[Problem]) -> Node | None:
         context = str(error.context or "")
         opened = "quoted scalar" in context or "flow" in context  # then say where it was opened
         mark = (opened and error.context_mark) or error.problem_mark or error.context_mark
-        what, mend = _say(str(error.problem or ""), context)
+        what, mend = _say(str(error.problem or ""), context, _character(text, error.problem_mark))
         last = len(text.splitlines()) or 1
         report(min(mark.line + 1, last) if mark is not None else 1, what, mend)
     except (YAMLError, ValueError, RecursionError) as error:
@@ -201,13 +201,21 @@ def plain_value(text: str) -> Any:
     return text
 
 
-def _say(problem: str, context: str) -> tuple[str, str]:
-    """libyaml's words in ours."""
+def _character(text: str, mark: Any) -> str:
+    """What stands where libyaml stopped, "" where nothing does."""
+    lines = re.split(r"\r\n|\r|\n", text)
+    return lines[mark.line][mark.column : mark.column + 1] if mark is not None and mark.line < len(lines) else ""
+
+
+def _say(problem: str, context: str, character: str = "") -> tuple[str, str]:
+    """libyaml's words in ours. :param character: where it stopped."""
     both = f"{context} {problem}".strip()
     if "mapping values are not allowed" in problem:
         return "has a colon too many, or is indented too far", 'quote text with a colon: `name: "a: b"`, or line it up'
     if "cannot start any token" in problem or "tab" in problem:
-        return "has a tab or one of @ ` % > | where a value begins", "indent with blanks, and quote text that begins so"
+        if character == "\t":
+            return "has a tab where a value or the indentation begins", "indent with blanks"
+        return f"has text that begins with {character or 'a stray sign'}", "put it in quotes"
     if "block scalar" in both:
         return "has text that begins with > or |", "put it in quotes"
     if "block mapping" in both or "block collection" in both or "block sequence" in both or "block end" in both:

@@ -33,7 +33,11 @@ def problems(folder: Path) -> list[str]:
 # name: (text of a.yaml, line, part of what is wrong, part of what to write)
 BROKEN: dict[str, tuple[str | bytes, int, str, str]] = {
     "colon in text": (HEAD + BOLT + "    anchor: a: b\n", 7, "a colon too many", "quote text with a colon"),
-    "tab": (HEAD + "\t- id: bolt\n", 4, "tab", "indent with blanks"),
+    "tab": (HEAD + "\t- id: bolt\n", 4, "has a tab where", "indent with blanks"),
+    "at sign": (HEAD + BOLT + "    anchor: @toy\n", 7, "has text that begins with @", "in quotes"),
+    "backtick": (HEAD + BOLT + "    anchor: `toy`\n", 7, "has text that begins with `", "in quotes"),
+    "percent sign": (HEAD + BOLT + "    anchor: %toy\n", 7, "has text that begins with %", "in quotes"),
+    "tab after a key": (HEAD + BOLT + "    anchor:\n\t  a toy\n", 8, "has a tab where", "indent with blanks"),
     "open bracket": (HEAD + BOLT + "    aliases: [one, two\n", 7, "bracket that is not closed", "every bracket closed"),
     "open quote": (HEAD + BOLT + '    anchor: "a toy\n', 7, "never closed", "close it"),
     "ragged indentation": (HEAD + BOLT + "   anchor: a toy\n", 7, "line up", "same indentation"),
@@ -99,7 +103,7 @@ BROKEN: dict[str, tuple[str | bytes, int, str, str]] = {
     "neighbour twice": (HEAD + BOLT + "    neighbours: [a, A]\n", 7, "twice", "keep one"),
     "anchor is forgotten": (HEAD + BOLT + "    anchor: bolt the robot\n", 7, "itself forgotten", "wider word"),
     "senses overlap": (HEAD + BOLT + "    sense: {forget: [a b], keep: [A B]}\n", 7, "and kept", "one of them"),
-    "sense without keep": (HEAD + BOLT + "    sense: {forget: [a b]}\n", 7, "`keep` is missing", "write `keep:`"),
+    "sense without keep": (HEAD + BOLT + "    sense: {forget: [a b]}\n", 7, "`sense.keep` is missing", "`keep:`"),
     "prompt without name": (HEAD + BOLT + "    prompts: [a photo]\n", 7, "lacks the name", 'write {} where'),
     "prompt with braces": (HEAD + BOLT + '    prompts: ["a {name}"]\n', 7, "braces", "write {} once"),
     "one part": (HEAD + BOLT + "    parts: [a dog]\n", 7, "`parts` has 1 entries", "a gun]"),
@@ -128,7 +132,15 @@ BROKEN: dict[str, tuple[str | bytes, int, str, str]] = {
     ),
     "request half written": (
         HEAD + BOLT + "    request: {id: R, received: 2026-01-31}\n",
-        7, "`basis` is missing", "GDPR",
+        7, "`request.basis` is missing", "GDPR",
+    ),
+    "request without id": (
+        HEAD + BOLT + "    request: {received: 2026-01-31, basis: b, decision: d}\n",
+        7, "`request.id` is missing", "write `id: R-2026-017` under `request`",
+    ),
+    "request with an empty decision": (
+        HEAD + BOLT + '    request: {id: R, received: 2026-01-31, basis: b, decision: ""}\n',
+        7, "`request.decision` is empty", "take `request.decision` out",
     ),
     "unknown method": (HEAD + BOLT + "    method: fewshot\n", 7, "no method 'fewshot'", "write few-shot"),
     "unknown parameter": (HEAD + BOLT + "    parameters:\n      stepz: 3\n", 8, "no parameter 'stepz'", "steps"),

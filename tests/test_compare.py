@@ -94,7 +94,8 @@ def run(*words: str) -> Any:
 
 def test_the_command_names_what_became_worse(repository: Path) -> None:
     same = run("HEAD")
-    assert same.exit_code == 0 and "0 worse, 0 of them outside the intervals; 0 better" in same.stdout
+    assert same.exit_code == 0 and "HEAD and the working tree have the same table" in same.stdout
+    assert "worse" not in same.stdout
     write_rates(FILE, [rate("target", 40), rate("near", 78), rate("far", 80), rate("target", 0, encoder="new")])
     found = run("good")
     assert found.exit_code == 1 and "2 worse, 1 of them outside the intervals; 1 better" in found.stdout
@@ -133,7 +134,10 @@ def test_bad_input_is_one_line_and_exit_code_2(repository: Path) -> None:
     for words in (["HEAD~1"], ["nowhere"], ["good", "nowhere"], ["good", "--metrics", "other.csv"]):
         found = run(*words)
         assert found.exit_code == 2 and len(found.stderr.splitlines()) == 1, words
-    assert "HEAD~1:metrics/rates.csv" in run("HEAD~1").stderr
+    first = subprocess.run(["git", "log", "-1", "--format=%h", "good"], capture_output=True, text=True, check=True)
+    early = run("HEAD~1").stderr
+    assert "HEAD~1:metrics/rates.csv" in early and f"name {first.stdout.strip()} (good) or a later one" in early
+    assert "no commit up to HEAD has it" in run("good", "--metrics", "other.csv").stderr
     FILE.unlink()
     assert run("good").exit_code == 2
     FILE.write_text("a,b\n1,2\n")

@@ -15,7 +15,7 @@ from expunge.gate import decide, read_verdicts, verdicts, write_verdicts
 from expunge.lists import load_lists
 from expunge.rates import Rate
 from expunge.terms import ALL, TERMS
-from expunge.thresholds import Threshold, merged, metrics_of, misfit, parse, problems_of
+from expunge.thresholds import Threshold, merged, metrics_of, misfit, parse, problems_of, signature
 
 ROOT = Path(__file__).parents[1]
 
@@ -163,7 +163,9 @@ def test_reasons_are_sentences() -> None:
     lost = decide(("video", "dynamic"), Threshold(">=", 0.5, True), rate("dynamic", 0.01, before=0.2, modality="video"))
     assert lost.text.endswith("but must be at least 0.5 of before, which is 0.1.")
     never = decide(("image", "target"), Threshold("<=", 0.05), rate("target", 0.0, before=0.0, low=0.0, high=0.04))
-    assert never.verdict == "pass" and "says nothing about forgetting" in never.text and not never.sure
+    assert never.verdict == "pass" and "says nothing about forgetting" in never.text and not never.sure and never.empty
+    drawn = decide(("image", "target"), Threshold("<=", 0.05), rate("target", 0.1, before=0.0, low=0.0, high=0.4))
+    assert drawn.verdict == "fail" and not drawn.empty and not lost.empty
 
 
 @pytest.mark.parametrize(("metric", "before"), [("near", 0.0), ("dynamic", 0.0001)])
@@ -323,7 +325,8 @@ def test_broken_verdicts_are_refused(tmp_path: Path, text: str) -> None:
         read_verdicts(tmp_path / "v.json")
 
 
-def test_the_command_says_why_and_by_its_exit_code_whether(tmp_path: Path) -> None:
+def test_the_command_says_why_and_by_its_exit_code_whether(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # where there are no lists to compare with
     file = tmp_path / "verdicts.json"
     optional = plan({"a": entry(), "b": entry(gate={"required": False})}, {"a": ["a"], "b": ["b"]})
 
@@ -342,3 +345,71 @@ def test_the_command_says_why_and_by_its_exit_code_whether(tmp_path: Path) -> No
     assert unknown.exit_code == 2 and "write l/" in unknown.stderr and "Traceback" not in unknown.stderr
     file.unlink()
     assert run().exit_code == 2
+
+
+TARGETS = {"image": {"target": "<= 0.05"}, "video": {"target": "<= 0.05"}}
+
+
+def targets(concept: str, *rows: tuple[str, float, float], encoder: str = "a") -> list[Rate]:
+    """Rates of the target: (modality, value, before)."""
+    return [
+        rate("target", v, 8, concept, encoder=encoder, modality=m, before=b, low=0.0, high=0.04) for m, v, b in rows
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rows", "verdict", "why"),
+    [
+        ([("image", 0.0, 0.0), ("video", 0.0, 0.0)], "not measured", ["target", "target"]),
+        ([("image", 0.0, 0.5), ("video", 0.0, 0.0)], "pass", []),
+        ([("image", 0.0, 0.0), ("video", 0.0, 0.5)], "pass", []),
+        ([("image", 0.0, 0.0), ("video", 0.5, 0.0)], "fail", ["target", "target"]),
+    ],
+)
+def test_what_the_original_never_draws_is_not_measured(rows: Any, verdict: str, why: list[str]) -> None:
+    found = verdicts(plan({"a": entry()}, {"a": ["a"]}), TARGETS, targets("a", *rows))
+    assert said(found) == (verdict, why)
+    told = " ".join(reason["text"] for reason in found["l/a"]["reasons"] if reason["empty"])
+    assert ("nowhere that is gated" in told) == (verdict != "pass")
+    assert ("Only images tell." in told or "Only videos tell." in told) == (verdict == "pass")
+
+
+def test_what_is_never_drawn_is_told_for_each_concept_and_by_what_is_gated() -> None:
+    videos = verdicts(plan({"a": entry(kind="motion")}, {"a": ["a"]}), TARGETS, targets("a", ("video", 0.0, 1.0)))
+    assert said(videos) == ("pass", [])  # no picture shows a motion
+    only = plan({"a": entry(gate={"video": {"target": "none"}})}, {"a": ["a"]})
+    assert said(verdicts(only, TARGETS, targets("a", ("image", 0.0, 0.0), ("video", 0.0, 1.0))))[0] == "not measured"
+    joint = plan({"a": entry(), "b": entry()}, {"j": ["a", "b"]})
+    rows = targets("a", ("image", 0.0, 1.0), ("video", 0.0, 1.0), encoder="j")
+    rows += targets("b", ("image", 0.0, 0.0), ("video", 0.0, 0.0), encoder="j")
+    found = verdicts(joint, TARGETS, rows)
+    assert said(found, "l/j")[0] == "not measured"
+    assert {r["concept"] for r in found["l/j"]["reasons"] if r["verdict"] != "pass"} == {"b"}
+
+
+def test_a_signature_changes_with_the_thresholds_alone() -> None:
+    one = signature(GATE, {}, {"a": {}})
+    lifted = {**GATE, "video": {"target": "none"}}
+    assert one == signature(lifted, None, {"a": {"image": {"target": "<=0.050"}}})
+    for other in ({"required": False}, {"image": {"target": "<= 0.06"}}, {"image": {"KID": "<= 0.1"}}):
+        assert one not in (signature({**GATE, **other}, {}, {"a": {}}), signature(GATE, other, {"a": {}}))
+        assert one != signature(GATE, {}, {"a": other})
+
+
+def test_every_gate_is_one_line_and_why_says_it_in_sentences(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    some = [rate("target", 0.0, 8, "a", low=0.0, high=0.3, before=0.9), rate("near", 1.0, 1, "a", low=0.2, high=1.0),
+            rate("aliases", 0.0, 8, "a", low=0.0, high=0.3, before=0.0)]  # fmt: skip
+    write_verdicts(tmp_path / "v.json", verdicts(plan({"a": entry()}, {"a": ["a"]}), GATE, some))
+
+    def run(*words: str) -> list[str]:
+        return list(CliRunner().invoke(app, ["gate", "--metrics", "v.json", *words]).stdout.splitlines())
+
+    tally = "3 of 3 gates pass: 2 not sure, 1 empty; 1 of the 3 have n < 5"
+    assert any(tally in line for line in run()) and not any("share of images" in line for line in run())
+    lines = run("--all")
+    assert lines[0] == f"l/a: pass: {tally}" and len(lines) == 7
+    target = next(line for line in lines if "image target" in line)
+    assert all(part in target for part in ("pass", "0 (0-0.3)", "<= 0.05", "before 0.9", "n = 8", "not sure"))
+    assert next(line for line in lines if "image aliases" in line).endswith("empty")
+    assert any("image near (n = 1): The share" in line for line in run("--why"))

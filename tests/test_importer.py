@@ -140,6 +140,18 @@ def test_the_command_does_not_overwrite_and_reports(tmp_path: Path) -> None:
     assert os.listdir(out.parent) == ["x.yaml"]
 
 
+def test_the_summary_is_a_line_a_concept_and_a_line_a_reason(tmp_path: Path) -> None:
+    rows = ["Foo", "foo", " FOO ", "Bar (x)", *["!"] * 5, "?", *[f"N{i} (y)" for i in range(30)]]
+    table = file(tmp_path, "a.csv", "name\n" + "\n".join(rows) + "\n")
+    command = ["import", str(table), "--kind", "object", "--force", "--out", str(tmp_path / "x.yaml")]
+    lines = CliRunner().invoke(app, command).stderr.splitlines()
+    assert lines[0] == "row 2 'Foo': 2 merged, 1 trimmed"
+    assert lines[1] == "row 5: trimmed 'Bar (x)': to 'Bar', without parentheses (x)"
+    assert "... and 12 more concepts; --verbose says row by row" in lines and len(lines) == 23
+    assert lines[-2] == "6 times refused: holds no letter or digit (row 6, row 7, row 8, ...)"
+    assert len(CliRunner().invoke(app, [*command, "--verbose"]).stderr.splitlines()) == 41
+
+
 # file, kind, concepts, rows, merged, trimmed, refused
 COUNTS = [
     ("speed_style.csv", "style", 1734, 1734, 0, 5, 0),
