@@ -89,7 +89,7 @@ def test_everything_is_there(clone: Path) -> None:
     assert set(verdicts) == set(summary["encoders"])
     assert all(entry["verdict"] in ("pass", "fail", "not measured") and entry["reasons"] for entry in verdicts.values())
     rates = (clone / "metrics/rates.csv").read_text()
-    assert all(f",{metric}," in rates for metric in ("target", "asr:words", "asr:unlearndiffatk", "KID", "H_o"))
+    assert all(f",{metric}," in rates for metric in ("target", "asr:words", "asr:unlearndiffatk", "clear", "H_o"))
     for name in summary["encoders"]:
         attempts = json.loads((clone / "build/attacks" / name / "attempts.json").read_text())
         folder = clone / "build/attacks" / name
