@@ -9,7 +9,6 @@ Pictures only, but for motions. `--to-docs` puts the table into docs/methods.md.
 expunge/attacks/__init__.py, and what `--budget` says; synonyms that training did not see are among the other words.
 """
 
-import csv
 import json
 from dataclasses import replace
 from typing import Annotated, Any
@@ -20,7 +19,8 @@ from rich.table import Table
 from tqdm import tqdm
 
 from bases.emoji.recipe.world import load_world
-from benchmarks.sweep import ROOT, concepts, train
+from benchmarks.results import ROOT, append, parsed, publish, read
+from benchmarks.sweep import concepts, train
 from expunge.attacks import ATTACKS, Victim, defaults
 from expunge.attacks.attempts import assault, rates
 from expunge.base import Base, Edit, encode_images, load, load_spec, sample_images, sample_videos
@@ -48,13 +48,6 @@ def victim_of(base: Base, prompts: dict[str, Any], edit: Edit, concept: Concept,
     return Victim(base, edit, concept, target_words(concept), templates, anchors, latents), {modality: pixels}
 
 
-def read() -> list[dict[str, str]]:
-    if not FILE.is_file():
-        return []
-    with open(FILE, newline="") as file:
-        return list(csv.DictReader(file))
-
-
 def table_of(rows: list[dict[str, str]]) -> list[list[str]]:
     """A row for each method and its settings: how many concepts, and of each attack "before -> after" in percent."""
     found = [["method", "settings", "n", *ATTACKS]]
@@ -70,25 +63,6 @@ def table_of(rows: list[dict[str, str]]) -> list[list[str]]:
     return found
 
 
-def publish(table: list[list[str]]) -> None:
-    """The table in docs/methods.md, between its two marks."""
-    lines = ["| " + " | ".join(row) + " |" for row in (table[0], ["---"] * len(table[0]), *table[1:])]
-    page = ROOT / "docs" / "methods.md"
-    before, mark, rest = page.read_text("utf-8").partition("<!-- attacks -->\n")
-    after = rest.partition("<!-- end attacks -->")[2]
-    page.write_text(before + mark + "\n".join(lines) + "\n<!-- end attacks -->" + after, "utf-8")
-
-
-def parsed(words: list[str] | None) -> dict[str, dict[str, Any]]:
-    """["distil.steps=200"] -> {"distil": {"steps": 200}}."""
-    found: dict[str, dict[str, Any]] = {}
-    for word in words or []:
-        where, _, value = word.partition("=")
-        name, _, key = where.partition(".")
-        found.setdefault(name, {})[key] = json.loads(value)
-    return found
-
-
 def main(
     methods: Annotated[list[str] | None, typer.Argument(help=f"some of none, {', '.join(METHODS)}")] = None,
     every: Annotated[int, typer.Option(help="take every n-th concept")] = 1,
@@ -98,12 +72,11 @@ def main(
     set_: Annotated[list[str] | None, typer.Option("--set", help="METHOD.PARAMETER=VALUE in JSON")] = None,
     budget: Annotated[list[str] | None, typer.Option(help="ATTACK.PARAMETER=VALUE in JSON")] = None,
 ) -> None:
-    settings, budgets = parsed(set_), parsed(budget)
+    settings, budgets = parsed(set_, METHODS), parsed(budget, ATTACKS)
     spec = load_spec("emoji")
     base, judge, prompts = load(spec, t2v=True), load_judge(spec), read_prompts(spec.prompts)
-    FILE.parent.mkdir(parents=True, exist_ok=True)
     digest, wanted = base_digest(spec)[:8], {word for word in only.split(",") if word}
-    rows = [row for row in read() if row["base"] == digest]
+    rows = read(FILE, digest)
     done = {(row["method"], row["settings"], row["concept"], row["attack"], row["budget"]) for row in rows}
     known = [each for each in concepts(load_world()) if not wanted or wanted & {each[0].id, each[0].kind}]
     names = [name for name in ATTACKS if not attacks or name in attacks.split(",")]
@@ -130,23 +103,14 @@ def main(
             for after, before, goals in rates(records).values():
                 row = {"base": digest, "method": method, "settings": text, "concept": concept.id, "attack": name,
                        "budget": json.dumps(how), "before": before, "after": after, "goals": goals}  # fmt: skip
-                write(row)
-    found = table_of([row for row in read() if row["base"] == digest])
+                append(FILE, COLUMNS, row)
+    found = table_of(read(FILE, digest))
     shown = Table(*found[0])
     for cells in found[1:]:
         shown.add_row(*cells)
     Console(width=160).print(shown)
     if to_docs:
-        publish(found)
-
-
-def write(row: dict[str, Any]) -> None:
-    first = not FILE.is_file()
-    with open(FILE, "a", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS)
-        if first:
-            writer.writeheader()
-        writer.writerow(row)
+        publish("attacks", found)
 
 
 if __name__ == "__main__":

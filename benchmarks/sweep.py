@@ -17,7 +17,6 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
@@ -29,6 +28,7 @@ from tqdm import tqdm
 
 from bases.emoji.recipe.evaluate import name_of
 from bases.emoji.recipe.world import article, load_world
+from benchmarks.results import ROOT, append, parsed, publish, read
 from expunge.base import Base, Edit, load, load_spec, sample_images, sample_videos
 from expunge.jobs import drawn
 from expunge.judge import Judge, classify, load_judge
@@ -51,7 +51,6 @@ from expunge.prompts import (
 from expunge.spec import base_digest
 from stages.fewshot import others
 
-ROOT = Path(__file__).resolve().parents[1]
 FILE = ROOT / "runs" / "sweep.csv"
 COUNTS = {
     "images": {"target": 8, "aliases": 4, "near": 8, "far": 10, "sense": 4},
@@ -165,13 +164,6 @@ def train(base: Base, some: list[Concept], prompts: dict[str, Any], method: str,
     return result, time.perf_counter() - began
 
 
-def read() -> list[dict[str, Any]]:
-    if not FILE.is_file():
-        return []
-    with open(FILE, newline="") as file:
-        return list(csv.DictReader(file))
-
-
 def harmonic(rates: dict[str, float]) -> float:
     """H_o of MACE (arXiv 2403.06135): harmonic mean of what is gone, what is kept, and what is gone by other words."""
     parts = [1 - rates["target"], np.mean([rates[g] for g in ("near", "far") if g in rates])]
@@ -213,7 +205,7 @@ def cells(entry: dict[str, Any]) -> list[str]:
     ]
 
 
-def publish(rows: list[dict[str, Any]]) -> None:
+def to_the_docs(rows: list[dict[str, Any]]) -> None:
     """docs/methods.csv, which `dvc plots` draws, and the table in docs/methods.md between its two marks."""
     found = means(rows)
     with open(ROOT / "docs" / "methods.csv", "w", newline="") as file:
@@ -223,11 +215,7 @@ def publish(rows: list[dict[str, Any]]) -> None:
             kept = [entry[group] for group in ("near", "far", "sense") if group in entry]
             shown = {key: entry[key] for key in ("method", "settings", "modality", "n")}
             writer.writerow({**shown, "forgotten": round(1 - entry["target"], 4), "kept": round(np.mean(kept), 4)})
-    lines = ["| " + " | ".join(row) + " |" for row in (TABLE, ["---"] * len(TABLE), *map(cells, found))]
-    page = ROOT / "docs" / "methods.md"
-    before, mark, rest = page.read_text("utf-8").partition("<!-- table -->\n")
-    after = rest.partition("<!-- end -->")[2]
-    page.write_text(before + mark + "\n".join(lines) + "\n<!-- end -->" + after, "utf-8")
+    publish("table", [list(TABLE), *map(cells, found)])
 
 
 def main(
@@ -239,16 +227,11 @@ def main(
     to_docs: Annotated[bool, typer.Option(help="write docs/methods.csv and the table in docs/methods.md")] = False,
     set_: Annotated[list[str] | None, typer.Option("--set", help="METHOD.PARAMETER=VALUE in JSON")] = None,
 ) -> None:
-    settings: dict[str, dict[str, Any]] = {name: {} for name in METHODS}
-    for word in set_ or []:
-        where, _, value = word.partition("=")
-        method, _, parameter = where.partition(".")
-        settings[method][parameter] = json.loads(value)
+    settings = parsed(set_, METHODS)
     spec, world = load_spec("emoji"), load_world()
     base, judge, prompts = load(spec, t2v=True), load_judge(spec), read_prompts(spec.prompts)
-    FILE.parent.mkdir(parents=True, exist_ok=True)
     digest = base_digest(spec)[:8]
-    rows = [row for row in read() if row["base"] == digest]
+    rows = read(FILE, digest)
     done = {(row["method"], row["settings"], row["concept"], row["modality"]) for row in rows}
     wanted = {word for word in only.split(",") if word}
     known = [each for each in concepts(world) if not wanted or wanted & {each[0].id, each[0].kind}]
@@ -260,12 +243,12 @@ def main(
     for group, method in tqdm([(group, method) for group in chosen for method in methods or METHODS], desc="sweep"):
         some = [concept for concept, _ in group]
         kind, name = some[0].kind, some[0].id if len(some) == 1 else f"{len(some)} jointly"
-        text = json.dumps(settings[method], sort_keys=True)
+        text = json.dumps(settings.get(method, {}), sort_keys=True)
         modalities = [m for m in ("image", "video") if (videos or m == "image") and (m == "video" or kind != "motion")]
         modalities = [m for m in modalities if (method, text, name, m) not in done]
         if not modalities:
             continue
-        own = for_several(method, {**METHODS[method].defaults, **settings[method]}, len(some))
+        own = for_several(method, {**METHODS[method].defaults, **settings.get(method, {})}, len(some))
         result, seconds = train(base, some, prompts, method, own)
         every_row = [r for c, held in group for r in rows_of(replace(c, aliases=held), prompts, COUNTS, 0)]
         every_row += [row for concept in some for row in of_the_rest(concept)]
@@ -277,15 +260,15 @@ def main(
             found = measure(base, judge, asked, axis, before[name, modality], result.edit)
             costs = {"seconds": round(seconds, 2), "bytes": size_of(result.edit, result.changed_parameters)}
             shown = {key: found[key] for key in SHOWN if key in found}
-            write({"base": digest, "method": method, "settings": text, "concept": name, "modality": modality}
-                  | shown | costs)  # fmt: skip
-    rows = [row for row in read() if row["base"] == digest]
+            where = {"base": digest, "method": method, "settings": text, "concept": name, "modality": modality}
+            append(FILE, COLUMNS, where | shown | costs)
+    rows = read(FILE, digest)
     table = Table(*TABLE)
     for entry in means(rows):
         table.add_row(*cells(entry))
     Console(width=200).print(table)
     if to_docs:
-        publish(rows)
+        to_the_docs(rows)
 
 
 def size_of(edit: Edit, changed: int) -> int:
@@ -293,15 +276,6 @@ def size_of(edit: Edit, changed: int) -> int:
     adapter = sum(tensor.numel() * 2 for tensor in edit.adapter.values())
     extra = edit.unconditional.numel() * 2 if edit.unconditional is not None else 0
     return (adapter or changed * 2) + extra
-
-
-def write(row: dict[str, Any]) -> None:
-    first = not FILE.is_file()
-    with open(FILE, "a", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS)
-        if first:
-            writer.writeheader()
-        writer.writerow(row)
 
 
 if __name__ == "__main__":
