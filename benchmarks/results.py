@@ -13,7 +13,10 @@ PAGE = ROOT / "docs" / "methods.md"
 
 
 def parsed(words: Sequence[str] | None, known: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """["distil.steps=200"] -> {"distil": {"steps": 200}}; values are JSON. :raises BadParameter: a name is not known."""
+    """["distil.steps=200"] -> {"distil": {"steps": 200}}; values are JSON.
+
+    :raises BadParameter: a name is not known.
+    """
     found: dict[str, dict[str, Any]] = {}
     for word in words or []:
         where, _, value = word.partition("=")

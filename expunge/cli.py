@@ -49,8 +49,7 @@ def validate(
     for note in notes:
         typer.echo(f"note: {note}", err=True)
     for entry in lists:
-        encoders = len(entry.concepts) * entry.encoders.single + len(entry.encoders.joint)
-        typer.echo(f"{entry.id}: {_count(len(entry.concepts), 'concept')}, {_count(encoders, 'encoder')}")
+        typer.echo(f"{entry.id}: {_count(len(entry.concepts), 'concept')}, {_count(len(entry.members()), 'encoder')}")
 
 
 @app.command("import")

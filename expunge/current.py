@@ -35,8 +35,7 @@ def encoders_now(folder: Path, params: Any) -> dict[str, Asked]:
     found = {}
     for each in load_lists(folder) if folder.is_dir() else ():
         own = {concept.id: concept.gate for concept in each.concepts}
-        groups = {concept: (concept,) for concept in own} if each.encoders.single else {}
-        for name, members in {**groups, **each.encoders.joint}.items():
+        for name, members in each.members().items():
             gates = {member: own[member] for member in members}
             required = any(merged(gate, each.gate, section)[1] for section in gates.values())
             found[f"{each.id}/{name}"] = Asked(required, signature(gate, each.gate, gates))

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 PASS, FAIL, UNMEASURED = "pass", "fail", "not measured"
 SHOWN = {"image": "images", "video": "videos"}
+FEW = 5  # fewer samples, or goals, are too few to decide by
 ROUNDING = 1e-9  # 0.9 of 0.8 is a little more than 0.72 to a computer
 
 
@@ -163,6 +164,13 @@ def read_verdicts(
     if wrong:
         raise InputError(Problem(name, f"is no encoder in {where}", _near(name, [*lists, *found])) for name in wrong)
     return {n: entry for n, entry in found.items() if not names or n in names or n.split("/")[0] in names}
+
+
+def certainty(reason: Mapping[str, Any]) -> str:
+    """How much a decided gate says, a reason as a table: sure, not sure or empty; of one that is not: not measured."""
+    if reason["verdict"] == UNMEASURED:
+        return UNMEASURED
+    return "empty" if reason.get("empty") else "sure" if reason.get("sure") else "not sure"
 
 
 def counts(found: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:

@@ -17,9 +17,8 @@ def encoders_of(each: ConceptList, unlearn: Mapping[str, Any]) -> dict[str, Tabl
     :param unlearn: the section of params.yaml: "method" for concepts that name none, and parameters by method.
     """
     known = {concept.id: concept for concept in each.concepts}
-    groups = {concept.id: (concept.id,) for concept in each.concepts} if each.encoders.single else {}
     found = {}
-    for name, members in {**groups, **each.encoders.joint}.items():
+    for name, members in each.members().items():
         own = {known[member].method or unlearn["method"] for member in members}
         method = own.pop() if len(own) == 1 else unlearn["method"]
         first, *others = (known[member].parameters for member in members)

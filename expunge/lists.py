@@ -75,6 +75,11 @@ class ConceptList:
     path: Path
     gate: dict[str, Any] = field(default_factory=dict)
 
+    def members(self) -> dict[str, tuple[str, ...]]:
+        """{encoder: the ids of its concepts}: the single ones, then the joint ones."""
+        single = {concept.id: (concept.id,) for concept in self.concepts} if self.encoders.single else {}
+        return {**single, **self.encoders.joint}
+
 
 @dataclass(frozen=True)
 class Source:

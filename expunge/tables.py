@@ -5,14 +5,13 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from expunge.compare import BETTER, OTHER, WORSE, Change, Comparison
-from expunge.gate import FAIL, PASS, UNMEASURED, counts
+from expunge.gate import FAIL, FEW, PASS, UNMEASURED, certainty, counts
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 COLOURS = {PASS: "green", FAIL: "red", UNMEASURED: "yellow"}
-FEW = 20  # changes within their intervals that are shown without being asked for
-SMALL = 5  # samples or goals, below which a rate is all but a coin's
+CHANGES = 20  # changes within their intervals that are shown without being asked for
 
 
 def console() -> "Console":
@@ -67,15 +66,11 @@ def _print_gates(out: "Console", found: Mapping[str, Mapping[str, Any]]) -> None
 
 def _tally(reasons: Sequence[Mapping[str, Any]]) -> str:
     """ "14 of 16 gates pass: 3 sure, 9 not sure, 2 empty; 4 of the 16 have n < 5"."""
-    each = [_sureness(reason) for reason in reasons if reason["verdict"] == PASS]
+    each = [certainty(reason) for reason in reasons if reason["verdict"] == PASS]
     kinds = ", ".join(f"{each.count(kind)} {kind}" for kind in ("sure", "not sure", "empty") if kind in each)
-    small = sum(0 < reason["n"] < SMALL for reason in reasons)
+    small = sum(0 < reason["n"] < FEW for reason in reasons)
     told = f"{len(each)} of {len(reasons)} gates pass" + (f": {kinds}" if kinds else "")
-    return told + (f"; {small} of the {len(reasons)} have n < {SMALL}" if small else "")
-
-
-def _sureness(reason: Mapping[str, Any]) -> str:
-    return "empty" if reason.get("empty") else "sure" if reason["sure"] else "not sure"
+    return told + (f"; {small} of the {len(reasons)} have n < {FEW}" if small else "")
 
 
 def _short(reason: Mapping[str, Any]) -> str:
@@ -83,7 +78,7 @@ def _short(reason: Mapping[str, Any]) -> str:
     where = f"{reason['modality']} {reason['metric']}" + (f" of {reason['concept']}" if reason["concept"] else "")
     value = "no value" if reason["value"] is None else _value(reason["value"], reason["low"], reason["high"])
     before = "" if reason["before"] is None else f"before {reason['before']:.3g}"
-    known = "" if reason["value"] is None else _sureness(reason)
+    known = "" if reason["value"] is None else certainty(reason)
     optional = "" if reason["required"] else "not required"
     line = f"{reason['verdict']:<12}  {where:<34}  {value:<22}  {reason['threshold']:<17}  {before:<13}"
     return f"{line}  n = {reason['n']:<4}  {', '.join(text for text in (known, optional) if text)}".rstrip()
@@ -102,10 +97,10 @@ def print_comparison(found: Comparison, every: bool = False) -> None:
     for title, names in (("New", found.new), ("Gone", found.gone)):
         if names:
             out.print(f"{title} encoders: {', '.join(names)}")
-    for rate in found.unmeasured[: None if every else FEW]:
+    for rate in found.unmeasured[: None if every else CHANGES]:
         out.print(f"No longer measured: {_where(rate)}: {rate.metric}, {rate.modality}")
-    if len(found.unmeasured) > FEW and not every:
-        out.print(f"... and {len(found.unmeasured) - FEW} more; --all shows them")
+    if len(found.unmeasured) > CHANGES and not every:
+        out.print(f"... and {len(found.unmeasured) - CHANGES} more; --all shows them")
     worse = found.of(WORSE)
     sure = sum(bool(change.outside) for change in worse)
     out.print(f"{len(worse)} worse, {sure} of them outside the intervals; {len(found.of(BETTER))} better")
@@ -115,7 +110,7 @@ def _print_changes(out: "Console", title: str, changes: Sequence[Change], every:
     from rich.table import Table
 
     sure = [change for change in changes if change.outside]
-    shown = changes if every else [*sure, *[change for change in changes if not change.outside][:FEW]]
+    shown = changes if every else [*sure, *[change for change in changes if not change.outside][:CHANGES]]
     right: Any = {"justify": "right"}
     table = Table(title=f"{title} ({len(changes)}, of them {len(sure)} outside the intervals)", title_justify="left")
     for name, options in (
@@ -136,7 +131,7 @@ def _print_changes(out: "Console", title: str, changes: Sequence[Change], every:
 
 def _line(reason: Mapping[str, Any]) -> str:
     optional = "" if reason["required"] else " (not required)"
-    few = f" (n = {reason['n']})" if 0 < reason["n"] < SMALL else ""
+    few = f" (n = {reason['n']})" if 0 < reason["n"] < FEW else ""
     return f"{reason['verdict']}{optional}: {reason['modality']} {reason['metric']}{few}: {reason['text']}"
 
 

@@ -33,6 +33,6 @@ CODE: dict[str, tuple[str, ...]] = {
     ),
     "report": (
         "stages/report.py", "expunge/report", "expunge/templates", "expunge/metrics.py", "expunge/rates.py",
-        "expunge/video.py", "expunge/thresholds.py", "expunge/terms.py", "expunge/schema.py",
+        "expunge/video.py", "expunge/gate.py", "expunge/thresholds.py", "expunge/terms.py", "expunge/schema.py",
     ),
 }  # fmt: skip

@@ -21,6 +21,7 @@ from expunge.report.definitions import DEFINITIONS, THEMES, definition, in_words
 from expunge.report.encoder_pages import wanted
 from expunge.report.run import Pair
 from expunge.report.run import telling as first_told
+from expunge.terms import TERMS
 from tests.made_run import SECRET, make_many, make_run, share
 
 # What the stage verdict writes; docs/evaluation.md says each at length.
@@ -185,8 +186,8 @@ def test_every_metric_is_defined_in_a_sentence(metric: str) -> None:
 
 
 def test_definitions_point_the_way_that_gates_do() -> None:
-    terms = pytest.importorskip("expunge.terms")
-    assert {m: DEFINITIONS[m].better for m in METRICS} == {m: terms.direction(m) for m in METRICS}
+    assert {m: DEFINITIONS[m].better for m in METRICS} == {m: TERMS[m].better for m in METRICS}
+    assert set(TERMS) <= set(DEFINITIONS)
 
 
 def test_a_metric_that_is_not_known_yet_is_shown_by_its_name() -> None:
@@ -245,7 +246,7 @@ def gate(**more: object) -> dict[str, object]:
 
 def test_gates_are_counted_as_sure_not_sure_and_empty(run: tuple[Path, Run], tmp_path: Path) -> None:
     unknown = gate(verdict="not measured", value=None, low=None, high=None, n=0, before=None)
-    some = [gate(sure=True), gate(), gate(before=0.0, n=1), gate(before=0.0), unknown]
+    some = [gate(sure=True), gate(), gate(before=0.0, n=1, empty=True), gate(before=0.0, empty=True), unknown]
     assert pages_of.gate_counts(some) == {"sure": 1, "not sure": 1, "empty": 2, "not measured": 1}
     assert pages_of.gate_counts([]) == {}
     one = {"characters/bolt": {"verdict": "pass", "required": True, "reasons": some}}
@@ -254,7 +255,7 @@ def test_gates_are_counted_as_sure_not_sure_and_empty(run: tuple[Path, Run], tmp
         text = re.sub(r"<[^>]+>", "", (tmp_path / "report" / name).read_text("utf-8"))
         assert "Of 5 gates: 1 sure, 1 not sure, 2 empty, 1 not measured." in text
     own = (tmp_path / "report" / "concepts" / "characters--bolt.html").read_text("utf-8")
-    assert own.count("n &lt; 5</span>") == 1 and "1 with n &lt; 5" in own and own.count("never seen</td>") == 2
+    assert own.count("n &lt; 5</span>") == 1 and "1 with n &lt; 5" in own and own.count("empty</td>") == 2
     assert "if it failed, so would <code>expunge gate</code>" in own and "params.yaml" not in own
 
 

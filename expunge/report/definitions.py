@@ -2,20 +2,32 @@
 
     DEFINITIONS["near"].title, .text, .better
 
-`better` is "lower", "higher", or "" where neither is better by itself. A `share` is in [0, 1] and shown in percent.
+`better` is "lower", "higher", or "" where neither is better by itself, as expunge.terms has it. A `share` is in [0, 1]
+and shown in percent.
 """
 
 from typing import NamedTuple
 
+from expunge.terms import direction
 
-class Definition(NamedTuple):
-    """One metric of expunge.rates."""
+
+class Text(NamedTuple):
+    """What a page says of one metric of expunge.rates."""
 
     title: str
     text: str
-    better: str
     theme: str  # a key of THEMES
     share: bool = True
+
+
+class Definition(NamedTuple):
+    """The same with the direction."""
+
+    title: str
+    text: str
+    theme: str
+    share: bool
+    better: str
 
 
 THEMES = {
@@ -29,183 +41,187 @@ THEMES = {
     "cost": "Cost",
 }
 
-DEFINITIONS: dict[str, Definition] = {
-    "target": Definition(
+TEXTS: dict[str, Text] = {
+    "target": Text(
         "Target", "Share of the concept's own prompts after which the judge still sees it; in a video any frame "
-        "counts.", "lower", "forgotten",
+        "counts.", "forgotten",
     ),
-    "aliases": Definition(
+    "aliases": Text(
         "Aliases", "The same for other words that name the concept; in a video any frame counts.",
-        "lower", "forgotten",
+        "forgotten",
     ),
-    "target_majority": Definition(
+    "target_majority": Text(
         "Target, most frames", "Share of target videos in which more than half of the frames show the concept.",
-        "lower", "forgotten",
+        "forgotten",
     ),
-    "aliases_majority": Definition(
+    "aliases_majority": Text(
         "Aliases, most frames", "Share of alias videos in which more than half of the frames show the concept.",
-        "lower", "forgotten",
+        "forgotten",
     ),
-    "UA": Definition(
+    "UA": Text(
         "UA, unlearning accuracy", "1 minus the judge's accuracy on the target's prompts: the share that is gone.",
-        "higher", "forgotten",
+        "forgotten",
     ),
-    "ESR-1": Definition(
+    "ESR-1": Text(
         "ESR-1", "Erasing success rate: share of target samples in which the concept is not the judge's first guess.",
-        "higher", "forgotten",
+        "forgotten",
     ),
-    "ESR-5": Definition(
+    "ESR-5": Text(
         "ESR-5", "Erasing success rate: share of target samples in which the concept is not among the judge's first "
-        "five.", "higher", "forgotten",
+        "five.", "forgotten",
     ),
-    "clear": Definition(
+    "clear": Text(
         "Clear", "Share of target and alias samples in which the judge is sure of some subject, whatever it is: a blur "
-        "in the target's place is no gain.", "higher", "quality", False,
+        "in the target's place is no gain.", "quality", False,
     ),
-    "clip_accuracy": Definition(
+    "clip_accuracy": Text(
         "CLIP accuracy", "Share of target samples that lie closer to the concept's words than to its anchor's.",
-        "lower", "forgotten",
+        "forgotten",
     ),
-    "near": Definition(
+    "near": Text(
         "Near", "Share of neighbouring concepts' prompts after which the judge still sees the neighbour; in a video "
-        "more than half of the frames must show it.", "higher", "kept",
+        "more than half of the frames must show it.", "kept",
     ),
-    "far": Definition(
+    "far": Text(
         "Far", "Share of unrelated prompts after which the judge still sees what was asked for; in a video in more "
-        "than half of the frames.", "higher", "kept",
+        "than half of the frames.", "kept",
     ),
-    "sense": Definition(
+    "sense": Text(
         "Other sense", "Share of prompts that mean the word's other sense, which must stay, after which it is still "
-        "seen.", "higher", "kept",
+        "seen.", "kept",
     ),
-    "IRA": Definition(
-        "IRA, in-domain", "The judge's accuracy on kept samples of the concept's own kind.", "higher", "kept",
+    "IRA": Text(
+        "IRA, in-domain", "The judge's accuracy on kept samples of the concept's own kind.", "kept",
     ),
-    "CRA": Definition(
-        "CRA, cross-domain", "The judge's accuracy on kept samples of other kinds.", "higher", "kept",
+    "CRA": Text(
+        "CRA, cross-domain", "The judge's accuracy on kept samples of other kinds.", "kept",
     ),
-    "PSR-1": Definition(
+    "PSR-1": Text(
         "PSR-1", "Preservation success rate: share of kept samples in which what was asked for is the judge's first "
-        "guess.", "higher", "kept",
+        "guess.", "kept",
     ),
-    "PSR-5": Definition(
+    "PSR-5": Text(
         "PSR-5", "Preservation success rate: share of kept samples with what was asked for among the first five "
-        "guesses.", "higher", "kept",
+        "guesses.", "kept",
     ),
-    "distance": Definition(
+    "distance": Text(
         "Distance to the original", "1 minus the cosine of the judge's image features of a kept sample and of what "
-        "the original encoder draws from the same prompt and seed; 0 is the same picture.", "lower", "kept", False,
+        "the original encoder draws from the same prompt and seed; 0 is the same picture.", "kept", False,
     ),
-    "KID": Definition(
+    "KID": Text(
         "KID", "Kernel distance between kept pictures and the original encoder's, on the judge's features; 0 is the "
-        "same distribution.", "lower", "kept", False,
+        "same distribution.", "kept", False,
     ),
-    "H_c": Definition(
+    "H_c": Text(
         "H_c", "Harmonic mean of what is gone (1 minus target) and what is kept; one weak part pulls it down.",
-        "higher", "both",
+        "both",
     ),
-    "H_o": Definition(
+    "H_o": Text(
         "H_o", "Harmonic mean of what is gone, what is kept and what is gone under other words (1 minus aliases).",
-        "higher", "both",
+        "both",
     ),
-    "clip_score": Definition(
+    "clip_score": Text(
         "CLIP score", "2.5 times the cosine, not below 0, of a target sample and “A photo depicts” the concept.",
-        "lower", "quality", False,
+        "quality", False,
     ),
-    "alignment": Definition(
+    "alignment": Text(
         "Prompt alignment", "CLIP score of a kept sample and its own prompt: how well it still shows what was asked.",
-        "higher", "quality", False,
+        "quality", False,
     ),
-    "consistency": Definition(
+    "consistency": Text(
         "Temporal consistency", "Mean cosine of the features of neighbouring frames; a frozen video has 1, so read it"
-        " beside the dynamic degree.", "higher", "video", False,
+        " beside the dynamic degree.", "video", False,
     ),
-    "subject_consistency": Definition(
+    "subject_consistency": Text(
         "Subject consistency", "Mean cosine of each frame's features with those of the first frame and of the one "
-        "before; a frozen video has 1.", "higher", "video", False,
+        "before; a frozen video has 1.", "video", False,
     ),
-    "flicker": Definition(
+    "flicker": Text(
         "Freedom from flicker", "1 minus the mean change of a pixel from frame to frame; what moves costs a little, "
-        "too.", "higher", "video", False,
+        "too.", "video", False,
     ),
-    "dynamic": Definition(
+    "dynamic": Text(
         "Dynamic degree", "Share of pixels that change from a frame to the next; far below the original's is a frozen"
-        " video.", "higher", "video",
+        " video.", "video",
     ),
-    "motion": Definition(
+    "motion": Text(
         "Motion", "Share of videos in which the motion classifier sees the motion that the prompt names.",
-        "higher", "video",
+        "video",
     ),
-    "asr:all": Definition(
+    "asr:all": Text(
         "Attacks, pooled", "Share of the goals of all attacks but textual inversion, in pictures and videos together, "
-        "at which the concept came back.", "lower", "attack",
+        "at which the concept came back.", "attack",
     ),
-    "asr:words": Definition(
+    "asr:words": Text(
         "Other words", "Share of goals at which an alias, misspelling, spacing, paraphrase or a foreign sentence "
-        "around the name, where the tokenizer has its words, brings the concept back.", "lower", "attack",
+        "around the name, where the tokenizer has its words, brings the concept back.", "attack",
     ),
-    "asr:seeds": Definition(
+    "asr:seeds": Text(
         "Seed search", "Share of goals at which one of many seeds of the same prompt brings the concept back.",
-        "lower", "attack",
+        "attack",
     ),
-    "asr:mixture": Definition(
+    "asr:mixture": Text(
         "Mixture", "Share of goals at which a mixture of prompt embeddings, or a step past the target, brings the "
-        "concept back.", "lower", "attack",
+        "concept back.", "attack",
     ),
-    "asr:ring-a-bell": Definition(
+    "asr:ring-a-bell": Text(
         "Ring-A-Bell", "Share of goals at which tokens that a search with a concept vector finds, in the text encoder"
-        " alone, bring the concept back.", "lower", "attack",
+        " alone, bring the concept back.", "attack",
     ),
-    "asr:unlearndiffatk": Definition(
+    "asr:unlearndiffatk": Text(
         "UnlearnDiffAtk", "Share of goals at which a few prompt tokens, found by gradient through the denoiser, bring"
-        " the concept back.", "lower", "attack",
+        " the concept back.", "attack",
     ),
-    "asr:inversion": Definition(
+    "asr:inversion": Text(
         "Textual inversion", "Share of goals at which a new token embedding, learnt on the concept's images, brings "
-        "the concept back; no known method of unlearning resists it.", "lower", "attack",
+        "the concept back; no known method of unlearning resists it.", "attack",
     ),
-    "asr:replay": Definition(
-        "Replay", "Share of prompts found by attacks on earlier runs that bring the concept back.", "lower", "attack",
+    "asr:replay": Text(
+        "Replay", "Share of prompts found by attacks on earlier runs that bring the concept back.", "attack",
     ),
-    "drift:target": Definition(
+    "drift:target": Text(
         "Drift of the target", "Mean change of the target prompts' embeddings, relative to their norm.",
-        "", "text", False,
+        "text", False,
     ),
-    "drift:near": Definition(
+    "drift:near": Text(
         "Drift of neighbours", "Mean change of the neighbours' embeddings, relative to their norm.",
-        "lower", "text", False,
+        "text", False,
     ),
-    "drift:general": Definition(
+    "drift:general": Text(
         "Drift of general prompts", "Mean change of general prompts' embeddings, relative to their norm.",
-        "lower", "text", False,
+        "text", False,
     ),
-    "drift_seen:target": Definition(
+    "drift_seen:target": Text(
         "Drift of the target, as seen", "The same as the denoiser's keys and values see it; 1 is as much as the "
-        "target's words themselves mean to it.", "", "text", False,
+        "target's words themselves mean to it.", "text", False,
     ),
-    "drift_seen:near": Definition(
+    "drift_seen:near": Text(
         "Drift of neighbours, as seen", "The neighbours' drift as the denoiser's keys and values see it; 1 is as much"
-        " as the target's words mean to it.", "lower", "text", False,
+        " as the target's words mean to it.", "text", False,
     ),
-    "drift_seen:general": Definition(
+    "drift_seen:general": Text(
         "Drift of general prompts, as seen", "General prompts' drift as the denoiser's keys and values see it; 1 is "
-        "as much as the target's words mean to it.", "lower", "text", False,
+        "as much as the target's words mean to it.", "text", False,
     ),
-    "nearest_noun": Definition(
+    "nearest_noun": Text(
         "Nearest noun", "Share of other words whose embedding is still nearest to their own original one.",
-        "higher", "text",
+        "text",
     ),
-    "weight_change": Definition(
+    "weight_change": Text(
         "Weight change", "Norm of the change of the encoder's weights over the norm of the weights.",
-        "", "text", False,
+        "text", False,
     ),
-    "seconds": Definition(
-        "Seconds", "Time to train the encoder, in seconds.", "lower", "cost", False,
+    "seconds": Text(
+        "Seconds", "Time to train the encoder, in seconds.", "cost", False,
     ),
-    "changed_parameters": Definition(
-        "Parameters changed", "How many numbers of the encoder differ from the original's.", "", "cost", False,
+    "changed_parameters": Text(
+        "Parameters changed", "How many numbers of the encoder differ from the original's.", "cost", False,
     ),
 }  # fmt: skip
+
+# What is no metric of expunge.terms.
+OVER = {"asr:all": "lower", "seconds": "lower", "changed_parameters": ""}
+DEFINITIONS = {name: Definition(*text, OVER.get(name, direction(name))) for name, text in TEXTS.items()}
 
 WORDS = {"image": "pictures", "video": "videos", "text": "text"}  # a modality, as a heading says it
 
@@ -216,12 +232,11 @@ VERDICTS = {
 }
 
 
-CERTAINTY = {  # of a gate; the first that fits counts
-    "empty": "It was 0 with the original encoder too, so the pass says nothing about forgetting.",
+CERTAINTY = {  # of a gate: expunge.gate.certainty
+    "empty": "There was nothing to forget, or nothing to lose, with the original encoder, so the pass says nothing.",
     "sure": "All of the 95 % interval is on one side of the threshold.",
     "not sure": "The 95 % interval reaches across the threshold, or there is none: n is too small to be sure.",
 }
-FEW = 5  # fewer samples, or goals, are too few to decide by
 
 
 def never_seen(metric: str, value: float | None, before: float | None) -> bool:
@@ -233,7 +248,7 @@ def never_seen(metric: str, value: float | None, before: float | None) -> bool:
 def definition(metric: str) -> Definition:
     """A metric's definition; of one that is not known yet, its name alone."""
     theme = "attack" if metric.startswith("asr:") else "text" if metric.startswith("drift") else "quality"
-    return DEFINITIONS.get(metric) or Definition(metric, "", "", theme, metric.startswith("asr:"))
+    return DEFINITIONS.get(metric) or Definition(metric, "", theme, metric.startswith("asr:"), direction(metric))
 
 
 def in_words(metric: str) -> str:

@@ -4,12 +4,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from expunge.gate import FEW, UNMEASURED, certainty
 from expunge.metrics import FORGET, GROUPS, MODALITIES
 from expunge.report import attempts as attacks
 from expunge.report import numbers
-from expunge.report.definitions import FEW, WORDS, definition, shown
-from expunge.report.pages import GALLERY, Site, certainty, first_pair, gate_counts, pair_view, table_row
-from expunge.report.run import NOT_MEASURED, Run, fewshot_of, pairs_of, telling, url
+from expunge.report.definitions import WORDS, definition, shown
+from expunge.report.pages import GALLERY, Site, first_pair, gate_counts, pair_view, table_row
+from expunge.report.run import Run, fewshot_of, pairs_of, telling, url
 from expunge.terms import TERMS
 from expunge.thresholds import parse
 
@@ -105,12 +106,12 @@ def reason_row(run: Run, reason: Mapping[str, Any], alone: bool) -> dict[str, An
     text, threshold = str(reason.get("text", "")), reason.get("threshold", "")
     text = text.removeprefix(f"{reason.get('concept')}: ") if alone else text
     sure, n = certainty(reason), reason.get("n")
-    plain = f"{definition(metric).title} in {modality}: {value or NOT_MEASURED}, should be {threshold}"
+    plain = f"{definition(metric).title} in {modality}: {value or UNMEASURED}, should be {threshold}"
     return {
         "what": definition(metric), "metric": metric, "modality": modality, "value": value, "n": n,
         "before": shown(metric, reason.get("before")), "few": n is not None and 0 < n < FEW,
-        "certainty": "" if sure == NOT_MEASURED else sure, "wanted": wanted(metric, threshold, reason.get("before")),
-        "interval": "" if low is None or high is None else numbers.between(metric, low, high), 
+        "certainty": "" if sure == UNMEASURED else sure, "wanted": wanted(metric, threshold, reason.get("before")),
+        "interval": "" if low is None or high is None else numbers.between(metric, low, high),
         "concept": reason.get("concept", ""), "required": reason.get("required", True), "verdict": reason["verdict"],
         "text": text if text and run.is_open(text) else plain,
     }  # fmt: skip

@@ -7,10 +7,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from expunge.gate import UNMEASURED, certainty
 from expunge.metrics import MODALITIES
 from expunge.report import chart, numbers
-from expunge.report.definitions import VERDICTS, never_seen
-from expunge.report.run import NOT_MEASURED, Pair, Run, pairs_of, telling, url
+from expunge.report.definitions import VERDICTS
+from expunge.report.run import Pair, Run, pairs_of, telling, url
 
 ORDER = ("fail", "not measured", "pass")  # worst first
 GALLERY = 24  # encoders, or concepts, shown with a pair
@@ -116,18 +117,10 @@ def weakest(run: Run, name: str) -> numbers.Cell | None:
     return numbers.shortfall(run.rates_of(name))
 
 
-def certainty(reason: Mapping[str, Any]) -> str:
-    """A key of CERTAINTY: how much a decided gate says; "not measured" of one that is not decided."""
-    if reason["verdict"] == NOT_MEASURED:
-        return NOT_MEASURED
-    empty = never_seen(reason["metric"], reason.get("value"), reason.get("before"))
-    return "empty" if empty else "sure" if reason.get("sure") else "not sure"
-
-
 def gate_counts(reasons: Sequence[Mapping[str, Any]]) -> dict[str, int]:
     """How many gates are sure, not sure and empty; {} without gates."""
     found = Counter(certainty(reason) for reason in reasons)
-    return {word: found[word] for word in ("sure", "not sure", "empty", NOT_MEASURED)} if reasons else {}
+    return {word: found[word] for word in ("sure", "not sure", "empty", UNMEASURED)} if reasons else {}
 
 
 def list_card(site: Site, page: Path, name: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -14,10 +14,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from expunge.gate import UNMEASURED
 from expunge.metrics import FORGET, GROUPS, ORIGINAL, Row, confidential_words, is_withheld, pair_of
 from expunge.rates import Rate
-
-NOT_MEASURED = "not measured"
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,7 @@ class Run:
         return self.by_unit.get((encoder, concept), {})
 
     def verdict_of(self, encoder: str) -> Mapping[str, Any]:
-        return self.verdicts.get(encoder) or {"verdict": NOT_MEASURED, "required": False, "reasons": []}
+        return self.verdicts.get(encoder) or {"verdict": UNMEASURED, "required": False, "reasons": []}
 
     def is_open(self, *texts: str) -> bool:
         """Do the texts name no confidential concept?"""
