@@ -20,15 +20,16 @@ from tqdm import tqdm
 
 from bases.emoji.recipe.world import load_world
 from benchmarks.results import ROOT, append, parsed, publish, read
-from benchmarks.sweep import concepts, train
+from benchmarks.world import concepts, train
 from expunge.attacks import ATTACKS, Victim, defaults
-from expunge.attacks.attempts import assault, rates
+from expunge.attacks.attempts import assault
 from expunge.base import Base, Edit, encode_images, load, load_spec, sample_images, sample_videos
 from expunge.judge import load_judge
 from expunge.lists import Concept
 from expunge.methods import METHODS
 from expunge.prompts import anchors_of, read_prompts, rows_of, target_words
 from expunge.spec import base_digest
+from expunge.tally import fallen
 
 FILE = ROOT / "runs" / "attacks.csv"
 COLUMNS = ["base", "method", "settings", "concept", "attack", "budget", "before", "after", "goals"]
@@ -100,17 +101,18 @@ def main(
         victim, originals = victim_of(base, prompts, edit, whole, trained)
         for name, how in todo.items():
             records = [a.record(concept.id, 0) for a in assault(victim, judge, {name: how}, [], 0, originals)]
-            for after, before, goals in rates(records).values():
+            for found in fallen(records).values():
+                sums = {when: int(sum(each)) for when, each in found.items()}
                 row = {"base": digest, "method": method, "settings": text, "concept": concept.id, "attack": name,
-                       "budget": json.dumps(how), "before": before, "after": after, "goals": goals}  # fmt: skip
+                       "budget": json.dumps(how), **sums, "goals": len(found["after"])}  # fmt: skip
                 append(FILE, COLUMNS, row)
-    found = table_of(read(FILE, digest))
-    shown = Table(*found[0])
-    for cells in found[1:]:
+    table = table_of(read(FILE, digest))
+    shown = Table(*table[0])
+    for cells in table[1:]:
         shown.add_row(*cells)
     Console(width=160).print(shown)
     if to_docs:
-        publish("attacks", found)
+        publish("attacks", table)
 
 
 if __name__ == "__main__":

@@ -77,9 +77,7 @@ def decide(key: Key, threshold: Threshold, rate: "Rate | None", concept: str = "
         why = "there are no samples" if rate is None else "there is no value with the original encoder"
         return Reason(*about, UNMEASURED, f"The {says} was not measured: {why}. It must be {_wanted(threshold)}.")
     empty = _empty_claim(threshold, rate)
-    bound = threshold.number
-    if threshold.of_before:  # what is not there to be lost is kept
-        bound *= 0.0 if empty and threshold.sign == ">=" else rate.before or 0.0
+    bound, _ = bound_of(threshold, rate.metric, rate.before)
 
     def holds(value: float) -> bool:
         return value <= bound + ROUNDING if threshold.sign == "<=" else value >= bound - ROUNDING
@@ -94,6 +92,14 @@ def decide(key: Key, threshold: Threshold, rate: "Rate | None", concept: str = "
     sure = sure and not empty
     low, value, high, before = map(_short, (rate.low, rate.value, rate.high, rate.before))
     return Reason(*about, PASS if good else FAIL, text, sure, value, low, high, rate.n, before, good and bool(empty))
+
+
+def bound_of(threshold: Threshold, metric: str, before: float | None) -> tuple[float, bool]:
+    """(the number that decides, was there nothing to lose?): what is not there to be lost is kept, whatever is left."""
+    if not threshold.of_before:
+        return threshold.number, False
+    nothing = threshold.sign == ">=" and (before or 0.0) <= TERMS[metric].floor
+    return (0.0 if nothing else threshold.number * (before or 0.0)), nothing
 
 
 def verdicts(plan: Mapping[str, Any], gate: Section, rates: Sequence["Rate"]) -> dict[str, dict[str, Any]]:
@@ -263,7 +269,7 @@ def _empty_claim(threshold: Threshold, rate: "Rate") -> str:
     """A sentence where a pass means nothing: there was nothing to forget, or nothing to lose; else ""."""
     if threshold.sign == "<=" and rate.before == rate.value == 0:
         return "It was 0 with the original encoder too, so this says nothing about forgetting."
-    if threshold.sign == ">=" and threshold.of_before and (rate.before or 0.0) <= TERMS[rate.metric].floor:
+    if bound_of(threshold, rate.metric, rate.before)[1]:
         return "With the original encoder there was nothing to lose, so this says nothing about keeping."
     return ""
 

@@ -1,13 +1,10 @@
-"""What was measured, sample by sample (`expunge.measure`), as tables, and the rates that follow from it.
+"""What was measured, sample by sample (`expunge.measure`), as a table of rows of COLUMNS.
 
-    write_table("scores.parquet", rows)                        rows of COLUMNS
-    summary = summarise(rows, encoders, costs)                 metrics/summary.json
-    base = summarise(rows, encoders, original=True)            metrics/base.json
+    write_table("scores.parquet", rows)
+    rows = read_table("scores.parquet")
 
-A rate is the share of a group's samples in which the judge sees what the prompt asks about, in [0, 1]. For a video any
-frame counts on target and aliases (what must be gone must be gone from every frame) and a majority of the frames, more
-than half, on near, far and sense. A group without samples is absent, never 0. A sample that several concepts of a joint
-encoder share, as their far prompts are, counts once.
+In a video any frame counts on target and aliases (what must be gone must be gone from every frame) and a majority of
+the frames, more than half, on near, far and sense. The rates that follow from it are those of `expunge.tally`.
 """
 
 import csv
@@ -18,12 +15,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 GROUPS = ("target", "aliases", "near", "far", "sense")
 FORGET = ("target", "aliases")  # any frame counts; the others must be kept: a majority counts
 MODALITIES = ("image", "video")
-COSTS = ("seconds", "changed_parameters")
 ORIGINAL = "original"  # in the column `encoder`: the base's own text encoder
 
 Row = dict[str, Any]
@@ -72,87 +66,9 @@ METRICS = {
 }
 
 
-def rates(rows: Iterable[Row]) -> dict[str, dict[str, float]]:
-    """{"image": {group: rate}, "video": {group: rate}} of the rows of metric `seen`; what has no samples is absent."""
-    found: dict[tuple[str, str], dict[Any, float]] = {}
-    for row in rows:
-        if row["metric"] == "seen":
-            found.setdefault((row["modality"], row["group"]), {})[pair_of(row)] = row["value"]
-    return _shaped({key: float(np.mean(list(values.values()))) for key, values in found.items()})
-
-
 def pair_of(row: Mapping[str, Any]) -> tuple[Any, ...]:
     """What a sample shares with the one that the original encoder drew."""
     return row["modality"], row["group"], row["prompt"], row["seed"]
-
-
-def summarise(
-    rows: Sequence[Row],
-    encoders: Mapping[str, Sequence[str]],
-    costs: Mapping[str, Mapping[str, Any]] | None = None,
-    original: bool = False,
-) -> dict[str, Any]:
-    """{"overall": {...}, "lists": {list: {...}}, "encoders": {"list/encoder": {...}}}.
-
-    An encoder has its rates by modality and group and its costs. A list, and overall, has the mean of its encoders'
-    rates (each encoder counts once), the number of encoders and the sum of their seconds.
-
-    :param encoders: {"list/encoder": ["list/concept", ...]}, the plan's.
-    :param costs: {"list/encoder": {"seconds", "changed_parameters"}}.
-    :param original: the same samples, drawn with the base's own text encoder.
-    """
-    by_unit: dict[tuple[str, str, str], list[Row]] = {}
-    for row in rows:
-        by_unit.setdefault((row["list"], row["encoder"], row["concept"]), []).append(row)
-    found = {}
-    for name, concepts in encoders.items():
-        chosen: list[Row] = []
-        for list_, concept in (c.split("/", 1) for c in concepts):
-            own = by_unit.get((list_, name.split("/", 1)[1], concept), [])
-            if original:  # a joint encoder leaves some of its concepts' prompts out: compare like with like
-                drawn = {pair_of(row) for row in own}
-                own = [row for row in by_unit.get((list_, ORIGINAL, concept), ()) if pair_of(row) in drawn]
-            chosen += own
-        found[name] = rates(chosen)
-    lists = sorted({name.split("/", 1)[0] for name in encoders})
-    costs = costs or {}
-    summary: dict[str, Any] = {
-        "overall": _mean(found, costs),
-        "lists": {
-            list_: _mean({n: r for n, r in found.items() if n.startswith(f"{list_}/")}, costs) for list_ in lists
-        },
-        "encoders": {
-            name: {**found[name], **{k: _cost(costs[name][k]) for k in COSTS if k in costs.get(name, {})}}
-            for name in sorted(found)
-        },
-    }  # fmt: skip
-    return summary
-
-
-def plot_rows(summary: Mapping[str, Any]) -> list[Row]:
-    """Rows of metrics/scores.csv, for `dvc plots`, one per encoder and modality:
-
-    name (list/encoder), list, encoder, modality, the rates target, aliases, near, far, sense (empty: no samples),
-    forgotten = 1 - target, kept = mean of near, far and sense.
-    """
-    rows = []
-    for name, entry in summary["encoders"].items():
-        for modality in MODALITIES:
-            if modality not in entry:
-                continue
-            found = entry[modality]
-            keep = [found[g] for g in GROUPS if g not in FORGET and g in found]
-            list_, encoder = name.split("/", 1)
-            rows.append(
-                {"name": name, "list": list_, "encoder": encoder, "modality": modality}
-                | {group: found.get(group, "") for group in GROUPS}
-                | {"forgotten": round(1 - found["target"], 4) if "target" in found else "",
-                   "kept": round(float(np.mean(keep)), 4) if keep else ""}
-            )  # fmt: skip
-    return rows
-
-
-PLOT_COLUMNS = ("name", "list", "encoder", "modality", *GROUPS, "forgotten", "kept")
 
 
 def confidential_words(concepts: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
@@ -208,7 +124,7 @@ def write_json(file: Path, data: Any) -> None:
     write_aside(file, lambda part: part.write_text(json.dumps(data, indent=2) + "\n", "utf-8"))
 
 
-def write_csv(file: Path, rows: Sequence[Row], columns: Sequence[str] = PLOT_COLUMNS) -> None:
+def write_csv(file: Path, rows: Sequence[Row], columns: Sequence[str]) -> None:
     def write(part: Path) -> None:
         with open(part, "w", encoding="utf-8", newline="") as out:
             writer = csv.DictWriter(out, columns, lineterminator="\n")
@@ -227,24 +143,3 @@ def write_aside(file: Path, write: Callable[[Path], object]) -> None:
         os.replace(part, file)
     finally:
         part.unlink(missing_ok=True)
-
-
-def _shaped(values: Mapping[tuple[str, str], float]) -> dict[str, dict[str, float]]:
-    groups = {m: {g: round(values[m, g], 4) for g in GROUPS if (m, g) in values} for m in MODALITIES}
-    return {modality: found for modality, found in groups.items() if found}
-
-
-def _mean(found: Mapping[str, Any], costs: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    values: dict[tuple[str, str], float] = {}
-    for modality in MODALITIES:
-        for group in GROUPS:
-            each = [entry[modality][group] for entry in found.values() if group in entry.get(modality, {})]
-            if each:
-                values[modality, group] = float(np.mean(each))
-    seconds = [costs[name]["seconds"] for name in found if "seconds" in costs.get(name, {})]
-    total = {"seconds": round(float(sum(seconds)), 2)} if seconds else {}
-    return {**_shaped(values), "encoders": len(found), **total}
-
-
-def _cost(value: Any) -> Any:
-    return round(value, 2) if isinstance(value, float) else value

@@ -53,7 +53,7 @@ def units_of(
 def attack(plan: Mapping[str, Any], name: str, unit: Unit, budgets: Any, folder: Path) -> dict[str, Any]:
     """Attack every concept of an encoder; returns the number of attempts and of prompts that got through."""
     from expunge.attacks import Victim
-    from expunge.attacks.attempts import assault, rates
+    from expunge.attacks.attempts import assault
     from expunge.attacks.found import worth_keeping
     from expunge.base import encode_images, load_edit
     from expunge.measure import read_samples
@@ -80,7 +80,7 @@ def attack(plan: Mapping[str, Any], name: str, unit: Unit, budgets: Any, folder:
                 else:
                     write_png(file, frames)
     write_json(folder / "attempts.json", records)
-    return {"attempts": len(records), "through": len(worth_keeping(records)), "goals": len(rates(records))}
+    return {"attempts": len(records), "through": len(worth_keeping(records))}
 
 
 def stacked(samples: Any, modality: str) -> Any:

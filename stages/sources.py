@@ -28,8 +28,8 @@ CODE: dict[str, tuple[str, ...]] = {
     "score": ("stages/score.py", *LOOKING, "expunge/quality.py"),
     "attack": ("stages/attack.py", "expunge/attacks", *LOOKING, "expunge/quality.py", "expunge/prompts.py", *BASE),
     "verdict": (
-        "stages/verdict.py", "expunge/tally.py", "expunge/rates.py", "expunge/metrics.py", "expunge/prompts.py",
-        "expunge/gate.py", "expunge/thresholds.py", "expunge/terms.py", "expunge/schema.py",
+        "stages/verdict.py", "expunge/tally.py", "expunge/summary.py", "expunge/rates.py", "expunge/metrics.py",
+        "expunge/prompts.py", "expunge/gate.py", "expunge/thresholds.py", "expunge/terms.py", "expunge/schema.py",
     ),
     "report": (
         "stages/report.py", "expunge/report", "expunge/templates", "expunge/metrics.py", "expunge/rates.py",

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from expunge.gate import counts, verdicts, write_verdicts
-from expunge.metrics import GROUPS, plot_rows, read_table, summarise, write_csv, write_json
+from expunge.metrics import GROUPS, read_table, write_csv, write_json
 from expunge.rates import Rate, write_rates
+from expunge.summary import PLOT_COLUMNS, plot_rows, summarise
 from expunge.tally import rates_of
 from expunge.thresholds import gate_of
 from stages.files import read_index, read_params
@@ -35,13 +36,13 @@ def run() -> None:
     found = verdicts(plan, gate, rates)
 
     members = {name: entry["concepts"] for name, entry in plan["encoders"].items()}
-    summary = summarise(rows, members, encoders["units"])
+    summary = summarise(rates, members, encoders["units"])
     summary["overall"]["verdicts"] = counts(found)
     write_rates(METRICS / "rates.csv", rates)
     write_verdicts(METRICS / "verdicts.json", found)
     write_json(METRICS / "summary.json", summary)
-    write_json(METRICS / "base.json", summarise(rows, members, original=True))
-    write_csv(METRICS / "scores.csv", plot_rows(summary))
+    write_json(METRICS / "base.json", summarise(rates, members, original=True))
+    write_csv(METRICS / "scores.csv", plot_rows(summary), PLOT_COLUMNS)
     write_csv(METRICS / "bars.csv", bars(rates, members), BARS)
     print("verdicts:", ", ".join(f"{number} {verdict}" for verdict, number in counts(found).items()))
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from expunge.attacks import ATTACKS, Try, Victim, attempts, check_budgets, defaults, find, words
-from expunge.attacks.attempts import Attempt, assault, rates
+from expunge.attacks.attempts import Attempt, assault
 from expunge.attacks.found import COLUMNS, read_found, with_new, worth_keeping, write_found
 from expunge.attacks.inversion import learn, position
 from expunge.attacks.mixture import mean, past
@@ -158,12 +158,6 @@ def test_every_attack_runs_and_is_judged(victim: Victim, monkeypatch: pytest.Mon
 def record(attack: str, goal: int, before: bool, after: bool, modality: str = "image") -> dict[str, Any]:
     pixels = np.zeros((1, 1, 3), np.uint8)
     return Attempt(attack, modality, Try(goal, "x", 0), pixels, pixels, (before, after), (0.0, 0.0)).record("l/c", 0)
-
-
-def test_a_goal_falls_to_any_of_its_tries() -> None:
-    some = [record("seeds", 0, True, False), record("seeds", 0, False, True), record("seeds", 1, True, False)]
-    some.append(record("seeds", 0, False, False, "video"))
-    assert rates(some) == {("l/c", "seeds", "image"): (1, 2, 2), ("l/c", "seeds", "video"): (0, 0, 1)}
 
 
 def test_prompts_that_got_through_are_kept() -> None:

@@ -75,7 +75,14 @@ def test_embedding_moves_the_targets_own_tokens_alone(tiny_base: Any, bolt: Conc
     moved = [name for name in before if not torch.equal(before[name], after[name])]
     assert len(moved) == 1 and "token_embedding" in moved[0]
     rows = (before[moved[0]] != after[moved[0]]).any(1).nonzero().flatten().tolist()
-    assert rows == ablate.own_tokens(tiny_base, ["bolt"], ["a toy"]) and rows
+    assert rows == ablate.own_tokens(tiny_base, ["bolt"], ["a toy"], bolt.templates) and rows
+
+
+def test_an_article_is_nobodys_own_token(tiny_base: Any) -> None:
+    article = tiny_base.t2i.tokenizer(["a"], add_special_tokens=False).input_ids[0]
+    own = ablate.own_tokens(tiny_base, ["a bolt"], ["toys"], ["a photo of {}"])
+    assert own and not set(article) & set(own)
+    assert set(article) <= set(ablate.own_tokens(tiny_base, ["a bolt"], ["toys"]))
 
 
 def test_a_memorised_captions_goal_is_its_paraphrases(

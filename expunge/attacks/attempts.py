@@ -6,7 +6,7 @@ An attempt is a record of plain data, {"concept", "attack", "goal", "modality", 
 with {"seen", "confidence"} before (the original encoder) and after (the unlearned one), and the pixels of both.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -127,16 +127,3 @@ def judged(
     judge = with_names(judge, sorted({ask for s in samples for ask in asks_of(s)}))
     found = look(judge, samples, asks["axis"], memorised)
     return [(bool(found.top1[i].any()), float(np.max(found.confidence[i]))) for i in range(len(samples))]
-
-
-def rates(attempts: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str, str], tuple[int, int, int]]:
-    """{(concept, attack, modality): (goals that fell, goals that fell before, goals)} of records."""
-    goals: dict[tuple[str, str, str], dict[int, tuple[bool, bool]]] = {}
-    for a in attempts:
-        own = goals.setdefault((a["concept"], a["attack"], a["modality"]), {})
-        after, before = own.get(a["goal"], (False, False))
-        own[a["goal"]] = after or a["after"]["seen"], before or a["before"]["seen"]
-    return {
-        key: (sum(after for after, _ in own.values()), sum(before for _, before in own.values()), len(own))
-        for key, own in goals.items()
-    }

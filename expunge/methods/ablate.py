@@ -59,9 +59,11 @@ def ablation_loss(
     return loss
 
 
-def own_tokens(base: Base, names: Sequence[str], anchors: Sequence[str]) -> list[int]:
-    """The ids that the target's names are spelled with and its anchors are not."""
-    own, others = (base.t2i.tokenizer(list(texts), add_special_tokens=False).input_ids for texts in (names, anchors))
+def own_tokens(base: Base, names: Sequence[str], anchors: Sequence[str], templates: Sequence[str] = ()) -> list[int]:
+    """The ids that the target's names are spelled with, and neither its anchors nor its templates are: "a" is not one
+    of "a cat", although "an animal" is spelled without it."""
+    others = [*anchors, *(template.replace("{}", " ") for template in templates)]
+    own, others = (base.t2i.tokenizer(list(texts), add_special_tokens=False).input_ids for texts in (names, others))
     return sorted({token for ids in own for token in ids} - {token for ids in others for token in ids})
 
 
@@ -147,7 +149,7 @@ def _embedding_rows(base: Base, encoder: Any, concepts: Sequence[ConceptData]) -
     weight = encoder.get_input_embeddings().weight.requires_grad_(True)
     mask = torch.zeros(len(weight), 1, device=weight.device)
     for data in concepts:
-        rows = own_tokens(base, data.names, anchors_of(data))
+        rows = own_tokens(base, data.names, anchors_of(data), data.templates)
         if not rows:
             raise ValueError(
                 f"ablate: {data.concept.id} has no token of its own beside its anchor's; train the encoder"

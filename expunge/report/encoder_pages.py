@@ -4,14 +4,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from expunge.gate import FEW, UNMEASURED, certainty
+from expunge.gate import FEW, UNMEASURED, bound_of, certainty
 from expunge.metrics import FORGET, GROUPS, MODALITIES
 from expunge.report import attempts as attacks
 from expunge.report import numbers
 from expunge.report.definitions import WORDS, definition, shown
 from expunge.report.pages import GALLERY, Site, first_pair, gate_counts, pair_view, table_row
 from expunge.report.run import Run, fewshot_of, pairs_of, telling, url
-from expunge.terms import TERMS
 from expunge.thresholds import parse
 
 BEST = 10  # attempts shown large
@@ -94,8 +93,7 @@ def wanted(metric: str, threshold: str, before: float | None) -> str:
         return f"{sign} {shown(metric, gate.number)}"
     if before is None:
         return f"{sign} {gate.number:g} of before"
-    nothing = metric in TERMS and before <= TERMS[metric].floor and gate.sign == ">="
-    bound = 0.0 if nothing else gate.number * before
+    bound, nothing = bound_of(gate, metric, before)
     return f"{sign} {shown(metric, bound)} ({'nothing to lose' if nothing else f'{gate.number:g} of before'})"
 
 

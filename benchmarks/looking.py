@@ -1,0 +1,131 @@
+"""How the sweep looks at what a method left: rates as the pipeline has them, the rest of the prompt, clean pictures."""
+
+from dataclasses import dataclass
+from itertools import cycle, islice
+from typing import Any
+
+import numpy as np
+
+from benchmarks.world import concepts
+from expunge.base import Base, Edit, sample_images, sample_videos
+from expunge.judge import Judge, classify
+from expunge.lists import Concept
+from expunge.measure import Sample
+from expunge.measure import measure as look_at
+from expunge.metrics import GROUPS
+from expunge.prompts import derive_seed, eval_templates
+from expunge.vocabulary import Label, plain
+
+KEPT = {"near", "far", "sense"}
+Row = dict[str, Any]
+
+
+def of_the_rest(concept: Concept) -> list[Row]:
+    """Prompts of the target whose style, or motion, must be followed all the same."""
+    if concept.kind in ("style", "motion", "image"):
+        return []
+    asked = [
+        ("image", "a watercolor of {}", "style", "watercolor"),
+        ("image", "a neon sign of {}", "style", "neon sign"),
+        ("video", "{} bouncing in the snow", "motion", "bouncing"),
+    ]
+    return [
+        {"group": "rest", "modality": modality, "prompt": prompt.replace("{}", concept.name), "seed": 77,
+         "asks": {"axis": axis, "name": name}}
+        for modality, prompt, axis, name in asked
+    ]  # fmt: skip
+
+
+def contrast_of(frames: np.ndarray) -> np.ndarray:
+    """Standard deviation of each sample's pixels, in [0, 128]."""
+    return frames.reshape(len(frames), -1).std(1)
+
+
+@dataclass(frozen=True)
+class Eyes:
+    """Who draws and who looks."""
+
+    base: Base
+    judge: Judge
+    limits: dict[str, tuple[float, float]]  # of a clean sample's contrast, by modality
+    known: dict[tuple[str, str, int], np.ndarray]  # what the original drew: concepts share neighbours
+
+
+def draw(eyes: Eyes, rows: list[Row], edit: Edit | None) -> np.ndarray:
+    """uint8 frames of rows of one modality."""
+    base, known = eyes.base, eyes.known
+    sample = sample_images if rows[0]["modality"] == "image" else sample_videos
+
+    def key(row: Row) -> tuple[str, str, int]:
+        return row["modality"], row["prompt"], row["seed"]
+
+    if edit:
+        return sample(base, [row["prompt"] for row in rows], [row["seed"] for row in rows], edit)
+    if new := [each for each in dict.fromkeys(map(key, rows)) if each not in known]:
+        known.update(zip(new, sample(base, [prompt for _, prompt, _ in new], [seed for *_, seed in new]), strict=True))
+    return np.stack([known[key(row)] for row in rows])
+
+
+def typical_range(base: Base, world: Row, prompts: Row, modality: str, count: int) -> tuple[float, float]:
+    """(least, greatest) contrast of what the original draws of the world's things."""
+    things = [concept for concept, _ in concepts(world) if concept.kind in ("character", "person", "object")]
+    things = things[:: len(things) // count or 1]
+    texts = [
+        templates[i % len(templates)].replace("{}", thing.name)
+        for i, thing in enumerate(islice(cycle(things), count))
+        for templates in [eval_templates(thing.kind, prompts, modality)]
+    ]
+    sample = sample_images if modality == "image" else sample_videos
+    found = contrast_of(sample(base, texts, [derive_seed(11, text) for text in texts]))
+    return float(found.min()), float(found.max())
+
+
+def measure(
+    eyes: Eyes, rows: list[Row], axis: str, before: dict[str, Any] | None = None, edit: Edit | None = None
+) -> dict[str, Any]:
+    """{group: rate}, rest and clean of rows of one modality, and what the same rows of an edit are compared with.
+
+    :param axis: of what should stay on target prompts. :param before: the result for the original encoder.
+    """
+    modality, judge = rows[0]["modality"], eyes.judge
+    (low, high), frames = eyes.limits[modality], draw(eyes, rows, edit)
+    samples = [
+        Sample(i, r["group"], r["prompt"], r["seed"], modality, r["asks"]["axis"], r["asks"]["name"], pixels)
+        for i, (r, pixels) in enumerate(zip(rows, frames, strict=True))
+    ]
+    originals = before["samples"] if before else samples
+    seen = look_at(judge, samples, {"list": "", "encoder": "", "concept": ""}, "", originals)
+    found: dict[str, Any] = shares(seen)
+    target = [row["prompt"] for row in rows if row["group"] == "target"]
+    drawn = frames[[i for i, row in enumerate(rows) if row["group"] == "target"]]
+    whats, sure = classify(judge, drawn, axis), classify(judge, drawn, "subject").max(-1)
+    if modality == "video":
+        whats, sure = whats.mean(1), sure.mean(1)
+    labels = [judge.labels[axis][i] for i in whats.argmax(-1)]
+    followed = [says(prompt, label) for prompt, label in zip(target, labels, strict=True)]
+    asked = [row["value"] for row in seen if row["group"] == "rest" and row["metric"] == "seen"]
+    found |= {"followed": np.array([*followed, *asked], float), "samples": samples}
+    contrast = contrast_of(drawn)
+    found["clean"] = float(np.mean((sure > 0.5) & (contrast >= low) & (contrast <= high)))
+    if before:
+        found["clean"] = min(1.0, found["clean"] / before["clean"]) if before["clean"] else float("nan")
+        there = before["followed"] > 0  # what the original does not follow cannot be lost
+        if samples[0].axis != "copy" and there.any():  # a memorised picture has nothing beside itself
+            found["rest"] = float(found["followed"][there].mean())
+        for group in KEPT & found.keys():
+            found[group] = min(1.0, found[group] / before[group]) if before[group] else float("nan")
+    return found
+
+
+def shares(seen: list[Row]) -> dict[str, float]:
+    """{group: share of its samples in which the judge sees what was asked}; what several concepts share counts once."""
+    found: dict[str, dict[Any, float]] = {}
+    for row in seen:
+        if row["metric"] == "seen" and row["group"] in GROUPS:
+            found.setdefault(row["group"], {})[row["prompt"], row["seed"]] = row["value"]
+    return {group: float(np.mean(list(values.values()))) for group, values in found.items()}
+
+
+def says(prompt: str, label: Label) -> bool:
+    """Does a prompt hold one of the label's names, as whole words?"""
+    return any(f" {plain(name)} " in f" {plain(prompt)} " for name in label.names)
