@@ -52,17 +52,16 @@ class Eyes:
 
 
 def draw(eyes: Eyes, rows: list[Row], edit: Edit | None) -> np.ndarray:
-    """uint8 frames of rows of one modality."""
-    base, known = eyes.base, eyes.known
+    """uint8 frames of rows of one modality; what several concepts ask for with one seed is drawn once."""
     sample = sample_images if rows[0]["modality"] == "image" else sample_videos
 
     def key(row: Row) -> tuple[str, str, int]:
         return row["modality"], row["prompt"], row["seed"]
 
-    if edit:
-        return sample(base, [row["prompt"] for row in rows], [row["seed"] for row in rows], edit)
+    known = {} if edit else eyes.known
     if new := [each for each in dict.fromkeys(map(key, rows)) if each not in known]:
-        known.update(zip(new, sample(base, [prompt for _, prompt, _ in new], [seed for *_, seed in new]), strict=True))
+        frames = sample(eyes.base, [prompt for _, prompt, _ in new], [seed for *_, seed in new], edit)
+        known.update(zip(new, frames, strict=True))
     return np.stack([known[key(row)] for row in rows])
 
 
