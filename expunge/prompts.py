@@ -102,7 +102,8 @@ def anchors_of(concept: Concept, prompts: Mapping[str, Any]) -> tuple[str, ...]:
 def kept_prompts(concepts: Sequence[Concept], prompts: Mapping[str, Any]) -> list[str]:
     """Prompts whose meaning should stay: neighbours and kept senses in training templates, then the general ones.
 
-    What one of the concepts calls its target is left out: in a joint encoder one's neighbour can be another's target.
+    What one of the concepts calls its target is left out: in a joint encoder one's neighbour can be another's target,
+    and a general prompt can be about any of them.
     """
     gone = {plain(word) for concept in concepts for word in forgotten_words(concept)}
     found: dict[str, None] = {}
@@ -110,7 +111,7 @@ def kept_prompts(concepts: Sequence[Concept], prompts: Mapping[str, Any]) -> lis
         words = [*near_words(concept), *(concept.sense.keep if concept.sense else ())]
         for template in prompts["fewshot"][concept.kind]:
             found.update({template.replace("{}", word): None for word in words if plain(word) not in gone})
-    found.update(dict.fromkeys(prompts.get("general") or ()))
+    found.update({prompt: None for prompt in prompts.get("general") or () if not holds(prompt, gone)})
     return list(found)
 
 
@@ -167,8 +168,13 @@ def stays(row: Row, concepts: Iterable[Concept]) -> bool:
 
 def touches(entry: Mapping[str, Any], words: Iterable[str]) -> bool:
     """Does a prompt ask about one of the words, or hold it as whole words?"""
-    asked, text = plain(entry["asks"]["name"]), same(entry["prompt"])
-    return any(plain(w) == asked or re.search(rf"(?<!\w){re.escape(plain(w))}(?!\w)", text) for w in words)
+    words = list(words)
+    return plain(entry["asks"]["name"]) in map(plain, words) or holds(entry["prompt"], words)
+
+
+def holds(prompt: str, words: Iterable[str]) -> bool:
+    """Does a prompt hold one of the words, as whole words?"""
+    return any(re.search(rf"(?<!\w){re.escape(plain(word))}(?!\w)", same(prompt)) for word in words)
 
 
 def plain(word: str) -> str:

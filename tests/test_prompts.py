@@ -126,6 +126,16 @@ def test_a_joint_encoder_asks_not_for_its_own_targets() -> None:
     assert all(stays(row, [BOLT]) for row in rows)
 
 
+def test_a_general_prompt_about_the_target_is_not_kept() -> None:
+    general = {**PROMPTS, "general": ["a bolting horse", "Bolt the Robot on a lion", "a lion spinning", "a lioness"]}
+    lion = Concept("lion", "a lion", "object", ("a big cat",))
+    kept = kept_prompts([lion], general)
+    assert "a lioness" in kept and "a bolting horse" in kept
+    assert "a lion spinning" not in kept and "Bolt the Robot on a lion" not in kept
+    assert "Bolt the Robot on a lion" not in kept_prompts([BOLT], general)
+    assert "a lion spinning" not in kept_prompts([Concept("spin", "spinning", "motion")], general)
+
+
 def test_seed_and_far_are_shared_between_concepts() -> None:
     rows = [rows_of(concept, PROMPTS, COUNTS, 0) for concept in (BOLT, MOUSE)]
     far = [{(row["prompt"], row["seed"]) for row in some if row["group"] == "far"} for some in rows]
