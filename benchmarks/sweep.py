@@ -57,7 +57,7 @@ COUNTS = {
     "images": {"target": 8, "aliases": 4, "near": 8, "far": 10, "sense": 4},
     "videos": {"target": 4, "aliases": 1, "near": 1, "far": 1, "sense": 1},
 }
-JOINT = COUNTS | {"videos": dict.fromkeys(GROUPS, 1)}
+JOINT = COUNTS | {"videos": COUNTS["videos"] | {"target": 2, "far": 10}}  # whose far prompts are shared
 TYPICAL = {"image": 64, "video": 32}  # pictures and videos of the world, for the range of its contrast
 SHOWN = (*GROUPS, "rest", "clean")
 COLUMNS = ["base", "method", "settings", "concept", "modality", *SHOWN, "seconds", "bytes"]
