@@ -6,6 +6,7 @@ build/plan, build/encoders, build/renders, attacks/found.csv
 """
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ from expunge.attacks.found import read_found
 from expunge.prompts import read_prompts, target_words
 from expunge.spec import load_spec
 from stages.files import concept_of, public
+from stages.loaded import loaded_base, loaded_judge
 from stages.process import main
-from stages.reuse import Unit, code, loaded_base, loaded_judge, read_index, read_params, run_units, unit_key, write_json
+from stages.reuse import Unit, code, read_index, read_params, run_units, unit_key, write_json
 from stages.sources import CODE
 
 OUT, RENDERS, FOUND = Path("build/attacks"), Path("build/renders"), Path("attacks/found.csv")
@@ -24,7 +26,7 @@ def run() -> None:
     plan, encoders, renders = (read_index(out) for out in ("build/plan", "build/encoders", RENDERS))
     budgets = {name: how or {} for name, how in (read_params().get("attack") or {}).items()}
     units = units_of(plan, encoders["units"], renders["units"], budgets, read_found(FOUND))
-    run_units("attack", OUT, units, lambda name, unit, folder: attack(plan, name, unit, budgets, folder))
+    run_units("attack", OUT, units, partial(attack, plan, budgets), load_spec(plan["base"]["name"]))
 
 
 def units_of(
@@ -50,7 +52,7 @@ def units_of(
     return units
 
 
-def attack(plan: Mapping[str, Any], name: str, unit: Unit, budgets: Any, folder: Path) -> dict[str, Any]:
+def attack(plan: Mapping[str, Any], budgets: Any, name: str, unit: Unit, folder: Path) -> dict[str, Any]:
     """Attack every concept of an encoder; returns the number of attempts and of prompts that got through."""
     from expunge.attacks import Victim
     from expunge.attacks.attempts import assault

@@ -5,6 +5,7 @@ build/plan, build/encoders -> build/drift/<list>/<encoder>/drift.json; the numbe
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ from expunge.drift_texts import Texts, texts_of
 from expunge.prompts import read_prompts
 from expunge.spec import Spec, load_spec
 from expunge.vocabulary import Label, read_vocabulary
+from stages.loaded import loaded_base
 from stages.process import main
-from stages.reuse import Unit, code, loaded_base, read_index, run_units, unit_key, write_json
+from stages.reuse import Unit, code, read_index, run_units, unit_key, write_json
 from stages.sources import CODE
 
 OUT, ENCODERS = Path("build/drift"), Path("build/encoders")
@@ -23,21 +25,27 @@ def run() -> None:
     plan, encoders = read_index("build/plan"), read_index(ENCODERS)["units"]
     spec = load_spec(plan["base"]["name"])
     texts = texts_by_encoder(plan, spec)
-    version, units, known = code(*CODE["drift"]), dict[str, Unit](), dict[str, Any]()
+    version, units = code(*CODE["drift"]), dict[str, Unit]()
     for name in plan["encoders"]:
         upstream = [encoders[name]["key"]]
         key = unit_key("drift", version, plan["base"]["digest"], asdict(texts[name]), upstream=upstream)
         units[name] = Unit(key, name, {"upstream": upstream})
+    run_units("drift", OUT, units, partial(measure, spec.name, texts), spec)
 
-    def compute(name: str, unit: Unit, folder: Path) -> None:
-        from expunge.base import load_edit
-        from expunge.drift import measure_drift
 
-        base = loaded_base(spec.name)
-        edit = load_edit(base, ENCODERS / name)
-        write_json(folder / "drift.json", measure_drift(base, edit, texts[name], known))
+def measure(base_name: str, texts: Mapping[str, Texts], name: str, _: Unit, folder: Path) -> None:
+    from expunge.base import load_edit
+    from expunge.drift import measure_drift
 
-    run_units("drift", OUT, units, compute)
+    base = loaded_base(base_name)
+    edit = load_edit(base, ENCODERS / name)
+    write_json(folder / "drift.json", measure_drift(base, edit, texts[name], known()))
+
+
+@cache
+def known() -> dict[str, Any]:
+    """What the original encoder makes of the texts, encoded once in a process: most of them are every encoder's."""
+    return {}
 
 
 def texts_by_encoder(plan: Mapping[str, Any], spec: Spec) -> dict[str, Texts]:

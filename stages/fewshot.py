@@ -5,12 +5,15 @@ latents.safetensors with {"latents": (N, C, h, w) float32}
 """
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from expunge.errors import InputError, Problem
+from expunge.spec import load_spec
+from stages.loaded import loaded_base
 from stages.process import main
-from stages.reuse import Unit, code, loaded_base, read_index, run_units, unit_key, write_json
+from stages.reuse import Unit, code, read_index, run_units, unit_key, write_json
 from stages.sources import CODE
 
 OUT = Path("build/fewshot")
@@ -18,7 +21,8 @@ OUT = Path("build/fewshot")
 
 def run() -> None:
     plan = read_index("build/plan")
-    run_units("fewshot", OUT, units_of(plan), lambda name, unit, folder: draw(plan, unit, folder))
+    base = plan["base"]["name"]
+    run_units("fewshot", OUT, units_of(plan), partial(draw, base), load_spec(base))
 
 
 def units_of(plan: Mapping[str, Any]) -> dict[str, Unit]:
@@ -31,7 +35,7 @@ def units_of(plan: Mapping[str, Any]) -> dict[str, Unit]:
     return units
 
 
-def draw(plan: Mapping[str, Any], unit: Unit, folder: Path) -> None:
+def draw(base_name: str, _: str, unit: Unit, folder: Path) -> None:
     """Sample, and keep the latents as they were before decoding: training starts from them.
 
     :raises InputError: every paraphrase of a memorised picture draws a copy of it.
@@ -41,7 +45,7 @@ def draw(plan: Mapping[str, Any], unit: Unit, folder: Path) -> None:
     from expunge.base import sample_images
     from expunge.video import write_png
 
-    base, prompts, copies = loaded_base(plan["base"]["name"]), unit.facts["prompt"], unit.facts["copies"]
+    base, prompts, copies = loaded_base(base_name), unit.facts["prompt"], unit.facts["copies"]
     images, latents = sample_images(base, prompts, unit.facts["seed"], return_latents=True)
     chosen = others(images, copies) if copies else list(range(len(images)))
     if not chosen:

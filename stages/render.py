@@ -8,12 +8,14 @@ strip of all frames side by side, which is what is measured; video-000.mp4 besid
 """
 
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
+from expunge.spec import load_spec
+from stages.loaded import loaded_base
 from stages.process import main
-from stages.reuse import Unit, code, loaded_base, read_index, run_units, unit_key, write_json
+from stages.reuse import Unit, code, read_index, run_units, unit_key, write_json
 from stages.sources import CODE
 
 OUT = Path("build/renders")
@@ -21,7 +23,8 @@ OUT = Path("build/renders")
 
 def run() -> None:
     plan, encoders = read_index("build/plan"), read_index("build/encoders")
-    run_units("render", OUT, units_of(plan, encoders), lambda name, unit, folder: draw(plan, unit, folder))
+    spec = load_spec(plan["base"]["name"])
+    run_units("render", OUT, units_of(plan, encoders), partial(draw, plan), spec)
 
 
 def units_of(plan: Mapping[str, Any], encoders: Mapping[str, Any]) -> dict[str, Unit]:
@@ -53,7 +56,7 @@ def rows_for(plan: Mapping[str, Any], concept: str, encoder: str | None) -> list
     return rows
 
 
-def draw(plan: Mapping[str, Any], unit: Unit, folder: Path) -> None:
+def draw(plan: Mapping[str, Any], _: str, unit: Unit, folder: Path) -> None:
     """Sample all rows of a unit; batches are made within it, so that it comes out the same in any run."""
     from expunge.base import sample_images, sample_videos
     from expunge.video import write_mp4, write_png, write_strip

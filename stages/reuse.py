@@ -21,8 +21,8 @@ import shutil
 import sys
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from functools import lru_cache
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +30,12 @@ import psutil
 
 from expunge.digest import digest, file_digest
 from expunge.errors import InputError, Problem
+from expunge.spec import Spec
+from stages.executor import execute, workers_of
 from stages.files import read_index, read_params, write_json
 
 __all__ = [
-    "Unit", "code", "is_full", "loaded_base", "loaded_judge", "read_index", "read_params", "run_units",
-    "unit_key", "write_json",
+    "Unit", "code", "is_full", "read_index", "read_params", "run_units", "unit_key", "write_json",
 ]  # fmt: skip
 ROOT = Path(__file__).resolve().parents[1]
 STORE = Path(".expunge/store")
@@ -49,6 +50,7 @@ class Unit:
     key: str  # sha256 over all that the result depends on: see `unit_key`
     label: str = ""  # for the progress bar
     facts: Mapping[str, Any] = field(default_factory=dict)  # into the index, beside what `compute` returns
+    after: tuple[str, ...] = ()  # names of earlier units that this one reads
 
 
 Compute = Callable[[str, Unit, Path], Mapping[str, Any] | None]
@@ -72,11 +74,16 @@ def code(*files: str) -> str:
     return digest(found)
 
 
-def run_units(stage: str, out: Path | str, units: Mapping[str, Unit], compute: Compute) -> None:
+def run_units(
+    stage: str, out: Path | str, units: Mapping[str, Unit], compute: Compute, spec: Spec | None = None
+) -> None:
     """Fill `out` with `out/<name>/` for every unit and `out/index.json`; units that are no longer named are gone.
 
     `compute(name, unit, folder)` writes files into the empty `folder` and returns facts for the index (plain data). It
     is called for the missing units only, in order. One that fails does not stop the others.
+
+    :param spec: the base, where `compute` may run in several processes at once (stages/executor.py): it is then a
+    function of a module, or a partial of one.
 
     :raises SystemExit: 1, after all else was done, where units failed; each is named on stderr, with its error.
     :raises InputError: `compute` raised one (as where weights are missing), or the disk is full. What was done is kept.
@@ -86,35 +93,50 @@ def run_units(stage: str, out: Path | str, units: Mapping[str, Unit], compute: C
     previous: Previous | None = None
     index: dict[str, Facts] = {}
     failed: list[str] = []
-    missing = []
+    missing: dict[str, Unit] = {}
     for name, unit in _progress(units.items(), len(units), f"{stage}: reuse", delay=2):
         record = _take(store / unit.key)
         if record is None:
             previous = previous or Previous(out)
             record = previous.take(unit.key, store)
         if record is None:
-            missing.append((name, unit))
+            missing[name] = unit
         else:
             index[name] = _place(store, out, name, unit, record)
-    bar = _progress(missing, len(missing), stage)
-    for name, unit in bar:
-        bar.set_postfix_str(unit.label or name)  # what runs now
-        try:
-            record = _take(store / unit.key) or _journal(store, name, unit, compute)  # an equal unit may just be done
-            index[name] = _place(store, out, name, unit, record)
-        except InputError:
-            raise
-        except Exception as error:
-            if is_full(error):
-                mend = "make room and run again; finished units are kept"
-                raise InputError([Problem(f"{stage} {name}", "the disk is full", mend)]) from None
-            failed.append(_failure(stage, name, error))
+    first = {unit.key: name for name, unit in reversed(missing.items())}  # is computed; a twin then finds it done
+    missing = {name: replace(unit, after=(*unit.after, first[unit.key])) for name, unit in missing.items()}
+    work, workers = partial(_do, stage, store, out, compute), workers_of(spec, len(missing)) if spec else 1
+    bar = _progress(None, len(missing), stage)
+    with contextlib.closing(execute(work, missing, workers)) as ended, bar:
+        for name, done in ended:
+            if isinstance(done, InputError):
+                raise done
+            if isinstance(done, str):
+                failed.append(done)
+            else:
+                index[name] = done
+            bar.set_postfix_str(units[name].label or name, refresh=False)  # what was done last
+            bar.update()
     if failed:
         head = f"{stage}: {len(failed)} of {len(units)} units failed; the others are kept"
         print(head, *failed, sep="\n  ", file=sys.stderr)
         raise SystemExit(1)
     write_json(out / "index.json", {"stage": stage, "units": index})
     _prune(store, {unit.key for unit in units.values()})
+
+
+def _do(stage: str, store: Path, out: Path, compute: Compute, name: str, unit: Unit) -> Facts | str | InputError:
+    """A unit's entry in the index; or what to print of its failure; or what the user has to mend."""
+    try:
+        record = _take(store / unit.key) or _journal(store, name, unit, compute)
+        return _place(store, out, name, unit, record)
+    except InputError as error:
+        return error
+    except Exception as error:
+        if is_full(error):
+            mend = "make room and run again; finished units are kept"
+            return InputError([Problem(f"{stage} {name}", "the disk is full", mend)])
+        return _failure(stage, name, error)
 
 
 class Previous:
@@ -276,20 +298,3 @@ def _progress(items: Any, total: int, what: str, delay: float = 0) -> Any:
 
     every = 0.2 if sys.stderr.isatty() else 10
     return tqdm(items, total=total, desc=what, unit="unit", delay=delay, disable=not total, mininterval=every)
-
-
-@lru_cache(maxsize=1)
-def loaded_judge(name: str) -> Any:
-    """The judge of the base `bases/<name>.yaml`, read once."""
-    from expunge.judge import load_judge
-    from expunge.spec import load_spec
-
-    return load_judge(load_spec(name))
-
-
-@lru_cache(maxsize=2)
-def loaded_base(name: str, videos: bool = False) -> Any:
-    """The base's models, loaded at the first call."""
-    from expunge.base import load, load_spec
-
-    return load(load_spec(name), t2v=videos)

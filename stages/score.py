@@ -8,14 +8,16 @@ A unit of the original encoder also leaves its features (features.safetensors), 
 """
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from expunge.measure import encode, kid_of, measure, read_features, read_samples, versions, write_features
 from expunge.metrics import ORIGINAL, read_table, redact, write_table
 from expunge.spec import Spec, load_spec
+from stages.loaded import loaded_judge
 from stages.process import main
-from stages.reuse import Unit, code, loaded_judge, read_index, run_units, unit_key
+from stages.reuse import Unit, code, read_index, run_units, unit_key
 from stages.sources import CODE
 
 OUT, RENDERS, FEATURES = Path("build/scores"), Path("build/renders"), "features.safetensors"
@@ -25,7 +27,7 @@ def run() -> None:
     plan = read_index("build/plan")
     spec = load_spec(plan["base"]["name"])
     units = units_of(plan, read_index(RENDERS)["units"], spec.frames)
-    run_units("score", OUT, units, lambda name, unit, folder: score(spec, plan["base"]["judge"], name, unit, folder))
+    run_units("score", OUT, units, partial(score, spec, plan["base"]["judge"]), spec)
     rows = [row for name in units for row in read_table(OUT / name / "scores.parquet")]
     write_table(OUT / "scores.parquet", redact(rows, plan["concepts"]))
 
@@ -39,7 +41,8 @@ def units_of(plan: Mapping[str, Any], renders: Mapping[str, Any], frames: int) -
         anchors = plan["training"][original.removeprefix(f"{ORIGINAL}/")]["anchors"]
         how = {"frames": frames, "anchors": anchors}
         key = unit_key("score", version, plan["base"]["judge"], unit_of(name), how, upstream)
-        units[name] = Unit(key, name, {"original": original, "anchors": anchors, "upstream": upstream})
+        facts = {"original": original, "anchors": anchors, "upstream": upstream}
+        units[name] = Unit(key, name, facts, after=(original,) if name != original else ())
     return units
 
 

@@ -8,14 +8,17 @@ build/curves/<list>--<encoder>.tsv, the loss of each step, for `dvc plots`
 import json
 import time
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from expunge.methods import METHODS, ConceptData
+from expunge.spec import load_spec
 from stages.curves import collect_curves, curve_in
 from stages.files import concept_of, images_of, public
+from stages.loaded import loaded_base
 from stages.process import main
-from stages.reuse import Unit, code, loaded_base, read_index, run_units, unit_key
+from stages.reuse import Unit, code, read_index, run_units, unit_key
 from stages.sources import CODE
 
 OUT = Path("build/encoders")
@@ -25,7 +28,8 @@ METHOD = ("method", "parameters", "seed")
 
 def run() -> None:
     plan, fewshot = read_index("build/plan"), read_index("build/fewshot")
-    run_units("unlearn", OUT, units_of(plan, fewshot), lambda name, unit, folder: train(plan, name, unit, folder))
+    spec = load_spec(plan["base"]["name"])
+    run_units("unlearn", OUT, units_of(plan, fewshot), partial(train, plan), spec)
     collect_curves(OUT, plan["encoders"])
 
 

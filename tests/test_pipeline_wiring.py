@@ -14,6 +14,7 @@ import pytest
 from expunge.digest import folder_files
 from expunge.errors import InputError
 from stages import curves, fewshot, plan, render, reuse, unlearn
+from stages.loaded import loaded_base
 from stages.params import check
 from stages.sources import CODE
 from tests.tiny import write_yaml
@@ -22,7 +23,7 @@ ROOT = Path(__file__).parents[1]
 # What a stage may import without its results depending on it: see stages/sources.py.
 FRAME = {
     *(f"expunge/{name}.py" for name in ("__init__", "errors", "digest", "spec", "hub", "names", "lists", "yamlfile")),
-    *(f"stages/{name}.py" for name in ("__init__", "process", "reuse", "files", "sources")),
+    *(f"stages/{name}.py" for name in ("__init__", "executor", "files", "loaded", "process", "reuse", "sources")),
 }
 # Reached through a module of which the stage uses another part: the judge asks pipelines for the device alone, and
 # params.yaml is checked whole.
@@ -145,7 +146,7 @@ def project(tmp_path: Path, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) 
     shutil.copytree(tiny_folder, "bases", copy_function=shutil.copyfile)
     write_yaml(Path("params.yaml"), PARAMS)
     write(ONE, TWO)
-    reuse.loaded_base.cache_clear()
+    loaded_base.cache_clear()
     return tmp_path
 
 
@@ -331,10 +332,10 @@ def test_from_lists_to_videos(project: Path) -> None:
     assert unit["seconds"] >= 0 and unit["changed_parameters"] > 0 and unit["upstream"].keys() == {"list/one"}
     training = json.loads(Path("build/encoders/list/one/training.json").read_text())
     assert len(training["loss"]) == 1 and training["parameters"]["steps"] == 1
-    reuse.loaded_base.cache_clear()
+    loaded_base.cache_clear()
     for stage in (plan, fewshot, unlearn, render):
         stage.run()
-    assert folder_files("build") == files and reuse.loaded_base.cache_info().misses == 0
+    assert folder_files("build") == files and loaded_base.cache_info().misses == 0
     write(ONE)
     for stage in (plan, fewshot, unlearn, render):
         stage.run()
@@ -352,6 +353,6 @@ def test_encoders_come_out_the_same_in_any_company(project: Path) -> None:
     first = encoder()
     shutil.rmtree(".expunge")
     shutil.rmtree("build")
-    reuse.loaded_base.cache_clear()
+    loaded_base.cache_clear()
     write(ONE)
     assert encoder() == first

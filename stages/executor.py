@@ -1,0 +1,87 @@
+"""Where units are computed: one by one in this process or, on a CPU, several at once in processes of their own.
+
+The operations of a small model are too short to be worth sharing out among cores: two processes with a thread each draw
+1.2 times as much as one with two threads. Results do not depend on it: each unit is computed whole, by one process.
+"""
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Generator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any
+
+import psutil
+
+from expunge.errors import InputError, Problem
+from expunge.spec import Spec
+from stages.process import die_with_parents
+
+MEMORY = 1.5 * 2**30  # bytes that a process needs beside the base's weights: torch, diffusers, a batch
+Work = Callable[[str, Any], Any]
+
+
+def workers_of(spec: Spec, units: int) -> int:
+    """How many processes shall compute `units` units on this machine; a GPU has one."""
+    if units < 2 or spec.workers == 1:
+        return 1
+    from expunge.pipelines import choose_device
+
+    if choose_device(spec).type != "cpu":
+        return 1
+    fit = int(psutil.virtual_memory().available // MEMORY)
+    return max(1, min(units, spec.workers or min(cores(), fit)))
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def execute(work: Work, units: Mapping[str, Any], workers: int) -> Generator[tuple[str, Any]]:
+    """(name, work(name, unit)) of each unit as it ends; a unit is begun when those that it names in `after` have ended.
+
+    :param work: with more than one worker a function of a module, or a partial of one; it returns what it wants to
+    report and raises nothing.
+    :raises InputError: a process was killed.
+    """
+    if workers < 2:
+        for name, unit in units.items():
+            yield name, work(name, unit)
+        return
+    settings = work, max(1, cores() // workers)
+    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _begin, settings)
+    waiting, running = dict(units), dict[Future[Any], str]()
+    try:
+        while waiting or running:
+            open_ = {*waiting, *running.values()}
+            for name in [name for name, unit in waiting.items() if not open_ & ({*unit.after} - {name})]:
+                running[pool.submit(_work, name, waiting.pop(name))] = name
+            for done in wait(running, return_when=FIRST_COMPLETED).done:
+                yield running.pop(done), done.result()
+    except BrokenProcessPool:
+        mend = "run again, finished units are kept; if memory was short, lower `workers` in the base's file"
+        raise InputError([Problem("workers", "one of the processes was killed", mend)]) from None
+    finally:
+        if running:  # what runs is not waited for
+            for process in multiprocessing.active_children():
+                process.kill()
+        pool.shutdown(cancel_futures=True)
+
+
+_WORK: list[Work] = []  # of a worker: what it was started for
+
+
+def _begin(work: Work, threads: int) -> None:
+    os.environ["TQDM_DISABLE"] = "1"  # the parent shows its own
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends its workers
+    die_with_parents()
+    import torch
+
+    torch.set_num_threads(threads)
+    _WORK[:] = [work]
+
+
+def _work(name: str, unit: Any) -> Any:
+    return _WORK[0](name, unit)
