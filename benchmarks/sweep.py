@@ -9,6 +9,7 @@ of the pipeline; near, far and sense are divided by the original's own (at most 
 as a target prompt asks for it (the background, or a style's or motion's subject; besides the style and motion of two or
 three more prompts), the share that is still there. `clean`: the share in which the judge is sure of some subject and
 whose contrast lies in the range of what the base draws of its world, divided by the original's own share, too.
+Four videos show a target; where it is seen in one of them, sixteen, these four among them.
 `--every 5` takes every fifth concept, `--joint` forgets many at once (with fewer videos of each); `--to-docs` puts what
 was measured on this base into docs/methods.md. Without a METHOD all VARIANTS run.
 """
@@ -30,6 +31,7 @@ from benchmarks.results import ROOT, append, parsed, publish, read
 from benchmarks.world import concepts, train
 from expunge.base import Edit, load, load_spec
 from expunge.judge import load_judge
+from expunge.lists import Concept
 from expunge.methods import METHODS, for_several
 from expunge.prompts import GROUPS, read_prompts, rows_of, stays
 from expunge.spec import base_digest
@@ -58,6 +60,7 @@ COUNTS = {
     "videos": {"target": 4, "aliases": 1, "near": 1, "far": 1, "sense": 1},
 }
 JOINT = COUNTS | {"videos": COUNTS["videos"] | {"target": 2, "far": 10}}  # whose far prompts are shared
+CLOSER = COUNTS | {"videos": COUNTS["videos"] | {"target": 16}}  # where one of four shows the target
 TYPICAL = {"image": 64, "video": 32}  # pictures and videos of the world, for the range of its contrast
 SHOWN = (*GROUPS, "rest", "clean")
 COLUMNS = ["base", "method", "settings", "concept", "modality", *SHOWN, "seconds", "bytes"]
@@ -141,7 +144,7 @@ def main(
     if joint:
         single = [each for each in every_one if each[0].kind not in ("motion", "image") and not each[0].sense]
         chosen = [single[:: len(single) // joint][:joint]]
-    before, eyes = dict[tuple[str, str], dict[str, Any]](), Eyes(base, judge, {}, {})
+    before, eyes = dict[tuple[str, str, int], dict[str, Any]](), Eyes(base, judge, {}, {})
     for group, (method, how) in tqdm([(group, variant) for group in chosen for variant in variants], desc="sweep"):
         some = [concept for concept, _ in group]
         kind, name = some[0].kind, some[0].id if len(some) == 1 else f"{len(some)} jointly"
@@ -152,17 +155,18 @@ def main(
             continue
         own = for_several(method, {**METHODS[method].defaults, **how}, len(some))
         result, seconds = train(base, some, prompts, method, own)
-        counts = COUNTS if len(group) == 1 else JOINT
-        every_row = [r for c, held in group for r in rows_of(replace(c, aliases=held), prompts, counts, 0)]
-        every_row += [row for concept in some for row in of_the_rest(concept)]
         for modality in modalities:
-            asked = [row for row in every_row if row["modality"] == modality and stays(row, some)]
             axis = "subject" if kind in ("style", "motion") else "background"
             if modality not in eyes.limits:
                 eyes.limits[modality] = typical_range(base, world, prompts, modality, TYPICAL[modality])
-            if (name, modality) not in before:
-                before[name, modality] = measure(eyes, asked, axis)
-            found = measure(eyes, asked, axis, before[name, modality], result.edit)
+            found: dict[str, Any] = {}
+            for counts in (COUNTS, CLOSER) if len(group) == 1 else (JOINT,):
+                if counts is CLOSER and (modality == "image" or not found["target"]):
+                    continue
+                asked = [row for row in rows_about(group, prompts, counts) if row["modality"] == modality]
+                if (name, modality, len(asked)) not in before:
+                    before[name, modality, len(asked)] = measure(eyes, asked, axis)
+                found = measure(eyes, asked, axis, before[name, modality, len(asked)], result.edit)
             costs = {"seconds": round(seconds, 2), "bytes": size_of(result.edit, result.changed_parameters)}
             shown = {key: found[key] for key in SHOWN if key in found}
             where = {"base": digest, "method": method, "settings": text, "concept": name, "modality": modality}
@@ -174,6 +178,16 @@ def main(
     Console(width=200).print(table)
     if to_docs:
         to_the_docs(rows)
+
+
+def rows_about(
+    group: list[tuple[Concept, tuple[str, ...]]], prompts: dict[str, Any], counts: dict[str, dict[str, int]]
+) -> list[dict[str, Any]]:
+    """What is drawn of concepts, each with its held-out synonyms, and of the rest of their prompts."""
+    some = [concept for concept, _ in group]
+    rows = [row for concept, held in group for row in rows_of(replace(concept, aliases=held), prompts, counts, 0)]
+    rows += [row for concept in some for row in of_the_rest(concept)]
+    return [row for row in rows if stays(row, some)]
 
 
 def size_of(edit: Edit, changed: int) -> int:

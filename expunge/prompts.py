@@ -87,16 +87,16 @@ def fewshot_prompts(words: Sequence[str], templates: Sequence[str], count: int, 
 
 
 def anchors_of(concept: Concept, prompts: Mapping[str, Any]) -> tuple[str, ...]:
-    """The concept's own anchor, or else candidates: of an object its neighbours, else the base's for its kind.
+    """The concept's own anchor, or else candidates: the base's for its kind that are none of its neighbours.
 
-    A neighbour makes a clearer picture than a wide word; but another person, another artist's style or another
-    character would be no less of a problem, so theirs are none.
+    What is like the target is taken for it: of a lion that became a bear, sixteen videos showed a lion in five. Another
+    person, artist or character would be no less of a problem. An object's neighbours serve where the base has none.
     """
     if concept.anchor is not None:
         return (concept.anchor,)
-    if concept.kind == "object" and concept.neighbours:
-        return concept.neighbours
-    return tuple((prompts.get("anchors") or {}).get(concept.kind, ()))
+    near = {plain(word) for word in near_words(concept)}
+    found = tuple(word for word in (prompts.get("anchors") or {}).get(concept.kind, ()) if plain(word) not in near)
+    return found or (concept.neighbours if concept.kind == "object" else ())
 
 
 def kept_prompts(concepts: Sequence[Concept], prompts: Mapping[str, Any]) -> list[str]:

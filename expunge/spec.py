@@ -67,7 +67,7 @@ class Spec:
     fps: int
     dtype: str  # float32 | bfloat16 | float16 | auto
     device: str  # auto | cpu | cuda | cuda:N | mps
-    workers: int | None = 1  # processes at once, on a CPU; None: as many as it has cores
+    threads: int | None = None  # of each process on a CPU, of which there are as many as it has cores for; None: one
     raw: dict[str, Any] = field(repr=False, compare=False, default_factory=dict)
 
     @property
@@ -147,7 +147,7 @@ def load_spec(name: str, folder: Path | str = "bases") -> Spec:
         fps=raw["fps"],
         dtype=raw.get("dtype", "auto"),
         device=raw.get("device", "auto"),
-        workers=None if raw.get("workers") == "auto" else raw.get("workers", 1),
+        threads=raw.get("threads"),
         raw=raw,
     )
     if problems:
@@ -203,14 +203,13 @@ def base_digest(spec: Spec) -> str:
     """sha256 over what the two models draw: their weights' files (or hub revisions), solver, size, dtype and device.
 
     The judge and the prompts are left out, so that a new vocabulary does not redo the unlearning; see `judge_digest`.
-    So is how many processes share the work.
 
     :raises InputError: weights are missing, or a revision is neither pinned, locked nor cached.
     """
     from expunge.digest import digest
     from expunge.hub import source_digest
 
-    raw = {key: value for key, value in spec.raw.items() if key not in ("judge", "prompts", "workers")}
+    raw = {key: value for key, value in spec.raw.items() if key not in ("judge", "prompts")}
     sources = [s for p in (spec.t2i, spec.t2v) for s in (p.source, p.unet, p.adapter) if s is not None]
     return digest({"base": raw, "files": [source_digest(spec, source) for source in sources]})
 

@@ -1,7 +1,8 @@
 """Where units are computed: one by one in this process or, on a CPU, several at once in processes of their own.
 
-The operations of a small model are too short to be worth sharing out among cores: two processes with a thread each draw
-1.2 times as much as one with two threads. Results do not depend on it: each unit is computed whole, by one process.
+The operations of a small model are too short to be shared out among cores: two processes with a thread each draw 1.2
+times as much as one with two threads. A base says how many threads a process has (`threads`), and has as many however
+many units there are: sums come out the same to the last digit only with the same number of threads.
 """
 
 import multiprocessing
@@ -18,20 +19,20 @@ from expunge.errors import InputError, Problem
 from expunge.spec import Spec
 from stages.process import die_with_parents
 
-MEMORY = 1.5 * 2**30  # bytes that a process needs beside the base's weights: torch, diffusers, a batch
+MEMORY = 1.5 * 2**30  # bytes that a process takes with the models of a small base, and a batch
 Work = Callable[[str, Any], Any]
 
 
 def workers_of(spec: Spec, units: int) -> int:
-    """How many processes shall compute `units` units on this machine; a GPU has one."""
-    if units < 2 or spec.workers == 1:
+    """How many processes shall compute `units` units on this machine; one, where it has a GPU."""
+    if units < 2 or spec.threads is None:
         return 1
     from expunge.pipelines import choose_device
 
     if choose_device(spec).type != "cpu":
         return 1
     fit = int(psutil.virtual_memory().available // MEMORY)
-    return max(1, min(units, spec.workers or min(cores(), fit)))
+    return max(1, min(units, cores() // spec.threads, fit))
 
 
 def cores() -> int:
@@ -50,8 +51,7 @@ def execute(work: Work, units: Mapping[str, Any], workers: int) -> Generator[tup
         for name, unit in units.items():
             yield name, work(name, unit)
         return
-    settings = work, max(1, cores() // workers)
-    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _begin, settings)
+    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _begin, (work,))
     waiting, running = dict(units), dict[Future[Any], str]()
     try:
         while waiting or running:
@@ -61,7 +61,7 @@ def execute(work: Work, units: Mapping[str, Any], workers: int) -> Generator[tup
             for done in wait(running, return_when=FIRST_COMPLETED).done:
                 yield running.pop(done), done.result()
     except BrokenProcessPool:
-        mend = "run again, finished units are kept; if memory was short, lower `workers` in the base's file"
+        mend = "run again, finished units are kept; if memory was short, raise `threads` in the base's file"
         raise InputError([Problem("workers", "one of the processes was killed", mend)]) from None
     finally:
         if running:  # what runs is not waited for
@@ -73,13 +73,10 @@ def execute(work: Work, units: Mapping[str, Any], workers: int) -> Generator[tup
 _WORK: list[Work] = []  # of a worker: what it was started for
 
 
-def _begin(work: Work, threads: int) -> None:
+def _begin(work: Work) -> None:
     os.environ["TQDM_DISABLE"] = "1"  # the parent shows its own
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends its workers
     die_with_parents()
-    import torch
-
-    torch.set_num_threads(threads)
     _WORK[:] = [work]
 
 

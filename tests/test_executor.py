@@ -17,7 +17,7 @@ import pytest
 from expunge.digest import folder_digest
 from expunge.errors import InputError, Problem
 from expunge.spec import Spec, load_spec
-from stages import executor
+from stages import executor, loaded
 from stages.reuse import Unit, read_index, run_units
 
 ROOT = Path(__file__).parents[1]
@@ -25,17 +25,16 @@ ROOT = Path(__file__).parents[1]
 
 @pytest.fixture
 def spec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Spec:
-    """The embedded base, on a CPU, with two workers, in an empty folder."""
+    """The embedded base, on a CPU, as for two processes, in an empty folder."""
     monkeypatch.chdir(ROOT)
-    found = replace(load_spec("emoji"), device="cpu", workers=2)
+    found = replace(load_spec("emoji"), device="cpu", threads=1)
+    monkeypatch.setattr(executor, "cores", lambda: 2)
     monkeypatch.chdir(tmp_path)
     return found
 
 
 def write(words: dict[str, str], name: str, unit: Unit, folder: Path) -> dict[str, Any]:
     """What a unit of these tests does: a module's function, since it is sent to other processes."""
-    import torch
-
     word = words[name]
     if word == "fail":
         raise RuntimeError("it broke")
@@ -49,7 +48,7 @@ def write(words: dict[str, str], name: str, unit: Unit, folder: Path) -> dict[st
     before = [Path("build/fake", each, "word.txt").read_text() for each in unit.facts.get("reads", ())]
     (folder / "word.txt").write_text(" ".join([*before, word]))
     with open("ledger.txt", "a") as ledger:
-        ledger.write(f"{name} {os.getpid()} {torch.get_num_threads()}\n")
+        ledger.write(f"{name} {os.getpid()}\n")
     return {"length": len(word)}
 
 
@@ -69,9 +68,7 @@ def ledger() -> list[list[str]]:
 def test_as_one_by_one(spec: Spec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     words = {"d": "quatre", "b": "deux", "c": "trois", "a": "un"}
     run(spec, words, a="d", c="b")
-    threads = {int(threads) for *_, threads in ledger()}
-    assert {name for name, *_ in ledger()} == set(words) and threads == {max(1, executor.cores() // 2)}
-    assert all(int(pid) != os.getpid() for _, pid, _ in ledger())
+    assert {name for name, _ in ledger()} == set(words) and str(os.getpid()) not in {pid for _, pid in ledger()}
     assert Path("build/fake/a/word.txt").read_text() == "quatre un"
     (tmp_path / "alone").mkdir()
     monkeypatch.chdir(tmp_path / "alone")
@@ -81,19 +78,19 @@ def test_as_one_by_one(spec: Spec, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 def test_equal_units_are_computed_once(spec: Spec) -> None:
     run(spec, {"a": "un", "b": "un", "c": "un"})
-    assert [name for name, *_ in ledger()] == ["a"] and set(read_index("build/fake")["units"]) == {"a", "b", "c"}
+    assert [name for name, _ in ledger()] == ["a"] and set(read_index("build/fake")["units"]) == {"a", "b", "c"}
 
 
 def test_a_failed_unit_stops_no_other(spec: Spec, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         run(spec, {"a": "fail", "b": "deux", "c": "trois"})
-    assert "1 of 3 units failed" in capsys.readouterr().err and {name for name, *_ in ledger()} == {"b", "c"}
+    assert "1 of 3 units failed" in capsys.readouterr().err and {name for name, _ in ledger()} == {"b", "c"}
     assert "it broke" in Path(".expunge/failed/fake/a.txt").read_text()
     run(spec, {"a": "un", "b": "deux", "c": "trois"})
     assert len(ledger()) == 3
 
 
-@pytest.mark.parametrize(("word", "error"), [("wrong", "has no weights"), ("killed", "lower `workers`")])
+@pytest.mark.parametrize(("word", "error"), [("wrong", "has no weights"), ("killed", "raise `threads`")])
 def test_what_cannot_go_on_ends_all(spec: Spec, word: str, error: str) -> None:
     began = time.monotonic()
     with pytest.raises(InputError, match=error):
@@ -106,8 +103,10 @@ def test_workers_die_with_their_stage(spec: Spec, tmp_path: Path) -> None:
     code = """if __name__ == "__main__":
         from dataclasses import replace
         from expunge.spec import load_spec
+        from stages import executor
         from tests.test_executor import run
-        spec = replace(load_spec("emoji", {bases!r}), device="cpu", workers=2)
+        spec = replace(load_spec("emoji", {bases!r}), device="cpu", threads=1)
+        executor.cores = lambda: 2
         run(spec, dict(a="slow", b="slower"))
     """
     (tmp_path / "stage.py").write_text(code.replace("{bases!r}", repr(str(ROOT / "bases"))))
@@ -128,15 +127,29 @@ def until(true: Any, seconds: float) -> None:
 
 
 def test_how_many(spec: Spec, monkeypatch: pytest.MonkeyPatch) -> None:
+    memory, count = psutil.virtual_memory(), executor.workers_of
     monkeypatch.setattr(executor, "cores", lambda: 4)
-    count = executor.workers_of
-    assert [count(spec, units) for units in (0, 1, 2, 9)] == [1, 1, 2, 2]
-    assert count(replace(spec, workers=1), 9) == 1
-    auto = replace(spec, workers=None)
-    memory = psutil.virtual_memory()
     monkeypatch.setattr(psutil, "virtual_memory", lambda: memory._replace(available=64 * 2**30))
-    assert [count(auto, units) for units in (3, 9)] == [3, 4]
+    one, two, all_ = (replace(spec, threads=threads) for threads in (1, 2, None))
+    assert [count(one, units) for units in (0, 1, 2, 9)] == [1, 1, 2, 4]
+    assert [count(two, 9), count(all_, 9), count(replace(spec, threads=8), 9)] == [2, 1, 1]
     monkeypatch.setattr(psutil, "virtual_memory", lambda: memory._replace(available=2**30))
-    assert count(auto, 9) == 1
+    assert count(one, 9) == 1
+    monkeypatch.undo()
     monkeypatch.setattr("expunge.pipelines.choose_device", lambda spec: type("Cuda", (), {"type": "cuda"}))
-    assert count(spec, 9) == 1
+    assert count(one, 9) == 1
+
+
+def test_a_process_has_the_threads_of_its_base(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    before = torch.get_num_threads()
+    try:
+        monkeypatch.chdir(ROOT)
+        torch.set_num_threads(2)
+        loaded._with_threads(replace(load_spec("emoji"), threads=None))
+        assert torch.get_num_threads() == 2
+        loaded._with_threads(replace(load_spec("emoji"), threads=1))
+        assert torch.get_num_threads() == 1
+    finally:
+        torch.set_num_threads(before)

@@ -144,10 +144,12 @@ def test_seed_and_far_are_shared_between_concepts() -> None:
 
 
 def test_anchors_are_given_or_found() -> None:
-    prompts = {**PROMPTS, "anchors": {"object": ["a tool"], "person": ["a man"], "motion": [""]}}
+    prompts = {**PROMPTS, "anchors": {"object": ["a tool", "a saw"], "person": ["a man"], "motion": [""]}}
     assert anchors_of(Concept("x", "x", "object", anchor="a y", neighbours=("z",)), prompts) == ("a y",)
-    assert anchors_of(Concept("x", "x", "object", neighbours=("z", "w")), prompts) == ("z", "w")
-    assert anchors_of(Concept("x", "x", "object"), prompts) == ("a tool",)
+    assert anchors_of(Concept("x", "x", "object"), prompts) == ("a tool", "a saw")
+    assert anchors_of(Concept("x", "x", "object", neighbours=("z", "the saw")), prompts) == ("a tool",)  # is like it
+    assert anchors_of(Concept("x", "x", "object", neighbours=("saw", "tool")), prompts) == ("saw", "tool")
+    assert anchors_of(Concept("x", "x", "object", neighbours=("z", "w")), PROMPTS) == ("z", "w")
     assert anchors_of(Concept("x", "x", "person", neighbours=("z",)), prompts) == ("a man",)
     assert anchors_of(Concept("x", "x", "motion"), prompts) == ("",)
     assert anchors_of(Concept("x", "x", "style"), PROMPTS) == ()
