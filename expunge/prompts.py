@@ -87,7 +87,7 @@ def fewshot_prompts(words: Sequence[str], templates: Sequence[str], count: int, 
 
 
 def anchors_of(concept: Concept, prompts: Mapping[str, Any]) -> tuple[str, ...]:
-    """The concept's own anchor, or else candidates: the base's for its kind that are none of its neighbours.
+    """The concept's own anchor, or else candidates: the base's for its kind, if any remain those that are no neighbours.
 
     What is like the target is taken for it: of a lion that became a bear, sixteen videos showed a lion in five. Another
     person, artist or character would be no less of a problem. An object's neighbours serve where the base has none.
@@ -95,8 +95,9 @@ def anchors_of(concept: Concept, prompts: Mapping[str, Any]) -> tuple[str, ...]:
     if concept.anchor is not None:
         return (concept.anchor,)
     near = {plain(word) for word in near_words(concept)}
-    found = tuple(word for word in (prompts.get("anchors") or {}).get(concept.kind, ()) if plain(word) not in near)
-    return found or (concept.neighbours if concept.kind == "object" else ())
+    given = tuple((prompts.get("anchors") or {}).get(concept.kind, ()))
+    unlike = tuple(word for word in given if plain(word) not in near)
+    return unlike or given or (concept.neighbours if concept.kind == "object" else ())
 
 
 def kept_prompts(concepts: Sequence[Concept], prompts: Mapping[str, Any]) -> list[str]:
