@@ -87,7 +87,7 @@ def fewshot_prompts(words: Sequence[str], templates: Sequence[str], count: int, 
 
 
 def anchors_of(concept: Concept, prompts: Mapping[str, Any]) -> tuple[str, ...]:
-    """The concept's own anchor, or else candidates: the base's for its kind, if any remain those that are no neighbours.
+    """The concept's own anchor, or else candidates: the base's for its kind, where it can those that are no neighbours.
 
     What is like the target is taken for it: of a lion that became a bear, sixteen videos showed a lion in five. Another
     person, artist or character would be no less of a problem. An object's neighbours serve where the base has none.
