@@ -58,25 +58,33 @@ def rows_for(plan: Mapping[str, Any], concept: str, encoder: str | None) -> list
 
 def draw(plan: Mapping[str, Any], _: str, unit: Unit, folder: Path) -> None:
     """Sample all rows of a unit; batches are made within it, so that it comes out the same in any run."""
-    from expunge.base import sample_images, sample_videos
     from expunge.video import write_mp4, write_png, write_strip
 
-    concept, encoder = unit.facts["concept"], unit.facts["encoder"]
-    rows = rows_for(plan, concept, encoder)
-    films = any(row["modality"] == "video" for every in plan["prompts"].values() for row in every)
-    base = loaded_base(plan["base"]["name"], films)
-    edit = loaded_edit(plan["base"]["name"], films, encoder) if encoder else None
-    for modality, sample in (("image", sample_images), ("video", sample_videos)):
+    encoder, films = unit.facts["encoder"], any(r["modality"] == "video" for p in plan["prompts"].values() for r in p)
+    rows, base = rows_for(plan, unit.facts["concept"], encoder), plan["base"]["name"]
+    for modality in ("image", "video"):
         some = [row for row in rows if row["modality"] == modality]
-        drawn = sample(base, [r["prompt"] for r in some], [r["seed"] for r in some], edit) if some else ()
-        for row, pixels in zip(some, drawn, strict=True):
-            file = folder / row["file"]
-            if modality == "image":
-                write_png(file, pixels)
-            else:
-                write_strip(file, pixels)
-                write_mp4(file.with_suffix(".mp4"), pixels, base.spec.fps)
+        far = [row for row in some if row["group"] == "far" and not encoder]  # the same for most concepts: drawn apart
+        for part in ([row for row in some if row not in far], far):
+            drawn = sample(base, films, encoder, modality, tuple((row["prompt"], row["seed"]) for row in part))
+            for row, pixels in zip(part, drawn, strict=True):
+                file = folder / row["file"]
+                if modality == "image":
+                    write_png(file, pixels)
+                else:
+                    write_strip(file, pixels)
+                    write_mp4(file.with_suffix(".mp4"), pixels, loaded_base(base, films).spec.fps)
     write_json(folder / "prompts.json", rows)
+
+
+@lru_cache(maxsize=8)
+def sample(name: str, films: bool, encoder: str | None, modality: str, rows: tuple[tuple[str, int], ...]) -> Any:
+    """(N, [F,] H, W, 3) uint8 for (prompt, seed); what was just drawn is not drawn again."""
+    from expunge.base import sample_images, sample_videos
+
+    base, draw = loaded_base(name, films), sample_images if modality == "image" else sample_videos
+    edit = loaded_edit(name, films, encoder) if encoder else None
+    return draw(base, [prompt for prompt, _ in rows], [seed for _, seed in rows], edit)
 
 
 @lru_cache(maxsize=1)
