@@ -13,7 +13,7 @@ import pytest
 
 from expunge.digest import folder_files
 from expunge.errors import InputError
-from stages import curves, fewshot, plan, render, reuse, unlearn
+from stages import curves, executor, fewshot, plan, render, reuse, unlearn
 from stages.loaded import loaded_base
 from stages.params import check
 from stages.sources import CODE
@@ -146,7 +146,8 @@ def project(tmp_path: Path, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) 
     shutil.copytree(tiny_folder, "bases", copy_function=shutil.copyfile)
     write_yaml(Path("params.yaml"), PARAMS)
     write(ONE, TWO)
-    loaded_base.cache_clear()
+    for cached in (loaded_base, render.loaded_edit, render.sample):
+        cached.cache_clear()
     return tmp_path
 
 
@@ -340,6 +341,32 @@ def test_from_lists_to_videos(project: Path) -> None:
     for stage in (plan, fewshot, unlearn, render):
         stage.run()
     assert not [name for name in folder_files("build") if "two" in name]
+
+
+def test_results_do_not_depend_on_how_many_processes_work(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor on which of them had drawn what is the same for both concepts."""
+    import torch
+
+    file = Path("bases/tiny.yaml")
+    file.write_text(file.read_text() + "threads: 1\n")
+    write(ONE, {**TWO, "name": "fox"})
+    threads, seen = torch.get_num_threads(), []
+    try:
+        for count in (1, 3):
+            monkeypatch.setattr(executor, "cores", lambda count=count: count)
+            for stage in (plan, fewshot, unlearn, render):
+                stage.run()
+            files = folder_files("build")
+            seen.append(
+                {name: sha for name, sha in files.items() if "training.json" not in name and "index" not in name}
+            )
+            for folder in (".expunge", "build"):
+                shutil.rmtree(folder)
+    finally:
+        torch.set_num_threads(threads)
+    assert seen[0] == seen[1] and loaded_base.cache_info().misses == 2  # with and without videos, by the first run
+    far = [seen[0][f"renders/original/list/{concept}/image-00{row}.png"] for concept, row in (("one", 2), ("two", 1))]
+    assert far[0] == far[1]
 
 
 def test_encoders_come_out_the_same_in_any_company(project: Path) -> None:
