@@ -36,8 +36,10 @@ def workers_of(spec: Spec, units: int) -> int:
 
 
 def cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Cores that this process may use: less than the machine's in a container with a quota."""
+    import loky
+
+    return loky.cpu_count()
 
 
 def execute(work: Work, units: Mapping[str, Any], workers: int) -> Generator[tuple[str, Any]]:
