@@ -87,17 +87,14 @@ def fewshot_prompts(words: Sequence[str], templates: Sequence[str], count: int, 
 
 
 def anchors_of(concept: Concept, prompts: Mapping[str, Any]) -> tuple[str, ...]:
-    """The concept's own anchor, or else candidates: the base's for its kind, where it can those that are no neighbours.
+    """The concept's own anchor, or else candidates: the base's for its kind, and an object's neighbours.
 
-    What is like the target is taken for it: of a lion that became a bear, sixteen videos showed a lion in five. Another
-    person, artist or character would be no less of a problem. An object's neighbours serve where the base has none.
+    Another person, another artist's style or another character would be no less of a problem.
     """
     if concept.anchor is not None:
         return (concept.anchor,)
-    near = {plain(word) for word in near_words(concept)}
-    given = tuple((prompts.get("anchors") or {}).get(concept.kind, ()))
-    unlike = tuple(word for word in given if plain(word) not in near)
-    return unlike or given or (concept.neighbours if concept.kind == "object" else ())
+    given = (prompts.get("anchors") or {}).get(concept.kind, ())
+    return tuple(dict.fromkeys((*given, *(concept.neighbours if concept.kind == "object" else ()))))
 
 
 def kept_prompts(concepts: Sequence[Concept], prompts: Mapping[str, Any]) -> list[str]:

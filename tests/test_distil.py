@@ -9,8 +9,9 @@ import torch
 
 from expunge.base import encode_prompts, text_gram
 from expunge.encoders import normal_name
+from expunge.lists import Concept
 from expunge.methods import ConceptData, distil
-from expunge.methods.distil import Lesson, distance, lessons_of, likeness, run, vocabulary
+from expunge.methods.distil import Lesson, candidates_of, distance, lessons_of, likeness, run, vocabulary
 
 KEPT = ["a house", "a tree", "the sea"]
 
@@ -111,6 +112,18 @@ def test_anchors_are_found_and_words_are_shared_out(tiny_base: Any) -> None:
     assert [lesson.beyond for lesson in lessons] == [0.5, 0.5]
     sibling = replace(luma, concept=Named("luma", None, ("an animal",)))
     assert lessons_of(tiny_base, gram, [sibling], [], alike=0.05, beyond=0.5)[0][0].beyond == 0
+
+
+def test_alone_no_lookalike_is_the_anchor() -> None:
+    lion = ConceptData(
+        Concept("lion", "a lion", "object", neighbours=("a bear", "a cat")), torch.zeros(0), ("a lion",), ("{}",), (),
+        ("a key", "a bear", "a cat"),
+    )  # fmt: skip
+    gone = {"a lion", "a cat"}
+    assert candidates_of(lion, gone, alone=True) == ("a key",)
+    assert candidates_of(lion, gone, alone=False) == ("a key", "a bear")
+    assert candidates_of(lion, {*gone, "a key"}, alone=True) == ("a bear",)  # better than none
+    assert candidates_of(replace(lion, anchors=("a cat",)), gone, alone=False) == ("a cat",)
 
 
 def test_an_empty_anchor_leaves_the_words_out() -> None:

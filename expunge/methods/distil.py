@@ -122,16 +122,28 @@ class Lesson:
         return fill(template, name), fill(template, first)
 
 
+def candidates_of(data: ConceptData, gone: set[str], alone: bool) -> tuple[str, ...]:
+    """Anchors that are not forgotten themselves, where there are some.
+
+    A concept that is forgotten alone takes none of its neighbours where it can: what is like the target is taken for
+    it, and may be drawn as it. Of many at once each must change little, or others slip: there neighbours come first,
+    being nearest.
+    """
+    free = tuple(anchor for anchor in data.anchors if anchor not in gone) or data.anchors
+    unlike = tuple(anchor for anchor in free if anchor not in data.concept.neighbours)
+    return unlike if alone and unlike else free
+
+
 def lessons_of(
     base: Base, gram: Tensor, concepts: Sequence[ConceptData], words: Sequence[str], alike: float, beyond: float
 ) -> tuple[list[Lesson], list[str]]:
     """(the concepts' lessons, the words that mean none of them).
 
-    An anchor that is not given is the nearest of its candidates that is not itself forgotten. A word belongs to the
-    concept that it is nearest to, if it is nearer to it than `alike` of the anchor's distance.
+    An anchor that is not given is the nearest of its candidates: see `candidates_of`. A word belongs to the concept
+    that it is nearest to, if it is nearer to it than `alike` of the anchor's distance.
     """
     gone = {name for data in concepts for name in data.names}
-    candidates = [tuple(a for a in data.anchors if a not in gone) or data.anchors for data in concepts]
+    candidates = [candidates_of(data, gone, alone=len(concepts) == 1) for data in concepts]
     known: dict[str, Tensor] = {}
     anchors = [
         some[int(likeness(base, gram, data, some, known).argmin())]
