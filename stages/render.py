@@ -65,8 +65,10 @@ def draw(plan: Mapping[str, Any], _: str, unit: Unit, folder: Path) -> None:
     for modality in ("image", "video"):
         some = [row for row in rows if row["modality"] == modality]
         far = [row for row in some if row["group"] == "far" and not encoder]  # the same for most concepts: drawn apart
-        for part in ([row for row in some if row not in far], far):
-            drawn = sample(base, films, encoder, modality, tuple((row["prompt"], row["seed"]) for row in part))
+        for part, draws in (([row for row in some if row not in far], sample), (far, sample_once)):
+            if not part:
+                continue
+            drawn = draws(base, films, encoder, modality, tuple((row["prompt"], row["seed"]) for row in part))
             for row, pixels in zip(part, drawn, strict=True):
                 file = folder / row["file"]
                 if modality == "image":
@@ -77,14 +79,16 @@ def draw(plan: Mapping[str, Any], _: str, unit: Unit, folder: Path) -> None:
     write_json(folder / "prompts.json", rows)
 
 
-@lru_cache(maxsize=8)
 def sample(name: str, films: bool, encoder: str | None, modality: str, rows: tuple[tuple[str, int], ...]) -> Any:
-    """(N, [F,] H, W, 3) uint8 for (prompt, seed); what was just drawn is not drawn again."""
+    """(N, [F,] H, W, 3) uint8 for (prompt, seed)."""
     from expunge.base import sample_images, sample_videos
 
     base, draw = loaded_base(name, films), sample_images if modality == "image" else sample_videos
     edit = loaded_edit(name, films, encoder) if encoder else None
     return draw(base, [prompt for prompt, _ in rows], [seed for _, seed in rows], edit)
+
+
+sample_once = lru_cache(maxsize=2)(sample)  # images and videos: what was just drawn is not drawn again
 
 
 @lru_cache(maxsize=1)

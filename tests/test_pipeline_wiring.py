@@ -146,7 +146,7 @@ def project(tmp_path: Path, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) 
     shutil.copytree(tiny_folder, "bases", copy_function=shutil.copyfile)
     write_yaml(Path("params.yaml"), PARAMS)
     write(ONE, TWO)
-    for cached in (loaded_base, render.loaded_edit, render.sample):
+    for cached in (loaded_base, render.loaded_edit, render.sample_once):
         cached.cache_clear()
     return tmp_path
 
