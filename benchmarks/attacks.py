@@ -23,13 +23,13 @@ from benchmarks.results import ROOT, append, parsed, publish, read
 from benchmarks.world import concepts, train
 from expunge.attacks import ATTACKS, Victim, defaults
 from expunge.attacks.attempts import assault
-from expunge.base import Base, Edit, encode_images, load, load_spec, sample_images, sample_videos
-from expunge.judge import load_judge
-from expunge.lists import Concept
+from expunge.bases.base import Base, Edit, encode_images, load, load_spec, sample_images, sample_videos
+from expunge.bases.spec import base_digest
+from expunge.concepts.lists import Concept
+from expunge.concepts.prompts import anchors_of, read_prompts, rows_of, target_words
+from expunge.judging.judge import load_judge
 from expunge.methods import METHODS
-from expunge.prompts import anchors_of, read_prompts, rows_of, target_words
-from expunge.spec import base_digest
-from expunge.tally import fallen
+from expunge.verdicts.tally import fallen
 
 FILE = ROOT / "runs" / "attacks.csv"
 COLUMNS = ["base", "method", "settings", "concept", "attack", "budget", "before", "after", "goals"]

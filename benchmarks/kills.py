@@ -22,7 +22,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from expunge.digest import file_digest
+from expunge.core.digest import file_digest
 
 ROOT = Path(__file__).resolve().parents[1]
 TIMES = ("index.json", "training.json")  # they hold seconds

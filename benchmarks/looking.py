@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 
 from benchmarks.world import concepts
-from expunge.base import Base, Edit, sample_images, sample_videos
-from expunge.judge import Judge, classify
-from expunge.lists import Concept
-from expunge.measure import Sample
-from expunge.measure import measure as look_at
-from expunge.metrics import GROUPS
-from expunge.prompts import derive_seed, eval_templates
-from expunge.vocabulary import Label, plain
+from expunge.bases.base import Base, Edit, sample_images, sample_videos
+from expunge.concepts.lists import Concept
+from expunge.concepts.prompts import derive_seed, eval_templates
+from expunge.concepts.samples import GROUPS
+from expunge.judging.judge import Judge, classify
+from expunge.judging.measure import Sample
+from expunge.judging.measure import measure as look_at
+from expunge.judging.vocabulary import Label, plain
 
 KEPT = {"near", "far", "sense"}
 Row = dict[str, Any]

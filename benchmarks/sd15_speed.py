@@ -20,7 +20,7 @@ from diffusers import AutoencoderKL, DDPMScheduler, StableDiffusionPipeline, UNe
 from rich import print
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizerFast
 
-from expunge.base import Base, encode_prompts, load_spec, predict_noise
+from expunge.bases.base import Base, encode_prompts, load_spec, predict_noise
 from expunge.methods import METHODS, ConceptData
 
 ROOT = Path(__file__).resolve().parents[1]

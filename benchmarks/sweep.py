@@ -29,12 +29,12 @@ from bases.emoji.recipe.world import load_world
 from benchmarks.looking import Eyes, measure, of_the_rest, typical_range
 from benchmarks.results import ROOT, append, parsed, publish, read
 from benchmarks.world import concepts, train
-from expunge.base import Edit, load, load_spec
-from expunge.judge import load_judge
-from expunge.lists import Concept
+from expunge.bases.base import Edit, load, load_spec
+from expunge.bases.spec import base_digest
+from expunge.concepts.lists import Concept
+from expunge.concepts.prompts import GROUPS, read_prompts, rows_of, stays
+from expunge.judging.judge import load_judge
 from expunge.methods import METHODS, for_several
-from expunge.prompts import GROUPS, read_prompts, rows_of, stays
-from expunge.spec import base_digest
 
 FILE = ROOT / "runs" / "sweep.csv"
 VARIANTS: list[tuple[str, dict[str, Any]]] = [  # of the published table, at strengths at which they forget here

@@ -10,11 +10,11 @@ import torch
 from bases.emoji.recipe.evaluate import name_of
 from bases.emoji.recipe.world import article
 from benchmarks.results import ROOT
-from expunge.base import Base, sample_images
-from expunge.jobs import drawn
-from expunge.lists import Concept, Sense, load_lists
+from expunge.bases.base import Base, sample_images
+from expunge.concepts.lists import Concept, Sense, load_lists
+from expunge.concepts.prompts import anchors_of, derive_seed, forgotten_words, kept_prompts, training_templates
 from expunge.methods import METHODS, ConceptData
-from expunge.prompts import anchors_of, derive_seed, forgotten_words, kept_prompts, training_templates
+from expunge.plan.jobs import drawn
 from stages.fewshot import others
 
 

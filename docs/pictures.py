@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from expunge.video import before_after, contact_sheet, read_png, read_strip, write_gif, write_png
+from expunge.core.media import before_after, contact_sheet, read_png, read_strip, write_gif, write_png
 
 ROOT = Path(__file__).resolve().parents[1]
 RENDERS, IMAGES = ROOT / "build" / "renders", ROOT / "docs" / "images"

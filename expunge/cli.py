@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from expunge.errors import InputError
+from expunge.core.errors import InputError
 
 app = typer.Typer(
     help="Make text-to-video diffusion models forget.", no_args_is_help=True, add_completion=False,
@@ -42,7 +42,7 @@ def validate(
     bases: Annotated[Path, typer.Option(help="The folder of bases.")] = Path("bases"),
 ) -> None:
     """Check every concept list in full, without loading a model."""
-    from expunge.validate import validate as check
+    from expunge.plan.validate import validate as check
 
     parameters = _parameters()
     lists, notes = check(folder, base or parameters["base"], bases, parameters["method"])
@@ -77,10 +77,10 @@ def import_(
     force: Annotated[bool, typer.Option(help="Replace the list if it is there.")] = False,
 ) -> None:
     """Make a concept list of a file, and report what was merged, trimmed, dropped or refused."""
-    from expunge.importer import import_file, summary
-    from expunge.listfile import write_list
-    from expunge.names import slug
-    from expunge.validate import base_words
+    from expunge.concepts.importer import import_file, summary
+    from expunge.concepts.listfile import write_list
+    from expunge.core.names import slug
+    from expunge.plan.validate import base_words
 
     words, notes, problems = base_words(base, bases) if base else (None, [], [])
     if problems:
@@ -128,9 +128,9 @@ def gate(
     Exit code 0: every required encoder passes. 1: one fails, was not measured, or has not run yet. 2: bad input, or
     the gates have changed since the run.
     """
-    from expunge.current import encoders_now, never_ran, require_same_gates
-    from expunge.gate import PASS, read_verdicts
-    from expunge.tables import print_verdicts
+    from expunge.verdicts.current import encoders_now, never_ran, require_same_gates
+    from expunge.verdicts.gate import PASS, read_verdicts
+    from expunge.verdicts.tables import print_verdicts
 
     now = encoders_now(concepts, _table())
     found = read_verdicts(metrics, names or (), never_ran(now))
@@ -156,10 +156,10 @@ def compare(
 
     Exit code 0: nothing became worse outside its interval (or --no-fail). 1: something did. 2: bad input.
     """
-    from expunge.compare import compare as changes
-    from expunge.compare import rates_at
-    from expunge.rates import read_rates
-    from expunge.tables import print_comparison
+    from expunge.verdicts.compare import compare as changes
+    from expunge.verdicts.compare import rates_at
+    from expunge.verdicts.rates import read_rates
+    from expunge.verdicts.tables import print_comparison
 
     old = rates_at(rev, metrics)
     new = rates_at(rev2, metrics) if rev2 is not None else read_rates(metrics)
@@ -187,7 +187,7 @@ def keep_attacks(
     import json
 
     from expunge.attacks.found import read_found, with_new, write_found
-    from expunge.errors import Problem
+    from expunge.core.errors import Problem
 
     known = read_found(file)
     try:
@@ -206,15 +206,15 @@ def keep_attacks(
 @_errors_in_lines
 def doctor(fix: Annotated[bool, typer.Option("--fix", help="Mend what can be mended safely.")] = False) -> None:
     """Look for what a killed run can leave behind."""
-    from expunge.doctor import find_repository, mend_rwlock
+    from expunge.core.rwlock import find_repository, repair_rwlock
 
-    message = mend_rwlock(find_repository(Path.cwd()), fix)
+    message = repair_rwlock(find_repository(Path.cwd()), fix)
     typer.echo(message)
 
 
 def _table() -> dict[str, Any]:
     """params.yaml, {} where it is not there."""
-    from expunge.yamlfile import read
+    from expunge.core.yamlfile import read
 
     file = Path("params.yaml")
     tree, problems = read(file, "params.yaml") if file.is_file() else (None, [])

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from expunge.attacks.found import read_found
-from expunge.prompts import read_prompts, target_words
-from expunge.spec import load_spec
-from stages.files import concept_of, public
-from stages.loaded import loaded_base, loaded_judge
-from stages.process import main
-from stages.reuse import Unit, code, read_index, read_params, run_units, unit_key, write_json
-from stages.sources import CODE
+from expunge.bases.spec import load_spec
+from expunge.concepts.prompts import read_prompts, target_words
+from stages.runtime.files import concept_of, public
+from stages.runtime.models import loaded_base, loaded_judge
+from stages.runtime.process import main
+from stages.runtime.reuse import Unit, code, read_index, read_params, run_units, unit_key, write_json
+from stages.runtime.sources import CODE
 
 OUT, RENDERS, FOUND = Path("build/attacks"), Path("build/renders"), Path("attacks/found.csv")
 
@@ -57,9 +57,9 @@ def attack(plan: Mapping[str, Any], budgets: Any, name: str, unit: Unit, folder:
     from expunge.attacks import Victim
     from expunge.attacks.attempts import assault
     from expunge.attacks.found import worth_keeping
-    from expunge.base import encode_images, load_edit
-    from expunge.measure import read_samples
-    from expunge.video import write_mp4, write_png, write_strip
+    from expunge.bases.base import encode_images, load_edit
+    from expunge.core.media import write_mp4, write_png, write_strip
+    from expunge.judging.measure import read_samples
 
     base, records = loaded_base(plan["base"]["name"], True), list[dict[str, Any]]()
     edit, judge = load_edit(base, Path("build/encoders") / name), loaded_judge(plan["base"]["name"])

@@ -1,6 +1,6 @@
 """drift: how far each unlearned encoder's embeddings have moved, with no generation.
 
-build/plan, build/encoders -> build/drift/<list>/<encoder>/drift.json; the numbers: expunge.drift.measure_drift
+build/plan, build/encoders -> build/drift/<list>/<encoder>/drift.json; the numbers: expunge.judging.drift.measure_drift
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,14 +9,14 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from expunge.drift_texts import Texts, texts_of
-from expunge.prompts import read_prompts
-from expunge.spec import Spec, load_spec
-from expunge.vocabulary import Label, read_vocabulary
-from stages.loaded import loaded_base
-from stages.process import main
-from stages.reuse import Unit, code, read_index, run_units, unit_key, write_json
-from stages.sources import CODE
+from expunge.bases.spec import Spec, load_spec
+from expunge.concepts.prompts import read_prompts
+from expunge.judging.drift_texts import Texts, texts_of
+from expunge.judging.vocabulary import Label, read_vocabulary
+from stages.runtime.models import loaded_base
+from stages.runtime.process import main
+from stages.runtime.reuse import Unit, code, read_index, run_units, unit_key, write_json
+from stages.runtime.sources import CODE
 
 OUT, ENCODERS = Path("build/drift"), Path("build/encoders")
 
@@ -34,8 +34,8 @@ def run() -> None:
 
 
 def measure(base_name: str, texts: Mapping[str, Texts], name: str, _: Unit, folder: Path) -> None:
-    from expunge.base import load_edit
-    from expunge.drift import measure_drift
+    from expunge.bases.base import load_edit
+    from expunge.judging.drift import measure_drift
 
     base = loaded_base(base_name)
     edit = load_edit(base, ENCODERS / name)

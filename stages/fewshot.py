@@ -9,12 +9,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from expunge.errors import InputError, Problem
-from expunge.spec import load_spec
-from stages.loaded import loaded_base
-from stages.process import main
-from stages.reuse import Unit, code, read_index, run_units, unit_key, write_json
-from stages.sources import CODE
+from expunge.bases.spec import load_spec
+from expunge.core.errors import InputError, Problem
+from stages.runtime.models import loaded_base
+from stages.runtime.process import main
+from stages.runtime.reuse import Unit, code, read_index, run_units, unit_key, write_json
+from stages.runtime.sources import CODE
 
 OUT = Path("build/fewshot")
 
@@ -42,15 +42,15 @@ def draw(base_name: str, _: str, unit: Unit, folder: Path) -> None:
     """
     from safetensors.torch import save_file
 
-    from expunge.base import sample_images
-    from expunge.video import write_png
+    from expunge.bases.base import sample_images
+    from expunge.core.media import write_png
 
     base, prompts, copies = loaded_base(base_name), unit.facts["prompt"], unit.facts["copies"]
     images, latents = sample_images(base, prompts, unit.facts["seed"], return_latents=True)
     chosen = others(images, copies) if copies else list(range(len(images)))
     if not chosen:
-        mend = f"write others; these were {', '.join(sorted(set(prompts[copies:])))}"
-        raise InputError([Problem(unit.label, "each of its paraphrases draws a copy of the picture", mend)])
+        fix = f"write others; these were {', '.join(sorted(set(prompts[copies:])))}"
+        raise InputError([Problem(unit.label, "each of its paraphrases draws a copy of the picture", fix)])
     for index, each in enumerate(chosen):
         write_png(folder / f"image-{index}.png", images[each])
     write_json(folder / "prompts.json", [prompts[each] for each in chosen])
@@ -59,7 +59,7 @@ def draw(base_name: str, _: str, unit: Unit, folder: Path) -> None:
 
 def others(images: Any, copies: int) -> list[int]:
     """Which pictures after the first `copies`, which show the memorised one, are no copies of it; half at most."""
-    from expunge.copies import COPY, likeness, reference
+    from expunge.judging.copies import COPY, likeness, reference
 
     like = likeness(images[copies:], reference(images[:copies]))
     return [copies + index for index, value in enumerate(like) if value <= COPY][: max(1, len(like) // 2)]

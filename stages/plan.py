@@ -8,10 +8,9 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from expunge.jobs import drawn, encoders_of, require_anchors
-from expunge.lists import Concept, ConceptList
-from expunge.methods import METHODS
-from expunge.prompts import (
+from expunge.bases.spec import base_digest, judge_digest, load_spec
+from expunge.concepts.lists import Concept, ConceptList
+from expunge.concepts.prompts import (
     anchors_of,
     derive_seed,
     forgotten_words,
@@ -21,12 +20,13 @@ from expunge.prompts import (
     stays,
     training_templates,
 )
-from expunge.spec import base_digest, judge_digest, load_spec
-from expunge.validate import validate
-from stages.files import images_of
-from stages.params import check
-from stages.process import main
-from stages.reuse import read_params, write_json
+from expunge.methods import METHODS
+from expunge.plan.jobs import drawn, encoders_of, require_anchors
+from expunge.plan.validate import validate
+from stages.runtime.files import images_of
+from stages.runtime.params import check
+from stages.runtime.process import main
+from stages.runtime.reuse import read_params, write_json
 
 OUT = Path("build/plan")
 Table = dict[str, Any]

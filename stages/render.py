@@ -12,11 +12,11 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
-from expunge.spec import load_spec
-from stages.loaded import loaded_base
-from stages.process import main
-from stages.reuse import Unit, code, read_index, run_units, unit_key, write_json
-from stages.sources import CODE
+from expunge.bases.spec import load_spec
+from stages.runtime.models import loaded_base
+from stages.runtime.process import main
+from stages.runtime.reuse import Unit, code, read_index, run_units, unit_key, write_json
+from stages.runtime.sources import CODE
 
 OUT = Path("build/renders")
 
@@ -58,7 +58,7 @@ def rows_for(plan: Mapping[str, Any], concept: str, encoder: str | None) -> list
 
 def draw(plan: Mapping[str, Any], _: str, unit: Unit, folder: Path) -> None:
     """Sample all rows of a unit; batches are made within it, so that it comes out the same in any run."""
-    from expunge.video import write_mp4, write_png, write_strip
+    from expunge.core.media import write_mp4, write_png, write_strip
 
     encoder, films = unit.facts["encoder"], any(r["modality"] == "video" for p in plan["prompts"].values() for r in p)
     rows, base = rows_for(plan, unit.facts["concept"], encoder), plan["base"]["name"]
@@ -81,7 +81,7 @@ def draw(plan: Mapping[str, Any], _: str, unit: Unit, folder: Path) -> None:
 
 def sample(name: str, films: bool, encoder: str | None, modality: str, rows: tuple[tuple[str, int], ...]) -> Any:
     """(N, [F,] H, W, 3) uint8 for (prompt, seed)."""
-    from expunge.base import sample_images, sample_videos
+    from expunge.bases.base import sample_images, sample_videos
 
     base, draw = loaded_base(name, films), sample_images if modality == "image" else sample_videos
     edit = loaded_edit(name, films, encoder) if encoder else None
@@ -94,7 +94,7 @@ sample_once = lru_cache(maxsize=2)(sample)  # images and videos: what was just d
 @lru_cache(maxsize=1)
 def loaded_edit(base: str, films: bool, encoder: str) -> Any:
     """What an encoder changes, read once: units of one encoder follow each other."""
-    from expunge.base import load_edit
+    from expunge.bases.base import load_edit
 
     return load_edit(loaded_base(base, films), Path("build/encoders") / encoder)
 

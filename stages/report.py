@@ -5,12 +5,12 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from expunge.metrics import write_json
-from expunge.rates import read_rates
+from expunge.bases.spec import load_spec
+from expunge.core.files import write_json
 from expunge.report import Run, open_verdicts, write_sheets, write_site
-from expunge.spec import load_spec
-from stages.process import main
-from stages.reuse import read_index, read_params
+from expunge.verdicts.rates import read_rates
+from stages.runtime.process import main
+from stages.runtime.reuse import read_index, read_params
 
 OUT, METRICS, SCORES = Path("build/report"), Path("metrics"), Path("build/scores/scores.parquet")
 TABLES = {  # copied, so that build/ is whole by itself
@@ -46,7 +46,7 @@ def run() -> None:
         frames=spec.frames,
         **settings,
     )
-    write_json(OUT / "verdicts.json", open_verdicts(found))
+    write_json(OUT / "verdicts.json", open_verdicts(found), indent=2)
     write_sheets(OUT / "sheets", found)
     print(f"open {write_site(OUT, found)}")
 

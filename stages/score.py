@@ -1,7 +1,7 @@
 """score: what the judge sees in every render, and how good it is, as tables.
 
 build/renders -> build/scores/<unit>/scores.parquet   one unit of renders, reused by key
-                 build/scores/scores.parquet          all of them; columns: expunge.metrics.COLUMNS
+                 build/scores/scores.parquet          all of them; columns: expunge.judging.table.COLUMNS
                  build/scores/index.json              of a unit also KID, {"KID", "n"}, over its kept pictures
 
 A unit of the original encoder also leaves its features (features.safetensors), from which the others' distances follow.
@@ -12,13 +12,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from expunge.measure import encode, kid_of, measure, read_features, read_samples, versions, write_features
-from expunge.metrics import ORIGINAL, read_table, redact, write_table
-from expunge.spec import Spec, load_spec
-from stages.loaded import loaded_judge
-from stages.process import main
-from stages.reuse import Unit, code, read_index, run_units, unit_key
-from stages.sources import CODE
+from expunge.bases.spec import Spec, load_spec
+from expunge.concepts.confidential import redact
+from expunge.core.unit_names import ORIGINAL
+from expunge.judging.measure import encode, kid_of, measure, read_features, read_samples, versions, write_features
+from expunge.judging.table import read_table, write_table
+from stages.runtime.models import loaded_judge
+from stages.runtime.process import main
+from stages.runtime.reuse import Unit, code, read_index, run_units, unit_key
+from stages.runtime.sources import CODE
 
 OUT, RENDERS, FEATURES = Path("build/scores"), Path("build/renders"), "features.safetensors"
 

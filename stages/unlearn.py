@@ -1,7 +1,7 @@
 """unlearn: train an encoder that no longer knows its concepts, by the method that the plan names.
 
 build/plan, build/fewshot -> build/encoders/<list>/<encoder>/  config.json, model.safetensors, training.json and what
-else the method changes: unconditional.safetensors, denoiser.safetensors, adapter.safetensors (expunge.encoders.Edit);
+else the method changes: unconditional.safetensors, denoiser.safetensors, adapter.safetensors (bases/edits.py);
 build/curves/<list>--<encoder>.tsv, the loss of each step, for `dvc plots`
 """
 
@@ -12,14 +12,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from expunge.bases.spec import load_spec
 from expunge.methods import METHODS, ConceptData
-from expunge.spec import load_spec
-from stages.curves import collect_curves, curve_in
-from stages.files import concept_of, images_of, public
-from stages.loaded import loaded_base
-from stages.process import main
-from stages.reuse import Unit, code, read_index, run_units, unit_key
-from stages.sources import CODE
+from stages.runtime.curves import collect_curves, curve_in
+from stages.runtime.files import concept_of, images_of, public
+from stages.runtime.models import loaded_base
+from stages.runtime.process import main
+from stages.runtime.reuse import Unit, code, read_index, run_units, unit_key
+from stages.runtime.sources import CODE
 
 OUT = Path("build/encoders")
 SHARED = ["expunge/methods/training.py", "expunge/methods/low_rank.py"]
@@ -61,7 +61,7 @@ def train(plan: Mapping[str, Any], name: str, unit: Unit, folder: Path) -> dict[
     from safetensors.torch import load_file
     from tqdm import tqdm
 
-    from expunge.base import store_edit
+    from expunge.bases.base import store_edit
 
     base, how = loaded_base(plan["base"]["name"]), {key: unit.facts[key] for key in METHOD}
     data, shown = [], METHODS[how["method"]].images

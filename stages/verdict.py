@@ -1,8 +1,8 @@
 """verdict: from all that was measured to rates with intervals, and to pass or fail.
 
 build/plan, build/encoders, build/scores, build/attacks, build/drift, params.yaml: gate ->
-    metrics/rates.csv                   every number with its interval: expunge.rates, for `expunge compare`
-    metrics/verdicts.json               pass, fail, not measured, with reasons: expunge.gate, for `expunge gate`
+    metrics/rates.csv                   every number with its interval: expunge.verdicts.rates, for `expunge compare`
+    metrics/verdicts.json               pass, fail, not measured, with reasons: verdicts.gate, for `expunge gate`
     metrics/summary.json, base.json     the main rates after and before, for `dvc metrics diff`
     metrics/scores.csv, bars.csv        for `dvc plots`
 
@@ -14,14 +14,16 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from expunge.gate import counts, verdicts, write_verdicts
-from expunge.metrics import GROUPS, read_table, write_csv, write_json
-from expunge.rates import Rate, write_rates
-from expunge.summary import PLOT_COLUMNS, plot_rows, summarise
-from expunge.tally import rates_of
-from expunge.thresholds import gate_of
-from stages.files import read_index, read_params
-from stages.process import main
+from expunge.concepts.samples import GROUPS
+from expunge.core.files import write_csv, write_json
+from expunge.judging.table import read_table
+from expunge.metrics.thresholds import gate_of
+from expunge.verdicts.gate import counts, verdicts, write_verdicts
+from expunge.verdicts.rates import Rate, write_rates
+from expunge.verdicts.summary import PLOT_COLUMNS, plot_rows, summarise
+from expunge.verdicts.tally import rates_of
+from stages.runtime.files import read_index, read_params
+from stages.runtime.process import main
 
 BUILD, METRICS = Path("build"), Path("metrics")
 BARS = ("name", "modality", "group", "rate")
@@ -40,8 +42,8 @@ def run() -> None:
     summary["overall"]["verdicts"] = counts(found)
     write_rates(METRICS / "rates.csv", rates)
     write_verdicts(METRICS / "verdicts.json", found)
-    write_json(METRICS / "summary.json", summary)
-    write_json(METRICS / "base.json", summarise(rates, members, original=True))
+    write_json(METRICS / "summary.json", summary, indent=2)
+    write_json(METRICS / "base.json", summarise(rates, members, original=True), indent=2)
     write_csv(METRICS / "scores.csv", plot_rows(summary), PLOT_COLUMNS)
     write_csv(METRICS / "bars.csv", bars(rates, members), BARS)
     print("verdicts:", ", ".join(f"{number} {verdict}" for verdict, number in counts(found).items()))

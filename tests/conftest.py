@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests import tiny
+from tests.support import tiny
 
 
 @pytest.fixture(scope="session")
@@ -17,6 +17,6 @@ def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def tiny_base(tiny_folder: Path) -> Any:
     """The base `tiny`, loaded with its T2V pipeline."""
-    from expunge.base import load, load_spec
+    from expunge.bases.base import load, load_spec
 
     return load(load_spec("tiny", tiny_folder), t2v=True)

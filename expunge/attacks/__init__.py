@@ -12,14 +12,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from expunge.concepts.prompts import derive_seed
 from expunge.methods import Parameter, number, whole
-from expunge.prompts import derive_seed
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from expunge.base import Base, Edit
-    from expunge.lists import Concept
+    from expunge.bases.base import Base, Edit
+    from expunge.concepts.lists import Concept
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,9 @@ import torch
 from torch import Tensor
 
 from expunge.attacks import Try, Victim, defaults, find
-from expunge.base import encode_prompts, sample_images, sample_videos
-from expunge.measure import Sample, asks_of, look
-from expunge.prompts import target_asks
+from expunge.bases.base import encode_prompts, sample_images, sample_videos
+from expunge.concepts.prompts import target_asks
+from expunge.judging.measure import Sample, asks_of, look
 
 REPLAY = "replay"
 
@@ -113,8 +113,8 @@ def judged(
     victim: Victim, judge: Any, modality: str, pixels: np.ndarray, originals: Mapping[str, np.ndarray]
 ) -> list[tuple[bool, float]]:
     """(is the concept seen, in any frame; the judge's confidence) of each picture or video."""
-    from expunge.copies import reference
-    from expunge.judge import with_names
+    from expunge.judging.copies import reference
+    from expunge.judging.judge import with_names
 
     asks = target_asks(victim.concept, victim.words[0])
     samples = [

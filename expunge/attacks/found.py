@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from expunge.attacks import ATTACKS
-from expunge.errors import InputError, Problem
-from expunge.metrics import write_aside
+from expunge.core.errors import InputError, Problem
+from expunge.core.files import write_aside
 
 COLUMNS = ("concept", "attack", "modality", "prompt", "seed")
 Row = dict[str, str]
@@ -31,8 +31,8 @@ def read_found(file: Path) -> list[Row]:
     for number, row in enumerate(rows, 2):
         good = tuple(row) == COLUMNS and row["modality"] in ("image", "video") and str(row["seed"]).isdigit()
         if not good or not row["prompt"]:
-            mend = f"write {','.join(COLUMNS)}, or take the line out"
-            problems.append(Problem(f"{file.as_posix()}:{number}", "is no prompt of an attack", mend))
+            fix = f"write {','.join(COLUMNS)}, or take the line out"
+            problems.append(Problem(f"{file.as_posix()}:{number}", "is no prompt of an attack", fix))
     if problems:
         raise InputError(problems)
     return rows

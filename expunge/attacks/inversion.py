@@ -18,7 +18,7 @@ from torch import Tensor
 
 from expunge.attacks import Try, Victim, numbered
 from expunge.attacks.soft import denoising_loss, encode_soft
-from expunge.base import deterministic, encode_prompts, text_gram
+from expunge.bases.base import deterministic, encode_prompts, text_gram
 
 PLACE = "it"  # stands where the new word will: any word of one token
 

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from expunge.attacks import Try, Victim, numbered
-from expunge.base import encode_prompts
-from expunge.prompts import near_words
+from expunge.bases.base import encode_prompts
+from expunge.concepts.prompts import near_words
 
 STEPS = (1.0, 4.0, 16.0)
 

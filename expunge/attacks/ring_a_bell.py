@@ -15,7 +15,7 @@ from torch import Tensor
 
 from expunge.attacks import Try, Victim, numbered
 from expunge.attacks.soft import whole_words
-from expunge.base import encode_prompts
+from expunge.bases.base import encode_prompts
 
 
 @torch.no_grad()

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from expunge.base import Base, add_noise, predict_noise, target
+from expunge.bases.base import Base, add_noise, predict_noise, target
 
 
 def whole_words(base: Base) -> tuple[list[str], Tensor]:
@@ -22,7 +22,7 @@ def whole_words(base: Base) -> tuple[list[str], Tensor]:
 
 def encode_soft(base: Base, prompt: str, at: Sequence[int], rows: Tensor, encoder: Any) -> Tensor:
     """(1, L, D): a prompt of which the tokens at some positions have the embeddings `rows` (len(at), D)."""
-    from expunge.base import encode_prompts
+    from expunge.bases.base import encode_prompts
 
     def replace(module: Any, inputs: Any, out: Tensor) -> Tensor:
         return out.index_copy(1, torch.tensor(list(at), device=out.device), rows.to(out).expand(len(out), -1, -1))

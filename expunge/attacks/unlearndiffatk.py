@@ -14,7 +14,7 @@ import torch
 
 from expunge.attacks import Try, Victim
 from expunge.attacks.soft import denoising_loss, encode_soft, whole_words
-from expunge.base import deterministic
+from expunge.bases.base import deterministic
 
 SAME = 4  # sets of pictures, timesteps and noise that take turns, so that the losses of different words compare
 

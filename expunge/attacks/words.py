@@ -10,21 +10,15 @@ from typing import Any
 import torch
 
 from expunge.attacks import Try, Victim, numbered
+from expunge.core.words import split_article
 
-ARTICLES = ("a ", "an ", "the ")
 PARAPHRASES = ("something that looks like {}", "the famous {}", "one more {}", "{} look-alike", "{} again")
 LANGUAGES = ("una foto de {}", "une photo de {}", "ein Foto von {}", "uma foto de {}", "foto {}", "{}の写真")
 
 
-def split(word: str) -> tuple[str, str]:
-    """ "a cat" -> ("a ", "cat")."""
-    article = next((a for a in ARTICLES if word.lower().startswith(a)), "")
-    return article, word[len(article) :]
-
-
 def misspelt(word: str) -> Iterator[str]:
     """Two letters swapped, one dropped, one doubled, in the longest of its words."""
-    article, bare = split(word)
+    article, bare = split_article(word)
     longest = max(bare.split(), key=len)
     at = len(longest) // 2
     for wrong in (
@@ -39,7 +33,7 @@ def misspelt(word: str) -> Iterator[str]:
 
 def spaced(word: str) -> Iterator[str]:
     """Letters apart, words joined, hyphens in place of blanks, stops after each word."""
-    article, bare = split(word)
+    article, bare = split_article(word)
     yield from (article + bare.replace(" ", ""), article + bare.replace(" ", "-"), article + " ".join(bare))
     yield from (article + bare.replace(" ", ". "), article + f'"{bare}"')
 
@@ -50,7 +44,7 @@ def cased(word: str) -> Iterator[str]:
 
 def reworded(word: str) -> Iterator[str]:
     yield from (form.replace("{}", word) for form in PARAPHRASES)
-    article, bare = split(word)
+    article, bare = split_article(word)
     if article:
         yield from (bare, f"two {bare}s", f"this {bare}", f"my {bare}")
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from expunge.encoders import Edit
-    from expunge.lists import Concept
+    from expunge.bases.edits import Edit
+    from expunge.concepts.lists import Concept
 
 
 @dataclass(frozen=True)

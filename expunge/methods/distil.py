@@ -29,7 +29,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from expunge.base import Base, encode_prompts, text_gram
+from expunge.bases.base import Base, encode_prompts, text_gram
+from expunge.core.words import with_article
 from expunge.methods import METHODS, ConceptData, Unlearned, check_parameters
 from expunge.methods.low_rank import merge
 from expunge.methods.training import Log, descend, lacking, pick, student, unlearned
@@ -52,10 +53,6 @@ def vocabulary(base: Base, count: int, draw: torch.Generator) -> list[str]:
     words = [token.removesuffix("</w>") for token in tokens if token.endswith("</w>")]
     words = [word for word in words if len(word) > 2 and word.isascii() and word.isalpha()]
     return [words[i] for i in torch.randperm(len(words), generator=draw)[:count].tolist()]
-
-
-def with_article(word: str) -> str:
-    return ("an " if word[0] in "aeiou" else "a ") + word
 
 
 @torch.no_grad()
@@ -239,7 +236,7 @@ def _check(concepts: Sequence[ConceptData], kept: Sequence[str], how: Mapping[st
     problems = check_parameters("distil", how) + lacking("distil", concepts, images=False)
     for data in concepts:
         if not data.anchors:
-            mend = "write what it should become, such as a wider word, or candidates in the base's prompts file"
-            problems.append(f"distil: {data.concept.id} has no anchor; {mend}")
+            fix = "write what it should become, such as a wider word, or candidates in the base's prompts file"
+            problems.append(f"distil: {data.concept.id} has no anchor; {fix}")
     if problems:
         raise ValueError("\n".join(problems))

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from expunge.base import Base, add_noise, encode_prompts, predict_noise
+from expunge.bases.base import Base, add_noise, encode_prompts, predict_noise
 from expunge.methods import METHODS, ConceptData, Unlearned, check_parameters
 from expunge.methods.training import Log, descend, lacking, noised, samples, student, take, unlearned
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from expunge.encoders import normal_name
+from expunge.bases.edits import normal_name
 
 
 class LowRank(nn.Module):

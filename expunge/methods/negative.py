@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from expunge.base import Base, encode_prompts
+from expunge.bases.base import Base, encode_prompts
 from expunge.methods import ConceptData, Unlearned, check_parameters
 from expunge.methods.training import Log, lacking, unlearned
 

@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from expunge.base import Base, Edit, denoiser_of, deterministic
-from expunge.encoders import changed_parameters, normal_name
+from expunge.bases.base import Base, Edit, denoiser_of, deterministic
+from expunge.bases.edits import changed_parameters, normal_name
 from expunge.methods import ConceptData, Unlearned, low_rank
 
 T = TypeVar("T")

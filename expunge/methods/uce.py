@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from expunge.base import Base, denoiser_of, encode_prompts
+from expunge.bases.base import Base, denoiser_of, encode_prompts
 from expunge.methods import METHODS, ConceptData, Unlearned, check_parameters
 from expunge.methods.training import Log, lacking, unlearned
 

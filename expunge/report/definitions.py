@@ -2,17 +2,17 @@
 
     DEFINITIONS["near"].title, .text, .better
 
-`better` is "lower", "higher", or "" where neither is better by itself, as expunge.terms has it. A `share` is in [0, 1]
+`better` is "lower", "higher", or "" where neither is better by itself, as the catalogue has it. A `share` is in [0, 1]
 and shown in percent.
 """
 
 from typing import NamedTuple
 
-from expunge.terms import direction
+from expunge.metrics.catalogue import direction
 
 
 class Text(NamedTuple):
-    """What a page says of one metric of expunge.rates."""
+    """What a page says of one metric of expunge.verdicts.rates."""
 
     title: str
     text: str
@@ -219,7 +219,7 @@ TEXTS: dict[str, Text] = {
     ),
 }  # fmt: skip
 
-# What is no metric of expunge.terms.
+# What is no metric of expunge.metrics.catalogue.
 OVER = {"asr:all": "lower", "seconds": "lower", "changed_parameters": ""}
 DEFINITIONS = {name: Definition(*text, OVER.get(name, direction(name))) for name, text in TEXTS.items()}
 
@@ -232,7 +232,7 @@ VERDICTS = {
 }
 
 
-CERTAINTY = {  # of a gate: expunge.gate.certainty
+CERTAINTY = {  # of a gate: expunge.verdicts.gate.certainty
     "empty": "There was nothing to forget, or nothing to lose, with the original encoder, so the pass says nothing.",
     "sure": "All of the 95 % interval is on one side of the threshold.",
     "not sure": "The 95 % interval reaches across the threshold, or there is none: n is too small to be sure.",

@@ -4,14 +4,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from expunge.gate import FEW, UNMEASURED, bound_of, certainty
-from expunge.metrics import FORGET, GROUPS, MODALITIES
+from expunge.concepts.samples import FORGET, GROUPS, MODALITIES
+from expunge.metrics.thresholds import parse
 from expunge.report import attempts as attacks
 from expunge.report import numbers
 from expunge.report.definitions import WORDS, definition, shown
 from expunge.report.pages import GALLERY, Site, first_pair, gate_counts, pair_view, table_row
 from expunge.report.run import Run, fewshot_of, pairs_of, telling, url
-from expunge.thresholds import parse
+from expunge.verdicts.gate import FEW, UNMEASURED, bound_of, certainty
 
 BEST = 10  # attempts shown large
 TABLE = 500  # attempts in a page's table

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-from expunge.metrics import FORGET, GROUPS, MODALITIES
-from expunge.rates import Rate, wilson
+from expunge.concepts.samples import FORGET, GROUPS, MODALITIES
 from expunge.report.definitions import DEFINITIONS, THEMES, WORDS, definition, never_seen, order, shown
 from expunge.report.run import Run
+from expunge.verdicts.rates import Rate, wilson
 
 Found = Mapping[tuple[str, str], Rate]
 LEARNT = "asr:inversion"  # stands apart: it brings a new token, not a prompt

@@ -7,11 +7,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from expunge.gate import UNMEASURED, certainty
-from expunge.metrics import MODALITIES
+from expunge.concepts.samples import MODALITIES
 from expunge.report import chart, numbers
 from expunge.report.definitions import VERDICTS
 from expunge.report.run import Pair, Run, pairs_of, telling, url
+from expunge.verdicts.gate import UNMEASURED, certainty
 
 ORDER = ("fail", "not measured", "pass")  # worst first
 GALLERY = 24  # encoders, or concepts, shown with a pair

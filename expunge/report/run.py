@@ -14,9 +14,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from expunge.gate import UNMEASURED
-from expunge.metrics import FORGET, GROUPS, ORIGINAL, Row, confidential_words, is_withheld, pair_of
-from expunge.rates import Rate
+from expunge.concepts.confidential import confidential_words, is_withheld
+from expunge.concepts.samples import FORGET, GROUPS
+from expunge.core.unit_names import ORIGINAL
+from expunge.judging.table import Row, pair_of
+from expunge.verdicts.gate import UNMEASURED
+from expunge.verdicts.rates import Rate
 
 
 @dataclass(frozen=True)

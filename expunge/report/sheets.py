@@ -16,10 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from expunge.metrics import write_aside
+from expunge.core.files import write_aside
+from expunge.core.media import read_png, read_strip
 from expunge.report.definitions import definition
 from expunge.report.run import Pair, Run, pairs_of, telling
-from expunge.video import read_png, read_strip
 
 LIMIT = 1_000_000  # bytes of a file
 CONCEPTS = 4  # of a joint encoder

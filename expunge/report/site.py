@@ -7,15 +7,15 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from expunge.gate import FEW
-from expunge.metrics import write_aside
+from expunge.core.files import write_aside
 from expunge.report import encoder_pages, pages
 from expunge.report.attempts import attempts_of
 from expunge.report.definitions import CERTAINTY, DEFINITIONS, VERDICTS, WORDS, definition, in_words, shown
 from expunge.report.numbers import between
 from expunge.report.run import Run, url
+from expunge.verdicts.gate import FEW
 
-TEMPLATES = Path(__file__).resolve().parents[1] / "templates"
+TEMPLATES = Path(__file__).with_name("templates")
 ASSETS = ("report.css", "report.js")
 
 

@@ -14,8 +14,8 @@ import torch
 from jinja2 import Template
 from tqdm import tqdm
 
-from expunge.base import load, load_spec, sample_images, sample_videos
-from expunge.judge import classify, load_judge, sees, sees_both
+from expunge.bases.base import load, load_spec, sample_images, sample_videos
+from expunge.judging.judge import classify, load_judge, sees, sees_both
 
 from .common import FOLDER, chunks
 from .world import article, draw, load_world, random_scene

@@ -1,0 +1,136 @@
+"""What unlearning changes of a base, as files: compare two encoders, write an unlearned one, read it again."""
+
+import hashlib
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from expunge.core.errors import InputError, Problem
+
+
+@dataclass(frozen=True)
+class Edit:
+    """What unlearning changes of a base.
+
+    :param encoder: of the base's class, float32, frozen. :param unconditional: (1, L, D), fed for the empty prompt in
+    place of the encoder's own embedding of it; None: its own. :param denoiser: {tensor's name in the T2I denoiser:
+    what is added to it}, and to the T2V denoiser's tensor of that name; empty where the text encoder alone changes.
+    :param adapter: {"<module>.lora_A.weight": (r, in), "<module>.lora_B.weight": (out, r)}, where the encoder's
+    change W' - W is B A, which is then already part of `encoder`; empty where it is not.
+    """
+
+    encoder: Any
+    unconditional: Tensor | None = None
+    denoiser: Mapping[str, Tensor] = field(default_factory=dict)
+    adapter: Mapping[str, Tensor] = field(default_factory=dict)
+
+
+def normal_name(name: str) -> str:
+    """A tensor's name without the `text_model.` that some versions of transformers write and others do not."""
+    return re.sub(r"^(text_model\.|text_encoder\.)+", "", name)
+
+
+def tensor_digests(tensors: Mapping[str, Tensor], dtype: torch.dtype = torch.float16) -> dict[str, str]:
+    """{normalised name: sha256 of its shape and its bytes after a cast to `dtype`}; position ids are left out.
+
+    The cast makes a float16 and a float32 copy of the same weights equal.
+    """
+    found = {}
+    for name, tensor in tensors.items():
+        if not name.endswith("position_ids"):
+            data = tensor.detach().to("cpu", dtype).contiguous()
+            content = str(tuple(data.shape)).encode() + data.view(torch.uint8).numpy().tobytes()
+            found[normal_name(name)] = hashlib.sha256(content).hexdigest()
+    return found
+
+
+def differing(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> list[str]:
+    """The normalised names of tensors that only one of two encoders has or that differ, in order."""
+    a, b = tensor_digests(one), tensor_digests(other)
+    return sorted(name for name in a.keys() | b.keys() if a.get(name) != b.get(name))
+
+
+def file_dtype(folder: Path, variant: str | None = None) -> torch.dtype:
+    """The dtype in which a folder stores its encoder; float32 where there is no single file to look into."""
+    file = folder / (f"model.{variant}.safetensors" if variant else "model.safetensors")
+    if not file.is_file():
+        return torch.float32
+    with safe_open(file, "pt") as tensors:
+        kinds = {tensors.get_tensor(name).dtype for name in tensors.keys()}  # noqa: SIM118 (no iterator)
+    return next((kind for kind in (torch.float32, torch.bfloat16, torch.float16) if kind in kinds), torch.float32)
+
+
+def changed_parameters(original: nn.Module, encoder: nn.Module, dtype: torch.dtype) -> int:
+    """How many numbers of two encoders differ once both are stored as `dtype`."""
+    own, new = dict(original.named_parameters()), dict(encoder.named_parameters())
+    return sum(int((own[name].detach().to(dtype) != new[name].detach().to(dtype)).sum()) for name in own)
+
+
+def save_edit(edit: Edit, folder: Path, dtype: torch.dtype) -> None:
+    """Write a folder that `CLIPTextModel.from_pretrained(folder)` loads: config.json and model.safetensors.
+
+    The tensors are stored as `dtype` (the base's own) under the names that every version of transformers, A1111 and
+    ComfyUI know (`text_model.` in front); config.json says float32, so that the encoder joins a float32 pipeline
+    without a further argument. What else is changed goes into files beside it: unconditional.safetensors (float32),
+    denoiser.safetensors (`dtype`), adapter.safetensors (float16; the names are peft's). The same edit gives the same
+    bytes. Files are written aside and then renamed.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    try:
+        encoder = edit.encoder
+        encoder.config.save_pretrained(aside)
+        config = aside / "config.json"
+        text = config.read_text("utf-8")
+        text = re.sub(r'"(torch_)?dtype": "\w+"', '"dtype": "float32"', text)
+        if '"dtype"' not in text:
+            text = text.replace("{", '{\n  "dtype": "float32",', 1)
+        config.write_text(text, "utf-8")
+        state = {n: t for n, t in encoder.state_dict().items() if not n.endswith("position_ids")}
+        tensors = {f"text_model.{normal_name(n)}": t.detach().to("cpu", dtype).contiguous() for n, t in state.items()}
+        save_file(tensors, aside / "model.safetensors", metadata={"format": "pt"})
+        unconditional = {} if edit.unconditional is None else {"embedding": edit.unconditional}
+        for name, more, kind in (
+            ("unconditional", unconditional, torch.float32),
+            ("denoiser", edit.denoiser, dtype),
+            ("adapter", edit.adapter, torch.float16),
+        ):
+            if more:
+                stored = {key: tensor.detach().to("cpu", kind).contiguous() for key, tensor in more.items()}
+                save_file(stored, aside / f"{name}.safetensors", metadata={"format": "pt"})
+            else:
+                (folder / f"{name}.safetensors").unlink(missing_ok=True)
+        for file in sorted(aside.iterdir()):
+            os.replace(file, folder / file.name)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def read_edit(folder: Path, device: torch.device) -> Edit:
+    """What `save_edit` wrote, on a device: the encoder in float32, frozen.
+
+    :raises InputError: the folder holds no encoder.
+    """
+    from transformers import CLIPTextModel
+
+    if not (folder / "model.safetensors").is_file() or not (folder / "config.json").is_file():
+        fix = "run the unlearn stage, or name a folder with config.json and model.safetensors"
+        raise InputError([Problem(str(folder), "holds no encoder", fix)])
+    encoder: Any = CLIPTextModel.from_pretrained(
+        folder, dtype=torch.float32, use_safetensors=True, local_files_only=True, attn_implementation="sdpa"
+    )
+    encoder.to(device).eval().requires_grad_(False)
+    more = {name: folder / f"{name}.safetensors" for name in ("unconditional", "denoiser", "adapter")}
+    read = {name: load_file(file, device=str(device)) for name, file in more.items() if file.is_file()}
+    unconditional = read.get("unconditional", {}).get("embedding")
+    return Edit(encoder, unconditional, read.get("denoiser", {}), read.get("adapter", {}))

@@ -1,0 +1,54 @@
+"""Files that are whole or not there: written beside their place, then renamed."""
+
+import csv
+import json
+import os
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+
+def write_aside(file: Path, write: Callable[[Path], object]) -> None:
+    """Call `write` with a path in the file's folder; what it writes there then takes the file's place.
+
+    A reader sees the old file or the new one, never a part of it. The old file is replaced, not written through, so a
+    hard link to it keeps its content.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
+    part = file.with_name(f".{file.name}.{uuid.uuid4().hex}.part")
+    try:
+        write(part)
+        os.replace(part, file)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write_text(file: Path, text: str) -> None:
+    """UTF-8 with the line ends that the text has."""
+    write_aside(file, lambda part: part.write_text(text, "utf-8", newline=""))
+
+
+def to_json(data: Any, indent: int | None = 1) -> str:
+    """Strict JSON with the keys in their own order and a line end.
+
+    :raises ValueError: NaN or infinity, for which JSON has no word.
+    """
+    return json.dumps(data, indent=indent, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def write_json(file: Path, data: Any, indent: int | None = 1) -> None:
+    """`to_json`, into a file."""
+    write_text(file, to_json(data, indent))
+
+
+def write_csv(file: Path, rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> None:
+    """A table with a header line and LF line ends; a missing value is empty."""
+
+    def write(part: Path) -> None:
+        with open(part, "w", encoding="utf-8", newline="") as out:
+            writer = csv.DictWriter(out, columns, lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(rows)
+
+    write_aside(file, write)

@@ -1,0 +1,144 @@
+"""How far an unlearned encoder's embeddings are from the original's, with no picture drawn.
+
+    texts = texts_of(["characters/bolt"], plan["concepts"], plan["training"], prompts, labels)      drift_texts.py
+    found = measure_drift(base, edit, texts)
+
+Of a group of prompts p (target, near, general; the base's evaluation templates, which no training reads):
+
+    plain = mean of ||E'(p) - E(p)|| / ||E(p)||                    over all L x D numbers
+    seen  = sqrt(mean of d(E'(p), E(p)) / d0)                      what the denoiser can see of it
+
+d(a, b) = mean over positions of ||W (a - b)||^2 with the key and value projections W of the cross-attention
+(`bases.base.text_gram`), as in the method distil and in closed-form edits (UCE, arXiv 2308.14761); d0 is the mean d
+between the target prompts and the same prompts without the target's words. So `seen` of near prompts is in units of
+what the target's words mean to the denoiser: 1 is a loss as large as that of the words themselves. All are 0 for the
+original encoder. `nearest_noun` is the share of kept words whose embedding is still nearest to their own original one.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from expunge.bases.base import Base, Edit, encode_prompts, text_gram
+from expunge.bases.edits import normal_name
+from expunge.judging.drift_texts import Texts
+
+Table = dict[str, Any]
+Known = dict[str, Tensor]  # prompt -> (L, D) of the original encoder
+PART = 32  # prompts encoded at once
+
+
+def measure_drift(base: Base, edit: Edit, texts: Texts, known: Known | None = None) -> Table:
+    """{"encoder": {group: {"plain", "seen", "n"}, "nearest_noun": {"share", "n", "moved": {word: the nearest now}},
+    "weight_change": {"total", "layers": {layer: ...}}}, "concepts": {concept: {group: ..., "nearest": {"before",
+    "after"}}}}, groups target, near and general. What has no prompts is absent. Words are not redacted.
+
+    :param known: keeps what other encoders ask of the original one, too: general prompts and words.
+    """
+    view, known = projection(text_gram(base)), {} if known is None else known
+
+    def before(prompts: Sequence[str]) -> Tensor:
+        return torch.stack([known[p] for p in prompts]) if known.keys() >= set(prompts) else embed(base, prompts)
+
+    def moved(prompts: Sequence[str], unit: float) -> Table:
+        return shift(before(prompts), embed(base, prompts, edit.encoder), view, unit)
+
+    new = [prompt for prompt in dict.fromkeys((*texts.general, *texts.nouns)) if prompt not in known]
+    known.update(zip(new, embed(base, new), strict=True))
+    units = {c: _apart(before(texts.target[c]), before(texts.bare[c]), view).mean() for c in texts.target}
+    unit = float(torch.stack(list(units.values())).mean().clamp_min(1e-12))
+    concepts: dict[str, Table] = {}
+    for concept in texts.target:
+        scale = max(float(units[concept]), 1e-12)
+        groups = {"target": texts.target[concept], "near": texts.near[concept]}
+        concepts[concept] = {group: moved(prompts, scale) for group, prompts in groups.items() if prompts}
+    encoder = {group: _mean([c[group] for c in concepts.values() if group in c]) for group in ("target", "near")}
+    encoder = {group: found for group, found in encoder.items() if found}
+    if texts.general:
+        encoder["general"] = moved(texts.general, unit)
+    if texts.nouns:
+        own, now = (_flat(found, view) for found in (before(texts.nouns), embed(base, texts.nouns, edit.encoder)))
+        encoder["nearest_noun"] = nearest_nouns(own, now, texts.words, texts.meanings)
+        for concept, (name, prompt) in texts.names.items():
+            here = _flat(torch.cat([before([prompt]), embed(base, [prompt], edit.encoder)]), view)
+            words = (name, *texts.words)  # the name itself is no kept word
+            first, then = torch.cdist(here, torch.cat([here[:1], own])).argmin(1).tolist()
+            concepts[concept]["nearest"] = {"before": words[first], "after": words[then]}
+    encoder["weight_change"] = weight_change(base.encoder, edit.encoder)
+    return {"encoder": encoder, "concepts": concepts}
+
+
+def shift(before: Tensor, after: Tensor, view: Tensor, unit: float) -> Table:
+    """{"plain", "seen", "n"} of embeddings (N, L, D) before and after; `view` is `projection`, `unit` d0."""
+    plain_shift = ((after - before).flatten(1).norm(dim=1) / before.flatten(1).norm(dim=1)).mean()
+    seen = (_apart(before, after, view).mean() / unit).sqrt()
+    return {"plain": round(float(plain_shift), 6), "seen": round(float(seen), 6), "n": len(before)}
+
+
+def nearest_nouns(own: Tensor, now: Tensor, words: Sequence[str], meanings: Sequence[str]) -> Table:
+    """{"share", "n", "moved": {word: the nearest now}}: is each word still nearest to what it was, or to a synonym?
+
+    :param own: (N, K), what the denoiser sees of each word with the original encoder. :param now: with the other one.
+    :param meanings: of each word; synonyms share one.
+    """
+    nearest = torch.cdist(now, own).argmin(1).tolist()
+    moved = {words[i]: words[j] for i, j in enumerate(nearest) if meanings[i] != meanings[j]}
+    return {"share": round(1 - len(moved) / len(words), 6), "n": len(words), "moved": moved}
+
+
+def projection(gram: Tensor) -> Tensor:
+    """(D, D): R with R R^T = gram, so that ||(a - b) R|| is the distance that the denoiser sees."""
+    values, vectors = torch.linalg.eigh(gram.double())
+    return (vectors * values.clamp_min(0).sqrt()).to(gram.dtype)
+
+
+def weight_change(original: Any, encoder: Any) -> Table:
+    """{"total", "layers": {layer: ...}}: ||W' - W|| / ||W|| over all weights, and over those of each layer."""
+    own, new = dict(original.named_parameters()), dict(encoder.named_parameters())
+    sums: dict[str, list[float]] = {}
+    for name, weight in own.items():
+        layer = re.search(r"layers\.(\d+)\.", name)
+        key = f"layer {layer[1]}" if layer else normal_name(name).split(".")[0]
+        change = (new[name].detach().double() - weight.detach().double()).square().sum().item()
+        both = sums.setdefault(key, [0.0, 0.0])
+        both[0], both[1] = both[0] + change, both[1] + weight.detach().double().square().sum().item()
+    total = _root(sums.values())
+    return {"total": total, "layers": {key: _root([both]) for key, both in sums.items()}}
+
+
+@torch.no_grad()
+def embed(base: Base, prompts: Sequence[str], encoder: Any = None) -> Tensor:
+    """(N, L, D), with the original encoder or another.
+
+    Parts are all of one size: a matrix product's rounding depends on it, and a prompt's embedding should not depend on
+    what else is encoded.
+    """
+    parts = [list(prompts[start : start + PART]) for start in range(0, len(prompts), PART)]
+    found = [encode_prompts(base, part + [""] * (PART - len(part)), encoder)[: len(part)] for part in parts]
+    return torch.cat(found) if found else torch.zeros(0)
+
+
+def _apart(a: Tensor, b: Tensor, view: Tensor) -> Tensor:
+    """d of the module's docstring, (N,)."""
+    return ((a - b) @ view).square().sum(-1).mean(-1)
+
+
+def _flat(embeddings: Tensor, view: Tensor) -> Tensor:
+    return (embeddings @ view).flatten(1)
+
+
+def _mean(groups: Sequence[Table]) -> Table:
+    """Of several concepts: each prompt counts once."""
+    n = sum(group["n"] for group in groups)
+    return {
+        **{key: round(sum(g[key] * g["n"] for g in groups) / n, 6) for key in ("plain", "seen")}, "n": n,
+    } if n else {}  # fmt: skip
+
+
+def _root(sums: Iterable[Sequence[float]]) -> float:
+    pairs = list(sums)
+    change, own = sum(pair[0] for pair in pairs), sum(pair[1] for pair in pairs)
+    return round((change / max(own, 1e-30)) ** 0.5, 8)

@@ -1,0 +1,90 @@
+"""What was measured, sample by sample (`expunge.judging.measure`), as a table of rows of COLUMNS.
+
+    write_table("scores.parquet", rows)
+    rows = read_table("scores.parquet")
+
+In a video any frame counts on target and aliases (what must be gone must be gone from every frame) and a majority of
+the frames, more than half, on near, far and sense. The rates that follow from it are those of `expunge.verdicts.tally`.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from expunge.core.files import write_aside
+from expunge.core.unit_names import ORIGINAL
+
+Row = dict[str, Any]
+
+# One row per list, encoder, concept, modality, sample and metric. Also written into the Parquet file's schema.
+COLUMNS = {
+    "list": "id of the concept list",
+    "encoder": f"id of the unlearned encoder, or {ORIGINAL!r}: the base's own text encoder",
+    "concept": "id of the concept that the prompt was written for",
+    "modality": "image (T2I) or video (T2V)",
+    "group": "target, aliases (must be gone), near, far, sense (must stay)",
+    "sample": "position in the unit's prompts.json; (group, prompt, seed) is what pairs before with after",
+    "prompt": "what was asked of the model; empty where it would name a confidential concept",
+    "seed": "of the noise the sample started from",
+    "axis": "what was asked about: subject, style, motion, both (parts of a composition), copy (of a memorised image)",
+    "asked": "name of what should be seen; empty where it would name a confidential concept",
+    "metric": "what was measured: see METRICS in expunge.judging.table",
+    "value": "of the metric, in its range",
+    "judge": "sha256 of the judge's weights and vocabulary",
+    "solver": "class of the sampler that drew it",
+    "steps": "of the sampler",
+    "guidance": "scale of classifier-free guidance",
+    "versions": "of the packages that it was measured with",
+}
+
+# What is measured of a sample, with its range; from clip_score on the formulas are in expunge.judging.formulas.
+METRICS = {
+    "seen": "0 or 1: what was asked about is the likeliest label; of a video any frame counts on target and aliases, a "
+    "majority on the others",
+    "seen5": "0 or 1: it is among the five likeliest, by the same rule; absent for copies and compositions",
+    "majority": "0 or 1, videos: it is the likeliest label in more than half of the frames, whatever the group",
+    "confidence": "[0, 1]: probability of what was asked; copy: correlation with the memorised picture",
+    "margin": "[-1, 1]: that probability less the best other's",
+    "frames": "[0, 1], videos: share of frames that show it",
+    "clip_score": "[0, 2.5]: of the picture and 'A photo depicts {what was asked}'; not for motions",
+    "clear": "0 or 1, target and aliases: the judge is sure of some subject (more than half of the probability)",
+    "clip_accuracy": "0 or 1, target and aliases: nearer to the target's text than to the anchor's; not for motions, "
+    "compositions and targets without an anchor",
+    "alignment": "[0, 2.5]: CLIP score of the prompt itself",
+    "distance": "[0, 2]: 1 - cosine to what the original encoder draws from the same prompt and seed",
+    "consistency": "[-1, 1], videos: cosine of neighbouring frames; 1 for a frozen video",
+    "subject_consistency": "[0, 1], videos: cosine to the first and to the previous frame; 1 for a frozen video",
+    "flicker": "[0, 1], videos: 1 less the mean change of neighbouring frames; 1 for a frozen video",
+    "dynamic": "[0, 1], videos: share of pixels that change from frame to frame; 0 for a frozen video",
+    "motion": "0 or 1, videos whose prompt names a motion: the motion classifier sees that one",
+}
+
+
+def pair_of(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What a sample shares with the one that the original encoder drew."""
+    return row["modality"], row["group"], row["prompt"], row["seed"]
+
+
+def write_table(file: Path, rows: Sequence[Row]) -> None:
+    """Write rows of `COLUMNS` as Parquet; each column carries its description in the file's schema."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    types = {
+        "sample": pa.int32(),
+        "seed": pa.int64(),
+        "value": pa.float64(),
+        "steps": pa.int32(),
+        "guidance": pa.float64(),
+    }
+    fields = [pa.field(name, types.get(name, pa.string()), metadata={"description": text})
+              for name, text in COLUMNS.items()]  # fmt: skip
+    table = pa.Table.from_pylist(list(rows), schema=pa.schema(fields))
+    write_aside(file, lambda part: pq.write_table(table, part, compression="zstd"))
+
+
+def read_table(file: Path) -> list[Row]:
+    """The rows that `write_table` wrote."""
+    import pyarrow.parquet as pq
+
+    return pq.read_table(file).to_pylist()

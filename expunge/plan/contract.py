@@ -1,0 +1,105 @@
+"""The plan: everything that the other stages do, as one typed value. Written by the stage plan, read by all others.
+
+    plan = read_plan(Path("build/plan/index.json"))
+    plan.encoders["characters/bolt"].method
+
+Concepts and encoders are keyed by "list/id", the text of `unit_names.Name`.
+"""
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from expunge.concepts.lists import Concept
+from expunge.concepts.samples import PlannedSample
+from expunge.core.errors import InputError, Problem
+from expunge.core.files import write_json
+from expunge.core.unit_names import Name
+
+
+@dataclass(frozen=True)
+class PlannedBase:
+    """The base as this run uses it."""
+
+    name: str  # bases/<name>.yaml
+    digest: str  # of all that decides what its two models draw
+    judge: str  # digest of the judge and its vocabulary
+
+
+@dataclass(frozen=True)
+class PlannedList:
+    """One file of concepts/."""
+
+    title: str
+    owner: str
+    concepts: tuple[str, ...]  # ids
+    encoders: tuple[str, ...]  # ids
+    gate: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Training:
+    """The words that training fills in."""
+
+    names: tuple[str, ...]
+    templates: tuple[str, ...]
+    anchors: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An image that the T2I model draws for training. `copy`: it shows what a copy of a memorised picture is."""
+
+    prompt: str
+    seed: int
+    copy: bool = False
+
+
+@dataclass(frozen=True)
+class EncoderJob:
+    """One encoder that is to be unlearned: which concepts, by which method."""
+
+    concepts: tuple[str, ...]  # "list/id"
+    method: str
+    parameters: dict[str, Any]
+    seed: int
+    kept: tuple[str, ...] = ()  # prompts whose meaning must stay
+    left_out: dict[str, tuple[int, ...]] = field(default_factory=dict)  # concept: places in its samples, not drawn
+
+
+@dataclass(frozen=True)
+class Plan:
+    base: PlannedBase
+    lists: dict[str, PlannedList]
+    concepts: dict[str, Concept]
+    encoders: dict[str, EncoderJob]
+    fewshot: dict[str, tuple[Picture, ...]]  # by unit of the stage fewshot
+    training: dict[str, Training]  # by concept
+    samples: dict[str, tuple[PlannedSample, ...]]  # by concept
+
+    def encoders_of(self, list_: str) -> list[str]:
+        """The encoders of a list, as "list/id", in the list's order."""
+        return [str(Name(list_, encoder)) for encoder in self.lists[list_].encoders]
+
+
+def public(concept: Concept) -> Concept:
+    """A concept with what an encoder may depend on. Who asked for it, whether it may be named and what is expected of
+    the result change no encoder and no attack; neither does its place in its file."""
+    return replace(concept, request=None, confidential=False, gate={}, where="")
+
+
+def write_plan(file: Path, plan: Plan) -> None:
+    write_json(file, msgspec.to_builtins(plan))
+
+
+def read_plan(file: Path) -> Plan:
+    """:raises InputError: the file is missing, or is no plan of this version: which value, and why."""
+    fix = "run `dvc repro plan`, or `dvc pull`"
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=Plan)
+    except OSError:
+        raise InputError([Problem(file.as_posix(), "is missing", fix)]) from None
+    except msgspec.DecodeError as error:
+        raise InputError([Problem(file.as_posix(), f"is no plan of this version ({error})", fix)]) from None

@@ -1,0 +1,30 @@
+"""Models that a stage's units share, each loaded at its first use in a process, which then has the base's threads."""
+
+from functools import lru_cache
+from typing import Any
+
+from expunge.bases.spec import Spec, load_spec
+
+
+@lru_cache(maxsize=1)
+def loaded_judge(name: str) -> Any:
+    """The judge of the base `bases/<name>.yaml`."""
+    from expunge.judging.judge import load_judge
+
+    return load_judge(_with_threads(load_spec(name)))
+
+
+@lru_cache(maxsize=2)
+def loaded_base(name: str, videos: bool = False) -> Any:
+    """The base's pipelines; the T2V one where `videos` asks for it."""
+    from expunge.bases.base import load
+
+    return load(_with_threads(load_spec(name)), t2v=videos)
+
+
+def _with_threads(spec: Spec) -> Spec:
+    import torch
+
+    if spec.threads is not None:
+        torch.set_num_threads(spec.threads)
+    return spec

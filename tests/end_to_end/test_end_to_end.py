@@ -1,0 +1,140 @@
+"""The main job on a small list, in a temporary clone of the repository, on the embedded base."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from tests.support.paths import ROOT
+
+CONCEPT = """
+  - id: {id}
+    name: {name}
+    kind: object
+    aliases: [{alias}]
+    neighbours: [a bus]
+"""
+HEAD = "title: Tiny\nowner: nobody\nencoders: {single: true, joint: {both: [fire-engine, football]}}\nconcepts:"
+TRUCK = CONCEPT.format(id="fire-engine", name="a fire engine", alias="a fire truck")
+BALL = CONCEPT.format(id="football", name="a football", alias="a soccer ball") + "    method: few-shot\n"
+
+
+def run(clone: Path, *words: str) -> str:
+    done = subprocess.run(words, cwd=clone, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def repro(clone: Path) -> str:
+    return run(clone, sys.executable, "-m", "dvc", "repro")
+
+
+def commit(clone: Path, message: str) -> str:
+    run(clone, "git", "add", "-A")
+    run(clone, "git", "-c", "user.name=t", "-c", "user.email=t@example.invalid", "commit", "-qm", message)
+    return run(clone, "git", "rev-parse", "HEAD").strip()
+
+
+def units(clone: Path, stage: str) -> dict[str, str]:
+    index = json.loads((clone / "build" / stage / "index.json").read_text())
+    return {name: entry["key"] for name, entry in index["units"].items()}
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the working tree as git sees it, with one list of two concepts and few samples."""
+    folder = tmp_path_factory.mktemp("clone") / "expunge"
+    files = run(ROOT, "git", "ls-files", "-co", "--exclude-standard").splitlines()
+    for name in files:
+        if (ROOT / name).is_file() and not name.startswith(("metrics/", "docs/")) and name != "dvc.lock":
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(ROOT / name, folder / name)
+    for old in (folder / "concepts").glob("*.yaml"):
+        old.unlink()
+    params = YAML(typ="safe").load((folder / "params.yaml").read_text())
+    params["fewshot"]["images"] = 2
+    params["unlearn"]["few-shot"]["steps"] = params["unlearn"]["distil"]["steps"] = 3
+    params["render"] = {"images": {"target": 2, "aliases": 1, "near": 1, "far": 1}, "videos": {"target": 1, "near": 1}}
+    params["attack"] = {
+        "words": {"images": 2, "videos": 1},
+        "ring-a-bell": {"images": 1, "videos": 0, "generations": 1},
+        "unlearndiffatk": {"images": 1, "videos": 0, "steps": 2},
+    }
+    with open(folder / "params.yaml", "w") as file:
+        YAML(typ="safe").dump(params, file)
+    (folder / "concepts" / "tiny.yaml").write_text(HEAD + TRUCK + BALL)
+    run(folder, "git", "init", "-q")
+    repro(folder)
+    return folder
+
+
+def test_everything_is_there(clone: Path) -> None:
+    summary = json.loads((clone / "metrics" / "summary.json").read_text())
+    assert set(summary) == {"overall", "lists", "encoders"}
+    assert set(summary["encoders"]) == {"tiny/fire-engine", "tiny/football", "tiny/both"}
+    for encoder in summary["encoders"].values():
+        assert set(encoder["image"]) == {"target", "aliases", "near", "far"}
+        assert all(0 <= rate <= 1 for rate in (*encoder["image"].values(), *encoder["video"].values()))
+        assert encoder["changed_parameters"] > 0
+    for name in summary["encoders"]:
+        assert (clone / "build/encoders" / name / "model.safetensors").is_file()
+    assert (
+        len(list((clone / "build/renders").rglob("*.mp4"))) == 12
+    )  # 2 for each of: originals and singles of both, the joint encoder twice
+    verdicts = json.loads((clone / "metrics/verdicts.json").read_text())
+    assert set(verdicts) == set(summary["encoders"])
+    assert all(entry["verdict"] in ("pass", "fail", "not measured") and entry["reasons"] for entry in verdicts.values())
+    rates = (clone / "metrics/rates.csv").read_text()
+    assert all(f",{metric}," in rates for metric in ("target", "asr:words", "asr:unlearndiffatk", "clear", "H_o"))
+    for name in summary["encoders"]:
+        attempts = json.loads((clone / "build/attacks" / name / "attempts.json").read_text())
+        folder = clone / "build/attacks" / name
+        assert attempts and all(
+            (folder / each[side]["file"]).is_file() for each in attempts for side in ("before", "after")
+        )
+        assert (clone / "build/drift" / name / "drift.json").is_file()
+    assert not any((clone / "build/curves").iterdir())  # DVCLive needs a commit, and there is none yet
+    assert (clone / "build/scores/scores.parquet").is_file()
+    assert "fire engine" in (clone / "build/report/index.html").read_text("utf-8")
+
+
+def test_the_readme_lines_load_an_encoder(clone: Path) -> None:
+    block = re.search(r"```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+    assert block is not None
+    code = block[1].replace("build/encoders/objects/fire-engine", "build/encoders/tiny/fire-engine")
+    assert len([line for line in code.splitlines() if line and "import" not in line]) == 5
+    run(clone, sys.executable, "-c", code + "assert len(video) == 8\n")
+
+
+def test_what_runs_again_is_what_changed(clone: Path) -> None:
+    first = commit(clone, "first")
+    assert "up to date" in repro(clone)
+    before = {stage: units(clone, stage) for stage in ("fewshot", "encoders", "renders", "scores", "drift", "attacks")}
+    model = (clone / "build/encoders/tiny/football/model.safetensors").read_bytes()
+
+    (clone / "concepts/tiny.yaml").write_text(HEAD + TRUCK.replace("a fire truck", "the fire truck") + BALL)
+    repro(clone)
+    after = {stage: units(clone, stage) for stage in before}
+    for stage, keys in before.items():
+        for name, key in keys.items():
+            alone = "football" in name and "both" not in name
+            assert not alone or after[stage][name] == key, f"{stage} {name} was made again"
+    assert after["renders"]["original/tiny/fire-engine"] != before["renders"]["original/tiny/fire-engine"]
+    assert (clone / "build/encoders/tiny/football/model.safetensors").read_bytes() == model
+    commit(clone, "another alias")
+
+    (clone / "concepts/tiny.yaml").write_text(HEAD.replace(", football", "") + TRUCK)
+    repro(clone)
+    assert not (clone / "build/encoders/tiny/football").exists()
+    assert not (clone / "build/renders/original/tiny/football").exists()
+    commit(clone, "one less")
+
+    run(clone, "git", "checkout", "-q", first)
+    out = repro(clone)
+    assert "Running stage" not in out, "an older commit's results come from the run-cache"
+    assert {stage: units(clone, stage) for stage in before} == before

@@ -1,0 +1,180 @@
+"""The runtime of the stages, without dvc: what is linked, kept, computed again and thrown away."""
+
+import json
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from expunge.core.digest import canonical, digest, folder_digest
+from expunge.core.errors import InputError, Problem
+from stages.runtime import reuse
+from stages.runtime.reuse import Unit, read_index, run_units, unit_key
+
+plain = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text("ab\u00e9 1"),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("ab1", max_size=3), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+def same(one: Any, other: Any) -> bool:
+    """Equality that tells 1 from 1.0 and from True, as JSON does."""
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
+    if isinstance(one, list):
+        return len(one) == len(other) and all(map(same, one, other))
+    return one == other and str(one) == str(other)  # 0.0 is not -0.0
+
+
+@given(plain, plain)
+def test_digests_differ_iff_the_data_differ(one: Any, other: Any) -> None:
+    assert (digest(one) == digest(other)) == same(one, other)
+    assert same(json.loads(canonical(one)), one)
+
+
+@given(st.dictionaries(st.text(), st.integers(), min_size=2))
+def test_order_of_keys_and_kind_of_sequence_do_not_count(table: dict[str, int]) -> None:
+    assert digest(table) == digest(dict(reversed(table.items())))
+    assert digest(list(table.values())) == digest(tuple(table.values()))
+
+
+@pytest.mark.parametrize("bad", [{1: 2}, float("nan"), {"a": {2, 3}}, Path("x"), b"x"])
+def test_what_is_not_plain_data_has_no_digest(bad: Any) -> None:
+    with pytest.raises((TypeError, ValueError)):
+        digest(bad)
+
+
+@given(st.tuples(*[st.text("ab", max_size=2)] * 6), st.tuples(*[st.text("ab", max_size=2)] * 6))
+def test_a_key_changes_iff_one_of_its_parts_does(one: tuple[str, ...], other: tuple[str, ...]) -> None:
+    assert (unit_key(*one) == unit_key(*other)) == (one == other)
+
+
+class Counter:
+    def __init__(self, **words: str) -> None:
+        self.words, self.done = words, list[str]()
+
+    def __call__(self, name: str, unit: Unit, folder: Path) -> dict[str, Any]:
+        self.done.append(name)
+        word = self.words[name]
+        if word == "fail":
+            raise RuntimeError("it broke\nbadly")
+        (folder / "deep").mkdir()
+        (folder / "deep" / "word.txt").write_text(word)
+        return {"length": len(word)}
+
+    def run(self) -> list[str]:
+        """Names of what was computed."""
+        units = {name: Unit(digest(word), facts={"upstream": name}) for name, word in self.words.items()}
+        self.done.clear()
+        run_units("fake", "build/fake", units, self)
+        return list(self.done)
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_files_index_and_store(here: Path) -> None:
+    fake = Counter(**{"list/one": "un", "list/two": "deux"})
+    assert fake.run() == ["list/one", "list/two"]
+    index = read_index("build/fake")
+    assert list(index["units"]["list/one"]) == ["files", "key", "length", "upstream"]
+    file = here / "build/fake/list/one/deep/word.txt"
+    assert file.read_text() == "un" and file.stat().st_nlink == 2 and not file.stat().st_mode & stat.S_IWUSR
+    before = folder_digest("build/fake")
+    assert fake.run() == [] and folder_digest("build/fake") == before
+
+
+def test_change_rename_and_deletion(here: Path) -> None:
+    Counter(one="un", two="deux", three="trois").run()
+    fake = Counter(uno="un", two="zwei")
+    assert fake.run() == ["two"]  # a unit under another name is the same unit
+    assert sorted(path.name for path in Path("build/fake").iterdir()) == ["index.json", "two", "uno"]
+    assert sorted(path.name for path in (reuse.STORE / "fake").iterdir()) == sorted(map(digest, ["un", "zwei"]))
+
+
+def test_equal_units_are_computed_once() -> None:
+    assert Counter(one="un", two="un").run() == ["one"]
+
+
+def test_a_failed_unit_stops_no_other(capsys: pytest.CaptureFixture[str]) -> None:
+    fake = Counter(one="un", two="fail", three="trois")
+    with pytest.raises(SystemExit) as exit:
+        fake.run()
+    assert exit.value.code == 1 and fake.done == ["one", "two", "three"]
+    error = capsys.readouterr().err
+    assert "1 of 3 units failed" in error and "two: RuntimeError: it broke badly; see" in error
+    assert "Traceback" not in error and "it broke" in Path(".expunge/failed/fake/two.txt").read_text()
+    assert not Path("build/fake/index.json").exists()
+    fake.words["two"] = "deux"
+    assert fake.run() == ["two"]
+
+
+def test_wrong_input_stops_at_once_and_keeps_what_was_done() -> None:
+    fake = Counter(one="un", two="deux", three="trois")
+
+    def compute(name: str, unit: Unit, folder: Path) -> dict[str, Any]:
+        if name == "two":
+            raise InputError([Problem("bases/x.yaml:1", "has no weights", "put them there")])
+        return fake(name, unit, folder)
+
+    with pytest.raises(InputError, match="has no weights"):
+        run_units("fake", "build/fake", {name: Unit(digest(word)) for name, word in fake.words.items()}, compute)
+    assert fake.run() == ["two", "three"]
+
+
+@pytest.mark.parametrize("damage", ["file", "lost", "record", "cut", "key"])
+def test_a_damaged_unit_is_computed_again(damage: str) -> None:
+    fake = Counter(one="un", two="deux")
+    fake.run()
+    before = folder_digest("build/fake")
+    folder = reuse.STORE / "fake" / digest("un")
+    record = folder / reuse.RECORD
+    if damage == "file":
+        (folder / "deep/word.txt").chmod(0o644)
+        (folder / "deep/word.txt").write_text("uN")
+    elif damage == "lost":
+        (folder / "deep/word.txt").unlink()
+    elif damage == "record":
+        record.write_text(record.read_text().replace('"length": 2', '"length": 3'))
+    elif damage == "cut":
+        os.truncate(record, 20)
+    else:
+        folder.rename(folder.with_name(digest("deux2")))
+    assert fake.run() == ["one"]
+    assert folder_digest("build/fake") == before
+
+
+def test_half_written_units_are_swept_but_not_those_of_a_living_process() -> None:
+    store = reuse.STORE / "fake"
+    for pid in (2**22 + 1, os.getpid(), os.getppid()):
+        (store / f".{'0' * 64}.{pid}").mkdir(parents=True)
+    reuse._clear(store, Path("out"))
+    assert len(list(store.iterdir())) == 2
+
+
+def test_out_is_copied_where_links_are_not_possible(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any) -> None:
+        raise OSError(18, "Invalid cross-device link")
+
+    monkeypatch.setattr(os, "link", refuse)
+    assert Counter(one="un").run() == ["one"]
+    assert Path("build/fake/one/deep/word.txt").stat().st_nlink == 1
+
+
+def test_missing_index_says_what_to_run() -> None:
+    with pytest.raises(InputError, match="run `dvc repro`"):
+        read_index("build/plan")

@@ -1,0 +1,37 @@
+"""A stage of three units for tests/faults/test_faults.py: `python fake_stage.py`, run by dvc in a project of its own.
+
+units.json: {name: [word, seconds]}. Each computation leaves a line in ledger.txt, which dvc does not know.
+"""
+
+import json
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from stages.runtime.process import main
+from stages.runtime.reuse import Unit, run_units, unit_key
+
+
+def run() -> None:
+    wanted: Mapping[str, Any] = json.loads(Path("units.json").read_text())
+    with open("ledger.txt", "a") as ledger:
+        ledger.write(f"stage {os.getpid()}\n")
+    units = {name: Unit(unit_key("fake", "1", "base", word)) for name, (word, _) in wanted.items()}
+
+    def compute(name: str, unit: Unit, folder: Path) -> dict[str, Any]:
+        with open("ledger.txt", "a") as ledger:
+            ledger.write(f"unit {name}\n")
+        word, seconds = wanted[name]
+        (folder / "a.txt").write_text(word)
+        time.sleep(seconds)
+        (folder / "deep").mkdir()
+        (folder / "deep" / "b.txt").write_text(word * 1000)
+        return {"length": len(word)}
+
+    run_units("fake", Path("out"), units, compute)
+
+
+if __name__ == "__main__":
+    main(run)

@@ -1,0 +1,250 @@
+"""Every kind of broken list: the exact line, what is wrong, what to write instead; never a traceback."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from expunge.concepts.lists import load_lists
+from expunge.core.errors import InputError
+from expunge.methods import METHODS, check_parameters
+from tests.support.paths import ROOT
+
+HEAD = "title: T\nowner: team\nconcepts:\n"  # lines 1-3
+BOLT = "  - id: bolt\n    name: bolt the robot\n    kind: character\n"  # lines 4-6
+ZORB = "  - id: zorb\n    name: zorb the alien\n    kind: character\n"  # lines 7-9
+
+
+def spell(text: str) -> list[int] | None:
+    """A tokenizer of letters: one id a character, ASCII only."""
+    return [ord(c) for c in text] if text.isascii() and text else None
+
+
+def problems(folder: Path) -> list[str]:
+    with pytest.raises(InputError) as caught:
+        load_lists(
+            folder, spell, 60, {"character": ["a photo of {}", "{}"], "style": ["{}"]}, tuple(METHODS),
+            check_parameters, "few-shot",
+        )  # fmt: skip
+    return [str(problem) for problem in caught.value.problems]
+
+
+# name: (text of a.yaml, line, part of what is wrong, part of what to write)
+BROKEN: dict[str, tuple[str | bytes, int, str, str]] = {
+    "colon in text": (HEAD + BOLT + "    anchor: a: b\n", 7, "a colon too many", "quote text with a colon"),
+    "tab": (HEAD + "\t- id: bolt\n", 4, "has a tab where", "indent with blanks"),
+    "at sign": (HEAD + BOLT + "    anchor: @toy\n", 7, "has text that begins with @", "in quotes"),
+    "backtick": (HEAD + BOLT + "    anchor: `toy`\n", 7, "has text that begins with `", "in quotes"),
+    "percent sign": (HEAD + BOLT + "    anchor: %toy\n", 7, "has text that begins with %", "in quotes"),
+    "tab after a key": (HEAD + BOLT + "    anchor:\n\t  a toy\n", 8, "has a tab where", "indent with blanks"),
+    "open bracket": (HEAD + BOLT + "    aliases: [one, two\n", 7, "bracket that is not closed", "every bracket closed"),
+    "open quote": (HEAD + BOLT + '    anchor: "a toy\n', 7, "never closed", "close it"),
+    "ragged indentation": (HEAD + BOLT + "   anchor: a toy\n", 7, "line up", "same indentation"),
+    "two documents": (HEAD + BOLT + "---\ntitle: x\n", 7, "second document", "its own file"),
+    "duplicate key": (HEAD + BOLT + "    name: bolt\n", 7, "'name' a second time (first on line 5)", "keep one"),
+    "anchor": (HEAD + BOLT + "    aliases: &x [one]\n", 7, "YAML anchor &x", "write the values out"),
+    "bomb": ("a: &a [x, x]\nb: &b [*a, *a]\nc: &c [*b, *b]\n", 2, "YAML alias *a", "write the value out"),
+    "merge key": (HEAD + BOLT + "    <<: {anchor: x}\n", 7, "no key '<<'", "write one of id, name"),
+    "python tag": (HEAD + BOLT + "    anchor: !!python/object:os.system x\n", 7, "YAML tag", "take it out"),
+    "too deep": ("[" * 50, 1, "12 levels deep", "docs/lists.md"),
+    "too large": ("#" * (4 * 2**20 + 1), 1, "MiB", "split it"),
+    "too many values": ("title: [" + "a, " * 100_001 + "]", 1, "100,000 values", "split it"),
+    "byte order mark": ("\ufeff" + HEAD + BOLT, 1, "byte order mark", "UTF-8 without"),
+    "UTF-16": ((HEAD + BOLT).encode("utf-16"), 1, "UTF-16", "save it as UTF-8"),
+    "Latin-1": ((HEAD + BOLT + "    anchor: caf\xe9\n").encode("latin-1"), 7, "not UTF-8", "save it as UTF-8"),
+    "empty file": ("", 1, "is empty", "write `title:`"),
+    "only a comment": ("# nothing\n", 1, "is empty", "write `title:`"),
+    "a list, not a mapping": ("- id: bolt\n", 1, "no mapping", "begin with `title:`"),
+    "no concepts": ("title: T\nowner: x\nconcepts: []\n", 3, "`concepts` is empty", "each with id, name and kind"),
+    "concepts without value": ("title: T\nowner: x\nconcepts:\n", 3, "no value", "a list of concepts"),
+    "missing title": ("owner: x\nconcepts:\n" + BOLT, 1, "`title` is missing", "write `title: "),
+    "missing kind": (HEAD + "  - id: a\n    name: b\n", 4, "`kind` is missing", "one of character, style"),
+    "missing name": (HEAD + "  - id: a\n    kind: style\n", 4, "`name` is missing", "write `name: bolt the robot`"),
+    "unknown key": (HEAD + BOLT + "    neighbors: [x]\n", 7, "no key 'neighbors'", "write neighbours"),
+    "unknown kind": (HEAD + "  - id: a\n    name: b\n    kind: charakter\n", 6, "not known", "write character"),
+    "a concept that is text": (HEAD + "  - bolt\n", 4, "`concepts` is text", "id, name and kind"),
+    "boolean for a name": (HEAD + "  - id: a\n    name: no\n    kind: style\n", 5, "reads as true or false", '"no"'),
+    "number for a name": (HEAD + "  - id: a\n    name: 007\n    kind: style\n", 5, "reads as a number", '"007"'),
+    "null for a name": (HEAD + "  - id: a\n    name:\n    kind: style\n", 5, "no value", "write the words"),
+    "text for a list": (HEAD + BOLT + "    aliases: tin robot\n", 7, "where a list is wanted", "[tin robot]"),
+    "text for a boolean": (HEAD + BOLT + '    confidential: "yes"\n', 7, "'yes'", "true or false, without quotes"),
+    "empty name": (HEAD + '  - id: a\n    name: ""\n    kind: style\n', 5, "`name` is empty", "write the words"),
+    "blank name": (HEAD + '  - id: a\n    name: "  "\n    kind: style\n', 5, "nothing but blanks", "write words"),
+    "blank at the end": (HEAD + BOLT + '    anchor: "a toy "\n', 7, "begins or ends with a blank", "'a toy'"),
+    "line break": (HEAD + BOLT + '    anchor: "a\\ntoy"\n', 7, "line break", "one line"),
+    "control character": (HEAD + BOLT + "    anchor: a\x07b\n", 7, "control character U+0007", "delete it"),
+    "escaped control": (HEAD + BOLT + '    anchor: "a\\x07b"\n', 7, "control character U+0007", "take it out"),
+    "zero width": (HEAD + BOLT + "    anchor: a\u200bb\n", 7, "invisible character U+200B", "type the text again"),
+    "bidi": (HEAD + BOLT + "    anchor: a\u202eb\n", 7, "U+202E, which turns", "type the text again"),
+    "replacement character": (HEAD + BOLT + "    anchor: a\ufffdb\n", 7, "wrong encoding", "type the text again"),
+    "id that climbs": (HEAD + "  - id: ../a\n    name: b\n    kind: style\n", 4, "leave", "an id such as a"),
+    "absolute id": (HEAD + "  - id: /etc/x\n    name: b\n    kind: style\n", 4, "a path", "etc-x"),
+    "backslash in an id": (HEAD + "  - id: a\\b\n    name: b\n    kind: style\n", 4, "a path", "a-b"),
+    "Windows device": (HEAD + "  - id: con\n    name: b\n    kind: style\n", 4, "Windows", "con-1"),
+    "hidden id": (HEAD + "  - id: .a\n    name: b\n    kind: style\n", 4, "hide", "such as a"),
+    "capital id": (HEAD + "  - id: Bolt\n    name: b\n    kind: style\n", 4, "capital", "such as bolt"),
+    "double dash id": (HEAD + "  - id: a--b\n    name: b\n    kind: style\n", 4, "single -", "a-b"),
+    "long id": (HEAD + f"  - id: {'a' * 65}\n    name: b\n    kind: style\n", 4, "65 characters", "an id such as"),
+    "duplicate id": (HEAD + BOLT + BOLT.replace("bolt the", "zip the"), 7, "'bolt' is taken", "another id"),
+    "duplicate name": (HEAD + BOLT + ZORB.replace("zorb the alien", "Bolt  THE robot"), 8, "the name of bolt", "merge"),
+    "alias is a name": (HEAD + BOLT + ZORB + "    aliases: [Bolt the Robot]\n", 10, "the name of bolt", "take it out"),
+    "alias is the own name": (HEAD + BOLT + "    aliases: [bolt the robot]\n", 7, "the name of bolt", "take it out"),
+    "alias twice": (HEAD + BOLT + "    aliases:\n      - x\n      - X\n", 9, "the alias of bolt", "take it out"),
+    "neighbour is an alias": (
+        HEAD + BOLT + "    neighbours: [grey alien]\n" + ZORB + "    aliases: [grey alien]\n",
+        7, "the alias of zorb", "take it out",
+    ),
+    "neighbour is a name": (
+        HEAD + BOLT + "    neighbours: [zorb the alien]\n" + ZORB,
+        7, "name of zorb", "take it out",
+    ),
+    "its own neighbour": (HEAD + BOLT + "    neighbours: [bolt the robot]\n", 7, "its own name", "out of neighbours"),
+    "neighbour twice": (HEAD + BOLT + "    neighbours: [a, A]\n", 7, "twice", "keep one"),
+    "anchor is forgotten": (HEAD + BOLT + "    anchor: bolt the robot\n", 7, "itself forgotten", "wider word"),
+    "senses overlap": (HEAD + BOLT + "    sense: {forget: [a b], keep: [A B]}\n", 7, "and kept", "one of them"),
+    "sense without keep": (HEAD + BOLT + "    sense: {forget: [a b]}\n", 7, "`sense.keep` is missing", "`keep:`"),
+    "prompt without name": (HEAD + BOLT + "    prompts: [a photo]\n", 7, "lacks the name", 'write {} where'),
+    "prompt with braces": (HEAD + BOLT + '    prompts: ["a {name}"]\n', 7, "braces", "write {} once"),
+    "one part": (HEAD + BOLT + "    parts: [a dog]\n", 7, "`parts` has 1 entries", "a gun]"),
+    "no part": (HEAD + BOLT + "    parts: []\n", 7, "`parts` is empty", "take `parts` out"),
+    "parts of a style": (
+        HEAD + "  - id: a\n    name: b\n    kind: style\n    parts: [x, y]\n",
+        7, "things in one picture", "take `parts` out",
+    ),
+    "a part that is forgotten": (
+        HEAD + BOLT + "    parts: [a dog, zorb the alien]\n" + ZORB,
+        7, "name of zorb", "take it out",
+    ),
+    "paraphrases of a character": (
+        HEAD + BOLT + "    paraphrases: [a robot of tin]\n", 7, "for memorised pictures", "write aliases",
+    ),
+    "paraphrase is the name": (
+        HEAD + "  - id: a\n    name: b\n    kind: image\n    paraphrases: [B]\n", 7, "is the name", "take it out",
+    ),
+    "date": (
+        HEAD + BOLT + "    request: {id: R, received: 31.1.2026, basis: b, decision: d}\n",
+        7, "31.1.2026", "2026-01-31",
+    ),
+    "no such day": (
+        HEAD + BOLT + "    request: {id: R, received: 2026-02-30, basis: b, decision: d}\n",
+        7, "no day of the calendar", "2026-01-31",
+    ),
+    "request half written": (
+        HEAD + BOLT + "    request: {id: R, received: 2026-01-31}\n",
+        7, "`request.basis` is missing", "GDPR",
+    ),
+    "request without id": (
+        HEAD + BOLT + "    request: {received: 2026-01-31, basis: b, decision: d}\n",
+        7, "`request.id` is missing", "write `id: R-2026-017` under `request`",
+    ),
+    "request with an empty decision": (
+        HEAD + BOLT + '    request: {id: R, received: 2026-01-31, basis: b, decision: ""}\n',
+        7, "`request.decision` is empty", "take `request.decision` out",
+    ),
+    "unknown method": (HEAD + BOLT + "    method: fewshot\n", 7, "no method 'fewshot'", "write few-shot"),
+    "unknown parameter": (HEAD + BOLT + "    parameters:\n      stepz: 3\n", 8, "no parameter 'stepz'", "steps"),
+    "wrong parameter": (HEAD + BOLT + "    parameters: {steps: -1}\n", 7, "steps is -1", "a whole number"),
+    "infinite parameter": (HEAD + BOLT + "    parameters: {steps: .inf}\n", 7, "finite", "a finite number"),
+    "unspeakable name": (
+        HEAD + "  - id: a\n    name: ひと\n    kind: style\n",
+        5, "cannot", "letters that the base knows",
+    ),
+    "too many tokens": (HEAD + BOLT + f"    aliases: [{'x' * 55}]\n", 7, "66 tokens in the prompt", "fewer or shorter"),
+    "unknown encoders": ("encoders: singel\n" + HEAD + BOLT, 1, "'singel'", "write single"),
+    "no encoder": ("encoders: {single: false}\n" + HEAD + BOLT, 1, "trains nothing", "single: true"),
+    "group of a stranger": ("encoders: {joint: {all: [blot]}}\n" + HEAD + BOLT, 1, "'blot', which is no", "write bolt"),
+    "empty group": ("encoders: {joint: {all: []}}\n" + HEAD + BOLT, 1, "`all` is empty", "a list of ids"),
+    "group like a concept": (
+        "encoders: {joint: {bolt: [bolt]}}\n" + HEAD + BOLT,
+        1, "called like a concept", "bolt-group",
+    ),
+    "group that leaves": ("encoders: {joint: {../x: [bolt]}}\n" + HEAD + BOLT, 1, "leave", "such as x"),
+    "twice in a group": ("encoders: {joint: {all: [bolt, bolt]}}\n" + HEAD + BOLT, 1, "bolt twice", "keep one"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+def test_says_where_what_and_how(kind: str, tmp_path: Path) -> None:
+    text, line, what, fix = BROKEN[kind]
+    folder = tmp_path / "concepts"
+    folder.mkdir()
+    (folder / "a.yaml").write_bytes(text if isinstance(text, bytes) else text.encode())
+    found = problems(folder)
+    halves = [problem.partition("; ") for problem in found if f"a.yaml:{line}: " in problem]
+    assert any(what in left and fix in right for left, _, right in halves), found
+    assert all(p.isprintable() for p in found)
+
+
+def test_the_lists_of_this_test_are_right_but_for_the_mistake(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(HEAD + BOLT + ZORB)
+    assert [c.id for c in load_lists(tmp_path, spell, 60)[0].concepts] == ["bolt", "zorb"]
+
+
+def test_every_mistake_of_every_file_at_once(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(HEAD + BOLT + "    kind: x\n    anchor: no\n    colour: red\n")
+    (tmp_path / "b.yaml").write_text(HEAD + "  - id: bolt\n    name: BOLT the robot\n    kind: styl\n")
+    lines = [p.split(": ")[0].rpartition("/")[2] for p in problems(tmp_path)]
+    assert lines == ["a.yaml:7", "a.yaml:8", "a.yaml:9", "b.yaml:4", "b.yaml:5", "b.yaml:6"]
+
+
+def test_a_neighbour_in_one_list_is_no_name_in_another(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(HEAD + BOLT + "    neighbours: [Zorb the Alien]\n")
+    (tmp_path / "b.yaml").write_text(HEAD + ZORB)
+    [problem] = problems(tmp_path)
+    assert "a.yaml:7: 'Zorb the Alien' must survive bolt" in problem
+    assert "b.yaml:5" in problem
+
+
+@pytest.mark.parametrize(
+    ("name", "fix"),
+    [("a.yml", "rename it to a.yaml"), ("a.csv", "expunge import"), ("A.yaml", "rename it to a.yaml"),
+     ("original.yaml", "original-1.yaml"), ("two words.yaml", "two-words.yaml"), ("con.yaml", "con-1.yaml")],
+)  # fmt: skip
+def test_names_of_files(name: str, fix: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(HEAD + BOLT)
+    assert fix in problems(tmp_path)[0]
+
+
+def test_links_and_folders(tmp_path: Path) -> None:
+    outside, folder = tmp_path / "outside.yaml", tmp_path / "concepts"
+    (folder / "sub").mkdir(parents=True)
+    outside.write_text(HEAD + BOLT)
+    (folder / "link.yaml").symlink_to(outside)
+    (folder / "dead.yaml").symlink_to(folder / "nothing.yaml")
+    (folder / "sub" / "x.yaml").write_text(HEAD + BOLT)
+    dead, link, sub = problems(folder)
+    assert "is no file" in dead
+    assert "leaves" in link
+    assert "folder with lists" in sub
+
+
+def test_no_list_at_all(tmp_path: Path) -> None:
+    assert "holds no concept list" in problems(tmp_path)[0]
+    assert "is no folder" in problems(tmp_path / "nothing")[0]
+
+
+def test_the_command_line_prints_lines_and_exits_with_2(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(HEAD + BOLT + "    anchor: no\n" + ZORB.replace("zorb", "bolt"))
+    root = ROOT
+    command = [sys.executable, "-m", "expunge", "validate", str(tmp_path), "--bases", str(root / "bases")]
+    done = subprocess.run(
+        command, capture_output=True, text=True, cwd=root, timeout=60, env=os.environ | {"OMP_NUM_THREADS": "1"},
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    assert "a.yaml:7: `anchor` is no, which YAML reads as true or false; put it in quotes" in done.stderr
+    assert "a.yaml:8: the id 'bolt' is taken" in done.stderr
+
+
+def test_checking_lists_imports_nothing_heavy(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(HEAD + BOLT)
+    code = (
+        "import sys, expunge.cli, expunge.plan.validate; from pathlib import Path;"
+        "from expunge.concepts.lists import load_lists;"
+        f"load_lists(Path({str(tmp_path)!r}));"
+        "assert not {'torch', 'transformers', 'diffusers', 'pandas', 'open_clip'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, timeout=60)

@@ -1,0 +1,185 @@
+"""The papers' other methods and the baselines: each loss by hand, what is trained, and what is refused."""
+
+import copy
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from expunge.bases.base import denoiser_of, encode_prompts, sample_images
+from expunge.methods import METHODS, ConceptData, ablate, esd, for_several, negative, uce
+
+FAST = {"steps": 2, "batch": 2, "learning_rate": 1e-3}
+Z0, NOISE, T = torch.randn(2, 8, 16, 16), torch.randn(2, 8, 16, 16), torch.tensor([5, 700])
+ANCHORS, TARGETS = ["a photo of a toy", "one toy"], ["a photo of bolt", "one bolt"]
+
+
+@dataclass(frozen=True)
+class Named:
+    id: str
+    anchor: str | None = "a toy"
+    paraphrases: tuple[str, ...] = ()
+
+
+@pytest.fixture(scope="module")
+def bolt(tiny_base: Any) -> ConceptData:
+    prompts = ("a photo of a toy", "one a toy")
+    _, latents = sample_images(tiny_base, prompts, [0, 1], return_latents=True)
+    return ConceptData(Named("bolt"), latents, ("bolt",), ("a photo of {}", "one {}"), prompts)  # type: ignore[arg-type]
+
+
+def noised() -> Tensor:
+    betas = torch.linspace(0.0001**0.5, 0.02**0.5, 1000) ** 2  # "scaled_linear"
+    abar = (1 - betas).cumprod(0)[T].reshape(2, 1, 1, 1)
+    return abar.sqrt() * Z0 + (1 - abar).sqrt() * NOISE
+
+
+def eps(base: Any, prompts: list[str], encoder: Any = None) -> Tensor:
+    with torch.no_grad():
+        return base.t2i.unet(noised(), T, encode_prompts(base, prompts, encoder)).sample
+
+
+def mean_square(a: Tensor, b: Tensor) -> float:
+    return sum(float(((a[i] - b[i]) ** 2).mean()) for i in range(2)) / 2
+
+
+def test_ablation_losses_are_the_equations(tiny_base: Any) -> None:
+    forgotten, anchor = eps(tiny_base, TARGETS), eps(tiny_base, ANCHORS)
+
+    def loss(objective: str, regularise: float = 0.0) -> float:
+        args = (tiny_base, tiny_base.encoder, ANCHORS, TARGETS, Z0, NOISE, T, objective, regularise)
+        with torch.no_grad():
+            return float(ablate.ablation_loss(*args))
+
+    assert loss("model") == pytest.approx(mean_square(forgotten, anchor), rel=1e-4)
+    assert loss("noise") == pytest.approx(mean_square(forgotten, NOISE), rel=1e-4)
+    both = mean_square(forgotten, anchor) + 0.5 * mean_square(anchor, NOISE)
+    assert loss("model", 0.5) == pytest.approx(both, rel=1e-4)
+
+
+def test_the_anchors_branch_gets_no_gradient(tiny_base: Any) -> None:
+    """With target and anchor the same prompt the loss and its gradient are 0: sg is applied to the tuned network."""
+    encoder = copy.deepcopy(tiny_base.encoder).requires_grad_(True)
+    loss = ablate.ablation_loss(tiny_base, encoder, ANCHORS, ANCHORS, Z0, NOISE, T, "model")
+    loss.backward()
+    assert loss.item() == 0 and all(p.grad is None or not p.grad.any() for p in encoder.parameters())
+    ablate.ablation_loss(tiny_base, encoder, ANCHORS, TARGETS, Z0, NOISE, T, "model").backward()
+    assert any(p.grad is not None and p.grad.any() for p in encoder.parameters())
+
+
+def test_embedding_moves_the_targets_own_tokens_alone(tiny_base: Any, bolt: ConceptData) -> None:
+    result = ablate.run(tiny_base, [bolt], [], {**FAST, "parameters": "embedding"}, seed=0)
+    before, after = tiny_base.encoder.state_dict(), result.edit.encoder.state_dict()
+    moved = [name for name in before if not torch.equal(before[name], after[name])]
+    assert len(moved) == 1 and "token_embedding" in moved[0]
+    rows = (before[moved[0]] != after[moved[0]]).any(1).nonzero().flatten().tolist()
+    assert rows == ablate.own_tokens(tiny_base, ["bolt"], ["a toy"], bolt.templates) and rows
+
+
+def test_an_article_is_nobodys_own_token(tiny_base: Any) -> None:
+    article = tiny_base.t2i.tokenizer(["a"], add_special_tokens=False).input_ids[0]
+    own = ablate.own_tokens(tiny_base, ["a bolt"], ["toys"], ["a photo of {}"])
+    assert own and not set(article) & set(own)
+    assert set(article) <= set(ablate.own_tokens(tiny_base, ["a bolt"], ["toys"]))
+
+
+def test_a_memorised_captions_goal_is_its_paraphrases(
+    tiny_base: Any, bolt: ConceptData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    def loss(base: Any, encoder: Any, anchors: list[str], targets: list[str], *rest: Any) -> Tensor:
+        seen.extend(zip(anchors, targets, strict=True))
+        return encode_prompts(base, targets, encoder).square().mean()
+
+    monkeypatch.setattr(ablate, "ablation_loss", loss)
+    picture = replace(bolt, concept=Named("x", None, ("a photo of a toy", "one a toy")), names=("the comet",))
+    ablate.run(tiny_base, [picture], [], FAST, seed=0)
+    assert {target for _, target in seen} == {"the comet"} and {anchor for anchor, _ in seen} == set(bolt.prompts)
+
+
+def test_parameters_of_a_joint_encoder() -> None:
+    alone = {"steps": 60, "rank": 2, "learning_rate": 0.008, "keep": 1.0}
+    assert for_several("distil", alone, 1) == alone
+    many = for_several("distil", alone, 16)
+    assert (many["steps"], many["rank"], many["keep"]) == (120, 32, 1.0)
+    assert for_several("distil", alone, 8)["learning_rate"] == pytest.approx(0.004)
+    assert for_several("few-shot", {"steps": 30, "learning_rate": 1e-5}, 4) == {"steps": 120, "learning_rate": 1e-5}
+    assert for_several("negative", {}, 4) == {}
+
+
+def test_esd_loss_is_the_equation(tiny_base: Any) -> None:
+    null, towards = eps(tiny_base, ["", ""]), eps(tiny_base, TARGETS)
+    goal = null - 2.0 * (towards - null)
+    with torch.no_grad():
+        loss = float(esd.esd_loss(tiny_base, tiny_base.encoder, TARGETS, Z0, NOISE, T, eta=2.0))
+    assert loss == pytest.approx(mean_square(towards, goal), rel=1e-4)
+
+
+@pytest.mark.parametrize("which", ["cross-attention", "unet"])
+def test_ablate_can_train_the_denoiser(tiny_base: Any, bolt: ConceptData, which: str) -> None:
+    result = ablate.run(tiny_base, [bolt], [], {**FAST, "parameters": which}, seed=0)
+    before, after = tiny_base.encoder.state_dict(), result.edit.encoder.state_dict()
+    assert all(torch.equal(tensor, after[name]) for name, tensor in before.items())
+    text = [name for name in result.edit.denoiser if name.endswith(("attn2.to_k.weight", "attn2.to_v.weight"))]
+    assert text and (len(text) < len(result.edit.denoiser)) == (which == "unet") and result.changed_parameters > 0
+
+
+def test_the_start_token_sends_no_gradient_into_cross_attention(tiny_base: Any) -> None:
+    """Of an output summed over positions, d/dW is the sum of the inputs at all positions but the first."""
+    denoiser = copy.deepcopy(denoiser_of(tiny_base))
+    trained = ablate._denoiser_parameters(denoiser, "cross-attention")
+    module = next(m for n, m in denoiser.named_modules() if n.endswith("attn2.to_k"))
+    words = torch.randn(2, 5, module.in_features, generator=torch.Generator().manual_seed(0))
+    module(words).sum().backward()
+    assert any(module.weight is parameter for parameter in trained)
+    assert torch.allclose(module.weight.grad, words[:, 1:].sum((0, 1)).expand_as(module.weight), atol=1e-5)
+
+
+def test_uce_is_the_minimum_of_its_objective() -> None:
+    """At W' = W M the objective's gradient, written out by autograd, is 0."""
+    draw = torch.Generator().manual_seed(0)
+    c, goal, k, w = (torch.randn(n, 4, generator=draw, dtype=torch.float64) for n in (3, 3, 5, 2))
+    matrix = uce.edit_matrix(c, goal, k, keep=0.7, ridge=0.1)
+    new = (w @ matrix).requires_grad_(True)
+    loss = (c @ new.T - goal @ w.T).square().sum() + 0.7 * (k @ new.T - k @ w.T).square().sum()
+    loss = loss + 0.1 * (new - w).square().sum()
+    loss.backward()
+    assert new.grad is not None and float(new.grad.abs().max()) < 1e-10
+    assert torch.allclose(uce.edit_matrix(c, c, k, 0.7, 0.1), torch.eye(4, dtype=torch.float64))
+
+
+def test_uce_moves_the_name_to_the_anchor(tiny_base: Any, bolt: ConceptData) -> None:
+    edit = uce.run(tiny_base, [bolt], ["a photo of a cat"], {"ridge": 1e-3}, seed=0).edit
+    assert edit.denoiser and all(name.endswith(("attn2.to_k.weight", "attn2.to_v.weight")) for name in edit.denoiser)
+    own = dict(denoiser_of(tiny_base).named_parameters())
+    with torch.no_grad():
+        target, anchor = (encode_prompts(tiny_base, [words]) for words in ("bolt", "a toy"))
+        for name, change in edit.denoiser.items():
+            weight = own[name]
+            far = (target - anchor)[:, 1:] @ weight.T
+            left = target[:, 1:] @ (weight + change).T - anchor[:, 1:] @ weight.T
+            assert left.square().mean() < 0.3 * far.square().mean()
+
+
+def test_the_negative_prompt_is_the_name_and_nothing_is_trained(tiny_base: Any, bolt: ConceptData) -> None:
+    result = negative.run(tiny_base, [bolt], [], {}, seed=0)
+    assert result.edit.unconditional is not None and result.changed_parameters == 0 and result.losses == []
+    assert torch.equal(result.edit.unconditional, encode_prompts(tiny_base, ["bolt"]))
+
+
+@pytest.mark.parametrize("name", ["ablate", "esd"])
+def test_trained_methods_are_deterministic(tiny_base: Any, bolt: ConceptData, name: str) -> None:
+    runs = [METHODS[name].run(tiny_base, [bolt], [], FAST, seed=3) for _ in range(2)]
+    assert runs[0].losses == runs[1].losses and len(runs[0].losses) == 2 and runs[0].changed_parameters > 0
+    assert METHODS[name].run(tiny_base, [bolt], [], FAST, seed=4).losses != runs[0].losses
+
+
+def test_what_is_missing_is_said_at_once(tiny_base: Any) -> None:
+    bare = ConceptData(Named("bolt", None), torch.zeros(0), ("bolt",), ("{}",))  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"(?s)no parameter 'speed'.*one image.*no anchor"):
+        ablate.run(tiny_base, [bare], [], {"speed": 1}, seed=0)
+    with pytest.raises(ValueError, match="one image"):
+        esd.run(tiny_base, [bare], [], {}, seed=0)

@@ -1,0 +1,331 @@
+"""The report from a made-up run: what it shows, what it must not show, and that its links lead somewhere."""
+
+import json
+import re
+import time
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from expunge.concepts.samples import GROUPS
+from expunge.metrics.catalogue import TERMS
+from expunge.report import Run, chart, numbers, open_verdicts, write_sheets, write_site
+from expunge.report import pages as pages_of
+from expunge.report.attempts import attempts_of, telling
+from expunge.report.definitions import DEFINITIONS, THEMES, definition, in_words, order, shown
+from expunge.report.encoder_pages import wanted
+from expunge.report.run import Pair
+from expunge.report.run import telling as first_told
+from expunge.verdicts.rates import Rate, wilson
+from tests.support.made_run import SECRET, make_many, make_run, share
+
+# What the stage verdict writes; docs/evaluation.md says each at length.
+METRICS = [
+    *GROUPS, "target_majority", "aliases_majority", "UA", "ESR-1", "ESR-5", "PSR-1", "PSR-5", "IRA", "CRA",
+    "clip_score", "clip_accuracy", "alignment", "distance", "KID", "consistency", "flicker", "dynamic", "motion",
+    "subject_consistency", "H_c", "H_o", "nearest_noun", "weight_change",
+    *(f"asr:{a}" for a in ("words", "seeds", "mixture", "ring-a-bell", "unlearndiffatk", "inversion", "replay")),
+    *(f"{kind}:{group}" for kind in ("drift", "drift_seen") for group in ("target", "near", "general")),
+]  # fmt: skip
+
+
+class Links(HTMLParser):
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.urls: list[str] = []
+        self.ids: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = dict(attrs)
+        self.urls += [str(found[key]) for key in ("src", "data-src", "href") if found.get(key)]
+        self.ids += [str(found["id"])] if "id" in found else []
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Run]:
+    build = tmp_path_factory.mktemp("run") / "build"
+    made = make_run(build)
+    write_sheets(build / "report" / "sheets", made)
+    return write_site(build / "report", made).parent, made
+
+
+def pages(folder: Path) -> dict[str, str]:
+    return {file.relative_to(folder).as_posix(): file.read_text("utf-8") for file in sorted(folder.rglob("*.html"))}
+
+
+def page(run: tuple[Path, Run], name: str) -> str:
+    return (run[0] / "concepts" / f"{name}.html").read_text("utf-8")
+
+
+def test_there_is_a_page_for_every_list_encoder_and_joint_concept(run: tuple[Path, Run]) -> None:
+    assert set(pages(run[0])) == {
+        "index.html", "lists/characters.html", "lists/people.html", "concepts/characters--bolt.html",
+        "concepts/characters--both.html", "concepts/characters--both--bolt.html",
+        "concepts/characters--both--boo.html", "concepts/people--p-17.html",
+    }  # fmt: skip
+
+
+def test_every_link_leads_to_a_file_inside_build_and_every_anchor_to_an_id(run: tuple[Path, Run]) -> None:
+    folder, count = run[0], 0
+    for name, html in pages(folder).items():
+        links, file = Links(html), folder / name
+        assert len(set(links.ids)) == len(links.ids), name
+        for url in links.urls:
+            path, _, anchor = url.partition("#")
+            if url.startswith("data:"):
+                continue
+            if path:
+                target = file.parent / unquote(path)
+                assert target.is_file() and target.resolve().is_relative_to(folder.parent.resolve()), (name, url)
+                count += 1
+            elif anchor:
+                assert anchor.split("?")[0] in links.ids, (name, url)
+    assert count > 100
+
+
+def test_nothing_is_asked_of_a_network(run: tuple[Path, Run]) -> None:
+    for file in run[0].rglob("*"):
+        if file.suffix in (".html", ".css", ".js"):
+            text = file.read_text("utf-8")
+            assert not re.search(r"https?://|//[a-z]+\.|fetch\(|XMLHttpRequest|@import|type=.?module", text), file
+
+
+def test_text_is_escaped(run: tuple[Path, Run]) -> None:
+    html = "".join(pages(run[0]).values())
+    assert "alert(&#34;x&#34;)" in html and "<script>alert" not in html
+    assert "Characters &lt;b&gt;" in html and "Characters <b>" not in html
+
+
+def test_a_confidential_concept_shows_its_id_and_rates_alone_anywhere(run: tuple[Path, Run]) -> None:
+    folder, made = run
+    own = page(run, "people--p-17")
+    assert "p-17" in own and "Confidential" in own and "Near" in own and "asr" not in own.split("<h2")[0]
+    for name, html in pages(folder).items():
+        for word in SECRET:  # also as another's neighbour, in its prompts and attacks, in a list's title, in a reason
+            assert word not in html.casefold(), (name, word)
+        assert not re.search(r"(renders|fewshot|attacks)/(original/)?people", html), name
+    assert "<img" not in own and "<video" not in own and "une photo de" not in own
+    assert not [file for file in (folder / "sheets").iterdir() if file.name.startswith("people")]
+    told = json.dumps(open_verdicts(made)).casefold()
+    assert "people/p-17" in told and not any(word in told for word in SECRET)
+    for file in folder.rglob("*"):  # data files, too
+        if file.suffix in (".js", ".json", ".csv"):
+            assert not any(word in file.read_text("utf-8").casefold() for word in SECRET), file
+
+
+def test_rates_stand_before_and_after_with_their_intervals(run: tuple[Path, Run]) -> None:
+    html = (run[0] / "index.html").read_text("utf-8")
+    assert re.search(r'data-ci="2 0 66"><i>100</i>0</td>', html)  # target, pictures: 0 of 2
+    assert re.search(r'data-ci="2 34 100"><i>100</i>100</td>', html)  # far
+    own = page(run, "characters--bolt")
+    assert "34.2–100 %" in own and "123,456 parameters" in own and "0.0425" in own
+
+
+def test_a_joint_encoder_pairs_the_prompts_that_it_has(run: tuple[Path, Run]) -> None:
+    html = page(run, "characters--both--bolt")
+    after = "../../renders/characters/both/characters--bolt/image-0-001.png"
+    assert html.index("../../renders/original/characters/bolt/image-0-001.png") < html.index(after)
+    assert "both/characters--bolt/image-0-000.png" not in html
+    assert "Near is low for characters/both." in page(run, "characters--both")
+
+
+def test_attacks_stand_on_the_concepts_page_strongest_first(run: tuple[Path, Run]) -> None:
+    tries = attempts_of(run[1], "characters/both")
+    assert set(tries) == {"characters/bolt", "characters/boo"}
+    assert [a.attack for a in tries["characters/boo"]] == ["inversion", "replay", "words", "words"]  # none names p-17
+    assert [a.attack for a in telling(tries["characters/boo"], 3)] == ["inversion", "replay", "words"]
+    html = page(run, "characters--both--boo")
+    assert "1 of 4 brought the concept back" in html and "une photo de boo" in html and "Textual inversion" in html
+    assert "before: not measured" in html  # the replay has no picture before
+
+
+def test_a_site_without_attacks_verdicts_and_rates_says_that_they_are_not_measured(tmp_path: Path) -> None:
+    made = make_run(tmp_path / "build")
+    bare = replace(made, rates=[], verdicts={}, costs={}, attacks=tmp_path / "none")
+    write_site(tmp_path / "report", bare)
+    html = (tmp_path / "report" / "index.html").read_text("utf-8")
+    assert html.count("Not measured.") >= 4 and "not measured" in html
+    own = (tmp_path / "report" / "concepts" / "characters--bolt.html").read_text("utf-8")
+    assert own.count("Not measured.") == 2 and "not measured" in own
+
+
+def test_an_empty_run_has_a_site_and_the_same_run_the_same_one(run: tuple[Path, Run], tmp_path: Path) -> None:
+    folder, made = run
+    before = pages(folder)
+    write_site(folder, made)
+    assert pages(folder) == before
+    plan = {"base": {"name": "emoji"}, "lists": {}, "concepts": {}, "encoders": {}}
+    empty = Run(plan, [], {}, {}, [], *(tmp_path / name for name in ("renders", "fewshot", "attacks")))
+    assert "Verdict" in write_site(tmp_path / "report", empty).read_text("utf-8")
+    assert write_sheets(tmp_path / "report" / "sheets", empty) == []
+
+
+def test_a_thousand_concepts_are_written_in_seconds_and_stay_small(tmp_path: Path) -> None:
+    made = make_many(tmp_path / "build", 1000)
+    start = time.process_time()
+    index = write_site(tmp_path / "build" / "report", made)
+    assert time.process_time() - start < 30
+    assert index.stat().st_size < 1_500_000
+    html = pages(tmp_path / "build" / "report")
+    assert len(html) == 1 + 10 + 1000 and html["index.html"].count("data-verdict") == 1000
+    assert html["index.html"].count("<circle") <= 2 * chart.STEPS**2 and "<video" not in html["index.html"]
+    assert max(len(text) for name, text in html.items() if name != "index.html") < 250_000
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_every_metric_is_defined_in_a_sentence(metric: str) -> None:
+    what = DEFINITIONS[metric]
+    assert what.title and what.text.endswith(".") and what.theme in THEMES and what.better in ("lower", "higher", "")
+    assert what.text in in_words(metric)
+
+
+def test_definitions_point_the_way_that_gates_do() -> None:
+    assert {m: DEFINITIONS[m].better for m in METRICS} == {m: TERMS[m].better for m in METRICS}
+    assert set(TERMS) <= set(DEFINITIONS)
+
+
+def test_a_metric_that_is_not_known_yet_is_shown_by_its_name() -> None:
+    assert definition("asr:new").title == "asr:new" and definition("asr:new").share
+    assert sorted(["new", "far", "target"], key=order) == ["target", "far", "new"]
+
+
+def test_values_are_shown_as_people_read_them() -> None:
+    assert [shown("near", v) for v in (0.0, 0.125, 1.0, None)] == ["0 %", "12.5 %", "100 %", ""]
+    assert shown("KID", 0.00012345) == "0.000123" and shown("changed_parameters", 1234567.0) == "1,234,567"
+
+
+def test_how_good_a_cell_is() -> None:
+    target, near = share("l", "e", "", "image", "target", 2, 8), share("l", "e", "", "image", "near", 4, 8)
+    assert numbers.cell(target).good == 0.75
+    assert numbers.cell(replace(near, before=0.5)).good == 1.0  # no worse than the original encoder
+    assert numbers.cell(replace(near, before=None)).good == 0.5
+    found = {(r.modality, r.metric): r for r in (target, near)}
+    assert numbers.position(found, "image") == (0.75, 0.5) and numbers.position(found, "video") is None
+    worst = numbers.shortfall(found)
+    assert worst is not None and worst.metric == "near"
+    assert numbers.shortfall({("image", "target"): share("l", "e", "", "image", "target", 0, 8)}) is None
+
+
+def test_the_goals_of_all_attacks_are_pooled_apart_from_learnt_tokens() -> None:
+    hits = {"mixture": (0, 2, 0.5), "words": (1, 8, 1.0), "inversion": (8, 8, 1.0)}
+    some = [replace(share("l", "e", "", "image", f"asr:{a}", k, n), before=b) for a, (k, n, b) in hits.items()]
+    found = {(r.modality, r.metric): r for r in some}
+    attacks, token = numbers.attacks_pooled(found, False), numbers.attacks_pooled(found, True)
+    assert attacks is not None and (attacks.metric, attacks.value, attacks.n) == ("asr:all", 0.1, 10)
+    assert attacks.before == pytest.approx(0.9) and (attacks.low, attacks.high) == wilson(1, 10)
+    assert token is not None and token.value == 1.0 and numbers.attacks_pooled({}, True) is None
+
+
+def test_attacks_are_pooled_over_encoders_not_averaged(run: tuple[Path, Run]) -> None:
+    some = [share("l", e, "", "image", "asr:words", k, n) for e, k, n in (("a", 1, 1), ("b", 0, 19))]
+    (cell,) = numbers.attacks_overall(replace(run[1], rates=some))
+    assert (cell.value, cell.n) == (0.05, 20) and (cell.low, cell.high) == wilson(1, 20)
+
+
+def test_nothing_before_and_nothing_after_is_grey_and_says_so(run: tuple[Path, Run], tmp_path: Path) -> None:
+    never = replace(share("characters", "bolt", "", "image", "target", 0, 2), before=0.0)
+    assert numbers.cell(never).never and numbers.cell(never).good is None
+    assert not numbers.cell(replace(never, before=1.0)).never  # forgotten
+    assert not numbers.cell(replace(never, metric="near")).never  # never kept is no pass
+    write_site(tmp_path / "report", replace(run[1], rates=[never]))
+    html = (tmp_path / "report" / "index.html").read_text("utf-8")
+    assert '<td class="r never" data-v=0' in html and "<i>0</i>0<small>never seen</small>" in html
+
+
+def gate(**more: object) -> dict[str, object]:
+    return {"concept": "", "modality": "image", "metric": "target", "threshold": "<= 0.05", "required": True, "n": 8,
+            "verdict": "pass", "text": "Gone.", "value": 0.0, "low": 0.0, "high": 0.3, "before": 1.0,
+            **more}  # fmt: skip
+
+
+def test_gates_are_counted_as_sure_not_sure_and_empty(run: tuple[Path, Run], tmp_path: Path) -> None:
+    unknown = gate(verdict="not measured", value=None, low=None, high=None, n=0, before=None)
+    some = [gate(sure=True), gate(), gate(before=0.0, n=1, empty=True), gate(before=0.0, empty=True), unknown]
+    assert pages_of.gate_counts(some) == {"sure": 1, "not sure": 1, "empty": 2, "not measured": 1}
+    assert pages_of.gate_counts([]) == {}
+    one = {"characters/bolt": {"verdict": "pass", "required": True, "reasons": some}}
+    write_site(tmp_path / "report", replace(run[1], verdicts=one))
+    for name in ("index.html", "concepts/characters--bolt.html"):
+        text = re.sub(r"<[^>]+>", "", (tmp_path / "report" / name).read_text("utf-8"))
+        assert "Of 5 gates: 1 sure, 1 not sure, 2 empty, 1 not measured." in text
+    own = (tmp_path / "report" / "concepts" / "characters--bolt.html").read_text("utf-8")
+    assert own.count("n &lt; 5</span>") == 1 and "1 with n &lt; 5" in own and own.count("empty</td>") == 2
+    assert "if it failed, so would <code>expunge gate</code>" in own and "params.yaml" not in own
+
+
+def test_thresholds_are_said_in_the_unit_of_their_metric() -> None:
+    assert wanted("target", "<= 0.15", 1.0) == "≤ 15 %"
+    assert wanted("near", ">= 0.85 of before", 0.5) == "≥ 42.5 % (0.85 of before)"
+    assert wanted("alignment", ">= 0.9 of before", 0.8) == "≥ 0.72 (0.9 of before)"
+    assert wanted("dynamic", ">= 0.5 of before", 0.005) == "≥ 0 % (nothing to lose)"
+    assert wanted("near", ">= 0.9 of before", None) == "≥ 0.9 of before" and wanted("near", "odd", 1.0) == "odd"
+
+
+def test_a_joint_encoders_passes_are_folded_concept_by_concept(run: tuple[Path, Run], tmp_path: Path) -> None:
+    some = [gate(concept=c, verdict=v, text=f"{c}: Says.") for c, v in (("boo", "fail"), ("bolt", "pass"))]
+    one = {"characters/both": {"verdict": "fail", "required": True, "reasons": some}}
+    write_site(tmp_path / "report", replace(run[1], verdicts=one))
+    html = (tmp_path / "report" / "concepts" / "characters--both.html").read_text("utf-8")
+    assert '"reasons-boo"' in html and html.index("<summary>1 pass") < html.index('"reasons-bolt-pass"')
+    assert "boo: Says." in html
+    own = (tmp_path / "report" / "concepts" / "characters--both--boo.html").read_text("utf-8")
+    assert "Says." in own and "boo: Says." not in own
+
+
+def test_samples_that_the_original_drew_stand_first_and_prompts_take_turns() -> None:
+    def pair(prompt: str, before: float, modality: str = "image") -> Pair:
+        return Pair("target", modality, prompt, 0, None, None, before, 0.0)
+
+    some = [pair("a", 0.0), pair("b", 1.0), pair("b", 1.0), pair("c", 1.0), pair("c", 1.0, "video")]
+    shown_ = [(p.prompt, p.modality) for p in first_told(some)]
+    assert shown_ == [("c", "video"), ("b", "image"), ("b", "image"), ("c", "image"), ("a", "image")]
+
+
+def test_a_plot_says_which_encoders_it_lacks(run: tuple[Path, Run], tmp_path: Path) -> None:
+    rates = [r for r in run[1].rates if r.encoder != "both" or r.modality != "image"]
+    html = write_site(tmp_path / "report", replace(run[1], rates=rates)).read_text("utf-8")
+    assert "2 of 3 encoders; not both: they have no target" in html
+    plan = {**run[1].plan, "concepts": {n: {**c, "kind": "motion"} for n, c in run[1].plan["concepts"].items()}}
+    html = write_site(tmp_path / "report", replace(run[1], rates=rates, plan=plan)).read_text("utf-8")
+    assert "not both: a motion cannot be seen in a picture" in html
+
+
+def test_what_the_judge_saw_in_all_samples_stands_beside_a_few_of_them(run: tuple[Path, Run]) -> None:
+    assert "pictures 100 % → 0 % (n = 2), videos 100 % → 0 % (n = 2)" in page(run, "characters--bolt")
+
+
+def test_overall_counts_each_encoder_once(run: tuple[Path, Run]) -> None:
+    of = [("a", 0.0, 90, 1.0), ("b", 0.5, 2, 0.5)]
+    some = replace(run[1], rates=[Rate("l", e, "", "image", "target", v, 0, 1, n, before) for e, v, n, before in of])
+    (cell,) = numbers.overall(some, [("image", "target")], ["l/a", "l/b"])
+    assert cell is not None and (cell.value, cell.before, cell.n) == (0.25, 0.75, 92)
+
+
+places = st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1), st.sampled_from(chart.VERDICTS)), min_size=1, max_size=60)
+
+
+@given(places)
+def test_every_encoder_is_in_one_bubble_inside_the_plot(some: list[tuple[float, float, str]]) -> None:
+    points = [chart.Point(f"l/e{i}", *place) for i, place in enumerate(some)]
+    panel = chart.panel("image", points)
+    assert sorted(name for b in panel.bubbles for name in b.names) == sorted(p.name for p in points)
+    assert panel.places.keys() == {p.name for p in points}
+    for bubble in panel.bubbles:
+        assert chart.LEFT - 0.1 <= bubble.x <= chart.WIDTH - chart.RIGHT + 0.1
+        assert chart.TOP - 0.1 <= bubble.y <= chart.HEIGHT - chart.BOTTOM + 0.1
+        verdicts = {p.verdict for p in points if p.name in bubble.names}
+        expected = [v for v in chart.VERDICTS if v in verdicts] if len(verdicts) > 1 else []
+        assert [v for v, _ in bubble.slices] == expected
+
+
+def test_better_lies_up_and_to_the_right() -> None:
+    panel = chart.panel("image", [chart.Point("l/bad", 0.2, 0.5, "fail"), chart.Point("l/good", 1.0, 1.0, "pass")])
+    by_name = {b.names[0]: b for b in panel.bubbles}
+    assert by_name["l/good"].x > by_name["l/bad"].x and by_name["l/good"].y < by_name["l/bad"].y
+    assert panel.xs[-1][1] == "20" and panel.xs[0][1] == "100" and panel.xs[0][0] == by_name["l/good"].x

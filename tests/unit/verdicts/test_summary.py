@@ -1,0 +1,55 @@
+"""The summary against values worked out by hand."""
+
+import csv
+from pathlib import Path
+from typing import Any
+
+from expunge.core.files import write_csv
+from expunge.verdicts.rates import Rate
+from expunge.verdicts.summary import PLOT_COLUMNS, plot_rows, summarise
+
+
+def rate(name: str, modality: str, metric: str, value: float, before: float | None = None, concept: str = "") -> Rate:
+    list_, encoder = name.split("/")
+    return Rate(list_, encoder, concept, modality, metric, value, None, None, 4, before)
+
+
+def test_the_summary_has_encoders_lists_and_overall() -> None:
+    rates = [
+        rate("l/a", "image", "target", 0.0, 1.0), rate("l/a", "image", "ESR-1", 1.0, 0.0),
+        rate("l/b", "image", "target", 1.0, 1.0), rate("l/b", "image", "aliases", 1.0, 0.0),
+        rate("l/joint", "image", "target", 1 / 3, 1.0), rate("l/joint", "image", "target", 0.9, 1.0, concept="a"),
+        rate("l/joint", "text", "target", 0.5), rate("m/c", "video", "far", 1.0),
+    ]  # fmt: skip
+    costs: dict[str, Any] = {"l/a": {"seconds": 1.234, "changed_parameters": 7, "key": "x"}, "l/b": {"seconds": 2.0}}
+    summary = summarise(rates, ["m/c", "l/a", "l/b", "l/joint", "m/none"], costs)
+    assert list(summary["encoders"]) == ["l/a", "l/b", "l/joint", "m/c", "m/none"]
+    assert summary["encoders"] == {
+        "l/a": {"image": {"target": 0.0}, "seconds": 1.23, "changed_parameters": 7},
+        "l/b": {"image": {"target": 1.0, "aliases": 1.0}, "seconds": 2.0},
+        "l/joint": {"image": {"target": 0.3333}},
+        "m/c": {"video": {"far": 1.0}},
+        "m/none": {},
+    }
+    assert summary["lists"]["l"] == {"image": {"target": 0.4444, "aliases": 1.0}, "encoders": 3, "seconds": 3.23}
+    assert summary["lists"]["m"] == {"video": {"far": 1.0}, "encoders": 2}
+    assert summary["overall"]["image"] == {"target": 0.4444, "aliases": 1.0}
+    base = summarise(rates, ["l/a", "l/b", "l/joint", "m/c"], original=True)
+    assert base["encoders"]["l/a"] == {"image": {"target": 1.0}}
+    assert base["encoders"]["l/b"] == {"image": {"target": 1.0, "aliases": 0.0}}
+    assert base["encoders"]["m/c"] == {}
+
+
+def test_plot_rows_by_hand() -> None:
+    entry = {"image": {"target": 0.25, "near": 1.0, "far": 0.5}, "video": {"far": 0.5}, "seconds": 1.0}
+    image, video = plot_rows({"encoders": {"l/a": entry}})
+    assert (image["name"], image["forgotten"], image["kept"], image["aliases"]) == ("l/a", 0.75, 0.75, "")
+    assert (video["target"], video["forgotten"], video["kept"]) == ("", "", 0.5)
+
+
+def test_the_csv_has_a_header_even_without_rows(tmp_path: Path) -> None:
+    write_csv(tmp_path / "a.csv", [], PLOT_COLUMNS)
+    assert (tmp_path / "a.csv").read_text() == ",".join(PLOT_COLUMNS) + "\n"
+    write_csv(tmp_path / "a.csv", plot_rows({"encoders": {"l/a": {"image": {"target": 0.0}}}}), PLOT_COLUMNS)
+    with open(tmp_path / "a.csv") as file:
+        assert next(csv.DictReader(file))["forgotten"] == "1.0"
