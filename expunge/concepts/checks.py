@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from expunge.concepts.phrases import Phrase, phrases_of
-from expunge.concepts.schema import did_you_mean, short
 from expunge.concepts.spelling import spelling_problems
 from expunge.core.errors import Problem
 from expunge.core.names import bad_character, id_problem, same
+from expunge.core.schema import did_you_mean, short
 from expunge.metrics.thresholds import FORM, metrics_of, wrong_threshold
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from expunge.concepts.phrases import phrases_of
-from expunge.concepts.schema import short
 from expunge.core.names import bad_character
+from expunge.core.schema import short
 
 if TYPE_CHECKING:
     from expunge.concepts.lists import Source, Words

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from expunge.core.errors import Problem
+from expunge.core.errors import InputError, Problem
 from expunge.core.names import bad_character
 
 LARGEST_FILE = 4 * 2**20  # bytes; 1,700 concepts with everything written out are 1 MB
@@ -66,6 +66,21 @@ def read(path: Path, where: str) -> tuple[Node | None, list[Problem]]:
         return None, problems  # libyaml stops at the first of these
     node = _tree(text, where, problems)
     return node, problems
+
+
+def load(path: Path, where: str | None = None) -> Node:
+    """The tree of a file that must be there and be plain YAML.
+
+    :param where: what the file is called in problems; by default its path.
+    :raises InputError: everything that is wrong with it as YAML, or it is empty.
+    """
+    name = where or path.as_posix()
+    tree, problems = read(path, name)
+    if tree is None and not problems:
+        problems = [Problem(f"{name}:1", "the file is empty", "write it anew, or take it from git")]
+    if problems or tree is None:
+        raise InputError(problems)
+    return tree
 
 
 def _decode(path: Path, where: str) -> tuple[str, Problem | None]:

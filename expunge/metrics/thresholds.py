@@ -16,8 +16,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from expunge.concepts.schema import did_you_mean, short
 from expunge.core.errors import InputError, Problem
+from expunge.core.schema import did_you_mean, short
 from expunge.metrics.catalogue import ALL, TERMS
 
 THRESHOLD = re.compile(r"(<=|>=) ?([0-9]{1,6}(?:\.[0-9]{1,9})?)( of before)?")
