@@ -204,6 +204,26 @@ def keep_attacks(
 
 @app.command()
 @_errors_in_lines
+def why(
+    encoder: Annotated[str, typer.Argument(metavar="LIST/ENCODER", help="An encoder of the last run.")],
+    stage: Annotated[str | None, typer.Argument(help="One stage; else every stage that has units.")] = None,
+) -> None:
+    """Say for each stage what the last run on this machine did for an encoder: reused, or made anew and because of what.
+
+    A cause is a place and its two values: what the list or params.yaml says, code by its file, the base, or what an
+    earlier stage made.
+    """
+    from expunge.plan.contract import read_plan
+    from expunge.plan.why import why as tell
+
+    for told in tell(read_plan(Path("build/plan/index.json")), encoder, stage):
+        typer.echo(f"{told.stage} {told.unit}: {told.verdict}")
+        for reason in told.reasons:
+            typer.echo(f"  {reason}")
+
+
+@app.command()
+@_errors_in_lines
 def doctor(fix: Annotated[bool, typer.Option("--fix", help="Mend what can be mended safely.")] = False) -> None:
     """Look for what a killed run can leave behind."""
     from expunge.core.rwlock import find_repository, repair_rwlock

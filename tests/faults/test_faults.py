@@ -162,6 +162,28 @@ def test_previous_version_and_history(project: Project) -> None:
     assert project.repro() == ["four"]  # the store knows two, dvc's cache the others
 
 
+def test_an_edit_and_its_undoing_compute_nothing_twice(project: Project) -> None:
+    """As after a pull: neither the store nor dvc's run-cache knows anything; the last commit's dvc.lock does."""
+
+    def forget() -> None:
+        shutil.rmtree(project.folder / ".expunge")
+        shutil.rmtree(project.folder / ".dvc/cache/runs")
+
+    project.set(one=["un", 0], two=["deux", 0])
+    project.repro()
+    project.commit("first")
+    first = project.out()
+    forget()
+    project.set(one=["un", 0], two=["zwei", 0])
+    assert project.repro() == ["two"]
+    account = json.loads((project.folder / ".expunge/why/fake.json").read_text())
+    assert account["one"] == {"key": account["one"]["key"], "made": False, "reasons": []}
+    assert account["two"]["made"] and account["two"]["reasons"] == ["inputs: 'deux' -> 'zwei'"]
+    forget()
+    project.set(one=["un", 0], two=["deux", 0])
+    assert project.repro() == [] and project.out() == first
+
+
 def test_damaged_cache_is_tolerated(project: Project) -> None:
     """A file of the cache is lost, another was written to: both units are computed again, and the cache is whole."""
     project.set(one=["un", 0], two=["deux", 0], three=["trois", 0])
