@@ -208,7 +208,7 @@ def why(
     encoder: Annotated[str, typer.Argument(metavar="LIST/ENCODER", help="An encoder of the last run.")],
     stage: Annotated[str | None, typer.Argument(help="One stage; else every stage that has units.")] = None,
 ) -> None:
-    """Say for each stage what the last run on this machine did for an encoder: reused, or made anew and because of what.
+    """Say what the last run here did for an encoder, stage by stage: reused, or made anew and because of what.
 
     A cause is a place and its two values: what the list or params.yaml says, code by its file, the base, or what an
     earlier stage made.

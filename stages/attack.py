@@ -83,11 +83,13 @@ def units_of(
         originals = {c: str(UnitName(concept=Name.parse(c), original=True)) for c in job.concepts}
         targets = {
             concept: Target(
-                concept, public(plan.concepts[concept]), tuple(eval_templates(plan.concepts[concept].kind, prompts, "image")),
+                concept,
+                public(plan.concepts[concept]),
+                tuple(eval_templates(plan.concepts[concept].kind, prompts, "image")),
                 plan.training[concept].anchors,
             )
             for concept in job.concepts
-        }  # fmt: skip
+        }
         replayed = tuple(
             Target(t.name, t.concept, t.templates, t.anchors, tuple(row for row in kept if row.concept == t.name))
             for t in targets.values()

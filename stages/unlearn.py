@@ -1,7 +1,7 @@
 """unlearn: train an encoder that no longer knows its concepts, by the method that the plan names.
 
 build/plan, build/fewshot -> build/encoders/<list>/<encoder>/  config.json, model.safetensors, training.json and what
-else the method changes: unconditional.safetensors, denoiser.safetensors, adapter.safetensors (expunge.bases.edits.Edit);
+else the method changes: unconditional.safetensors, denoiser.safetensors, adapter.safetensors (bases/edits.py);
 build/curves/<list>--<encoder>.tsv, the loss of each step, for `dvc plots`
 """
 

@@ -9,7 +9,7 @@ from expunge.concepts.samples import PlannedSample
 from expunge.core.seeds import derive_seed
 from expunge.core.unit_names import Name
 from expunge.methods import METHODS
-from expunge.plan.contract import EncoderJob, Picture, Plan, PlannedBase, PlannedList, Training
+from expunge.plan.contract import EncoderJob, Picture, Plan, PlannedBase, PlannedList, Training, pictures_unit
 from expunge.plan.jobs import jobs_of, pictures_of, require_anchors
 from expunge.plan.params import Params
 

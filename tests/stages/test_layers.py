@@ -1,4 +1,4 @@
-"""Imports run one way: the contracts of pyproject.toml hold, and an import upwards breaks them, however it is hidden."""
+"""Imports run one way: pyproject.toml's contracts hold, and an import upwards breaks them, however it is hidden."""
 
 import os
 import shutil

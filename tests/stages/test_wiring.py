@@ -34,7 +34,7 @@ def test_stages_are_the_ones_of_the_design() -> None:
 
 @pytest.mark.parametrize("name", STAGES)
 def test_the_folders_hold_all_the_code(name: str) -> None:
-    """Whatever a stage imports lies in the few places that dvc.yaml names: a change of it makes the stage look again."""
+    """Whatever a stage imports lies in the few places that dvc.yaml names: once it changes, the stage looks again."""
     places = code_of(STAGES[name])
     assert all((ROOT / place).exists() for place in places)
     folders = [place for place in places if not place.endswith(".py")]
