@@ -12,7 +12,8 @@ from typing import Any
 
 from expunge.attacks.found import read_found
 from expunge.bases.spec import load_spec
-from expunge.concepts.prompts import read_prompts, target_words
+from expunge.concepts.prompt_file import read_prompts
+from expunge.concepts.prompts import target_words
 from stages.runtime.files import concept_of, public
 from stages.runtime.models import loaded_base, loaded_judge
 from stages.runtime.process import main
@@ -33,7 +34,7 @@ def units_of(
     plan: Mapping[str, Any], encoders: Mapping[str, Any], renders: Mapping[str, Any], budgets: Any, found: list[Any]
 ) -> dict[str, Unit]:
     source, units = code(*CODE["attack"]), {}
-    templates = read_prompts(load_spec(plan["base"]["name"]).prompts)["eval"]
+    templates = read_prompts(load_spec(plan["base"]["name"]).prompts).eval
     for name, how in plan["encoders"].items():
         upstream = [encoders[name]["key"], *(renders[f"original/{concept}"]["key"] for concept in how["concepts"])]
         replay = {concept: [row for row in found if row["concept"] == concept] for concept in how["concepts"]}

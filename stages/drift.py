@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from expunge.bases.spec import Spec, load_spec
-from expunge.concepts.prompts import read_prompts
+from expunge.concepts.prompt_file import read_prompts
 from expunge.judging.drift_texts import Texts, texts_of
 from expunge.judging.vocabulary import Label, read_vocabulary
 from stages.runtime.models import loaded_base

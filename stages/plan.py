@@ -10,16 +10,17 @@ from typing import Any
 
 from expunge.bases.spec import base_digest, judge_digest, load_spec
 from expunge.concepts.lists import Concept, ConceptList
+from expunge.concepts.prompt_file import read_prompts
 from expunge.concepts.prompts import (
     anchors_of,
     derive_seed,
     forgotten_words,
     kept_prompts,
-    read_prompts,
-    rows_of,
+    samples_of,
     stays,
     training_templates,
 )
+from expunge.concepts.samples import PlannedSample
 from expunge.methods import METHODS
 from expunge.plan.jobs import drawn, encoders_of, require_anchors
 from expunge.plan.validate import validate
@@ -41,12 +42,14 @@ def run() -> None:
     spec = load_spec(params["base"])
     concepts = {f"{each.id}/{concept.id}": concept for each in lists for concept in each.concepts}
     prompts = read_prompts(spec.prompts, {concept.kind for concept in concepts.values()})
-    rows = {name: rows_of(concept, prompts, params["render"], seed) for name, concept in concepts.items()}
+    samples = {name: samples_of(concept, prompts, params["render"], seed) for name, concept in concepts.items()}
     encoders: dict[str, Table] = {}
     for each in lists:
         for name, how in encoders_of(each, unlearn).items():
             members = [concepts[concept] for concept in how["concepts"]]
-            gone = {c: [i for i, row in enumerate(rows[c]) if not stays(row, members)] for c in how["concepts"]}
+            gone = {
+                c: [i for i, sample in enumerate(samples[c]) if not stays(sample, members)] for c in how["concepts"]
+            }
             kept = kept_prompts(members, prompts)
             encoders[name] = {**how, "seed": derive_seed(seed, "unlearn", name), "kept": kept, "left_out": gone}
     require_anchors(encoders, concepts, prompts)
@@ -70,10 +73,18 @@ def run() -> None:
             }
             for name, concept in concepts.items()
         },
-        "prompts": rows,
+        "prompts": {name: [row_of(sample) for sample in some] for name, some in samples.items()},
     }
     write_json(OUT / "index.json", index)
     write_json(OUT / "concepts.json", nested(entries))
+
+
+def row_of(sample: PlannedSample) -> Table:
+    """A sample as plain data."""
+    asks: Table = {"axis": sample.asks.axis, "name": sample.asks.name}
+    asks |= {"parts": list(sample.asks.parts)} if sample.asks.parts else {}
+    place = {"group": sample.group, "prompt": sample.prompt, "seed": sample.seed, "modality": sample.modality}
+    return {**place, "asks": asks}
 
 
 def about(each: ConceptList, encoders: list[str]) -> Table:

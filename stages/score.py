@@ -12,8 +12,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from expunge.bases.spec import Spec, load_spec
 from expunge.concepts.confidential import redact
+from expunge.concepts.lists import Concept
 from expunge.core.unit_names import ORIGINAL
 from expunge.judging.measure import encode, kid_of, measure, read_features, read_samples, versions, write_features
 from expunge.judging.table import read_table, write_table
@@ -31,7 +34,7 @@ def run() -> None:
     units = units_of(plan, read_index(RENDERS)["units"], spec.frames)
     run_units("score", OUT, units, partial(score, spec, plan["base"]["judge"]), spec)
     rows = [row for name in units for row in read_table(OUT / name / "scores.parquet")]
-    write_table(OUT / "scores.parquet", redact(rows, plan["concepts"]))
+    write_table(OUT / "scores.parquet", redact(rows, msgspec.convert(plan["concepts"], dict[str, Concept])))
 
 
 def units_of(plan: Mapping[str, Any], renders: Mapping[str, Any], frames: int) -> dict[str, Unit]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from expunge.concepts.lists import Concept, ConceptList
+from expunge.concepts.prompt_file import Prompts
 from expunge.concepts.prompts import anchors_of, fewshot_prompts, target_words, training_templates
 from expunge.core.errors import InputError, Problem
 from expunge.methods import METHODS, for_several
@@ -31,7 +32,7 @@ def encoders_of(each: ConceptList, unlearn: Mapping[str, Any]) -> dict[str, Tabl
     return found
 
 
-def require_anchors(encoders: Mapping[str, Table], concepts: Mapping[str, Concept], prompts: Mapping[str, Any]) -> None:
+def require_anchors(encoders: Mapping[str, Table], concepts: Mapping[str, Concept], prompts: Prompts) -> None:
     """:raises InputError: a concept has no anchor, but its method needs one and the base has no candidates for it."""
     pairs = {(concept, how["method"]) for how in encoders.values() for concept in how["concepts"]}
 
@@ -52,9 +53,7 @@ def require_anchors(encoders: Mapping[str, Table], concepts: Mapping[str, Concep
         )
 
 
-def drawn(
-    concept: Concept, shown: str, prompts: Mapping[str, Any], counts: Mapping[str, int], seed: int
-) -> list[Table]:
+def drawn(concept: Concept, shown: str, prompts: Prompts, counts: Mapping[str, int], seed: int) -> list[Table]:
     """What the T2I model draws for a concept: [{"prompt", "seed"}] of its target or of its anchor.
 
     A memorised picture's anchor is its paraphrases, twice as many pictures as are wanted: copies are dropped. Before

@@ -3,7 +3,7 @@
 from typing import Any
 
 from expunge.attacks import check_budgets
-from expunge.concepts.prompts import GROUPS, MODALITIES
+from expunge.concepts.samples import COUNTS, GROUPS
 from expunge.core.errors import InputError, Problem
 from expunge.methods import METHODS, check_parameters
 from expunge.metrics.thresholds import problems_of
@@ -33,7 +33,7 @@ def check(params: Any) -> None:
     need(whole(params.get("seed"), 0, 2**31 - 1), "seed", "write a whole number from 0 to 2147483647")
     for key in ("images", "anchor_images"):
         need(whole(fewshot.get(key), 1, 1000), f"fewshot.{key}", "write a whole number from 1 to 1000")
-    for key in MODALITIES:
+    for key in COUNTS.values():
         counts = render.get(key)
         good = isinstance(counts, dict) and not counts.keys() - set(GROUPS)
         good = good and all(whole(count, 0, 10_000) for count in counts.values())  # type: ignore[union-attr]
