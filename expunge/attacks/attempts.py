@@ -118,12 +118,11 @@ def judged(
 
     asks = target_asks(victim.concept, victim.words[0])
     samples = [
-        Sample(i, "target", "", 0, modality, asks["axis"], asks["name"], each, tuple(asks.get("parts", ())))
-        for i, each in enumerate(pixels)
+        Sample(i, "target", "", 0, modality, asks.axis, asks.name, each, asks.parts) for i, each in enumerate(pixels)
     ]
     drawn = originals.get("image", originals.get("video"))
     flat = drawn.reshape(-1, *drawn.shape[-3:]) if drawn is not None else None
-    memorised = reference(flat) if asks["axis"] == "copy" and flat is not None else None
+    memorised = reference(flat) if asks.axis == "copy" and flat is not None else None
     judge = with_names(judge, sorted({ask for s in samples for ask in asks_of(s)}))
-    found = look(judge, samples, asks["axis"], memorised)
+    found = look(judge, samples, asks.axis, memorised)
     return [(bool(found.top1[i].any()), float(np.max(found.confidence[i]))) for i in range(len(samples))]
