@@ -38,11 +38,12 @@ def bootstrap(values: Sequence[float]) -> tuple[float, float] | tuple[None, None
     """
     if len(values) < 2:
         return None, None
-    resampled = stats.bootstrap(
+    means = stats.bootstrap(
         (np.sort(np.asarray(values, float)),), np.mean, n_resamples=DRAWS, method="percentile", vectorized=True,
         rng=np.random.default_rng(0),
-    )  # fmt: skip
-    return float(resampled.confidence_interval.low), float(resampled.confidence_interval.high)
+    ).bootstrap_distribution  # fmt: skip
+    low, high = np.percentile(means, [2.5, 97.5])  # scipy's own quantiles round a tie in the sixth digit the other way
+    return float(low), float(high)
 
 
 def harmonic(values: Sequence[float]) -> float:
