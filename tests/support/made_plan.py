@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from expunge.concepts.lists import Concept
-from expunge.concepts.samples import PlannedSample
+from expunge.concepts.samples import Asks, PlannedSample
 from expunge.core.unit_names import Name
 from expunge.plan.contract import EncoderJob, Plan, PlannedBase, PlannedList
 
@@ -13,6 +13,11 @@ def made_concept(id_: str = "a", **more: Any) -> Concept:
     """A character with an alias and a neighbour."""
     usual: dict[str, Any] = {"name": id_, "kind": "character", "aliases": ("x",), "neighbours": ("y",)}
     return Concept(id=id_, **{**usual, **more})
+
+
+def made_sample(group: str, modality: str = "image", prompt: str = "it", seed: int = 0, file: str = "") -> PlannedSample:
+    """A prompt that asks for a subject."""
+    return PlannedSample(group, prompt, seed, modality, Asks("subject", prompt), file)
 
 
 def made_plan(
