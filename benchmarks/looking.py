@@ -10,7 +10,8 @@ from benchmarks.world import concepts
 from expunge.bases.base import Base, Edit, sample_images, sample_videos
 from expunge.concepts.lists import Concept
 from expunge.concepts.prompt_file import Prompts
-from expunge.concepts.prompts import derive_seed, eval_templates
+from expunge.core.seeds import derive_seed
+from expunge.concepts.prompts import eval_templates
 from expunge.concepts.samples import GROUPS, Asks, PlannedSample
 from expunge.judging.judge import Judge, classify
 from expunge.judging.measure import Sample

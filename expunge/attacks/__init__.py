@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from expunge.concepts.prompts import derive_seed
+from expunge.core.seeds import derive_seed
 from expunge.methods import Parameter, number, whole
 
 if TYPE_CHECKING:
