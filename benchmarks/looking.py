@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 
 from benchmarks.world import concepts
-from expunge.bases.base import Base, Edit, sample_images, sample_videos
+from expunge.bases.base import Base
+from expunge.bases.edits import Edit
+from expunge.bases.sampling import sample_images, sample_videos
 from expunge.concepts.lists import Concept
 from expunge.concepts.prompts import derive_seed, eval_templates
 from expunge.concepts.samples import GROUPS

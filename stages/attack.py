@@ -6,17 +6,18 @@ build/plan, build/encoders, build/renders, attacks/found.csv
 """
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from expunge.attacks.found import read_found
+from expunge.attacks.replayed import read_kept
 from expunge.bases.spec import load_spec
 from expunge.concepts.prompts import read_prompts, target_words
 from stages.runtime.files import concept_of, public
 from stages.runtime.models import loaded_base, loaded_judge
 from stages.runtime.process import main
-from stages.runtime.reuse import Unit, code, read_index, read_params, run_units, unit_key, write_json
+from stages.runtime.reuse import Unit, code, read_index, read_params, run_units, unit_key
 from stages.runtime.sources import CODE
 
 OUT, RENDERS, FOUND = Path("build/attacks"), Path("build/renders"), Path("attacks/found.csv")
@@ -25,7 +26,7 @@ OUT, RENDERS, FOUND = Path("build/attacks"), Path("build/renders"), Path("attack
 def run() -> None:
     plan, encoders, renders = (read_index(out) for out in ("build/plan", "build/encoders", RENDERS))
     budgets = {name: how or {} for name, how in (read_params().get("attack") or {}).items()}
-    units = units_of(plan, encoders["units"], renders["units"], budgets, read_found(FOUND))
+    units = units_of(plan, encoders["units"], renders["units"], budgets, read_kept(FOUND))
     run_units("attack", OUT, units, partial(attack, plan, budgets), load_spec(plan["base"]["name"]))
 
 
@@ -36,7 +37,7 @@ def units_of(
     templates = read_prompts(load_spec(plan["base"]["name"]).prompts)["eval"]
     for name, how in plan["encoders"].items():
         upstream = [encoders[name]["key"], *(renders[f"original/{concept}"]["key"] for concept in how["concepts"])]
-        replay = {concept: [row for row in found if row["concept"] == concept] for concept in how["concepts"]}
+        replay = {concept: [asdict(kept) for kept in found if kept.concept == concept] for concept in how["concepts"]}
         entry = {
             concept: {
                 "is": public(plan["concepts"][concept]),
@@ -55,13 +56,16 @@ def units_of(
 def attack(plan: Mapping[str, Any], budgets: Any, name: str, unit: Unit, folder: Path) -> dict[str, Any]:
     """Attack every concept of an encoder; returns the number of attempts and of prompts that got through."""
     from expunge.attacks import Victim
-    from expunge.attacks.attempts import assault
-    from expunge.attacks.found import worth_keeping
-    from expunge.bases.base import encode_images, load_edit
+    from expunge.attacks.attempts import attack as carry_out
+    from expunge.attacks.attempts import replay
+    from expunge.attacks.records import Attempt, write_attempts
+    from expunge.attacks.replayed import KeptPrompt, worth_keeping
+    from expunge.bases.base import load_edit
+    from expunge.bases.latents import encode_images
     from expunge.core.media import write_mp4, write_png, write_strip
     from expunge.judging.measure import read_samples
 
-    base, records = loaded_base(plan["base"]["name"], True), list[dict[str, Any]]()
+    base, records = loaded_base(plan["base"]["name"], True), list[Attempt]()
     edit, judge = load_edit(base, Path("build/encoders") / name), loaded_judge(plan["base"]["name"])
     for id_, about in unit.facts["concepts"].items():
         concept = concept_of(about["is"])
@@ -72,16 +76,23 @@ def attack(plan: Mapping[str, Any], budgets: Any, name: str, unit: Unit, folder:
         latents = latents.transpose(1, 2) if concept.kind == "motion" else latents  # (N, C, F, h, w)
         words, anchors = target_words(concept), tuple(about["anchors"])
         victim = Victim(base, edit, concept, words, tuple(about["templates"]), anchors, latents)
-        for done in assault(victim, judge, budgets, about["replay"], unit.facts["seed"], originals):
+        kept = [KeptPrompt(**row) for row in about["replay"]]
+        attempts = [
+            done
+            for attack_, budget in budgets.items()
+            for done in carry_out(attack_, victim, judge, budget, unit.facts["seed"], originals)
+        ]
+        attempts += replay(victim, judge, kept, originals)
+        for done in sorted(attempts, key=lambda done: done.modality):  # pictures first
             records.append(done.record(id_, len(records)))
-            for side, frames in (("before", done.before), ("after", done.after)):
-                file = folder / records[-1][side]["file"]
+            for outcome, frames in ((records[-1].before, done.before), (records[-1].after, done.after)):
+                file = folder / outcome.file
                 if done.modality == "video":
                     write_strip(file, frames)
                     write_mp4(file.with_suffix(".mp4"), frames, base.spec.fps)
                 else:
                     write_png(file, frames)
-    write_json(folder / "attempts.json", records)
+    write_attempts(folder / "attempts.json", records)
     return {"attempts": len(records), "through": len(worth_keeping(records))}
 
 

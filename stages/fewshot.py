@@ -42,7 +42,7 @@ def draw(base_name: str, _: str, unit: Unit, folder: Path) -> None:
     """
     from safetensors.torch import save_file
 
-    from expunge.bases.base import sample_images
+    from expunge.bases.sampling import sample_images
     from expunge.core.media import write_png
 
     base, prompts, copies = loaded_base(base_name), unit.facts["prompt"], unit.facts["copies"]

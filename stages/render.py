@@ -81,7 +81,7 @@ def draw(plan: Mapping[str, Any], _: str, unit: Unit, folder: Path) -> None:
 
 def sample(name: str, films: bool, encoder: str | None, modality: str, rows: tuple[tuple[str, int], ...]) -> Any:
     """(N, [F,] H, W, 3) uint8 for (prompt, seed)."""
-    from expunge.bases.base import sample_images, sample_videos
+    from expunge.bases.sampling import sample_images, sample_videos
 
     base, draw = loaded_base(name, films), sample_images if modality == "image" else sample_videos
     edit = loaded_edit(name, films, encoder) if encoder else None

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from expunge.bases.spec import load_spec
-from expunge.methods import METHODS, ConceptData
+from expunge.methods import METHODS, ConceptData, unlearn
 from stages.runtime.curves import collect_curves, curve_in
 from stages.runtime.files import concept_of, images_of, public
 from stages.runtime.models import loaded_base
@@ -22,7 +22,7 @@ from stages.runtime.reuse import Unit, code, read_index, run_units, unit_key
 from stages.runtime.sources import CODE
 
 OUT = Path("build/encoders")
-SHARED = ["expunge/methods/training.py", "expunge/methods/low_rank.py"]
+SHARED = [f"expunge/methods/{name}.py" for name in ("__init__", "training", "lessons", "low_rank")]
 METHOD = ("method", "parameters", "seed")
 
 
@@ -86,7 +86,7 @@ def train(plan: Mapping[str, Any], name: str, unit: Unit, folder: Path) -> dict[
             bar.update()
 
         kept = plan["encoders"][name]["kept"]
-        result = METHODS[how["method"]].run(base, data, kept, how["parameters"], how["seed"], log)
+        result = unlearn(how["method"], base, data, kept, how["parameters"], how["seed"], log)
     costs = {"seconds": round(time.perf_counter() - start, 1), "changed_parameters": result.changed_parameters}
     store_edit(base, folder, result.edit)
     training = json.dumps({"loss": result.losses, "found": result.notes, **costs, **how}, indent=1)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _KEYS = {"neighbour": "neighbours", "part": "parts"}
 Found = Iterator[tuple[str, str, str]]  # where, what, fix
-CheckMethod = Callable[[str, Mapping[str, Any]], list[str]]
+CheckMethod = Callable[[str, Mapping[str, Any]], list[tuple[str, str]]]
 
 
 def cross_problems(
@@ -256,6 +256,5 @@ def _method(
     if check is None or used is None:
         return
     for name, value in parameters.items():
-        for problem in check(used, {name: value}):
-            what, _, fix = problem.partition("; ")
-            yield f"{source.where}:{concept.at(['parameters', name]).line}", what, fix or "see docs/lists.md"
+        for what, fix in check(used, {name: value}):
+            yield f"{source.where}:{concept.at(['parameters', name]).line}", what, fix

@@ -106,7 +106,7 @@ def load_lists(
     max_tokens: int | None = None,
     templates: Mapping[str, Sequence[str]] | None = None,
     methods: Sequence[str] | None = None,
-    check_method: Callable[[str, Mapping[str, Any]], list[str]] | None = None,
+    check_method: Callable[[str, Mapping[str, Any]], list[tuple[str, str]]] | None = None,
     default_method: str | None = None,
 ) -> list[ConceptList]:
     """Read and check every list in a folder, sorted by id.
@@ -115,7 +115,7 @@ def load_lists(
     :param max_tokens: how many such ids the encoder's context holds.
     :param templates: kind -> prompt templates with "{}" for the name; a name must fit the longest of its kind.
     :param methods: the names of the methods there are; None: not checked.
-    :param check_method: (method, parameters) -> what is wrong, each "what; what to write"; as
+    :param check_method: (method, parameters) -> [(what is wrong, what to write)]; as
         `expunge.methods.check_parameters`. It is asked about a concept's own method and parameters.
     :param default_method: the method of concepts that name none, for the check of their parameters.
     :raises InputError: with all problems of all files; `where` is "concepts/x.yaml:12".

@@ -6,7 +6,7 @@ from typing import Any
 from expunge.concepts.lists import Concept, ConceptList
 from expunge.concepts.prompts import anchors_of, fewshot_prompts, target_words, training_templates
 from expunge.core.errors import InputError, Problem
-from expunge.methods import METHODS, for_several
+from expunge.methods import METHODS, for_several, has_anchor
 
 Table = dict[str, Any]
 
@@ -22,7 +22,7 @@ def encoders_of(each: ConceptList, unlearn: Mapping[str, Any]) -> dict[str, Tabl
         own = {known[member].method or unlearn["method"] for member in members}
         method = own.pop() if len(own) == 1 else unlearn["method"]
         first, *others = (known[member].parameters for member in members)
-        agreed = {key: value for key, value in first.items() if key in METHODS[method].parameters}
+        agreed = {key: value for key, value in first.items() if key in METHODS[method].knobs}
         agreed = {k: v for k, v in agreed.items() if all(k in other and other[k] == v for other in others)}
         parameters = {**METHODS[method].defaults, **(unlearn.get(method) or {}), **agreed}
         parameters = for_several(method, parameters, len(members))
@@ -34,14 +34,11 @@ def encoders_of(each: ConceptList, unlearn: Mapping[str, Any]) -> dict[str, Tabl
 def require_anchors(encoders: Mapping[str, Table], concepts: Mapping[str, Concept], prompts: Mapping[str, Any]) -> None:
     """:raises InputError: a concept has no anchor, but its method needs one and the base has no candidates for it."""
     pairs = {(concept, how["method"]) for how in encoders.values() for concept in how["concepts"]}
-
-    def has_anchor(concept: Concept, method: str) -> bool:
-        needs = METHODS[method]
-        if needs.images == "anchor" and concept.paraphrases:
-            return True
-        return bool(anchors_of(concept, prompts)) if needs.anchor == "found" else concept.anchor is not None
-
-    lacking = [(n, m) for n, m in sorted(pairs) if METHODS[m].anchor and not has_anchor(concepts[n], m)]
+    lacking = [
+        (name, method)
+        for name, method in sorted(pairs)
+        if not has_anchor(METHODS[method], concepts[name], anchors_of(concepts[name], prompts))
+    ]
     fix = "write `anchor:`, what it should become, such as a wider word"
     if lacking:
         raise InputError(

@@ -40,14 +40,12 @@ def check(params: Any) -> None:
         need(good, f"render.{key}", f"write a number of samples for some of {', '.join(GROUPS)}")
     need(unlearn.get("method") in METHODS, "unlearn.method", f"write one of {', '.join(METHODS)}")
     for name, values in unlearn.items():
-        for wrong in [] if name == "method" else check_parameters(name, values or {}):
-            what, _, fix = wrong.partition("; ")
+        for what, fix in [] if name == "method" else check_parameters(name, values or {}):
             problems.append(Problem(f"params.yaml: unlearn.{name}", what, fix))
     attack = params.get("attack") or {}
     budgets = isinstance(attack, dict) and all(isinstance(how, dict | None) for how in attack.values())
     need(budgets, "attack", "write a table of attacks, each with its budget, such as {words: {images: 12}}")
-    for wrong in check_budgets(attack) if budgets else []:
-        what, _, fix = wrong.partition("; ")
+    for what, fix in check_budgets(attack) if budgets else []:
         problems.append(Problem("params.yaml: attack", what, fix))
     if params.get("gate") is not None:
         problems += problems_of(params["gate"])
