@@ -23,8 +23,11 @@ from benchmarks.results import ROOT, append, parsed, publish, read
 from benchmarks.world import concepts, train
 from expunge.attacks import ATTACKS, Victim, defaults
 from expunge.attacks.attempts import assault
-from expunge.bases.base import Base, Edit, encode_images, load, load_spec, sample_images, sample_videos
-from expunge.bases.spec import base_digest
+from expunge.bases.base import Base, load
+from expunge.bases.edits import Edit
+from expunge.bases.latents import encode_images
+from expunge.bases.sampling import sample_images, sample_videos
+from expunge.bases.spec import base_digest, load_spec
 from expunge.concepts.kinds import KINDS
 from expunge.concepts.lists import Concept
 from expunge.concepts.prompt_file import Prompts, read_prompts

@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 
 from benchmarks.world import concepts
-from expunge.bases.base import Base, Edit, sample_images, sample_videos
+from expunge.bases.base import Base
+from expunge.bases.edits import Edit
+from expunge.bases.sampling import sample_images, sample_videos
 from expunge.concepts.lists import Concept
 from expunge.concepts.prompt_file import Prompts
-from expunge.core.seeds import derive_seed
 from expunge.concepts.prompts import eval_templates
 from expunge.concepts.samples import GROUPS, Asks, PlannedSample
+from expunge.core.seeds import derive_seed
 from expunge.judging.judge import Judge, classify
 from expunge.judging.measure import Sample
 from expunge.judging.measure import measure as look_at

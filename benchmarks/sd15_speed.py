@@ -20,7 +20,10 @@ from diffusers import AutoencoderKL, DDPMScheduler, StableDiffusionPipeline, UNe
 from rich import print
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizerFast
 
-from expunge.bases.base import Base, encode_prompts, load_spec, predict_noise
+from expunge.bases.base import Base
+from expunge.bases.denoising import predict_noise
+from expunge.bases.spec import load_spec
+from expunge.bases.text import encode_prompts
 from expunge.methods import METHODS, ConceptData
 
 ROOT = Path(__file__).resolve().parents[1]

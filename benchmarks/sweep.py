@@ -29,8 +29,9 @@ from bases.emoji.recipe.world import load_world
 from benchmarks.looking import Eyes, measure, of_the_rest, typical_range
 from benchmarks.results import ROOT, append, parsed, publish, read
 from benchmarks.world import concepts, train
-from expunge.bases.base import Edit, load, load_spec
-from expunge.bases.spec import base_digest
+from expunge.bases.base import load
+from expunge.bases.edits import Edit
+from expunge.bases.spec import base_digest, load_spec
 from expunge.concepts.lists import Concept
 from expunge.concepts.prompt_file import Prompts, read_prompts
 from expunge.concepts.prompts import samples_of, stays

@@ -10,11 +10,12 @@ import torch
 from bases.emoji.recipe.evaluate import name_of
 from bases.emoji.recipe.world import article
 from benchmarks.results import ROOT
-from expunge.bases.base import Base, sample_images
+from expunge.bases.base import Base
+from expunge.bases.sampling import sample_images
 from expunge.concepts.lists import Concept, Sense, load_lists
 from expunge.concepts.prompt_file import Prompts
-from expunge.core.seeds import derive_seed
 from expunge.concepts.prompts import anchors_of, forgotten_words, kept_prompts, training_templates
+from expunge.core.seeds import derive_seed
 from expunge.methods import METHODS, ConceptData
 from expunge.plan.jobs import drawn
 from stages.fewshot import others

@@ -196,19 +196,19 @@ def keep_attacks(
     """
     import json
 
-    from expunge.attacks.found import read_found, with_new, write_found
+    from expunge.attacks.records import read_attempts
+    from expunge.attacks.replayed import read_kept, with_new, write_kept
     from expunge.core.errors import Problem
 
-    known = read_found(file)
+    kept = read_kept(file)
     try:
         concepts = json.loads(plan.read_text("utf-8"))["concepts"]
-        units = sorted(attacks.glob("*/*/attempts.json"))
-        attempts = [attempt for unit in units for attempt in json.loads(unit.read_text("utf-8"))]
     except (OSError, ValueError, KeyError):
         raise InputError([Problem(str(plan), "is missing or broken", "run `dvc repro` or `dvc pull`")]) from None
-    rows = with_new(known, attempts, [name for name, entry in concepts.items() if entry.get("confidential")])
-    write_found(file, rows)
-    typer.echo(f"{_count(len(rows) - len(known), 'new prompt')} of {_count(len(attempts), 'attempt')}; "
+    attempts = [attempt for unit in sorted(attacks.glob("*/*/attempts.json")) for attempt in read_attempts(unit)]
+    rows = with_new(kept, attempts, [name for name, entry in concepts.items() if entry.get("confidential")])
+    write_kept(file, rows)
+    typer.echo(f"{_count(len(rows) - len(kept), 'new prompt')} of {_count(len(attempts), 'attempt')}; "
                f"{file.as_posix()} holds {len(rows):,}")  # fmt: skip
 
 

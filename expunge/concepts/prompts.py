@@ -5,9 +5,7 @@
 Pure functions over plain data. The templates come from the base's prompts file (prompt_file.py).
 """
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from expunge.concepts.kinds import KINDS
 from expunge.concepts.lists import Concept

@@ -48,7 +48,10 @@ def deaf(base: Any) -> Any:
 
 @pytest.mark.slow
 def test_planted_encoders_on_the_embedded_base() -> None:
-    from expunge.bases.base import Edit, load, load_spec, sample_images, sample_videos
+    from expunge.bases.base import load
+    from expunge.bases.edits import Edit
+    from expunge.bases.sampling import sample_images, sample_videos
+    from expunge.bases.spec import load_spec
     from expunge.judging.judge import load_judge
     from expunge.judging.measure import Sample, measure
 

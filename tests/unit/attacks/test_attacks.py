@@ -19,7 +19,8 @@ from expunge.attacks.mixture import mean, past
 from expunge.attacks.ring_a_bell import goals, search
 from expunge.attacks.soft import denoising_loss, encode_soft, whole_words
 from expunge.attacks.unlearndiffatk import search as gradient_search
-from expunge.bases.base import Edit, encode_prompts, text_gram
+from expunge.bases.edits import Edit
+from expunge.bases.text import encode_prompts, text_gram
 from expunge.concepts.lists import Concept
 from expunge.core.errors import InputError
 from expunge.methods.distil import distance

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from expunge.bases.base import Edit, text_gram
+from expunge.bases.edits import Edit
+from expunge.bases.text import projection, text_gram
 from expunge.concepts.prompt_file import FarPrompt, Prompts
 from expunge.concepts.samples import Asks
 from expunge.judging import drift
@@ -86,7 +87,7 @@ def test_shifts_by_hand() -> None:
 def test_the_projection_is_what_the_denoiser_sees() -> None:
     weights = torch.randn(7, 4, generator=torch.Generator().manual_seed(0))
     change = torch.randn(5, 4, generator=torch.Generator().manual_seed(1))
-    seen = (change @ drift.projection(weights.T @ weights)).norm(dim=1)
+    seen = (change @ projection(weights.T @ weights)).norm(dim=1)
     torch.testing.assert_close(seen, (change @ weights.T).norm(dim=1), rtol=1e-4, atol=1e-5)
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import torch
 
-from expunge.bases.base import encode_prompts, text_gram
 from expunge.bases.edits import normal_name
+from expunge.bases.text import encode_prompts, text_gram
 from expunge.concepts.lists import Concept
 from expunge.methods import ConceptData, distil
 from expunge.methods.distil import Lesson, candidates_of, distance, lessons_of, likeness, run, vocabulary

@@ -7,9 +7,12 @@ from typing import Any
 import pytest
 import torch
 
-from expunge.bases.base import add_noise, encode_prompts, load, predict_noise, sample_images, store_edit
+from expunge.bases.base import load, store_edit
+from expunge.bases.denoising import add_noise, predict_noise
 from expunge.bases.edits import normal_name
+from expunge.bases.sampling import sample_images
 from expunge.bases.spec import load_spec
+from expunge.bases.text import encode_prompts
 from expunge.methods import METHODS, ConceptData, check_parameters
 from expunge.methods.few_shot import ascent_loss, keep_loss, run
 from expunge.methods.training import samples, select_parameters, take

@@ -8,7 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from expunge.bases.base import denoiser_of, encode_prompts, sample_images
+from expunge.bases.base import denoiser_of
+from expunge.bases.sampling import sample_images
+from expunge.bases.text import encode_prompts
 from expunge.methods import METHODS, ConceptData, ablate, esd, for_several, negative, uce
 
 FAST = {"steps": 2, "batch": 2, "learning_rate": 1e-3}
