@@ -24,10 +24,10 @@ from benchmarks.world import concepts, train
 from expunge.attacks import ATTACKS, Victim, defaults
 from expunge.attacks.attempts import assault
 from expunge.bases.base import Base, Edit, encode_images, load, load_spec, sample_images, sample_videos
-from expunge.bases.spec import base_digest
+from expunge.bases.digests import base_digest
 from expunge.concepts.lists import Concept
 from expunge.concepts.prompts import anchors_of, read_prompts, rows_of, target_words
-from expunge.judging.judge import load_judge
+from expunge.judging.judges import load_judge
 from expunge.methods import METHODS
 from expunge.verdicts.tally import fallen
 

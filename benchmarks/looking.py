@@ -10,10 +10,11 @@ from benchmarks.world import concepts
 from expunge.bases.base import Base, Edit, sample_images, sample_videos
 from expunge.concepts.lists import Concept
 from expunge.concepts.prompts import derive_seed, eval_templates
-from expunge.concepts.samples import GROUPS
+from expunge.concepts.samples import GROUPS, Asks, PlannedSample
+from expunge.judging.formulas import FORMULAS
 from expunge.judging.judge import Judge, classify
-from expunge.judging.measure import Sample
 from expunge.judging.measure import measure as look_at
+from expunge.judging.samples import Sample
 from expunge.judging.vocabulary import Label, plain
 
 KEPT = {"near", "far", "sense"}
@@ -89,11 +90,11 @@ def measure(
     modality, judge = rows[0]["modality"], eyes.judge
     (low, high), frames = eyes.limits[modality], draw(eyes, rows, edit)
     samples = [
-        Sample(i, r["group"], r["prompt"], r["seed"], modality, r["asks"]["axis"], r["asks"]["name"], pixels)
+        Sample(i, PlannedSample(r["group"], r["prompt"], r["seed"], modality, Asks(**r["asks"])), pixels)
         for i, (r, pixels) in enumerate(zip(rows, frames, strict=True))
     ]
     originals = before["samples"] if before else samples
-    seen = look_at(judge, samples, {"list": "", "encoder": "", "concept": ""}, "", originals)
+    seen = look_at(judge, samples, {"list": "", "encoder": "", "concept": ""}, "", originals, formulas=FORMULAS)
     found: dict[str, Any] = shares(seen)
     target = [row["prompt"] for row in rows if row["group"] == "target"]
     drawn = frames[[i for i, row in enumerate(rows) if row["group"] == "target"]]

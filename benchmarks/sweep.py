@@ -30,10 +30,10 @@ from benchmarks.looking import Eyes, measure, of_the_rest, typical_range
 from benchmarks.results import ROOT, append, parsed, publish, read
 from benchmarks.world import concepts, train
 from expunge.bases.base import Edit, load, load_spec
-from expunge.bases.spec import base_digest
+from expunge.bases.digests import base_digest
 from expunge.concepts.lists import Concept
 from expunge.concepts.prompts import GROUPS, read_prompts, rows_of, stays
-from expunge.judging.judge import load_judge
+from expunge.judging.judges import load_judge
 from expunge.methods import METHODS, for_several
 
 FILE = ROOT / "runs" / "sweep.csv"

@@ -8,7 +8,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from expunge.bases.spec import base_digest, judge_digest, load_spec
+from expunge.bases.digests import base_digest
+from expunge.bases.spec import load_spec
 from expunge.concepts.lists import Concept, ConceptList
 from expunge.concepts.prompts import (
     anchors_of,
@@ -20,6 +21,7 @@ from expunge.concepts.prompts import (
     stays,
     training_templates,
 )
+from expunge.judging.digests import judge_digest
 from expunge.methods import METHODS
 from expunge.plan.jobs import drawn, encoders_of, require_anchors
 from expunge.plan.validate import validate

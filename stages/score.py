@@ -15,7 +15,10 @@ from typing import Any
 from expunge.bases.spec import Spec, load_spec
 from expunge.concepts.confidential import redact
 from expunge.core.unit_names import ORIGINAL
-from expunge.judging.measure import encode, kid_of, measure, read_features, read_samples, versions, write_features
+from expunge.judging.features import encode, read_features, write_features
+from expunge.judging.formulas import FORMULAS
+from expunge.judging.measure import kid_of, measure, versions
+from expunge.judging.samples import read_samples
 from expunge.judging.table import read_table, write_table
 from stages.runtime.models import loaded_judge
 from stages.runtime.process import main
@@ -52,15 +55,16 @@ def score(spec: Spec, judge_id: str, name: str, unit: Unit, folder: Path) -> dic
     """Measure a unit; returns {"samples", "KID"} for the index."""
     judge, original = loaded_judge(spec.name), unit.facts["original"]
     samples = read_samples(RENDERS / name, spec.frames)
-    known, originals, before, kid = encode(judge, samples), samples, None, {}
+    features, originals, before, kid = encode(judge, samples), samples, None, {}
     if name == original:
-        write_features(folder / FEATURES, known)
+        write_features(folder / FEATURES, features)
     else:
         originals, before = read_samples(RENDERS / original, spec.frames), read_features(OUT / original / FEATURES)
-        kid = kid_of(samples, known, originals, before)
+        kid = kid_of(samples, features, originals, before)
     rows = measure(
         judge, samples, unit_of(name), judge_id, originals,
-        known=known, before=before, anchors=unit.facts["anchors"], how=how_drawn(spec), versions=versions(),
+        formulas=FORMULAS, features=features, original_features=before, anchors=unit.facts["anchors"],
+        drawn_with=how_drawn(spec), versions=versions(),
     )  # fmt: skip
     write_table(folder / "scores.parquet", rows)
     return {"samples": len(samples), "KID": kid}

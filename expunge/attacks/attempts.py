@@ -17,7 +17,9 @@ from torch import Tensor
 from expunge.attacks import Try, Victim, defaults, find
 from expunge.bases.base import encode_prompts, sample_images, sample_videos
 from expunge.concepts.prompts import target_asks
-from expunge.judging.measure import Sample, asks_of, look
+from expunge.concepts.samples import Asks, PlannedSample
+from expunge.judging.looking import asks_of, look
+from expunge.judging.samples import Sample
 
 REPLAY = "replay"
 
@@ -117,10 +119,8 @@ def judged(
     from expunge.judging.judge import with_names
 
     asks = target_asks(victim.concept, victim.words[0])
-    samples = [
-        Sample(i, "target", "", 0, modality, asks["axis"], asks["name"], each, tuple(asks.get("parts", ())))
-        for i, each in enumerate(pixels)
-    ]
+    asked = Asks(asks["axis"], asks["name"], tuple(asks.get("parts", ())))
+    samples = [Sample(i, PlannedSample("target", "", 0, modality, asked), each) for i, each in enumerate(pixels)]
     drawn = originals.get("image", originals.get("video"))
     flat = drawn.reshape(-1, *drawn.shape[-3:]) if drawn is not None else None
     memorised = reference(flat) if asks["axis"] == "copy" and flat is not None else None

@@ -5,7 +5,7 @@
     eps = predict_noise(base, latents, timesteps, c)               like latents
     images = sample_images(base, ["a photo of a cat"], seeds=[0])  (1, H, W, 3) uint8
 
-No caller sees a U-Net: other denoisers join in `pipelines.DENOISERS`, other prediction types in `target`.
+No caller sees a U-Net: what its family calls it stands in `bases.families`, other prediction types in `target`.
 The encoder stays in float32; the denoiser runs in the base's dtype (autocast), losses and solver steps in float32.
 """
 
@@ -20,14 +20,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from expunge.bases.arithmetic import choose_device, choose_dtype
 from expunge.bases.edits import Edit, read_edit, save_edit
-from expunge.bases.pipelines import DENOISERS, choose_device, choose_dtype, load_t2i, load_t2v, quiet, training_schedule
-from expunge.bases.spec import Pipeline, Spec, base_digest, judge_digest, light_tokenizer, load_spec
+from expunge.bases.families.stable_diffusion import DENOISERS, reads_text
+from expunge.bases.pipelines import load_t2i, load_t2v, quiet, training_schedule
+from expunge.bases.spec import Pipeline, Spec, load_spec
 
 __all__ = [
-    "Base", "Edit", "Spec", "add_noise", "base_digest", "decode", "denoiser_of", "deterministic", "encode_images",
-    "encode_prompts", "judge_digest", "light_tokenizer", "load", "load_edit", "load_spec", "predict_noise",
-    "sample_images", "sample_videos", "store_edit", "target", "text_gram",
+    "Base", "Edit", "Spec", "add_noise", "decode", "denoiser_of", "deterministic", "encode_images", "encode_prompts",
+    "load", "load_edit", "load_spec", "predict_noise", "sample_images", "sample_videos", "store_edit", "target",
+    "text_gram",
 ]  # fmt: skip
 
 
@@ -115,7 +117,7 @@ def text_gram(base: Base) -> Tensor:
         module.weight.float().T @ module.weight.float()
         for denoiser in denoisers
         for name, module in denoiser.named_modules()
-        if name.endswith(("attn2.to_k", "attn2.to_v")) and "motion_modules" not in name  # those attend over time
+        if reads_text(name)
     ]
     return torch.stack(grams).sum(0)
 

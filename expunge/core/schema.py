@@ -9,7 +9,10 @@ from expunge.core.errors import Problem
 from expunge.core.names import ID, LONGEST_ID, id_problem, slug
 from expunge.core.yamlfile import Node
 
-_KINDS = {"string": "text", "array": "a list", "object": "a mapping (key: value)", "boolean": "true or false"}
+_KINDS = {
+    "string": "text", "array": "a list", "object": "a mapping (key: value)", "boolean": "true or false",
+    "integer": "a whole number", "number": "a number", "null": "nothing",
+}  # fmt: skip
 
 
 def validator_of(schema: dict[str, Any]) -> Any:
@@ -95,6 +98,8 @@ def _say(error: Any, tree: Node) -> Iterator[tuple[Node, str, str]]:
                 yield node, *wrong_id(value)
         case "pattern":
             yield node, f"`{key}` is {short(value)}", f"write {wants}"
+        case "minimum" | "maximum" | "multipleOf":
+            yield node, f"`{key}` is {node.text}", f"write {wants}"
         case "minItems" if value:
             yield node, f"`{key}` has {len(value)} entries", f"write {wants}"
         case "minLength" | "minItems" | "minProperties":
@@ -121,16 +126,19 @@ def _say(error: Any, tree: Node) -> Iterator[tuple[Node, str, str]]:
 def _key(path: list[Any]) -> str:
     """What a value is called: its key, and within a concept the keys on the way too, as in `request.id`."""
     keys = [str(part) for part in path if isinstance(part, str)]
-    return ".".join(keys[1:]) if keys[:1] == ["concepts"] and len(keys) > 1 else keys[-1] if keys else "the list"
+    return ".".join(keys[1:]) if keys[:1] == ["concepts"] and len(keys) > 1 else keys[-1] if keys else "the file"
 
 
 def _is(value: Any, kind: str) -> bool:
-    types = {"string": str, "array": list, "object": dict, "boolean": bool}
-    return isinstance(value, types[kind])
+    types: dict[str, Any] = {
+        "string": str, "array": list, "object": dict, "boolean": bool, "integer": int, "number": int | float,
+        "null": type(None),
+    }  # fmt: skip
+    return isinstance(value, types[kind]) and (kind == "boolean" or not isinstance(value, bool))
 
 
 def _wrong_type(key: str, node: Node, value: Any, kind: str, wants: str) -> tuple[str, str]:
-    label = f"`{key}`" if key != "the list" else key
+    label = f"`{key}`" if key != "the file" else key
     if value is None:
         return f"{label} has no value", f"write {wants}, or take the line out if it is optional"
     if isinstance(value, bool | int | float):

@@ -32,7 +32,8 @@ def validate(
 
 def base_words(base: str, bases: Path = Path("bases")) -> tuple[Words, list[str], list[Problem]]:
     """What a base can read: its tokenizer and templates, notes about what is not at hand, and problems of its file."""
-    from expunge.bases.spec import light_tokenizer, load_spec
+    from expunge.bases.spec import load_spec
+    from expunge.bases.tokenizer import light_tokenizer
 
     try:
         spec = load_spec(base, bases)

@@ -27,7 +27,7 @@ def workers_of(spec: Spec, units: int) -> int:
     """How many processes shall compute `units` units on this machine; one, where it has a GPU."""
     if units < 2 or spec.threads is None:
         return 1
-    from expunge.bases.pipelines import choose_device
+    from expunge.bases.arithmetic import choose_device
 
     if choose_device(spec).type != "cpu":
         return 1

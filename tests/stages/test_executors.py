@@ -136,7 +136,7 @@ def test_how_many(spec: Spec, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(psutil, "virtual_memory", lambda: memory._replace(available=2**30))
     assert count(one, 9) == 1
     monkeypatch.undo()
-    monkeypatch.setattr("expunge.bases.pipelines.choose_device", lambda spec: type("Cuda", (), {"type": "cuda"}))
+    monkeypatch.setattr("expunge.bases.arithmetic.choose_device", lambda spec: type("Cuda", (), {"type": "cuda"}))
     assert count(one, 9) == 1
 
 

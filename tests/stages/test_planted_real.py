@@ -48,8 +48,11 @@ def deaf(base: Any) -> Any:
 @pytest.mark.slow
 def test_planted_encoders_on_the_embedded_base() -> None:
     from expunge.bases.base import Edit, load, load_spec, sample_images, sample_videos
-    from expunge.judging.judge import load_judge
-    from expunge.judging.measure import Sample, measure
+    from expunge.concepts.samples import Asks, PlannedSample
+    from expunge.judging.formulas import FORMULAS
+    from expunge.judging.judges import load_judge
+    from expunge.judging.measure import measure
+    from expunge.judging.samples import Sample
 
     spec = load_spec("emoji", ROOT / "bases")
     base, judge = load(spec, t2v=True), load_judge(spec)
@@ -67,10 +70,12 @@ def test_planted_encoders_on_the_embedded_base() -> None:
     def rows(encoder: str, drawn: tuple[np.ndarray, np.ndarray]) -> list[Row]:
         places = zip([*pictures, *films], [*drawn[0], *drawn[1]], strict=True)
         samples = [
-            Sample(i, row["group"], row["prompt"], row["seed"], row["modality"], *row["asks"].values(), pixels)
+            Sample(
+                i, PlannedSample(row["group"], row["prompt"], row["seed"], row["modality"], Asks(**row["asks"])), pixels
+            )
             for i, (row, pixels) in enumerate(places)
         ]
-        return measure(judge, samples, {"list": "l", "encoder": encoder, "concept": "truck"}, "j")
+        return measure(judge, samples, {"list": "l", "encoder": encoder, "concept": "truck"}, "j", formulas=FORMULAS)
 
     original = images(base.encoder), videos(base.encoder)
     exact = images(Blocks(base, CONCEPT.name, "a teapot"))
