@@ -24,15 +24,16 @@ from benchmarks.world import concepts, train
 from expunge.attacks import ATTACKS, Victim, defaults
 from expunge.attacks.attempts import assault
 from expunge.bases.base import Base, load
+from expunge.bases.digests import base_digest
 from expunge.bases.edits import Edit
 from expunge.bases.latents import encode_images
 from expunge.bases.sampling import sample_images, sample_videos
-from expunge.bases.spec import base_digest, load_spec
+from expunge.bases.spec import load_spec
 from expunge.concepts.kinds import KINDS
 from expunge.concepts.lists import Concept
 from expunge.concepts.prompt_file import Prompts, read_prompts
 from expunge.concepts.prompts import anchors_of, samples_of, target_words
-from expunge.judging.judge import load_judge
+from expunge.judging.judges import load_judge
 from expunge.methods import METHODS
 from expunge.verdicts.tally import fallen
 

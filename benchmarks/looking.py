@@ -16,8 +16,8 @@ from expunge.concepts.prompts import eval_templates
 from expunge.concepts.samples import GROUPS, Asks, PlannedSample
 from expunge.core.seeds import derive_seed
 from expunge.judging.judge import Judge, classify
-from expunge.judging.measure import Sample
 from expunge.judging.measure import measure as look_at
+from expunge.judging.samples import Sample
 from expunge.judging.vocabulary import Label, plain
 
 KEPT = {"near", "far", "sense"}
@@ -96,7 +96,7 @@ def measure(
         for i, (r, pixels) in enumerate(zip(rows, frames, strict=True))
     ]
     originals = before["samples"] if before else samples
-    seen = look_at(judge, samples, {"list": "", "encoder": "", "concept": ""}, "", originals)
+    seen = look_at(judge, samples, {"list": "", "encoder": "", "concept": ""}, "", originals, formulas=FORMULAS)
     found: dict[str, Any] = shares(seen)
     target = [row.prompt for row in rows if row.group == "target"]
     drawn = frames[[i for i, row in enumerate(rows) if row.group == "target"]]

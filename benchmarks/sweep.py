@@ -30,13 +30,14 @@ from benchmarks.looking import Eyes, measure, of_the_rest, typical_range
 from benchmarks.results import ROOT, append, parsed, publish, read
 from benchmarks.world import concepts, train
 from expunge.bases.base import load
+from expunge.bases.digests import base_digest
 from expunge.bases.edits import Edit
-from expunge.bases.spec import base_digest, load_spec
+from expunge.bases.spec import load_spec
 from expunge.concepts.lists import Concept
 from expunge.concepts.prompt_file import Prompts, read_prompts
 from expunge.concepts.prompts import samples_of, stays
 from expunge.concepts.samples import GROUPS, PlannedSample
-from expunge.judging.judge import load_judge
+from expunge.judging.judges import load_judge
 from expunge.methods import METHODS, for_several
 
 FILE = ROOT / "runs" / "sweep.csv"

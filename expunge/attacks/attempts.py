@@ -18,10 +18,13 @@ from expunge.attacks.replayed import REPLAY, KeptPrompt
 from expunge.bases.condition import Condition
 from expunge.bases.sampling import sample_images, sample_videos
 from expunge.bases.text import encode_prompts
-from expunge.concepts.prompts import derive_seed, target_asks
+from expunge.concepts.prompts import target_asks
+from expunge.concepts.samples import PlannedSample
+from expunge.core.seeds import derive_seed
 from expunge.judging.copies import reference
 from expunge.judging.judge import with_names
-from expunge.judging.measure import Sample, asks_of, look
+from expunge.judging.looking import asks_of, look
+from expunge.judging.samples import Sample
 
 Originals = Mapping[str, np.ndarray]  # by modality: what the original draws for the target, (N, [F,] H, W, 3) uint8
 
@@ -125,9 +128,7 @@ def judged(
 ) -> list[tuple[bool, float]]:
     """(is the concept seen, in any frame; the judge's confidence) of each picture or video."""
     asks = target_asks(victim.concept, victim.words[0])
-    samples = [
-        Sample(i, "target", "", 0, modality, asks.axis, asks.name, each, asks.parts) for i, each in enumerate(pixels)
-    ]
+    samples = [Sample(i, PlannedSample("target", "", 0, modality, asks), each) for i, each in enumerate(pixels)]
     drawn = originals.get("image", originals.get("video"))
     flat = drawn.reshape(-1, *drawn.shape[-3:]) if drawn is not None else None
     memorised = reference(flat) if asks.axis == "copy" and flat is not None else None

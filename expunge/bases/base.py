@@ -5,7 +5,7 @@
     eps = predict_noise(base, latents, timesteps, c)               like latents: denoising.py
     images = sample_images(base, ["a photo of a cat"], seeds=[0])  (1, H, W, 3) uint8: sampling.py
 
-No caller sees a U-Net: other denoisers join in `pipelines.DENOISERS`, other prediction types in `denoising.target`.
+No caller sees a U-Net: what its family calls it stands in `bases.families`, other prediction types in `target`.
 The encoder stays in float32; the denoiser runs in the base's dtype (autocast), losses and solver steps in float32.
 """
 
@@ -18,8 +18,10 @@ from typing import Any
 
 import torch
 
+from expunge.bases.arithmetic import choose_device, choose_dtype
 from expunge.bases.edits import Edit, read_edit, save_edit
-from expunge.bases.pipelines import DENOISERS, choose_device, choose_dtype, load_t2i, load_t2v, quiet, training_schedule
+from expunge.bases.families.stable_diffusion import DENOISERS
+from expunge.bases.pipelines import load_t2i, load_t2v, quiet, training_schedule
 from expunge.bases.spec import Spec
 
 

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from expunge.bases.base import Base, autocast, denoiser_of
 from expunge.bases.condition import Condition
-from expunge.bases.pipelines import DENOISERS
+from expunge.bases.families.stable_diffusion import DENOISERS
 
 
 def predict_noise(

@@ -15,6 +15,8 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from expunge.bases.families import stable_diffusion as family
+from expunge.bases.families.stable_diffusion import normal_name
 from expunge.core.errors import InputError, Problem
 
 
@@ -35,23 +37,18 @@ class Edit:
     adapter: Mapping[str, Tensor] = field(default_factory=dict)
 
 
-def normal_name(name: str) -> str:
-    """A tensor's name without the `text_model.` that some versions of transformers write and others do not."""
-    return re.sub(r"^(text_model\.|text_encoder\.)+", "", name)
-
-
 def tensor_digests(tensors: Mapping[str, Tensor], dtype: torch.dtype = torch.float16) -> dict[str, str]:
     """{normalised name: sha256 of its shape and its bytes after a cast to `dtype`}; position ids are left out.
 
     The cast makes a float16 and a float32 copy of the same weights equal.
     """
-    found = {}
+    digests = {}
     for name, tensor in tensors.items():
         if not name.endswith("position_ids"):
             data = tensor.detach().to("cpu", dtype).contiguous()
             content = str(tuple(data.shape)).encode() + data.view(torch.uint8).numpy().tobytes()
-            found[normal_name(name)] = hashlib.sha256(content).hexdigest()
-    return found
+            digests[normal_name(name)] = hashlib.sha256(content).hexdigest()
+    return digests
 
 
 def differing(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> list[str]:
@@ -97,7 +94,7 @@ def save_edit(edit: Edit, folder: Path, dtype: torch.dtype) -> None:
             text = text.replace("{", '{\n  "dtype": "float32",', 1)
         config.write_text(text, "utf-8")
         state = {n: t for n, t in encoder.state_dict().items() if not n.endswith("position_ids")}
-        tensors = {f"text_model.{normal_name(n)}": t.detach().to("cpu", dtype).contiguous() for n, t in state.items()}
+        tensors = {family.stored_name(n): t.detach().to("cpu", dtype).contiguous() for n, t in state.items()}
         save_file(tensors, aside / "model.safetensors", metadata={"format": "pt"})
         unconditional = {} if edit.unconditional is None else {"embedding": edit.unconditional}
         for name, more, kind in (
@@ -121,12 +118,12 @@ def read_edit(folder: Path, device: torch.device) -> Edit:
 
     :raises InputError: the folder holds no encoder.
     """
-    from transformers import CLIPTextModel
+    import transformers
 
     if not (folder / "model.safetensors").is_file() or not (folder / "config.json").is_file():
         fix = "run the unlearn stage, or name a folder with config.json and model.safetensors"
         raise InputError([Problem(str(folder), "holds no encoder", fix)])
-    encoder: Any = CLIPTextModel.from_pretrained(
+    encoder: Any = getattr(transformers, family.ENCODER).from_pretrained(
         folder, dtype=torch.float32, use_safetensors=True, local_files_only=True, attn_implementation="sdpa"
     )
     encoder.to(device).eval().requires_grad_(False)

@@ -11,8 +11,8 @@ from torch import Tensor
 from expunge.bases.base import Base, autocast, deterministic
 from expunge.bases.condition import Condition, condition_of
 from expunge.bases.edits import Edit
+from expunge.bases.families.stable_diffusion import DENOISERS
 from expunge.bases.latents import decode
-from expunge.bases.pipelines import DENOISERS
 from expunge.bases.spec import Pipeline
 
 Prompts = Sequence[str] | Condition

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from expunge.bases.base import Base
-from expunge.bases.pipelines import DENOISERS
+from expunge.bases.families.stable_diffusion import DENOISERS, reads_text
 
 
 def encode_prompts(base: Base, prompts: Sequence[str], encoder: Any | None = None) -> Tensor:
@@ -43,7 +43,7 @@ def text_gram(base: Base) -> Tensor:
         module.weight.float().T @ module.weight.float()
         for denoiser in denoisers
         for name, module in denoiser.named_modules()
-        if name.endswith(("attn2.to_k", "attn2.to_v")) and "motion_modules" not in name  # those attend over time
+        if reads_text(name)
     ]
     return torch.stack(grams).sum(0)
 

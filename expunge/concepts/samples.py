@@ -1,6 +1,11 @@
 """What is drawn of a concept, once with each encoder: the words that all later stages share."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+
+from expunge.core.errors import InputError, Problem
+from expunge.core.files import write_json
 
 GROUPS = ("target", "aliases", "near", "far", "sense")
 FORGET = ("target", "aliases")  # must be gone; the other groups must stay
@@ -32,3 +37,26 @@ class PlannedSample:
     def place(self) -> tuple[str, str, str, int]:
         """What a sample shares with the one that the original encoder draws."""
         return self.modality, self.group, self.prompt, self.seed
+
+
+def write_planned(file: Path, samples: Sequence[PlannedSample]) -> None:
+    """Write a unit's prompts.json: its planned samples in order, for `read_planned`."""
+    import msgspec
+
+    write_json(file, msgspec.to_builtins(list(samples)))
+
+
+def read_planned(file: Path) -> list[PlannedSample]:
+    """What `write_planned` wrote.
+
+    :raises InputError: the file is missing or broken: which value, and why.
+    """
+    import msgspec
+
+    fix = "run `dvc repro render`, or `dvc pull`"
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=list[PlannedSample])
+    except OSError:
+        raise InputError([Problem(file.as_posix(), "is missing", fix)]) from None
+    except msgspec.DecodeError as error:
+        raise InputError([Problem(file.as_posix(), f"is not a list of planned samples ({error})", fix)]) from None

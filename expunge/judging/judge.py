@@ -1,12 +1,11 @@
-"""The judge: what does a picture or a video show? Zero-shot open_clip, apart from the encoder that is edited.
+"""The judge: what does a picture or a video show? Zero-shot CLIP, apart from the encoder that is edited.
 
-    judge = load_judge(load_spec("emoji"))
-    seen = sees(judge, images, "subject", ["owl", "bolt the robot"])       images (2, H, W, 3) uint8
-    seen.top1, seen.margin, seen.confidence                               each (2,)
+    judge = load_judge(load_spec("emoji"))                                 expunge.judging.judges
+    chances = classify(judge, images, "subject")                           (N, labels)
 
 An axis ("subject", "style", "background", "motion") is a list of labels; a label's embedding is the normalised mean of
 its names in its axis' templates (Radford et al. 2021, section 3.1.4). Frames are judged one by one; motions by a small
-classifier over whole videos, where the base has one. What is imported here for training lives in `judge_models`.
+classifier over whole videos, where the base has one.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,27 +17,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from expunge.bases.spec import Spec
 from expunge.core.errors import InputError, Problem
 from expunge.core.words import plain
-from expunge.judging.networks import (
-    MotionJudge,
-    Tokenise,
-    build_clip,
-    clip_tokenizer,
-    load_clip,
-    load_motion,
-    load_pretrained,
-    save_judge,
-    save_motion,
-)
-from expunge.judging.vocabulary import Label, matching, read_vocabulary
-
-__all__ = [
-    "Judge", "Label", "MotionJudge", "Seen", "build_clip", "classify", "clip_tokenizer", "features", "find_labels",
-    "load_clip", "load_judge", "load_motion", "make_judge", "read_vocabulary", "save_judge", "save_motion", "sees",
-    "sees_both", "text_features", "with_names",
-]  # fmt: skip
+from expunge.judging.clip import Tokenise
+from expunge.judging.motion import MotionJudge
+from expunge.judging.vocabulary import Label, matching
 
 BATCH = 256  # frames looked at at once
 
@@ -55,36 +38,6 @@ class Judge:
     motion: MotionJudge | None = None
 
 
-@dataclass(frozen=True)
-class Seen:
-    """Per picture (N,) or, for videos judged frame by frame, per frame (N, F)."""
-
-    top1: np.ndarray  # bool: the likeliest label is one that was asked for
-    margin: np.ndarray  # [-1, 1]: probability of the asked label less that of the best other
-    confidence: np.ndarray  # [0, 1]: probability of the labels asked for
-    top5: np.ndarray | None = None  # bool: one that was asked for is among the five likeliest; None: none is ranked
-
-
-def load_judge(spec: Spec, extra: Iterable[tuple[str, str]] = ()) -> Judge:
-    """The judge of a base, on the base's device.
-
-    :param extra: (axis, name) pairs that lists ask about; unknown ones join the vocabulary.
-    :raises InputError: weights or vocabulary are missing or broken, or a motion is none that the judge knows.
-    """
-    from expunge.bases.pipelines import choose_device
-
-    device = choose_device(spec)
-    if spec.judge.model is not None:
-        model, tokenise, preprocess = load_clip(spec.judge.model, device)
-    elif spec.judge.pretrained is not None:
-        model, tokenise, preprocess = load_pretrained(spec, device)
-    else:
-        raise InputError([Problem(str(spec.file), "the judge has no weights", "write `model:` or `pretrained:`")])
-    motion = load_motion(spec.judge.motion, device) if spec.judge.motion is not None else None
-    templates, labels = read_vocabulary(spec.judge.vocabulary) if spec.judge.vocabulary is not None else ({}, {})
-    return with_names(make_judge(model, tokenise, preprocess, templates, labels, motion, device), extra)
-
-
 def make_judge(
     model: Any,
     tokenise: Tokenise,
@@ -97,8 +50,8 @@ def make_judge(
     """A judge from its parts; the labels of the motion classifier, where there is one, are the motion axis' ids."""
     labels = dict(labels)
     if motion is not None:
-        known = {label.id: label for label in labels.get("motion", ())}
-        labels["motion"] = tuple(known.get(name, Label(name, (name,))) for name in motion.labels)
+        written = {label.id: label for label in labels.get("motion", ())}
+        labels["motion"] = tuple(written.get(name, Label(name, (name,))) for name in motion.labels)
     judge = Judge(model, tokenise, preprocess, device, templates, labels, {}, motion)
     return replace(judge, embeddings={axis: _embed(judge, axis) for axis in labels if labels[axis]})
 
@@ -114,8 +67,8 @@ def with_names(judge: Judge, asks: Iterable[tuple[str, str]]) -> Judge:
         if matching(labels.get(axis, ()), name):
             continue
         if axis == "motion" and judge.motion is not None:
-            known = ", ".join(judge.motion.labels)
-            raise InputError([Problem("judge", f"does not know the motion {name!r}", f"ask for one of {known}")])
+            fix = f"ask for one of {', '.join(judge.motion.labels)}"
+            raise InputError([Problem("judge", f"does not know the motion {name!r}", fix)])
         labels[axis] = (*labels.get(axis, ()), Label(name, (name,)))
         changed.add(axis)
     if not changed:
@@ -131,10 +84,10 @@ def find_labels(judge: Judge, axis: str, name: str) -> tuple[int, ...]:
 
     :raises InputError: no label has it (`with_names` adds it).
     """
-    found = matching(judge.labels.get(axis, ()), name)
-    if not found:
+    indices = matching(judge.labels.get(axis, ()), name)
+    if not indices:
         raise InputError([Problem("judge", f"has no {axis} {name!r}", "add it to the vocabulary")])
-    return found
+    return indices
 
 
 @torch.no_grad()
@@ -146,9 +99,9 @@ def features(judge: Judge, frames: np.ndarray) -> np.ndarray:
     if frames.dtype != np.uint8 or frames.ndim not in (4, 5) or frames.shape[-1] != 3:
         raise ValueError(f"frames must be uint8 (N, [F,] H, W, 3), not {frames.dtype} {frames.shape}")
     pictures = frames.reshape(-1, *frames.shape[-3:])
-    some = pictures if len(pictures) else np.zeros((1, 64, 64, 3), np.uint8)  # of none only the width D is wanted
-    found = torch.cat([_look(judge, part).float().cpu() for part in _parts(some)])[: len(pictures)]
-    return found.reshape(*frames.shape[:-3], -1 if len(pictures) else found.shape[-1]).numpy()
+    some = pictures if len(pictures) else np.zeros((1, 64, 64, 3), np.uint8)  # without pictures: for the width D
+    encoded = torch.cat([_look(judge, part).float().cpu() for part in _parts(some)])[: len(pictures)]
+    return encoded.reshape(*frames.shape[:-3], -1 if len(pictures) else encoded.shape[-1]).numpy()
 
 
 @torch.no_grad()
@@ -158,67 +111,25 @@ def text_features(judge: Judge, texts: Sequence[str]) -> np.ndarray:
 
 
 @torch.no_grad()
-def classify(judge: Judge, frames: np.ndarray, axis: str, known: np.ndarray | None = None) -> np.ndarray:
+def classify(judge: Judge, frames: np.ndarray, axis: str, encoded: np.ndarray | None = None) -> np.ndarray:
     """Probabilities of an axis' labels, in the order of `judge.labels[axis]`, float32.
 
     :param frames: uint8, pictures (N, H, W, 3) -> (N, labels); videos (N, F, H, W, 3) -> (N, F, labels), but
         (N, labels) for motions: from the motion classifier, or else from the mean of the frames' embeddings.
-    :param known: what `features` gives for these frames, so that they are encoded once for all axes and metrics.
+    :param encoded: what `features` gives for these frames, so that they are encoded once for all axes and metrics.
     :raises ValueError: the frames have another shape or type, or a motion is asked of pictures.
     """
     if axis == "motion" and frames.ndim == 4:
         raise ValueError("a motion can be seen in videos only")
     if axis == "motion" and judge.motion is not None:
         videos = torch.from_numpy(np.ascontiguousarray(frames)).permute(0, 1, 4, 2, 3)
-        found = [judge.motion(part.to(judge.device)).float().cpu() for part in videos.split(32) if len(part)]
-        return (torch.cat(found) if found else torch.zeros(0, len(judge.motion.labels))).softmax(dim=-1).numpy()
-    seen = torch.from_numpy(features(judge, frames) if known is None else known).to(judge.device)
+        parts = [judge.motion(part.to(judge.device)).float().cpu() for part in videos.split(32) if len(part)]
+        return (torch.cat(parts) if parts else torch.zeros(0, len(judge.motion.labels))).softmax(dim=-1).numpy()
+    pictures = torch.from_numpy(features(judge, frames) if encoded is None else encoded).to(judge.device)
     if axis == "motion":
-        seen = F.normalize(seen.mean(dim=1), dim=-1)
-    logits = judge.model.logit_scale.exp() * seen @ judge.embeddings[axis].T
+        pictures = F.normalize(pictures.mean(dim=1), dim=-1)
+    logits = judge.model.logit_scale.exp() * pictures @ judge.embeddings[axis].T
     return logits.float().softmax(dim=-1).cpu().numpy()
-
-
-def sees(judge: Judge, frames: np.ndarray, axis: str, names: Sequence[str], known: np.ndarray | None = None) -> Seen:
-    """Does each picture (or video) show what was asked?
-
-    :param frames: as `classify` takes them, like `known`.
-    :param names: what is asked of each of the N samples; any label that the name means counts.
-    :raises InputError: a name is unknown; see `with_names`.
-    """
-    if len(names) != len(frames):
-        raise ValueError(f"{len(names)} names for {len(frames)} samples")
-    chances = classify(judge, frames, axis, known)
-    asked = np.zeros((len(frames), len(judge.labels[axis])), bool)
-    for row, name in zip(asked, names, strict=True):
-        row[list(find_labels(judge, axis, name))] = True
-    if chances.ndim == 3:
-        asked = np.broadcast_to(asked[:, None], chances.shape)
-    best = np.where(asked, chances, 0).max(axis=-1)
-    rest = np.where(asked, 0, chances).max(axis=-1)
-    confidence = np.where(asked, chances, 0).sum(axis=-1)
-    top1 = np.take_along_axis(asked, chances.argmax(axis=-1, keepdims=True), axis=-1)[..., 0]
-    five = (-chances).argsort(axis=-1, kind="stable")[..., :5]
-    top5 = np.asarray(np.take_along_axis(asked, five, axis=-1).any(axis=-1))
-    return Seen(top1, best - rest, np.minimum(confidence, 1), top5)
-
-
-def sees_both(judge: Judge, frames: np.ndarray, axis: str, first: Sequence[str], second: Sequence[str]) -> np.ndarray:
-    """(N,) or (N, F) bool: of a scene with two things side by side, one glance sees the first, the other the second.
-
-    The glances are squares of 9/16 of the height, the leftmost and the rightmost of the middle band. A judge's single
-    embedding of the whole picture lies between the two things, and often nearest to neither (docs/base.md).
-    """
-    height, width = frames.shape[-3:-1]
-    side = min(width, round(height * 9 / 16))
-    band = frames[..., (height - side) // 2 : (height + side) // 2, :, :]
-    left, right = (classify(judge, glance, axis).argmax(-1) for glance in (band[..., :side, :], band[..., -side:, :]))
-
-    def shows(found: np.ndarray, names: Sequence[str]) -> np.ndarray:
-        rows = [np.isin(row, find_labels(judge, axis, name)) for row, name in zip(found, names, strict=True)]
-        return np.array(rows, bool).reshape(found.shape)
-
-    return (shows(left, first) & shows(right, second)) | (shows(left, second) & shows(right, first))
 
 
 @torch.no_grad()
@@ -232,8 +143,8 @@ def _embed(judge: Judge, axis: str) -> Tensor:
         own = [name for name in label.names if plain(name) not in others] or label.names or (label.id,)
         forms = label.templates or judge.templates.get(axis) or ("{}",)
         texts = [form.replace("{}", name) for form in forms for name in own]
-        found = judge.model.encode_text(judge.tokenise(texts).to(judge.device), normalize=True)
-        rows.append(F.normalize(found.mean(dim=0), dim=0))
+        encoded = judge.model.encode_text(judge.tokenise(texts).to(judge.device), normalize=True)
+        rows.append(F.normalize(encoded.mean(dim=0), dim=0))
     return torch.stack(rows)
 
 

@@ -1,11 +1,16 @@
 """What a judge may answer: labels by axis, from a base's `vocabulary.yaml`. Nothing here imports torch."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 from expunge.core.errors import InputError, Problem
+from expunge.core.schema import schema_problems, validator_of
 from expunge.core.words import plain
+from expunge.core.yamlfile import load
 
 
 @dataclass(frozen=True)
@@ -24,29 +29,24 @@ def read_vocabulary(file: Path) -> tuple[dict[str, tuple[str, ...]], dict[str, t
         subject: [{id: owl, names: [owl]}, ...]          style, background, motion: likewise; names may be empty
         style: [{id: plain, names: [photo], templates: ["a {} of a dog"]}]      its own templates, where needed
 
-    :raises InputError: the file is missing or is not of this form.
+    :raises InputError: the file is missing, or not of this form: each problem with its line.
     """
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
-
-    fix = "write `templates:` and, by axis, lists of {id, names}"
-    try:
-        raw = YAML(typ="safe").load(file.read_text("utf-8"))
-        templates = {axis: tuple(map(str, texts)) for axis, texts in raw.pop("templates", {}).items()}
-        labels = {
-            axis: tuple(
-                Label(str(e["id"]), tuple(map(str, e.get("names") or ())), tuple(e.get("templates") or ()))
-                for e in entries
-            )
-            for axis, entries in raw.items()
-        }
-    except (OSError, UnicodeDecodeError, YAMLError, AttributeError, KeyError, TypeError) as error:
-        what = "is missing" if isinstance(error, OSError) else "is no vocabulary of a judge"
-        raise InputError([Problem(str(file), what, fix)]) from None
-    twice = [(axis, x.id) for axis, axis_labels in labels.items() for x in axis_labels
-             if sum(y.id == x.id for y in axis_labels) > 1]  # fmt: skip
-    if twice:
-        raise InputError([Problem(str(file), f"{twice[0][0]} has {twice[0][1]!r} twice", "keep one of them")])
+    tree = load(file)
+    problems = schema_problems(tree, file.as_posix(), _validator())
+    if problems:
+        raise InputError(problems)
+    raw = dict(tree.value)
+    templates = {axis: tuple(texts) for axis, texts in raw.pop("templates", {}).items()}
+    labels = {axis: tuple(_label(entry) for entry in entries) for axis, entries in raw.items()}
+    for axis, own in labels.items():
+        first: dict[str, int] = {}
+        for index, label in enumerate(own):
+            if label.id in first:
+                where = f"{file.as_posix()}:{tree.at([axis, index]).line}"
+                problems.append(Problem(where, f"{axis} has {label.id!r} twice", "keep one of them"))
+            first[label.id] = index
+    if problems:
+        raise InputError(problems)
     return templates, labels
 
 
@@ -54,3 +54,12 @@ def matching(labels: Sequence[Label], name: str) -> tuple[int, ...]:
     """Indices of the labels that a name means, by id or name; compared as `words.plain`."""
     wanted = plain(name)
     return tuple(i for i, label in enumerate(labels) if wanted in {plain(n) for n in (label.id, *label.names)})
+
+
+def _label(entry: dict[str, Any]) -> Label:
+    return Label(entry["id"], tuple(entry.get("names") or ()), tuple(entry.get("templates") or ()))
+
+
+@cache
+def _validator() -> Any:
+    return validator_of(json.loads(Path(__file__).with_name("vocabulary.schema.json").read_text("utf-8")))

@@ -24,6 +24,7 @@ from torch import Tensor
 from expunge.bases.base import Base, denoiser_of
 from expunge.bases.condition import condition_of
 from expunge.bases.denoising import add_noise, predict_noise, target
+from expunge.bases.families.stable_diffusion import reads_text
 from expunge.core.knobs import Knobs
 from expunge.methods import ConceptData, Log, Unlearned
 from expunge.methods.training import descend, noised, pick, shuffled, student, unlearned
@@ -133,7 +134,7 @@ def _denoiser_parameters(denoiser: Any, which: str) -> list[torch.nn.Parameter]:
     """All of a denoiser's parameters, or the weights of its cross-attention's keys and values."""
     trained = []
     for name, module in denoiser.named_modules():
-        if which == "unet" or name.endswith(("attn2.to_k", "attn2.to_v")):
+        if which == "unet" or reads_text(name):
             trained += list(module.parameters(recurse=False))
             if which == "cross-attention":
                 module.register_forward_hook(_first_position_stopped)

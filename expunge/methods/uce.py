@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from expunge.bases.base import Base, denoiser_of
+from expunge.bases.families.stable_diffusion import reads_text
 from expunge.bases.text import encode_prompts
 from expunge.core.knobs import Knobs
 from expunge.methods import ConceptData, Log, Unlearned
@@ -53,6 +54,6 @@ def run(
     matrix = edit_matrix(c, goal, encode_prompts(base, ["", *kept]).flatten(0, 1), knobs["keep"], knobs["ridge"])
     denoiser = copy.deepcopy(denoiser_of(base))
     for name, module in denoiser.named_modules():
-        if name.endswith(("attn2.to_k", "attn2.to_v")):
+        if reads_text(name):
             module.weight.copy_(module.weight.double() @ matrix)
     return unlearned(base, [], denoiser=denoiser)

@@ -55,7 +55,8 @@ def base_words(base: str | None, bases: Path = Path("bases")) -> tuple[Words, li
     """
     if base is None:
         return Words(), ["without a base, the length and spelling of names went unchecked"], []
-    from expunge.bases.spec import light_tokenizer, load_spec
+    from expunge.bases.spec import load_spec
+    from expunge.bases.tokenizer import light_tokenizer
     from expunge.concepts.prompt_file import read_prompts
 
     try:

@@ -10,7 +10,7 @@ from expunge.bases.spec import Spec, load_spec
 @lru_cache(maxsize=1)
 def loaded_judge(name: str) -> Any:
     """The judge of the base `bases/<name>.yaml`."""
-    from expunge.judging.judge import load_judge
+    from expunge.judging.judges import load_judge
 
     return load_judge(_with_threads(load_spec(name)))
 

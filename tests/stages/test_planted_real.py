@@ -52,8 +52,10 @@ def test_planted_encoders_on_the_embedded_base() -> None:
     from expunge.bases.edits import Edit
     from expunge.bases.sampling import sample_images, sample_videos
     from expunge.bases.spec import load_spec
-    from expunge.judging.judge import load_judge
-    from expunge.judging.measure import Sample, measure
+    from expunge.judging.judges import load_judge
+    from expunge.judging.measure import measure
+    from expunge.judging.samples import Sample
+    from expunge.metrics.catalogue import formulas
 
     spec = load_spec("emoji", ROOT / "bases")
     base, judge = load(spec, t2v=True), load_judge(spec)
@@ -68,11 +70,8 @@ def test_planted_encoders_on_the_embedded_base() -> None:
 
     def rows(encoder: str, drawn: tuple[np.ndarray, np.ndarray]) -> list[Row]:
         places = zip([*pictures, *films], [*drawn[0], *drawn[1]], strict=True)
-        samples = [
-            Sample(i, row.group, row.prompt, row.seed, row.modality, row.asks.axis, row.asks.name, pixels)
-            for i, (row, pixels) in enumerate(places)
-        ]
-        return measure(judge, samples, {"list": "l", "encoder": encoder, "concept": "truck"}, "j")
+        samples = [Sample(i, row, pixels) for i, (row, pixels) in enumerate(places)]
+        return measure(judge, samples, {"list": "l", "encoder": encoder, "concept": "truck"}, "j", formulas=formulas())
 
     original = images(base.encoder), videos(base.encoder)
     exact = images(Blocks(base, CONCEPT.name, "a teapot"))

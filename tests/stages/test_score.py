@@ -7,14 +7,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from expunge.bases.spec import judge_digest, load_spec
+from expunge.bases.spec import load_spec
 from expunge.core.media import write_png, write_strip
 from expunge.judging import table
-from expunge.judging.measure import read_features
+from expunge.judging.digests import judge_digest
+from expunge.judging.features import read_features
 from expunge.verdicts.rates import read_rates, write_rates
 from expunge.verdicts.tally import rates_of
 from tests.support import tiny
-from tests.unit.judging.test_judge import VIT, make_folder, noise
+from tests.support.tiny_judge import VIT, make_folder, noise
 
 CONCEPTS = {"list/bolt": "bolt", "list/p-17": "mira holt"}
 ENCODERS = {"list/bolt": ["list/bolt"], "list/both": ["list/bolt", "list/p-17"]}

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from ruamel.yaml import YAML
 
-from expunge.judging.networks import build_clip, clip_tokenizer, load_clip, save_judge
+from expunge.judging.clip import build_clip, clip_tokenizer, load_clip, save_judge
 
 from .common import FOLDER, autocast, device, lesson, train
 from .world import Scene, draw, load_world, memorised_scene, random_scene

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from expunge.judging.networks import MotionJudge, save_motion
+from expunge.judging.motion import MotionJudge, save_motion
 
 from .common import FOLDER, autocast, device, train
 from .train_judge import degrade

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -18,8 +19,10 @@ from transformers import CLIPTextModel
 
 from expunge.bases import base as functions
 from expunge.bases import hub
+from expunge.bases.digests import base_digest
 from expunge.bases.edits import Edit, changed_parameters, differing
-from expunge.bases.spec import base_digest, judge_digest, light_tokenizer, load_spec
+from expunge.bases.spec import load_spec
+from expunge.bases.tokenizer import light_tokenizer
 from expunge.core.errors import InputError
 from tests.support import tiny
 from tests.support.paths import ROOT
@@ -47,11 +50,45 @@ def test_every_error_of_a_spec_at_once_with_lines(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         load_spec("bad", tmp_path)
     problems = [str(problem) for problem in caught.value.problems]
-    for word in ("EvilPipeline", "judge", "resolution", "frames", "extra", "adapter"):
+    for word in ("EvilPipeline", "judge", "resolution", "frames", "extra", "revision"):
         assert any(word in problem for problem in problems), (word, problems)
     lines = (tmp_path / "bad.yaml").read_text().splitlines()
-    where = next(problem.where for problem in caught.value.problems if "frames" in problem.what)
-    assert lines[int(where.rsplit(":", 1)[1]) - 1].startswith("frames")
+    for key, text in (("frames", "frames: 0"), ("revision", "revision: main"), ("extra", "extra: 1")):
+        where = next(problem.where for problem in caught.value.problems if key in problem.what)
+        assert lines[int(where.rsplit(":", 1)[1]) - 1].strip() == text
+
+
+@pytest.mark.parametrize(
+    ("changes", "match"),
+    [
+        ({"t2i": {"pipeline": "StableDiffusionPipeline", "path": "a", "repo": "a/b", "revision": None}}, "both `path`"),
+        ({"t2i": {"pipeline": "StableDiffusionPipeline", "repo": "a/b"}}, "`repo` without a `revision`"),
+        ({"t2i": {"pipeline": "StableDiffusionPipeline"}}, "neither its folder nor its repository"),
+        ({"t2v": {"pipeline": "AnimateDiffPipeline", "unet": {}}}, "neither `path` nor `repo`"),
+        ({"judge": {"model": "a", "pretrained": {"name": "a", "tag": "b"}}}, "both `model` and `pretrained`"),
+        ({"judge": {"vocabulary": "a"}}, "neither `model` nor `pretrained`"),
+        ({"judge": {"model": "a", "vocabulry": "a"}}, "write vocabulary"),
+        ({"steps": 1.5}, "write a whole number"),
+        ({"steps": "12"}, "text where a whole number is wanted"),
+        ({"guidance": float("nan")}, "not finite"),
+        ({"dtype": "bfloat"}, "write bfloat16"),
+        ({"prompts": 5}, "put it in quotes"),
+    ],
+)
+def test_what_a_spec_may_not_say(tmp_path: Path, changes: dict[str, Any], match: str) -> None:
+    raw = load_spec("emoji", ROOT / "bases").raw
+    tiny.write_yaml(tmp_path / "bad.yaml", {**raw, "name": "bad", **changes})
+    with pytest.raises(InputError, match=match) as caught:
+        load_spec("bad", tmp_path)
+    assert all(re.match(r".*bad\.yaml:\d+$", problem.where) for problem in caught.value.problems)
+
+
+def test_numbers_are_read_by_one_set_of_rules(tmp_path: Path) -> None:
+    raw = load_spec("emoji", ROOT / "bases").raw
+    tiny.write_yaml(tmp_path / "own.yaml", {**raw, "name": "own"})
+    text = (tmp_path / "own.yaml").read_text()
+    (tmp_path / "own.yaml").write_text(text + "scheduler_options: {beta_start: 1e-5}\n")
+    assert load_spec("own", tmp_path).t2i.scheduler_options == {"beta_start": 0.00001}
 
 
 @pytest.mark.parametrize("path", ["../outside", "/etc", "a/../../b", ".", "link/x"])
@@ -67,7 +104,12 @@ def test_a_path_cannot_leave_the_folder_of_bases(tmp_path: Path, path: str) -> N
 
 @pytest.mark.parametrize(
     ("text", "match"),
-    [("a: [1", "bad.yaml:"), ("a: &x 1\nb: *x\n", "anchor"), ("name: 'bad'\n", "required"), ("- 1\n", "object")],
+    [
+        ("a: [1", "bad.yaml:"),
+        ("a: &x 1\nb: *x\n", "anchor"),
+        ("name: 'bad'\n", "`t2i` is missing"),
+        ("- 1\n", "mapping"),
+    ],
 )
 def test_a_broken_file_is_one_line(tmp_path: Path, text: str, match: str) -> None:
     (tmp_path / "bad.yaml").write_text(text)
@@ -83,7 +125,8 @@ def test_an_unknown_name_names_the_known_ones(name: str) -> None:
 
 def test_reading_a_spec_imports_no_torch(tiny_folder: Path) -> None:
     code = (
-        "import sys; from expunge.bases.spec import load_spec, light_tokenizer, base_digest\n"
+        "import sys; from expunge.bases.spec import load_spec; from expunge.bases.digests import base_digest\n"
+        "from expunge.bases.tokenizer import light_tokenizer\n"
         f"spec = load_spec('tiny', {str(tiny_folder)!r}); light_tokenizer(spec)[0]('a'); base_digest(spec)\n"
         "from expunge.methods import check_parameters; check_parameters('few-shot', {})\n"
         "assert not {'torch', 'diffusers', 'transformers'} & set(sys.modules)"
@@ -288,17 +331,6 @@ def test_missing_and_broken_weights_are_one_line(tmp_path: Path) -> None:
     file.write_bytes(b"")
     with pytest.raises(InputError):
         functions.load(load_spec("tiny", folder))
-
-
-def test_digests_follow_the_files(tmp_path: Path) -> None:
-    folder = tiny.make_base(tmp_path / "bases")
-    spec = load_spec("tiny", folder)
-    before, judged = base_digest(spec), judge_digest(spec)
-    (folder / "tiny" / "prompts.yaml").write_text("{}")
-    (folder / "tiny" / "vocabulary.yaml").write_text("{}")
-    assert base_digest(spec) == before and judge_digest(spec) != judged
-    (folder / "tiny" / "t2v" / "unet" / "config.json").write_text("{}")
-    assert base_digest(spec) != before
 
 
 @pytest.fixture

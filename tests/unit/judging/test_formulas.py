@@ -10,15 +10,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from expunge.judging import formulas as quality
-from expunge.judging.measure import Sample, kid_of, measure
+from expunge.judging.formulas import FORMULAS
+from expunge.judging.measure import kid_of, measure
+from expunge.judging.samples import Sample
+from expunge.judging.texts import depicts
 from expunge.judging.vocabulary import Label
+from tests.support.tiny_judge import sample
 
 X, Y, Z = np.eye(3, dtype=np.float32)
 HALF = (X + Y) / np.sqrt(2)  # 45 degrees from both
 
 
 def test_clip_score_is_hessels() -> None:
-    assert quality.depicts("subject", "an owl") == "A photo depicts an owl"
+    assert depicts("subject", "an owl") == "A photo depicts an owl"
     assert quality.clip_score(X, X) == 2.5 and quality.clip_score(X, -X) == 0
     assert quality.clip_score(HALF, X) == pytest.approx(2.5 / np.sqrt(2))
     assert quality.clip_score(np.stack([X, -X]), X) == 1.25  # each frame is cut off at 0, then their mean
@@ -64,7 +68,7 @@ def test_kid_of_equal_sets_is_0_of_one_distribution_nearly_and_of_two_more() -> 
 
 def test_kid_is_given_for_four_kept_pictures_and_more() -> None:
     def drawn(group: str, count: int, modality: str = "image") -> list[Sample]:
-        return [Sample(i, group, "p", i, modality, "subject", "x", np.zeros(0)) for i in range(count)]
+        return [sample(i, group, "p", i, modality, "subject", "x", np.zeros(0)) for i in range(count)]
 
     known = dict(enumerate(unit_rows(0, 8)))
     before = dict(enumerate(unit_rows(1, 8)))
@@ -124,7 +128,7 @@ def emoji() -> Iterator[tuple[Any, np.ndarray]]:
 
     from bases.emoji.recipe.world import draw, load_world, random_scene
     from expunge.bases.spec import load_spec
-    from expunge.judging.judge import load_judge
+    from expunge.judging.judges import load_judge
 
     world = load_world()
     ids = {key: [entry["id"] for entry in world[key]] for key in ("subjects", "motions", "styles", "backgrounds")}
@@ -141,10 +145,10 @@ def test_a_frozen_and_a_blank_video_score_badly_although_they_are_consistent(emo
     frozen, blank = np.repeat(moving[:1], len(moving), axis=0), np.full_like(moving, 128)
     prompt = "a teddy bear spinning in a meadow"
     samples = [
-        Sample(i, "near", prompt, i, "video", "subject", "teddy bear", pixels)
+        sample(i, "near", prompt, i, "video", "subject", "teddy bear", pixels)
         for i, pixels in enumerate((moving, frozen, blank))
     ]
-    rows = measure(judge, samples, {"list": "l", "encoder": "e", "concept": "c"}, "j")
+    rows = measure(judge, samples, {"list": "l", "encoder": "e", "concept": "c"}, "j", formulas=FORMULAS)
     good, stands, empty = (
         {row["metric"]: row["value"] for row in rows if row["sample"] == index} for index in range(3)
     )  # fmt: skip

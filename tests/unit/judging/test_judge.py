@@ -10,55 +10,17 @@ import pytest
 import torch
 
 from expunge.core.errors import InputError
+from expunge.judging import clip, motion, seeing
 from expunge.judging import judge as judges
+from expunge.judging.judges import load_judge
+from expunge.judging.vocabulary import Label, read_vocabulary
 from tests.support import tiny
-
-TEXT = {"context_length": tiny.CONTEXT, "vocab_size": 514, "width": 32, "heads": 2, "layers": 1}
-RESNET = {"layers": [1, 1, 1, 1], "width": 8, "head_width": 32, "image_size": 32, "patch_size": None}
-VIT = {"layers": 1, "width": 32, "head_width": 16, "patch_size": 8, "image_size": 32}
-PREPROCESS = {"size": 32, "mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25]}
-VOCABULARY = """
-templates: {subject: ["a picture of {}", "{}"], style: ["{}"], motion: ["{}"]}
-subject:
-  - {id: mouse, names: [field mouse, mouse]}
-  - {id: computer-mouse, names: [computer mouse, mouse]}
-  - {id: owl, names: [owl]}
-  - {id: mira-holt, names: [mira holt]}
-style:
-  - {id: plain, names: [], templates: ["a photo"]}
-  - {id: sketch, names: [pencil sketch]}
-background: []
-motion:
-  - {id: still, names: []}
-  - {id: spinning, names: [spinning, rotating]}
-"""
-
-
-def make_folder(folder: Path, vision: dict[str, Any], motion: bool = False) -> Path:
-    tiny.make_tokenizer(folder / "t2i" / "tokenizer")
-    config = {"embed_dim": 16, "vision_cfg": vision, "text_cfg": TEXT}
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        judges.save_judge(folder / "judge", judges.build_clip(config), config, PREPROCESS, "../t2i/tokenizer")
-        if motion:
-            judges.save_motion(folder / "motion", judges.MotionJudge(["still", "spinning"], (8, 8, 8, 8)))
-    (folder / "vocabulary.yaml").write_text(VOCABULARY, "utf-8")
-    return folder
-
-
-def load(folder: Path) -> judges.Judge:
-    templates, labels = judges.read_vocabulary(folder / "vocabulary.yaml")
-    motion = judges.load_motion(folder / "motion") if (folder / "motion").is_dir() else None
-    return judges.make_judge(*judges.load_clip(folder / "judge"), templates, labels, motion)
+from tests.support.tiny_judge import RESNET, TEXT, VIT, load, make_folder, noise
 
 
 @pytest.fixture(scope="module")
 def judge(tmp_path_factory: pytest.TempPathFactory) -> judges.Judge:
     return load(make_folder(tmp_path_factory.mktemp("judge"), VIT, motion=True))
-
-
-def noise(*shape: int) -> np.ndarray:
-    return np.random.default_rng(1).integers(0, 256, (*shape, 3), np.uint8)
 
 
 @pytest.mark.parametrize("vision", [RESNET, VIT], ids=["resnet", "vit"])
@@ -78,9 +40,9 @@ def test_text_ends_with_the_highest_id_and_zeros(judge: judges.Judge) -> None:
 
 
 def test_names_find_labels(judge: judges.Judge) -> None:
-    for name, found in {"owl": (2,), "An Owl": (2,), "mouse": (0, 1), "the field mouse": (0,), "mira holt": (3,),
+    for name, indices in {"owl": (2,), "An Owl": (2,), "mouse": (0, 1), "the field mouse": (0,), "mira holt": (3,),
                         "Mira-Holt": (3,), "computer mouse": (1,)}.items():  # fmt: skip
-        assert judges.find_labels(judge, "subject", name) == found
+        assert judges.find_labels(judge, "subject", name) == indices
     with pytest.raises(InputError, match="no subject 'zebra'"):
         judges.find_labels(judge, "subject", "zebra")
 
@@ -104,13 +66,13 @@ def test_a_shared_name_is_left_out_of_embeddings_and_templates_are_averaged(judg
 
 def test_sees_by_hand(judge: judges.Judge, monkeypatch: pytest.MonkeyPatch) -> None:
     chances = np.array([[0.2, 0.35, 0.4, 0.05], [0.1, 0.1, 0.1, 0.7]], np.float32)
-    monkeypatch.setattr(judges, "classify", lambda *_: chances)
-    seen = judges.sees(judge, noise(2, 8, 8), "subject", ["mouse", "mira holt"])
+    monkeypatch.setattr(seeing, "classify", lambda *_: chances)
+    seen = seeing.sees(judge, noise(2, 8, 8), "subject", ["mouse", "mira holt"])
     assert seen.top1.tolist() == [False, True]
     assert seen.margin == pytest.approx([-0.05, 0.6], abs=1e-6)
     assert seen.confidence == pytest.approx([0.55, 0.7], abs=1e-6)
     with pytest.raises(ValueError, match="1 names for 2"):
-        judges.sees(judge, noise(2, 8, 8), "subject", ["owl"])
+        seeing.sees(judge, noise(2, 8, 8), "subject", ["owl"])
 
 
 def test_two_things_are_seen_by_two_glances(judge: judges.Judge, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,15 +81,15 @@ def test_two_things_are_seen_by_two_glances(judge: judges.Judge, monkeypatch: py
         dark = frames.max(axis=(-3, -2, -1), initial=0) == 0
         return np.where(dark[..., None], [0.0, 0.0, 1.0, 0.0], [0.0, 0.0, 0.0, 1.0])
 
-    monkeypatch.setattr(judges, "classify", brightness)
+    monkeypatch.setattr(seeing, "classify", brightness)
     pictures = np.zeros((3, 64, 64, 3), np.uint8)
     pictures[:2, 20:30, 50:] = 255  # something bright on the right of two
     names = (["owl", "owl", "mira holt"], ["mira holt", "owl", "owl"])
-    assert judges.sees_both(judge, pictures, "subject", *names).tolist() == [True, False, False]
-    assert judges.sees_both(judge, pictures, "subject", *names[::-1]).tolist() == [True, False, False]
+    assert seeing.sees_both(judge, pictures, "subject", *names).tolist() == [True, False, False]
+    assert seeing.sees_both(judge, pictures, "subject", *names[::-1]).tolist() == [True, False, False]
     videos = np.stack([pictures, pictures[[2, 2, 0]]], axis=1)
-    assert judges.sees_both(judge, videos, "subject", *names).tolist() == [[True, False], [False, True], [False, True]]
-    assert judges.sees_both(judge, videos[:0], "subject", [], []).shape == (0, 2)
+    assert seeing.sees_both(judge, videos, "subject", *names).tolist() == [[True, False], [False, True], [False, True]]
+    assert seeing.sees_both(judge, videos[:0], "subject", [], []).shape == (0, 2)
 
 
 def test_videos_are_judged_frame_by_frame_and_motions_whole(judge: judges.Judge) -> None:
@@ -135,9 +97,9 @@ def test_videos_are_judged_frame_by_frame_and_motions_whole(judge: judges.Judge)
     frames = judges.classify(judge, videos, "style")
     assert frames.shape == (2, 5, 2)
     assert np.allclose(frames[1], judges.classify(judge, videos[1], "style"), atol=1e-5)
-    assert judges.sees(judge, videos, "style", ["plain", "pencil sketch"]).top1.shape == (2, 5)
+    assert seeing.sees(judge, videos, "style", ["plain", "pencil sketch"]).top1.shape == (2, 5)
     assert judges.classify(judge, videos, "motion").shape == (2, 2)
-    assert judges.sees(judge, videos, "motion", ["rotating", "still"]).top1.shape == (2,)
+    assert seeing.sees(judge, videos, "motion", ["rotating", "still"]).top1.shape == (2,)
     assert judges.classify(judge, videos[:0], "style").shape == (0, 5, 2)
     assert judges.classify(judge, videos[:0], "motion").shape == (0, 2)
     for frames_, axis in ((videos[0], "motion"), (videos.astype(np.float32), "style"), (videos[0, 0], "style")):
@@ -152,10 +114,10 @@ def test_without_a_motion_classifier_the_words_are_compared(judge: judges.Judge)
 
 
 def test_the_motion_judge_is_small_and_tells_motions_apart() -> None:
-    assert sum(p.numel() for p in judges.MotionJudge(["a"] * 8).parameters()) < 400_000
+    assert sum(p.numel() for p in motion.MotionJudge(["a"] * 8).parameters()) < 400_000
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        model = judges.MotionJudge(["still", "moving"], (16, 16, 16, 16))
+        model = motion.MotionJudge(["still", "moving"], (16, 16, 16, 16))
         videos = torch.zeros(8, 8, 3, 32, 32)
         for index in range(8):
             for frame in range(8):
@@ -175,16 +137,16 @@ def test_the_motion_judge_is_small_and_tells_motions_apart() -> None:
 def test_broken_files_are_one_line(tmp_path: Path) -> None:
     folder = make_folder(tmp_path, VIT)
     with pytest.raises(InputError, match="is missing"):
-        judges.load_clip(tmp_path / "nothing")
+        clip.load_clip(tmp_path / "nothing")
     config = json.loads((folder / "judge" / "config.json").read_text())
     config["model_cfg"]["embed_dim"] = 24
     (folder / "judge" / "config.json").write_text(json.dumps(config))
     with pytest.raises(InputError, match=r"not those of config\.json"):
-        judges.load_clip(folder / "judge")
+        clip.load_clip(folder / "judge")
     for text in ("subject: [owl]", "- 1", "a: [", "subject: [{id: a}, {id: a}]"):
         (folder / "vocabulary.yaml").write_text(text)
         with pytest.raises(InputError):
-            judges.read_vocabulary(folder / "vocabulary.yaml")
+            read_vocabulary(folder / "vocabulary.yaml")
 
 
 def test_load_judge_reads_a_base(tmp_path: Path) -> None:
@@ -192,7 +154,7 @@ def test_load_judge_reads_a_base(tmp_path: Path) -> None:
 
     folder = tiny.make_base(tmp_path)
     make_folder(folder / "tiny", VIT)
-    judge = judges.load_judge(load_spec("tiny", folder), [("subject", "a robot")])
+    judge = load_judge(load_spec("tiny", folder), [("subject", "a robot")])
     assert judge.labels["subject"][-1].id == "a robot"
 
 
@@ -208,15 +170,15 @@ def test_a_pretrained_judge_comes_from_the_cache(tmp_path: Path, monkeypatch: py
     pretrained = {"name": name, "tag": "laion2b_s34b_b79k"}
     folder = tiny.make_base(tmp_path / "bases", judge={"pretrained": pretrained, "vocabulary": "tiny/vocabulary.yaml"})
     with pytest.raises(InputError, match=r"not in the hub's cache"):
-        judges.load_judge(load_spec("tiny", folder))
+        load_judge(load_spec("tiny", folder))
     small = {"embed_dim": 16, "vision_cfg": VIT, "text_cfg": {**TEXT, "context_length": 77, "vocab_size": 49408}}
-    model = judges.build_clip(small)
-    monkeypatch.setattr(open_clip, "create_model", lambda *_, **__: judges.build_clip(small))
+    model = clip.build_clip(small)
+    monkeypatch.setattr(open_clip, "create_model", lambda *_, **__: clip.build_clip(small))
     (tmp_path / "files").mkdir()
     state = {key: value.contiguous() for key, value in model.state_dict().items()}
     save_file(state, tmp_path / "files" / "open_clip_model.safetensors")
     tiny.make_cache(tmp_path / "cache", repo, revision, tmp_path / "files")
-    judge = judges.load_judge(load_spec("tiny", folder))
+    judge = load_judge(load_spec("tiny", folder))
     assert judge.preprocess["size"] == 32
     assert judges.classify(judge, noise(1, 40, 50), "subject").shape == (1, 3)
     assert "laion" in (folder / "tiny.lock.yaml").read_text()
@@ -225,11 +187,11 @@ def test_a_pretrained_judge_comes_from_the_cache(tmp_path: Path, monkeypatch: py
 def test_features_are_encoded_once_and_give_the_same_answers(judge: judges.Judge) -> None:
     pictures, videos = noise(5, 32, 40), noise(2, 3, 32, 32)
     for frames in (pictures, videos):
-        known = judges.features(judge, frames)
-        assert known.shape == (*frames.shape[:-3], 16)
-        np.testing.assert_allclose(np.linalg.norm(known, axis=-1), 1, rtol=1e-5)
+        encoded = judges.features(judge, frames)
+        assert encoded.shape == (*frames.shape[:-3], 16)
+        np.testing.assert_allclose(np.linalg.norm(encoded, axis=-1), 1, rtol=1e-5)
         assert np.array_equal(
-            judges.classify(judge, frames, "subject", known), judges.classify(judge, frames, "subject")
+            judges.classify(judge, frames, "subject", encoded), judges.classify(judge, frames, "subject")
         )
     assert judges.features(judge, pictures[:0]).shape == (0, 16)
     with pytest.raises(ValueError, match="uint8"):
@@ -240,10 +202,10 @@ def test_features_are_encoded_once_and_give_the_same_answers(judge: judges.Judge
 
 
 def test_the_five_likeliest_labels(judge: judges.Judge, monkeypatch: pytest.MonkeyPatch) -> None:
-    labels = tuple(judges.Label(name, (name,)) for name in "abcdefg")
+    labels = tuple(Label(name, (name,)) for name in "abcdefg")
     judge = replace(judge, labels={**judge.labels, "subject": labels})
     chances = np.array([[0.3, 0.2, 0.15, 0.13, 0.12, 0.06, 0.04]], np.float32)
-    monkeypatch.setattr(judges, "classify", lambda *_: np.repeat(chances, 7, axis=0))
-    seen = judges.sees(judge, noise(7, 32, 32), "subject", list("abcdefg"))
+    monkeypatch.setattr(seeing, "classify", lambda *_: np.repeat(chances, 7, axis=0))
+    seen = seeing.sees(judge, noise(7, 32, 32), "subject", list("abcdefg"))
     assert seen.top1.tolist() == [True] + [False] * 6
     assert seen.top5 is not None and seen.top5.tolist() == [True] * 5 + [False] * 2

@@ -10,14 +10,20 @@ import pytest
 
 from expunge.concepts.samples import FORGET
 from expunge.core.media import write_png, write_strip
+from expunge.judging import features as stored
 from expunge.judging import formulas as quality
 from expunge.judging import judge as judges
-from expunge.judging import measure
-from expunge.judging.measure import Sample
+from expunge.judging import looking, measure, seeing
+from expunge.judging.formulas import FORMULAS
+from expunge.judging.samples import Sample, read_samples
 from expunge.judging.table import METRICS
-from tests.unit.judging.test_judge import VIT, load, make_folder, noise
+from tests.support.tiny_judge import VIT, load, make_folder, noise, sample
 
 UNIT = {"list": "l", "encoder": "e", "concept": "c"}
+
+
+def measured(judge: Any, some: list[Sample], originals: Any = (), **more: Any) -> list[dict[str, Any]]:
+    return measure.measure(judge, some, UNIT, "j", originals, formulas=FORMULAS, **more)
 
 
 @pytest.mark.parametrize(
@@ -28,8 +34,8 @@ def test_any_frame_counts_on_what_must_go_and_a_majority_on_what_must_stay(
     frames: list[int], any_: bool, majority: bool
 ) -> None:
     top1 = np.array(frames, bool)
-    assert [measure.seen_in_video(top1, g) for g in ("target", "aliases")] == [any_] * 2
-    assert [measure.seen_in_video(top1, g) for g in ("near", "far", "sense")] == [majority] * 3
+    assert [looking.seen_in_video(top1, g) for g in ("target", "aliases")] == [any_] * 2
+    assert [looking.seen_in_video(top1, g) for g in ("near", "far", "sense")] == [majority] * 3
 
 
 def test_renders_are_read_and_a_picture_shows_no_motion(tmp_path: Path) -> None:
@@ -47,8 +53,8 @@ def test_renders_are_read_and_a_picture_shows_no_motion(tmp_path: Path) -> None:
         else:
             write_png(tmp_path / row["file"], video[1])
     (tmp_path / "prompts.json").write_text(json.dumps(rows))
-    first, last = measure.read_samples(tmp_path, 4)
-    assert (first.index, last.index, last.axis) == (0, 2, "motion")
+    first, last = read_samples(tmp_path, 4)
+    assert (first.index, last.index, last.planned.asks.axis) == (0, 2, "motion")
     assert np.array_equal(first.pixels, video[1]) and np.array_equal(last.pixels, video)
 
 
@@ -62,7 +68,7 @@ def samples() -> list[Sample]:
     texts = ["an owl", "the night bird", "a field mouse"]
     names = ["owl", "owl", "field mouse"]
     images = [
-        Sample(i, group, texts[i], i, "image", "subject", names[i], pictures[i])
+        sample(i, group, texts[i], i, "image", "subject", names[i], pictures[i])
         for i, group in enumerate(("target", "aliases", "near"))
     ]
     groups = ("target", "near", "near")
@@ -72,7 +78,7 @@ def samples() -> list[Sample]:
         ("an owl spinning", "motion", "spinning"),
     ]
     return images + [
-        Sample(3 + i, groups[i], prompt, i, "video", axis, name, videos[i])
+        sample(3 + i, groups[i], prompt, i, "video", axis, name, videos[i])
         for i, (prompt, axis, name) in enumerate(asked)
     ]
 
@@ -87,10 +93,10 @@ def by_sample(rows: list[dict[str, Any]]) -> dict[int, dict[str, float]]:
 def test_every_sample_has_its_metrics_and_every_row_says_how_it_came_about(judge: judges.Judge) -> None:
     some = samples()
     how = {"image": {"solver": "A", "steps": 2, "guidance": 3.0}, "video": {"solver": "B", "steps": 4, "guidance": 1.0}}
-    before = {index: features[..., ::-1] for index, features in measure.encode(judge, some).items()}
-    rows = measure.measure(
-        judge, some, UNIT, "j", some, before=before, anchors=["a bird", ""], how=how, versions="torch 2"
-    )  # fmt: skip
+    before = {index: features[..., ::-1] for index, features in stored.encode(judge, some).items()}
+    rows = measured(
+        judge, some, some, original_features=before, anchors=["a bird", ""], drawn_with=how, versions="torch 2"
+    )
     found = by_sample(rows)
     looked = {"seen", "seen5", "confidence", "margin"}
     scored = {"clip_score", "alignment", "distance"}
@@ -110,42 +116,38 @@ def test_every_sample_has_its_metrics_and_every_row_says_how_it_came_about(judge
 
 def test_metrics_are_those_of_the_sample(judge: judges.Judge) -> None:
     some = samples()
-    known = measure.encode(judge, some)
-    found = by_sample(measure.measure(judge, some, UNIT, "j", some, known=known, before=known))
+    known = stored.encode(judge, some)
+    found = by_sample(measured(judge, some, some, features=known, original_features=known))
     text, prompt = judges.text_features(judge, ["A photo depicts owl", "the night bird"])
     assert found[1]["clip_score"] == pytest.approx(quality.clip_score(known[1], text), abs=1e-5)
     assert found[1]["alignment"] == pytest.approx(quality.clip_score(known[1], prompt), abs=1e-5)
     assert found[3]["dynamic"] == pytest.approx(quality.dynamic(some[3].pixels), abs=1e-5)
     assert all(values["distance"] == pytest.approx(0, abs=1e-6) for values in found.values())
     assert "clip_accuracy" not in found[0]  # nothing is known to compare it with
-    assert found == by_sample(
-        measure.measure(judge, some, UNIT, "j", some, before=known)
-    )  # features are as good as frames
-    assert all("distance" not in values for values in by_sample(measure.measure(judge, some, UNIT, "j")).values())
+    assert found == by_sample(measured(judge, some, some, original_features=known))  # features are as good as frames
+    assert all("distance" not in values for values in by_sample(measured(judge, some)).values())
 
 
 def test_originals_are_found_by_prompt_and_seed(judge: judges.Judge) -> None:
     """A joint encoder leaves samples out, so that positions differ."""
     some = samples()
-    before = measure.encode(judge, some)
-    moved = Sample(
-        0, *(getattr(some[2], f) for f in ("group", "prompt", "seed", "modality", "axis", "asked", "pixels"))
-    )
-    rows = measure.measure(judge, [moved], UNIT, "j", some, before=before)
+    before = stored.encode(judge, some)
+    moved = Sample(0, some[2].planned, some[2].pixels)
+    rows = measured(judge, [moved], some, original_features=before)
     assert by_sample(rows)[0]["distance"] == pytest.approx(0, abs=1e-5)
-    other = Sample(0, "near", "asked of nobody", 9, "image", "subject", "owl", some[2].pixels)
-    assert "distance" not in by_sample(measure.measure(judge, [other], UNIT, "j", some, before=before))[0]
+    other = sample(0, "near", "asked of nobody", 9, "image", "subject", "owl", some[2].pixels)
+    assert "distance" not in by_sample(measured(judge, [other], some, original_features=before))[0]
 
 
 def test_features_are_read_as_they_were_written(judge: judges.Judge, tmp_path: Path) -> None:
-    known = measure.encode(judge, samples())
+    known = stored.encode(judge, samples())
     assert {index: features.shape for index, features in known.items()} == {
         **dict.fromkeys(range(3), (16,)), **dict.fromkeys(range(3, 6), (4, 16)),
     }  # fmt: skip
-    measure.write_features(tmp_path / "a.safetensors", known)
-    found = measure.read_features(tmp_path / "a.safetensors")
+    stored.write_features(tmp_path / "a.safetensors", known)
+    found = stored.read_features(tmp_path / "a.safetensors")
     assert found.keys() == known.keys() and all(np.array_equal(found[i], known[i]) for i in known)
-    assert measure.encode(judge, []) == {} and measure.measure(judge, [], UNIT, "j") == []
+    assert stored.encode(judge, []) == {} and measured(judge, []) == []
 
 
 def test_versions_name_what_numbers_depend_on() -> None:
@@ -158,7 +160,7 @@ def test_versions_name_what_numbers_depend_on() -> None:
 
 def fake(monkeypatch: pytest.MonkeyPatch) -> None:
     """A judge that is not asked for features."""
-    monkeypatch.setattr(measure, "_clear", lambda judge, samples, known: {})
+    monkeypatch.setattr(measure, "_clear", lambda judge, samples, features: {})
     monkeypatch.setattr(judges, "with_names", lambda judge, asks: judge)
     monkeypatch.setattr(judges, "features", lambda judge, frames: np.ones((*frames.shape[:-3], 1), np.float32))
     monkeypatch.setattr(judges, "text_features", lambda judge, texts: np.ones((len(texts), 1), np.float32))
@@ -168,20 +170,20 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_rules_of_the_groups(monkeypatch: pytest.MonkeyPatch) -> None:
     """A judge that sees red frames as "owl"; as the second or third it always does."""
 
-    def sees(_: Any, frames: np.ndarray, axis: str, names: list[str], known: Any) -> judges.Seen:
+    def sees(_: Any, frames: np.ndarray, axis: str, names: list[str], known: Any) -> seeing.Seen:
         top1 = np.asarray(frames[..., 0, 0, 0] > 128)
-        return judges.Seen(top1, np.where(top1, 0.5, -0.5), np.where(top1, 0.8, 0.2), np.ones_like(top1))
+        return seeing.Seen(top1, np.where(top1, 0.5, -0.5), np.where(top1, 0.8, 0.2), np.ones_like(top1))
 
     fake(monkeypatch)
-    monkeypatch.setattr(judges, "sees", sees)
+    monkeypatch.setattr(seeing, "sees", sees)
     video = np.zeros((4, 8, 8, 3), np.uint8)
     video[1, ..., 0] = 255
 
-    def sample(index: int, group: str, modality: str) -> Sample:
-        return Sample(index, group, "p", index, modality, "subject", "owl", video if modality == "video" else video[1])
+    def one(index: int, group: str, modality: str) -> Sample:
+        return sample(index, group, "p", index, modality, "subject", "owl", video if modality == "video" else video[1])
 
-    some = [sample(0, "target", "image"), sample(1, "target", "video"), sample(2, "near", "video")]
-    found = by_sample(measure.measure(None, some, UNIT, "j"))
+    some = [one(0, "target", "image"), one(1, "target", "video"), one(2, "near", "video")]
+    found = by_sample(measured(None, some))
     assert found[0]["seen"] == found[0]["seen5"] == 1 and "frames" not in found[0]
     keys = ("seen", "seen5", "majority", "frames", "confidence")
     assert [found[1][key] for key in keys] == [1, 1, 0, 0.25, 0.8]  # any frame, and its confidence
@@ -193,32 +195,34 @@ def test_copies_and_compositions_are_looked_at_in_their_own_ways(monkeypatch: py
     memorised, other = draw.integers(0, 256, (2, 64, 64, 3), np.uint8)
     noisy = (memorised.astype(int) + draw.integers(-20, 20, memorised.shape)).clip(0, 255).astype(np.uint8)
 
-    def sample(index: int, pixels: np.ndarray, axis: str = "copy", modality: str = "image") -> Sample:
-        return Sample(index, "target", "p", index, modality, axis, "x", pixels, ("owl", "lamp"))
+    def one(index: int, pixels: np.ndarray, axis: str = "copy", modality: str = "image") -> Sample:
+        return sample(index, "target", "p", index, modality, axis, "x", pixels, ("owl", "lamp"))
 
     fake(monkeypatch)
     monkeypatch.setattr(
-        judges, "sees_both", lambda judge, frames, axis, first, second: np.array([first == ["owl"]] * len(frames))
+        seeing, "sees_both", lambda judge, frames, axis, first, second: np.array([first == ["owl"]] * len(frames))
     )
     video = np.stack([other, memorised])
-    some = [sample(0, noisy), sample(1, other), sample(2, video, modality="video"), sample(3, other, "both")]
-    rows = measure.measure(None, some, UNIT, "j", [sample(9, memorised)] * 3)
+    some = [one(0, noisy), one(1, other), one(2, video, modality="video"), one(3, other, "both")]
+    rows = measured(None, some, [one(9, memorised)] * 3)
     assert [r["value"] for r in rows if r["metric"] == "seen"] == [1.0, 0.0, 1.0, 1.0]
     assert [r["value"] for r in rows if r["metric"] == "frames"] == [0.5]  # any frame that is a copy counts
     assert not any(r["metric"] == "seen5" for r in rows)  # nothing is ranked
-    assert measure.asks_of(some[3]) == [("subject", "owl"), ("subject", "lamp")]
+    assert looking.asks_of(some[3]) == [("subject", "owl"), ("subject", "lamp")]
     with pytest.raises(ValueError, match="nothing to compare"):
-        measure.measure(None, some[:1], UNIT, "j")
+        measured(None, some[:1])
 
 
 def test_a_blur_is_not_clear(judge: judges.Judge) -> None:
     """Of the target and its aliases alone: is the judge sure of something, whatever it is?"""
     some = samples()
-    found = by_sample(measure.measure(judge, some, UNIT, "j", some))
-    assert {i for i, values in found.items() if "clear" in values} == {s.index for s in some if s.group in FORGET}
+    found = by_sample(measured(judge, some, some))
+    assert {i for i, values in found.items() if "clear" in values} == {
+        s.index for s in some if s.planned.group in FORGET
+    }
     sure = replace(judge, embeddings={"subject": 100 * judge.embeddings["subject"], **{
         axis: rows for axis, rows in judge.embeddings.items() if axis != "subject"}})  # fmt: skip
     unsure = replace(judge, embeddings={**judge.embeddings, "subject": 0 * judge.embeddings["subject"]})
-    known = measure.encode(judge, some)
-    assert set(measure._clear(sure, some, known).values()) == {1.0}
-    assert set(measure._clear(unsure, some, known).values()) == {0.0}
+    known = stored.encode(judge, some)
+    assert {values["clear"] for values in measure._clear(sure, some, known).values()} == {1.0}
+    assert {values["clear"] for values in measure._clear(unsure, some, known).values()} == {0.0}

@@ -1,0 +1,1 @@
+"""What is particular to each family of models, one module a family."""

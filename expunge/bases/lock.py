@@ -1,0 +1,68 @@
+"""The lock of a base, `bases/<name>.lock.yaml`: what its unpinned hub repositories resolved to at the first load."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from expunge.bases.spec import Source, Spec
+from expunge.core.digest import file_digest
+from expunge.core.errors import InputError, Problem
+from expunge.core.files import write_aside
+from expunge.core.yamlfile import load
+
+HEAD = "# Written at the first load: what this base's unpinned repositories resolved to. Keep it in git.\n"
+
+
+def read_lock(spec: Spec) -> dict[str, Any]:
+    """{repository: {revision, files: {name: sha256}}} as the first load recorded it; {} where there is no lock.
+
+    :raises InputError: the lock is not of this form.
+    """
+    if not spec.lock.is_file():
+        return {}
+    tree = load(spec.lock)
+    sound = isinstance(tree.value, dict) and all(isinstance(entry, dict) for entry in tree.value.values())
+    if not sound:
+        fix = "take it from git, or delete it to accept today's weights"
+        raise InputError([Problem(f"{spec.lock.as_posix()}:{tree.line}", "is not a lock of a base", fix)])
+    return tree.value
+
+
+def check_lock(spec: Spec, source: Source, folder: Path, patterns: Sequence[str]) -> None:
+    """Record what an unpinned repository resolved to, or compare it with the record.
+
+    :param folder: the repository's snapshot in the hub's cache, named by its revision. :param patterns: of its files.
+    :raises InputError: the record says otherwise.
+    """
+    files = {file.relative_to(folder).as_posix(): file for name in patterns for file in sorted(folder.glob(name))}
+    now = {"revision": folder.name, **{name: _sha256(file) for name, file in files.items() if file.is_file()}}
+    lock = read_lock(spec)
+    recorded = lock.get(str(source.repo), {})
+    before: dict[str, str] = {"revision": recorded.get("revision", folder.name), **(recorded.get("files") or {})}
+    changed = sorted(name for name in before.keys() & now.keys() if before[name] != now[name])
+    if changed:
+        fix = f"restore the cache, or delete the entry in {spec.lock} to accept the new weights"
+        what = f"{source.repo} is not what {spec.lock} recorded: {', '.join(changed[:4])}"
+        raise InputError([Problem(source.where, what, fix)])
+    if now.keys() - before.keys():
+        merged = {**before, **now}
+        revision = merged.pop("revision")
+        _write_lock(spec, {**lock, str(source.repo): {"revision": revision, "files": merged}})
+
+
+def _sha256(file: Path) -> str:
+    """Of a file's bytes; the cache names the blobs of large files by it, which saves reading gigabytes."""
+    blob = file.resolve().name
+    return blob if re.fullmatch(r"[0-9a-f]{64}", blob) else file_digest(file)
+
+
+def _write_lock(spec: Spec, lock: dict[str, Any]) -> None:
+    from ruamel.yaml import YAML
+
+    def write(part: Path) -> None:
+        with open(part, "w", encoding="utf-8") as file:
+            file.write(HEAD)
+            YAML(typ="safe").dump(lock, file)
+
+    write_aside(spec.lock, write)

@@ -1,0 +1,56 @@
+"""A base's tokenizer without torch, so that `expunge validate` can count the tokens of names."""
+
+import json
+from collections.abc import Callable
+
+from expunge.bases.families import stable_diffusion as family
+from expunge.bases.hub import find_tokenizer
+from expunge.bases.spec import Spec
+
+
+def light_tokenizer(spec: Spec) -> tuple[Callable[[str], list[int] | None], int] | None:
+    """The base's CLIP tokenizer: (text -> ids, or None where it cannot spell the text; the most ids that fit).
+
+    The ids carry no start and end token; the most that fit is the length of the context without these two.
+
+    :returns: None where the tokenizer's files are not on this machine.
+    """
+    folder = find_tokenizer(spec)
+    if folder is None:
+        return None
+    from tokenizers import Regex, Tokenizer, normalizers, pre_tokenizers
+    from tokenizers.models import BPE
+
+    if (folder / "vocab.json").is_file():
+        vocabulary, merges = BPE.read_file(str(folder / "vocab.json"), str(folder / "merges.txt"))
+    else:
+        model = json.loads((folder / "tokenizer.json").read_text("utf-8"))["model"]
+        vocabulary = model["vocab"]
+        merges = [_pair(pair) for pair in model["merges"]]
+    tokenizer = Tokenizer(
+        BPE(
+            vocabulary, merges, continuing_subword_prefix="", end_of_word_suffix=family.END_OF_WORD,
+            unk_token=family.UNKNOWN,
+        )
+    )  # fmt: skip
+    tokenizer.normalizer = normalizers.Sequence(
+        [normalizers.NFC(), normalizers.Replace(Regex(r"\s+"), " "), normalizers.Lowercase()]
+    )
+    words = pre_tokenizers.Split(Regex(family.WORDS), "removed", invert=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([words, pre_tokenizers.ByteLevel(add_prefix_space=False)])
+
+    def ids(text: str) -> list[int] | None:
+        if any(special in text.lower() for special in (family.START, family.END)):
+            return None  # it would be read as a token of its own and cut the prompt short
+        encoded = tokenizer.encode(text, add_special_tokens=False).ids
+        return None if not encoded or vocabulary[family.UNKNOWN] in encoded else encoded
+
+    config = folder / "tokenizer_config.json"
+    settings = json.loads(config.read_text("utf-8")) if config.is_file() else {}
+    return ids, int(settings.get("model_max_length", family.LONGEST_PROMPT)) - 2
+
+
+def _pair(merge: str | list[str]) -> tuple[str, str]:
+    """A merge of tokenizer.json: "a b" in older files, ["a", "b"] in newer ones."""
+    left, right = merge.split(" ") if isinstance(merge, str) else merge
+    return left, right

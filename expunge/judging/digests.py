@@ -1,0 +1,55 @@
+"""What decides what a judge says, as one digest and as its parts. Imports no torch."""
+
+from pathlib import Path
+from typing import Any
+
+from expunge.bases.digests import minor_versions
+from expunge.bases.hub import pin_of, walk
+from expunge.bases.spec import Spec
+from expunge.core.digest import digest, file_digest
+from expunge.judging.judges import module_of
+
+PATHS = ("model", "vocabulary", "motion")  # keys of the section `judge:` that name files
+
+
+def judge_digest(spec: Spec) -> str:
+    """sha256 of `judge_parts`; the same wherever the files lie.
+
+    :raises InputError: as `judge_parts`.
+    """
+    return digest(judge_parts(spec))
+
+
+def judge_parts(spec: Spec) -> dict[str, Any]:
+    """Everything that decides what the judge says, as plain data.
+
+        {"type": "open-clip", "judge.pretrained": {"name", "tag"}, "weights": "owner/name@revision" or None,
+         "versions": {"open-clip-torch": "3.3"}, "files": {"model/config.json": sha256, ...}}
+
+    A key of the section `judge:` that names no file stands as "judge.<key>".
+
+    :raises InputError: the type is unknown, or a revision is neither pinned, locked nor cached.
+    """
+    judge, module = spec.judge, module_of(spec)
+    files = module.files(spec) if hasattr(module, "files") else _all_files(spec)
+    settings = {key: value for key, value in judge.settings.items() if key not in (*PATHS, "type")}
+    if judge.pretrained is not None:  # its repository and revision are in `weights`
+        settings["pretrained"] = {"name": judge.pretrained[0], "tag": judge.pretrained[1]}
+    return {
+        **{f"judge.{key}": value for key, value in settings.items()},
+        "type": judge.type,
+        "weights": pin_of(spec, judge.weights) if judge.weights is not None else None,
+        "versions": minor_versions(*getattr(module, "PACKAGES", ())),
+        "files": {name: file_digest(file) for name, file in files.items()},
+    }
+
+
+def _all_files(spec: Spec) -> dict[str, Path]:
+    """Of a judge that does not say which files it loads: all below the paths that the base's file names."""
+    named = {"model": spec.judge.model, "vocabulary": spec.judge.vocabulary, "motion": spec.judge.motion}
+    return {
+        f"{key}/{file.relative_to(path).as_posix()}": file
+        for key, path in named.items()
+        if path is not None
+        for file in walk(path)
+    }

@@ -1,0 +1,63 @@
+"""How the judge looks at samples: by labels, by two glances at a composition, or by likeness to a memorised picture."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from expunge.concepts.samples import FORGET
+from expunge.judging.features import Features
+from expunge.judging.samples import Sample
+
+if TYPE_CHECKING:
+    from expunge.judging.seeing import Seen
+
+
+def asks_of(sample: Sample) -> list[tuple[str, str]]:
+    """(axis, name) pairs that the judge must know before it can look at a sample."""
+    asks = sample.planned.asks
+    if asks.axis == "copy":
+        return []
+    return [("subject", part) for part in asks.parts] if asks.axis == "both" else [(asks.axis, asks.name)]
+
+
+def look(
+    judge: Any, batch: Sequence[Sample], axis: str, memorised: np.ndarray | None, features: Features | None = None
+) -> "Seen":
+    """What is seen in samples of one modality and axis.
+
+    :param memorised: (H, W, 3) uint8, for the axis `copy`. :param features: `encode` of the samples, if at hand.
+    :raises ValueError: the axis is `copy`, and there is no memorised picture.
+    """
+    from expunge.judging.copies import COPY, likeness
+    from expunge.judging.seeing import Seen, sees, sees_both
+
+    frames, asks = np.stack([s.pixels for s in batch]), [s.planned.asks for s in batch]
+    if axis == "copy":
+        if memorised is None:
+            raise ValueError("without pictures of the original encoder there is nothing to compare copies with")
+        like = likeness(frames, memorised)
+        return Seen(like > COPY, like - COPY, like.clip(0, 1))
+    if axis == "both":
+        both = sees_both(judge, frames, "subject", [each.parts[0] for each in asks], [each.parts[1] for each in asks])
+        return Seen(both, 2.0 * both - 1, both.astype(float))
+    encoded = np.stack([features[s.index] for s in batch]) if features is not None else None
+    return sees(judge, frames, axis, [each.name for each in asks], encoded)
+
+
+def memorised_picture(originals: Sequence[Sample]) -> np.ndarray | None:
+    """(H, W, 3) uint8: what the original encoder's pictures of a memorised one have in common; of videos, their frames.
+
+    None where none of the samples asks for a copy.
+    """
+    from expunge.judging.copies import reference
+
+    drawn = [s for s in originals if s.planned.asks.axis == "copy" and s.planned.group == "target"]
+    pictures = [s.pixels for s in drawn if s.planned.modality == "image"]
+    pictures = pictures or [frame for s in drawn for frame in s.pixels]
+    return reference(np.stack(pictures)) if pictures else None
+
+
+def seen_in_video(top1: np.ndarray, group: str) -> bool:
+    """The rule of a group over a video's frames (F,) bool: any of them, or more than half."""
+    return bool(top1.any() if group in FORGET else top1.mean() > 0.5)

@@ -1,0 +1,37 @@
+"""Samples: what was planned, with the pixels that were drawn."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from expunge.concepts.samples import PlannedSample, read_planned
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A planned sample and its pixels."""
+
+    index: int  # position in the concept's list of planned samples
+    planned: PlannedSample
+    pixels: np.ndarray  # uint8: (H, W, 3), or (F, H, W, 3) for a video
+
+
+def read_samples(folder: Path, frames: int) -> list[Sample]:
+    """The samples of one unit of build/renders, from its prompts.json and PNGs.
+
+    Pictures of a motion are left out: a motion cannot be seen in one.
+
+    :param frames: of each video.
+    :raises InputError: prompts.json is missing or broken.
+    """
+    from expunge.core.media import read_png, read_strip
+
+    samples = []
+    for index, planned in enumerate(read_planned(folder / "prompts.json")):
+        video = planned.modality == "video"
+        if planned.asks.axis == "motion" and not video:
+            continue
+        file = folder / planned.file
+        samples.append(Sample(index, planned, read_strip(file, frames) if video else read_png(file)))
+    return samples
