@@ -10,14 +10,16 @@ from typing import Any
 
 import msgspec
 
-from expunge.attacks.replayed import read_replayed
-from expunge.bases.digests import arithmetic_of, base_parts, judge_parts
+from expunge.attacks.replayed import read_kept
+from expunge.bases.arithmetic import arithmetic_of
+from expunge.bases.digests import base_parts
 from expunge.bases.spec import Spec, load_spec
 from expunge.concepts.prompt_file import read_prompts
 from expunge.core.digest import Fingerprint
 from expunge.core.errors import InputError, Problem
 from expunge.core.files import write_json
 from expunge.core.unit_names import Name
+from expunge.judging.digests import judge_parts
 from expunge.plan.build import make_plan
 from expunge.plan.contract import Plan, PlannedBase, write_plan
 from expunge.plan.params import read_params
@@ -30,7 +32,7 @@ OUT, REPLAYED = Path("build/plan"), Path("attacks/found.csv")
 def run() -> None:
     problems: list[Problem] = []
     try:
-        read_replayed(REPLAYED)
+        read_kept(REPLAYED)
     except InputError as error:
         problems = error.problems
     params = read_params(Path("params.yaml"), problems)

@@ -52,6 +52,11 @@ def formulas() -> dict[str, Measure]:
     return {name: metric.measure for name, metric in METRICS.items() if metric.measure is not None}
 
 
+def formula_modules() -> list[str]:
+    """The modules of `formulas`, by name: the version of the code that measures samples depends on them."""
+    return sorted({formula.__module__ for formula in formulas().values()})
+
+
 def measures() -> dict[str, str]:
     """`formulas` in words: "range: what it is of one sample"."""
     return {name: " ".join((inspect.getdoc(formula) or "").split()) for name, formula in formulas().items()}

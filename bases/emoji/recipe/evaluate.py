@@ -17,7 +17,9 @@ from tqdm import tqdm
 from expunge.bases.base import load
 from expunge.bases.sampling import sample_images, sample_videos
 from expunge.bases.spec import load_spec
-from expunge.judging.judge import classify, load_judge, sees, sees_both
+from expunge.judging.judge import classify
+from expunge.judging.judges import load_judge
+from expunge.judging.seeing import sees, sees_both
 
 from .common import FOLDER, chunks
 from .world import article, draw, load_world, random_scene
