@@ -5,7 +5,10 @@ The frame (reuse, process, sources) is left out: it moves results about and does
 base's file: its results are in the plan, and the base's digest is in every key.
 """
 
-BASE = ("expunge/bases/base.py", "expunge/bases/edits.py", "expunge/bases/pipelines.py")
+BASE = tuple(
+    f"expunge/bases/{name}.py"
+    for name in ("base", "condition", "denoising", "edits", "latents", "pipelines", "sampling", "text")
+)
 
 LOOKING = (
     "expunge/judging/measure.py", "expunge/judging/table.py", "expunge/judging/copies.py", "expunge/judging/judge.py", "expunge/judging/networks.py",
@@ -16,8 +19,8 @@ CODE: dict[str, tuple[str, ...]] = {
     "plan": (
         "stages/plan.py", "stages/runtime/params.py", "expunge/concepts/prompts.py", "expunge/plan/jobs.py", "expunge/plan/validate.py",
         "expunge/concepts/lists.py", "expunge/concepts/checks.py", "expunge/concepts/phrases.py", "expunge/concepts/spelling.py", "expunge/core/names.py",
-        "expunge/concepts/schema.py", "expunge/core/yamlfile.py", "expunge/bases/hub.py", "expunge/bases/spec.py", "expunge/methods/__init__.py",
-        "expunge/attacks/__init__.py", "expunge/metrics/thresholds.py", "expunge/metrics/catalogue.py",
+        "expunge/concepts/schema.py", "expunge/core/yamlfile.py", "expunge/bases/hub.py", "expunge/bases/spec.py", "expunge/core/knobs.py",
+        "expunge/methods", "expunge/attacks", "expunge/metrics/thresholds.py", "expunge/metrics/catalogue.py",
     ),
     "fewshot": ("stages/fewshot.py", "expunge/core/media.py", "expunge/judging/copies.py", *BASE),
     "unlearn": ("stages/unlearn.py", "stages/runtime/curves.py", "expunge/methods", *BASE),
