@@ -71,9 +71,9 @@ def attack(
 
 
 def replay(victim: Victim, judge: Any, prompts: Sequence[KeptPrompt], originals: Originals) -> list[Carried]:
-    """The prompts that earlier runs kept, images first; each is a goal."""
+    """The prompts that earlier runs kept, images first; each is a goal. A motion's are videos alone."""
     carried = []
-    for modality in ("image", "video"):
+    for modality in dict.fromkeys((victim.modality, "video")):
         own = [kept for kept in prompts if kept.modality == modality]
         tries = [(REPLAY, Try(goal, kept.prompt, kept.seed)) for goal, kept in enumerate(own)]
         carried += carry_out(victim, judge, modality, tries, originals)

@@ -67,7 +67,7 @@ class Registry(Mapping[str, T], Generic[T]):
             return [(f"there is no {noun} {short(name)}", did_you_mean(name, list(self)))]
         entry: Any = self[name]
         if wrong := self._wrong_defaults[name]:
-            raise InputError(Problem(entry.module, f"the default of {what}", fix) for what, fix in wrong)
+            raise InputError(Problem(entry.module, f"of its defaults, {what}", fix) for what, fix in wrong)
         return knob_problems(name, entry.knobs, values, self.renamed)
 
     @cached_property
