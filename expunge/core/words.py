@@ -9,7 +9,7 @@ _ARTICLE = re.compile(r"^(?:an?|the) ")
 
 
 def plain(word: str) -> str:
-    """The form in which words are compared: as `names.same`, with blanks for - and _, and without an article in front."""
+    """The form in which words are compared: as `names.same`, blanks for - and _, no article in front."""
     return _ARTICLE.sub("", same(re.sub(r"[-_]", " ", word)))
 
 
