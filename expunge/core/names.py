@@ -17,7 +17,7 @@ _SPELLED = str.maketrans({
 # Printed as nothing although they count as letters or symbols.
 _BLANK = frozenset("\u115f\u1160\u3164\uffa0\u2800\u034f")
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-# Everything a text of plain ASCII or of common letters holds; only what falls outside is looked at one by one.
+# Plain ASCII and common letters, which need no closer look. Texts with anything else are searched letter by letter.
 _PLAIN = re.compile(r"[\n -~\u00a0-\u00ac\u00ae-\u02ff]*")
 
 

@@ -112,8 +112,10 @@ def _say(error: Any, tree: Node, label: str) -> Iterator[tuple[Node, str, str]]:
         case "maxLength" if error.validator_value == LONGEST_ID and "pattern" in schema:
             if ID.fullmatch(value):  # else the pattern has been reported
                 yield node, *wrong_id(value)
-        case "pattern" | "minimum" | "maximum" | "exclusiveMinimum" | "exclusiveMaximum" | "multipleOf":
+        case "pattern":
             yield node, f"{name} is {short(value)}", f"write {wants}"
+        case "minimum" | "maximum" | "exclusiveMinimum" | "exclusiveMaximum" | "multipleOf":
+            yield node, f"{name} is {node.text}", f"write {wants}"
         case "minItems" if value:
             yield node, f"{name} has {len(value)} entries", f"write {wants}"
         case "minLength" | "minItems" | "minProperties":

@@ -9,7 +9,7 @@ _ARTICLE = re.compile(r"^(?:an?|the) ")
 
 
 def plain(word: str) -> str:
-    """The form in which words are compared: `names.same`, hyphens and underscores as blanks, no leading article."""
+    """The form in which words are compared: as `names.same`, blanks for - and _, no article in front."""
     return _ARTICLE.sub("", same(re.sub(r"[-_]", " ", word)))
 
 
@@ -20,7 +20,7 @@ def holds(text: str, words: Iterable[str]) -> bool:
 
 
 def with_article(word: str) -> str:
-    """ "a cat", "an owl": by the first letter."""
+    """A word with "a" or "an" before it, by its first letter: "a cat", "an owl"."""
     return ("an " if word[0] in "aeiou" else "a ") + word
 
 
