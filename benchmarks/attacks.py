@@ -13,6 +13,7 @@ import json
 from dataclasses import replace
 from typing import Annotated, Any
 
+import msgspec
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -23,6 +24,7 @@ from benchmarks.results import ROOT, append, parsed, publish, read
 from benchmarks.world import concepts, train
 from expunge.attacks import ATTACKS, Victim, defaults
 from expunge.attacks.attempts import assault
+from expunge.attacks.records import Attempt
 from expunge.bases.base import Base, Edit, encode_images, load, load_spec, sample_images, sample_videos
 from expunge.bases.spec import base_digest
 from expunge.concepts.lists import Concept
@@ -101,10 +103,10 @@ def main(
         victim, originals = victim_of(base, prompts, edit, whole, trained)
         for name, how in todo.items():
             records = [a.record(concept.id, 0) for a in assault(victim, judge, {name: how}, [], 0, originals)]
-            for found in fallen(records).values():
-                sums = {when: int(sum(each)) for when, each in found.items()}
+            for before, after in fallen(msgspec.convert(records, list[Attempt])).values():
+                sums = {"before": int(sum(before)), "after": int(sum(after))}
                 row = {"base": digest, "method": method, "settings": text, "concept": concept.id, "attack": name,
-                       "budget": json.dumps(how), **sums, "goals": len(found["after"])}  # fmt: skip
+                       "budget": json.dumps(how), **sums, "goals": len(after)}  # fmt: skip
                 append(FILE, COLUMNS, row)
     table = table_of(read(FILE, digest))
     shown = Table(*table[0])

@@ -15,7 +15,9 @@ def made_concept(id_: str = "a", **more: Any) -> Concept:
     return Concept(id=id_, **{**usual, **more})
 
 
-def made_sample(group: str, modality: str = "image", prompt: str = "it", seed: int = 0, file: str = "") -> PlannedSample:
+def made_sample(
+    group: str, modality: str = "image", prompt: str = "it", seed: int = 0, file: str = ""
+) -> PlannedSample:
     """A prompt that asks for a subject."""
     return PlannedSample(group, prompt, seed, modality, Asks("subject", prompt), file)
 

@@ -51,7 +51,9 @@ def test_a_gif_moves_as_the_videos_do(tmp_path: Path) -> None:
         for index in range(8):
             gif.seek(index)
             shown.append(np.asarray(gif.convert("RGB")).astype(int))
-    (x, top, _), (_, below, _) = drawing.compose("x", "", [[drawing.Column("target", True, "x", still, moving)]], 192)[1]
+    (x, top, _), (_, below, _) = drawing.compose("x", "", [[drawing.Column("target", True, "x", still, moving)]], 192)[
+        1
+    ]
     first, last = shown[0], shown[5]
     assert (first[top : top + 192, x : x + 192] == last[top : top + 192, x : x + 192]).all()
     assert (first[below : below + 192, x : x + 192] != last[below : below + 192, x : x + 192]).mean() > 0.2

@@ -142,9 +142,7 @@ def test_an_average_does_not_hide_a_concept_of_a_joint_encoder() -> None:
     whole = [rate("target", 0.25, encoder="j"), rate("KID", 0.5, encoder="j")]
     found = verdicts(joint, gate, some + whole)
     assert said(found, "l/j") == ("fail", ["target"])
-    assert found["l/j"].reasons[0].concept == "c" and found["l/j"].reasons[0].text.startswith(
-        "c: The share"
-    )
+    assert found["l/j"].reasons[0].concept == "c" and found["l/j"].reasons[0].text.startswith("c: The share")
     assert len(found["l/j"].reasons) == 4
     only_whole = verdicts(joint, {"image": {"KID": "<= 0.1"}}, some + whole)
     assert [(r.concept, r.verdict) for r in only_whole["l/j"].reasons] == [("", "fail")]
