@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from expunge.core.errors import InputError
 from expunge.verdicts.rates import COLUMNS, Rate, read_rates, write_rates
 
-
 names = st.text(st.characters(codec="utf-8", exclude_characters="\r\x00"), max_size=8)
 number = st.floats(-1e6, 1e6, allow_nan=False)
 maybe = st.none() | number
