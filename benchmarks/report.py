@@ -12,7 +12,7 @@ from typing import Any
 from expunge.report import write_site
 from tests.support.made_run import make_many
 
-CHROMIUM = "/usr/bin/chromium"
+CHROMIUM = Path("/usr/bin/chromium")
 CLICK = """() => {
     const start = performance.now();
     document.querySelector('[data-key=image-near]').click();
@@ -25,9 +25,11 @@ def main(count: int) -> None:
         made = make_many(Path(folder) / "build", count)
         start = time.perf_counter()
         index = write_site(Path(folder) / "build" / "report", made)
-        print(
-            f"{count} concepts: written in {time.perf_counter() - start:.1f} s, index.html {index.stat().st_size:,} B"
-        )
+        seconds, size = time.perf_counter() - start, index.stat().st_size
+        print(f"{count} concepts: written in {seconds:.1f} s, index.html {size:,} bytes")
+        if not CHROMIUM.exists():
+            print(f"not opened: there is no {CHROMIUM}")
+            return
         try:
             from playwright.sync_api import sync_playwright
         except ImportError:
@@ -38,7 +40,7 @@ def main(count: int) -> None:
 
 
 def in_browser(play: Any, index: Path) -> None:
-    browser = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+    browser = play.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox", "--disable-gpu"])
     page = browser.new_page()
     start = time.perf_counter()
     page.goto(index.as_uri())

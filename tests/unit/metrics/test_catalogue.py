@@ -68,8 +68,8 @@ def test_one_file_adds_a_metric_everywhere(tmp_path: Path) -> None:
         "    '''0 to 1: spread of the pixels.'''\n"
         "    return float(sight.sample.pixels.std() / 255)\n"
         "METRICS = {'contrast': Metric(title='Contrast', text='Mean spread of kept pixels.', theme='quality',\n"
-        "    says='contrast of kept {}', better='higher', modalities=SEEN, share=False, measure=contrast, over='kept',\n"
-        "    aggregate='mean', interval='bootstrap')}\n"
+        "    says='contrast of kept {}', better='higher', modalities=SEEN, share=False, measure=contrast,\n"
+        "    over='kept', aggregate='mean', interval='bootstrap')}\n"
     )
     code = (
         "from expunge.metrics.catalogue import formulas\n"
