@@ -193,7 +193,7 @@ def keep_attacks(
     known = read_found(file)
     try:
         concepts = json.loads(plan.read_text("utf-8"))["concepts"]
-        units = sorted(attacks.glob("*/*/attempts.json"))
+        units = sorted(attacks.rglob("attempts.json"))
         attempts = [attempt for unit in units for attempt in json.loads(unit.read_text("utf-8"))]
     except (OSError, ValueError, KeyError):
         raise InputError([Problem(str(plan), "is missing or broken", "run `dvc repro` or `dvc pull`")]) from None
