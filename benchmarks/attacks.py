@@ -10,7 +10,7 @@ expunge/attacks/, and what `--budget` says; synonyms that training did not see a
 """
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
@@ -107,11 +107,10 @@ def main(
         victim, originals = victim_of(base, prompts, edit, whole, trained)
         for name, how in todo.items():
             carried = carry_out(name, victim, judge, how, 0, originals)
-            records = [asdict(one.record(concept.id, 0)) for one in carried]
-            for found in fallen(records).values():
-                sums = {when: int(sum(each)) for when, each in found.items()}
+            for before, after in fallen([one.record(concept.id, 0) for one in carried]).values():
+                sums = {"before": int(sum(before)), "after": int(sum(after))}
                 row = {"base": digest, "method": method, "settings": text, "concept": concept.id, "attack": name,
-                       "budget": json.dumps(how), **sums, "goals": len(found["after"])}  # fmt: skip
+                       "budget": json.dumps(how), **sums, "goals": len(after)}  # fmt: skip
                 append(FILE, COLUMNS, row)
     table = table_of(read(FILE, digest))
     shown = Table(*table[0])

@@ -194,19 +194,13 @@ def keep_attacks(
     Adds to attacks/found.csv: review it and commit it.
     Prompts of confidential concepts are left out, for the file is read by many.
     """
-    import json
-
     from expunge.attacks.records import read_attempts
     from expunge.attacks.replayed import read_kept, with_new, write_kept
-    from expunge.core.errors import Problem
+    from expunge.plan.contract import read_plan
 
-    kept = read_kept(file)
-    try:
-        concepts = json.loads(plan.read_text("utf-8"))["concepts"]
-    except (OSError, ValueError, KeyError):
-        raise InputError([Problem(str(plan), "is missing or broken", "run `dvc repro` or `dvc pull`")]) from None
-    attempts = [attempt for unit in sorted(attacks.glob("*/*/attempts.json")) for attempt in read_attempts(unit)]
-    rows = with_new(kept, attempts, [name for name, entry in concepts.items() if entry.get("confidential")])
+    kept, concepts = read_kept(file), read_plan(plan).concepts
+    attempts = [attempt for unit in sorted(attacks.rglob("attempts.json")) for attempt in read_attempts(unit)]
+    rows = with_new(kept, attempts, [name for name, concept in concepts.items() if concept.confidential])
     write_kept(file, rows)
     typer.echo(f"{_count(len(rows) - len(kept), 'new prompt')} of {_count(len(attempts), 'attempt')}; "
                f"{file.as_posix()} holds {len(rows):,}")  # fmt: skip

@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from expunge.bases.spec import load_spec
-from expunge.plan.contract import read_plan
+from expunge.core.accounts import read_seconds
+from expunge.plan.params import read_params
 from expunge.report import Run, open_verdicts, write_sheets, write_site
 from expunge.verdicts.rates import read_rates
 from expunge.verdicts.verdict_file import read_verdicts, write_verdicts
-from stages.runtime.files import read_params
+from stages.runtime.planned import read_plan_here
 from stages.runtime.process import main
 
 OUT, METRICS, SCORES = Path("build/report"), Path("metrics"), Path("build/scores/scores.parquet")
-SECONDS = Path(".expunge/seconds/unlearn.json")  # {"list/encoder": seconds of training on this machine}
 TABLES = {  # copied, so that build/ is whole by itself
     "rates.csv": "rates with intervals (CSV)",
     "summary.json": "rates by encoder (JSON)",
@@ -24,8 +24,7 @@ TABLES = {  # copied, so that build/ is whole by itself
 
 
 def run() -> None:
-    settings = read_params().get("report") or {}
-    plan = read_plan(Path("build/plan/index.json"))
+    settings, plan = read_params().report, read_plan_here()
     spec = load_spec(plan.base.name)
     shutil.rmtree(OUT, ignore_errors=True)
     OUT.mkdir(parents=True)
@@ -44,7 +43,7 @@ def run() -> None:
         fewshot=Path("build/fewshot"),
         attacks=Path("build/attacks"),
         changed_parameters={n: e["changed_parameters"] for n, e in encoders.items() if "changed_parameters" in e},
-        seconds=read_json(SECONDS),
+        seconds=read_seconds("unlearn"),
         links={**links, "verdicts with their reasons (JSON)": OUT / "verdicts.json"},
         fps=spec.fps,
         frames=spec.frames,

@@ -15,24 +15,23 @@ from typing import Any
 
 from expunge.attacks.records import read_attempts
 from expunge.core.files import write_csv, write_json
+from expunge.core.index import read_index
 from expunge.judging.table import read_table
-from expunge.metrics.thresholds import gate_of
-from expunge.plan.contract import read_plan
+from expunge.plan.params import read_params
 from expunge.verdicts.gate import verdicts
 from expunge.verdicts.rates import write_rates
 from expunge.verdicts.summary import BAR_COLUMNS, PLOT_COLUMNS, bar_rows, plot_rows, summarise
 from expunge.verdicts.tally import rates_of
 from expunge.verdicts.verdict_file import counts, write_verdicts
-from stages.runtime.files import read_index, read_params
+from stages.runtime.planned import read_plan_here
 from stages.runtime.process import main
 
 BUILD, METRICS = Path("build"), Path("metrics")
 
 
 def run() -> None:
-    gate = gate_of(read_params())
-    plan = read_plan(BUILD / "plan/index.json")
-    encoders, scores, drifts = (read_index(BUILD / stage)["units"] for stage in ("encoders", "scores", "drift"))
+    plan, gate = read_plan_here(), read_params().gate
+    encoders, scores, drifts = (read_index(BUILD / stage).units for stage in ("encoders", "scores", "drift"))
     read_index(BUILD / "attacks")  # that it is there
     rows = read_table(BUILD / "scores/scores.parquet")
     attempts = {
@@ -42,10 +41,12 @@ def run() -> None:
     drift: dict[str, Any] = {
         name: json.loads((BUILD / "drift" / name / "drift.json").read_text("utf-8")) for name in drifts
     }
-    rates = rates_of(rows, plan, attempts, drift, {name: unit["KID"] for name, unit in scores.items()})
+    rates = rates_of(rows, plan, attempts, drift, {name: unit.facts["KID"] for name, unit in scores.items()})
     decided = verdicts(plan, gate, rates)
 
-    summary = summarise(rates, plan.encoders, {name: unit["changed_parameters"] for name, unit in encoders.items()})
+    summary = summarise(
+        rates, plan.encoders, {name: unit.facts["changed_parameters"] for name, unit in encoders.items()}
+    )
     summary["overall"]["verdicts"] = counts(decided.values())
     write_rates(METRICS / "rates.csv", rates)
     write_verdicts(METRICS / "verdicts.json", decided)

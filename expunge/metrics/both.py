@@ -17,6 +17,6 @@ METRICS = {
         says="harmonic mean of forgotten, kept and forgotten under other names in {}",
         theme="both", better="higher", modalities=SEEN, needs="aliases",
         aggregate="harmonic", parts=("UA", "PSR-1", "1 - aliases"), interval="parts",
-        good="1", limits="as above", source="MACE, arXiv 2403.06135",
+        good="1", limits="as of `H_c`", source="MACE, arXiv 2403.06135",
     ),
 }  # fmt: skip

@@ -53,7 +53,7 @@ METRICS = {
         says="share of {} that show it in most frames under another name",
         theme="forgotten", better="lower", modalities=VIDEO, needs="aliases",
         of="majority", over="aliases", aggregate="share", interval="wilson",
-        good="0", limits="as above",
+        good="0", limits="as of `target_majority`",
     ),
     "UA": Metric(
         title="UA, unlearning accuracy",

@@ -70,7 +70,7 @@ METRICS = {
         says="share of kept {} in which what was asked is among the judge's first five",
         theme="kept", better="higher", modalities=SEEN, always=False, of_motions=True,
         of="seen5", over="kept", aggregate="share", interval="wilson",
-        good="as before", limits="as above",
+        good="as before", limits="as of `PSR-1`",
     ),
     "distance": Metric(
         title="Distance to the original",

@@ -59,7 +59,7 @@ METRICS = {
         says="likeness of the frames to the first and to the one before",
         theme="video", better="higher", modalities=VIDEO, share=False,
         measure=subject_consistency, over="moving", aggregate="mean", interval="bootstrap",
-        good="as before", limits="as above", source="VBench, arXiv 2311.17982",
+        good="as before", limits="as of `consistency`", source="VBench, arXiv 2311.17982",
     ),
     "flicker": Metric(
         title="Freedom from flicker",
@@ -67,7 +67,7 @@ METRICS = {
         says="freedom from flicker",
         theme="video", better="higher", modalities=VIDEO, share=False,
         measure=flicker, over="moving", aggregate="mean", interval="bootstrap",
-        good="as before", limits="as above", source="VBench",
+        good="as before", limits="as of `consistency`", source="VBench",
     ),
     "dynamic": Metric(
         title="Dynamic degree",

@@ -56,27 +56,27 @@ class Panel:
 def panel(modality: str, points: Sequence[Point]) -> Panel:
     """Lay out one plot; its axes begin where the points do, at 80 % at most."""
     low_x, low_y = _floor([p.forgotten for p in points]), _floor([p.kept for p in points])
-    found: dict[tuple[int, int], list[Point]] = defaultdict(list)
+    cells: dict[tuple[int, int], list[Point]] = defaultdict(list)
     for point in points:
-        found[_cell(point.forgotten, low_x), _cell(point.kept, low_y)].append(point)
-    single = sorted((cell for cell, some in found.items() if len(some) == 1), key=lambda cell: (sum(cell), cell))
+        cells[_cell(point.forgotten, low_x), _cell(point.kept, low_y)].append(point)
+    single = sorted((cell for cell, own in cells.items() if len(own) == 1), key=lambda cell: (sum(cell), cell))
     labelled = set(single[:LABELS])
     bubbles = [
-        _bubble(modality, cell, some, low_x, low_y, cell in labelled)
-        for cell, some in sorted(found.items(), key=lambda item: -len(item[1]))
+        _bubble(modality, cell, own, low_x, low_y, cell in labelled)
+        for cell, own in sorted(cells.items(), key=lambda item: -len(item[1]))
     ]
     places = {name: bubble.key for bubble in bubbles for name in bubble.names}
     return Panel(modality, bubbles, _ticks(low_x, _x), _ticks(low_y, _y), places)
 
 
-def _bubble(modality: str, cell: tuple[int, int], some: list[Point], low_x: float, low_y: float, label: bool) -> Bubble:
-    forgotten, kept = fmean(p.forgotten for p in some), fmean(p.kept for p in some)
-    verdicts = [(v, n) for v in VERDICTS if (n := sum(p.verdict == v for p in some))]
-    names = tuple(sorted(p.name for p in some))
+def _bubble(modality: str, cell: tuple[int, int], own: list[Point], low_x: float, low_y: float, label: bool) -> Bubble:
+    forgotten, kept = fmean(p.forgotten for p in own), fmean(p.kept for p in own)
+    verdicts = [(v, n) for v in VERDICTS if (n := sum(p.verdict == v for p in own))]
+    names = tuple(sorted(p.name for p in own))
     x, y = _x(_share(forgotten, low_x)), _y(_share(kept, low_y))
     text = f"forgotten {100 * forgotten:.0f} %, kept {100 * kept:.0f} %"
     title = names[0].split("/", 1)[1] if label and len(names) == 1 else ""
-    r = 5.5 if len(some) == 1 else min(20.0, 7 + 2.2 * math.sqrt(len(some)))
+    r = 5.5 if len(own) == 1 else min(20.0, 7 + 2.2 * math.sqrt(len(own)))
     slices = _slices(x, y, r, verdicts) if len(verdicts) > 1 else []
     verdict = ", ".join(f"{v} {n}" for v, n in verdicts) if slices else verdicts[0][0]
     key = f"{modality}.{cell[0]}.{cell[1]}"

@@ -1,7 +1,6 @@
 """The same planted failures on the embedded base: real encoders, real pictures, the real judge, few samples."""
 
 import copy
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from expunge.concepts.prompts import samples_of
 from expunge.judging.table import Row
 from expunge.verdicts.gate import verdicts
 from expunge.verdicts.tally import rates_of
+from tests.support.made_plan import made_plan
 from tests.support.paths import ROOT
 
 COUNTS = {
@@ -80,21 +80,14 @@ def test_planted_encoders_on_the_embedded_base() -> None:
     made = {"nothing": original, "everything": (images(lost), videos(lost)), "exact": (exact, original[1]),
             "frozen": (exact, still)}  # fmt: skip
     table = rows("original", original) + [row for name, drawn in made.items() for row in rows(name, drawn)]
-    plan = {
-        "lists": {"l": {"gate": {}}}, "concepts": {"l/truck": asdict(CONCEPT)},
-        "encoders": {f"l/{name}": {"concepts": ["l/truck"]} for name in made},
-    }  # fmt: skip
+    plan = made_plan({"l/truck": CONCEPT}, {f"l/{name}": ["l/truck"] for name in made})
     gate = YAML(typ="safe").load((ROOT / "params.yaml").read_text("utf-8"))["gate"]
     found = verdicts(plan, gate, rates_of(table, plan))
     failed = {
-        name: {
-            (reason["modality"], reason["metric"])
-            for reason in found[f"l/{name}"]["reasons"]
-            if reason["verdict"] == "fail"
-        }
+        name: {(reason.modality, reason.metric) for reason in found[f"l/{name}"].reasons if reason.verdict == "fail"}
         for name in made
     }
-    assert all(found[f"l/{name}"]["verdict"] == "fail" for name in made)
+    assert all(found[f"l/{name}"].verdict == "fail" for name in made)
     assert failed["nothing"] == {("image", "target"), ("image", "aliases")}
     assert {("image", "near"), ("image", "far"), ("image", "alignment"), ("video", "near")} <= failed["everything"]
     assert not failed["everything"] & failed["nothing"]

@@ -15,6 +15,7 @@ from expunge.judging.features import read_features
 from expunge.verdicts.rates import read_rates, write_rates
 from expunge.verdicts.tally import rates_of
 from tests.support import tiny
+from tests.support.made_plan import made_concept, made_plan
 from tests.support.tiny_judge import VIT, make_folder, noise
 
 CONCEPTS = {"list/bolt": "bolt", "list/p-17": "mira holt"}
@@ -136,7 +137,7 @@ def test_rates_follow_from_what_the_stage_wrote(repository: Path) -> None:
     from stages import score
 
     score.run()
-    plan = json.loads(Path("build/plan/index.json").read_text())
+    plan = made_plan({name: made_concept(name.split("/")[1]) for name in CONCEPTS}, ENCODERS)
     units = json.loads(Path("build/scores/index.json").read_text())["units"]
     rows = table.read_table(Path("build/scores/scores.parquet"))
     rates = rates_of(rows, plan, kid={name: unit["KID"] for name, unit in units.items()})
