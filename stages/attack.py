@@ -63,14 +63,14 @@ def attack(plan: Mapping[str, Any], budgets: Any, name: str, unit: Unit, folder:
     from expunge.bases.base import load_edit
     from expunge.bases.latents import encode_images
     from expunge.core.media import write_mp4, write_png, write_strip
-    from expunge.judging.samples import read_samples
+    from expunge.judging.measure import read_samples
 
     base, records = loaded_base(plan["base"]["name"], True), list[Attempt]()
     edit, judge = load_edit(base, Path("build/encoders") / name), loaded_judge(plan["base"]["name"])
     for id_, about in unit.facts["concepts"].items():
         concept = concept_of(about["is"])
-        drawn = [s for s in read_samples(RENDERS / "original" / id_, base.spec.frames) if s.planned.group == "target"]
-        originals = {m: stacked(drawn, m) for m in ("image", "video") if any(s.planned.modality == m for s in drawn)}
+        drawn = [s for s in read_samples(RENDERS / "original" / id_, base.spec.frames) if s.group == "target"]
+        originals = {m: stacked(drawn, m) for m in ("image", "video") if any(s.modality == m for s in drawn)}
         pixels = originals["video" if concept.kind == "motion" else "image"]
         latents = encode_images(base, pixels.reshape(-1, *pixels.shape[-3:])).unflatten(0, pixels.shape[:-3])
         latents = latents.transpose(1, 2) if concept.kind == "motion" else latents  # (N, C, F, h, w)
@@ -99,7 +99,7 @@ def attack(plan: Mapping[str, Any], budgets: Any, name: str, unit: Unit, folder:
 def stacked(samples: Any, modality: str) -> Any:
     import numpy as np
 
-    return np.stack([s.pixels for s in samples if s.planned.modality == modality])
+    return np.stack([s.pixels for s in samples if s.modality == modality])
 
 
 if __name__ == "__main__":

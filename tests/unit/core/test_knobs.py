@@ -79,9 +79,7 @@ def test_a_broken_declaration_is_one_clear_error(tmp_path: Path, text: str, says
 
 def test_a_default_must_be_allowed(tmp_path: Path) -> None:
     tools = registry(tmp_path, a=f"TOOL = {{'knobs': {{'steps': {STEPS | {'default': 0}}}}}}")
-    with pytest.raises(
-        InputError, match=r"shop.tools.a: of its defaults, a: steps is 0; write a whole"
-    ):
+    with pytest.raises(InputError, match=r"shop.tools.a: of its defaults, a: steps is 0; write a whole"):
         tools.problems("a", {})
 
 
