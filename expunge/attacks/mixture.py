@@ -1,4 +1,4 @@
-"""Mixtures of prompt embeddings, for whoever may feed embeddings: steps from the anchor past the target, and means.
+"""Mixtures of prompt embeddings, where embeddings may be fed: steps from the anchor past the target, and means.
 
 Unlearning moved the target's embedding towards its anchor's, so the way back starts there: e_t + s (e_t - e_a).
 """

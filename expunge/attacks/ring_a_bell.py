@@ -3,8 +3,8 @@
     c = mean over templates of E(template(target)) - E(template(anchor))
     min over words w   ||E'(template(w)) - (E(template(anchor)) + strength c)||^2
 
-by a genetic algorithm over words. E is the stock encoder, which is public. The published search reads it alone; this
-one reads the unlearned encoder E', which whoever attacks a released model has: it is the stronger of the two.
+by a genetic algorithm over words. E is the stock encoder, which is public. The published search reads E alone;
+this one reads the unlearned encoder E', which an attacker of a released model holds, and is the stronger for it.
 """
 
 import torch

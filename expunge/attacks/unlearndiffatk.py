@@ -32,7 +32,7 @@ ATTACK = {
                   "description": "prompts that are tried at each goal, those with the lowest losses"},
     },
 }  # fmt: skip
-SAME = 4  # sets of pictures, timesteps and noise that take turns, so that the losses of different words compare
+SAME = 4  # draws of pictures, timesteps and noise that take turns, so that the losses of words can be compared
 
 
 def search(victim: Victim, prompt: str, knobs: Knobs, draw: torch.Generator) -> list[str]:

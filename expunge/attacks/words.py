@@ -1,6 +1,6 @@
 """Other words for the target: its aliases, misspellings, other spacing, paraphrases, foreign sentences around it.
 
-What the tokenizer reads as the very prompt that is measured already (as CLIP's does another case) is left out.
+Left out is what the tokenizer reads as a prompt that is rendered anyway: CLIP's does not tell capitals apart.
 """
 
 from collections.abc import Iterator
@@ -66,7 +66,7 @@ def variants(words: tuple[str, ...], aliases: tuple[str, ...]) -> list[str]:
 
 
 def in_languages(victim: Victim) -> list[str]:
-    """Prompts in other languages, of which the tokenizer must have every word whole."""
+    """Prompts in other languages, of whose words each is one token."""
     whole = {token.removesuffix("</w>") for token in victim.base.t2i.tokenizer.get_vocab() if token.endswith("</w>")}
     forms = [form for form in LANGUAGES if all(w.lower() in whole for w in form.replace("{}", " ").split())]
     return [form.replace("{}", word) for form in forms for word in victim.words]

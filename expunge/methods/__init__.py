@@ -57,7 +57,7 @@ class Method:
     name: str
     module: str
     images: Literal["", "target", "anchor"] = ""  # the images that it trains on; "": none
-    anchor: Literal["", "given", "found"] = ""  # must a concept name its anchor, or is one chosen for it; "": not read
+    anchor: Literal["", "given", "found"] = ""  # given: a concept must name it; found: one is chosen if it names none
     kept: str = ""  # the knob that, where it is not 0, needs kept prompts
     joint: dict[str, float] = field(default_factory=lambda: {"steps": 1.0})  # {knob: power}: see `for_several`
     order: int = LAST

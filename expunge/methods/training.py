@@ -1,4 +1,4 @@
-"""What the methods that train share: what is trained, the loop with its checks, draws of words, images and noise."""
+"""What the methods that train share: the choice of parameters, the loop with its checks, draws of words and images."""
 
 import copy
 import re
