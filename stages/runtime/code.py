@@ -19,6 +19,7 @@ from expunge.core.digest import digest
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("expunge", "stages")
 LEFT_OUT = "stages.runtime"
+DECLARATIONS = ("METHOD", "ATTACK")  # the plan holds what they say: a reworded description changes no result
 NOTES = ("kind", "type_comment")  # fields of the syntax tree that change nothing
 
 
@@ -101,8 +102,14 @@ def _plain(node: Any) -> Any:
         fields = [(name, _plain(value)) for name, value in ast.iter_fields(node) if name not in NOTES]
         return [type(node).__name__, *([name, value] for name, value in fields if value not in (None, []))]
     if isinstance(node, list):
-        return [_plain(item) for item in node if not _is_text(item)]
+        return [_plain(item) for item in node if not _is_text(item) and not _is_declaration(item)]
     return node if node is None or isinstance(node, str | bool) else repr(node)
+
+
+def _is_declaration(node: Any) -> bool:
+    """`METHOD = {...}`: knobs as data."""
+    targets = node.targets if isinstance(node, ast.Assign) else []
+    return any(isinstance(target, ast.Name) and target.id in DECLARATIONS for target in targets)
 
 
 def _is_text(node: Any) -> bool:

@@ -5,6 +5,7 @@ from typing import Any
 
 from expunge.concepts.lists import Concept
 from expunge.concepts.samples import Asks, PlannedSample
+from expunge.core.digest import Fingerprint
 from expunge.core.unit_names import Name
 from expunge.plan.contract import EncoderJob, Plan, PlannedBase, PlannedList
 
@@ -53,4 +54,12 @@ def made_plan(
         for name, members in encoders.items()
     }  # fmt: skip
     drawn = {name: tuple((samples or {}).get(name, ())) for name in concepts}
-    return Plan(PlannedBase("emoji", "", ""), lists, dict(concepts), jobs, {}, {}, drawn)
+    return Plan(
+        PlannedBase("emoji", Fingerprint(), Fingerprint(), "cpu", "float32", 8),
+        lists,
+        dict(concepts),
+        jobs,
+        {},
+        {},
+        drawn,
+    )

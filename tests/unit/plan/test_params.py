@@ -64,9 +64,10 @@ def test_a_wrong_value_is_told_with_its_line(tmp_path: Path, path: str, value: A
     lines = wrong(tmp_path, path, value)
     assert len(lines) == 1 and says in lines[0], lines
     where, _, rest = lines[0].partition(": ")
+    keys = [*path.split("."), *(value if isinstance(value, dict) else ())]
     number = int(where.rpartition(":")[2])
     text = (tmp_path / "params.yaml").read_text().splitlines()[number - 1]
-    assert where.startswith(str(tmp_path / "params.yaml")) and any(key in text for key in path.split(".")), text
+    assert where.startswith(str(tmp_path / "params.yaml")) and any(key in text for key in keys), text
     assert "; " in rest
 
 

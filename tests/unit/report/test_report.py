@@ -163,7 +163,7 @@ def test_an_empty_run_has_a_site_and_the_same_run_the_same_one(run: tuple[Path, 
     before = pages(folder)
     write_site(folder, made)
     assert pages(folder) == before
-    plan = Plan(PlannedBase("emoji", "", ""), {}, {}, {}, {}, {}, {})
+    plan = Plan(PlannedBase("emoji", Fingerprint(), Fingerprint(), "cpu", "float32", 8), {}, {}, {}, {}, {}, {})
     empty = Run(plan, [], {}, [], *(tmp_path / name for name in ("renders", "fewshot", "attacks")))
     assert "Verdict" in write_site(tmp_path / "report", empty).read_text("utf-8")
     assert write_sheets(tmp_path / "report" / "sheets", empty) == []
