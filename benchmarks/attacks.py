@@ -25,8 +25,10 @@ from expunge.attacks import ATTACKS, Victim, defaults
 from expunge.attacks.attempts import assault
 from expunge.bases.base import Base, Edit, encode_images, load, load_spec, sample_images, sample_videos
 from expunge.bases.digests import base_digest
+from expunge.concepts.kinds import KINDS
 from expunge.concepts.lists import Concept
-from expunge.concepts.prompts import anchors_of, read_prompts, rows_of, target_words
+from expunge.concepts.prompt_file import Prompts, read_prompts
+from expunge.concepts.prompts import anchors_of, samples_of, target_words
 from expunge.judging.judges import load_judge
 from expunge.methods import METHODS
 from expunge.verdicts.tally import fallen
@@ -36,16 +38,16 @@ COLUMNS = ["base", "method", "settings", "concept", "attack", "budget", "before"
 COUNTS = {"images": {"target": 8}, "videos": {"target": 2}}
 
 
-def victim_of(base: Base, prompts: dict[str, Any], edit: Edit, concept: Concept, known: Concept) -> tuple[Victim, Any]:
+def victim_of(base: Base, prompts: Prompts, edit: Edit, concept: Concept, known: Concept) -> tuple[Victim, Any]:
     """(who is attacked, {modality: what the original draws for the target}). :param known: the concept as training saw
     it, whose anchors it has."""
-    modality = "video" if concept.kind == "motion" else "image"
-    rows = [row for row in rows_of(concept, prompts, COUNTS, 0) if row["modality"] == modality]
+    modality = KINDS[concept.kind].modalities[0]
+    rows = [sample for sample in samples_of(concept, prompts, COUNTS, 0) if sample.modality == modality]
     sample = sample_images if modality == "image" else sample_videos
-    pixels = sample(base, [row["prompt"] for row in rows], [row["seed"] for row in rows])
+    pixels = sample(base, [row.prompt for row in rows], [row.seed for row in rows])
     latents = encode_images(base, pixels.reshape(-1, *pixels.shape[-3:])).unflatten(0, pixels.shape[:-3])
     latents = latents.transpose(1, 2) if modality == "video" else latents
-    templates, anchors = tuple(prompts["eval"][concept.kind]), anchors_of(known, prompts)
+    templates, anchors = prompts.eval[concept.kind], anchors_of(known, prompts)
     return Victim(base, edit, concept, target_words(concept), templates, anchors, latents), {modality: pixels}
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from benchmarks.world import concepts
 from expunge.bases.base import Base, Edit, sample_images, sample_videos
 from expunge.concepts.lists import Concept
+from expunge.concepts.prompt_file import Prompts
 from expunge.concepts.prompts import derive_seed, eval_templates
 from expunge.concepts.samples import GROUPS, Asks, PlannedSample
 from expunge.judging.formulas import FORMULAS
@@ -21,7 +22,7 @@ KEPT = {"near", "far", "sense"}
 Row = dict[str, Any]
 
 
-def of_the_rest(concept: Concept) -> list[Row]:
+def of_the_rest(concept: Concept) -> list[PlannedSample]:
     """Prompts of the target whose style, or motion, must be followed all the same."""
     if concept.kind in ("style", "motion", "image"):
         return []
@@ -31,10 +32,9 @@ def of_the_rest(concept: Concept) -> list[Row]:
         ("video", "{} bouncing in the snow", "motion", "bouncing"),
     ]
     return [
-        {"group": "rest", "modality": modality, "prompt": prompt.replace("{}", concept.name), "seed": 77,
-         "asks": {"axis": axis, "name": name}}
+        PlannedSample("rest", prompt.replace("{}", concept.name), 77, modality, Asks(axis, name))
         for modality, prompt, axis, name in asked
-    ]  # fmt: skip
+    ]
 
 
 def contrast_of(frames: np.ndarray) -> np.ndarray:
@@ -52,12 +52,12 @@ class Eyes:
     known: dict[tuple[str, str, int], np.ndarray]  # what the original drew: concepts share neighbours
 
 
-def draw(eyes: Eyes, rows: list[Row], edit: Edit | None) -> np.ndarray:
+def draw(eyes: Eyes, rows: list[PlannedSample], edit: Edit | None) -> np.ndarray:
     """uint8 frames of rows of one modality; what several concepts ask for with one seed is drawn once."""
-    sample = sample_images if rows[0]["modality"] == "image" else sample_videos
+    sample = sample_images if rows[0].modality == "image" else sample_videos
 
-    def key(row: Row) -> tuple[str, str, int]:
-        return row["modality"], row["prompt"], row["seed"]
+    def key(row: PlannedSample) -> tuple[str, str, int]:
+        return row.modality, row.prompt, row.seed
 
     known = {} if edit else eyes.known
     if new := [each for each in dict.fromkeys(map(key, rows)) if each not in known]:
@@ -66,7 +66,7 @@ def draw(eyes: Eyes, rows: list[Row], edit: Edit | None) -> np.ndarray:
     return np.stack([known[key(row)] for row in rows])
 
 
-def typical_range(base: Base, world: Row, prompts: Row, modality: str, count: int) -> tuple[float, float]:
+def typical_range(base: Base, world: Row, prompts: Prompts, modality: str, count: int) -> tuple[float, float]:
     """(least, greatest) contrast of what the original draws of the world's things."""
     things = [concept for concept, _ in concepts(world) if concept.kind in ("character", "person", "object")]
     things = things[:: len(things) // count or 1]
@@ -81,23 +81,20 @@ def typical_range(base: Base, world: Row, prompts: Row, modality: str, count: in
 
 
 def measure(
-    eyes: Eyes, rows: list[Row], axis: str, before: dict[str, Any] | None = None, edit: Edit | None = None
+    eyes: Eyes, rows: list[PlannedSample], axis: str, before: dict[str, Any] | None = None, edit: Edit | None = None
 ) -> dict[str, Any]:
     """{group: rate}, rest and clean of rows of one modality, and what the same rows of an edit are compared with.
 
     :param axis: of what should stay on target prompts. :param before: the result for the original encoder.
     """
-    modality, judge = rows[0]["modality"], eyes.judge
+    modality, judge = rows[0].modality, eyes.judge
     (low, high), frames = eyes.limits[modality], draw(eyes, rows, edit)
-    samples = [
-        Sample(i, PlannedSample(r["group"], r["prompt"], r["seed"], modality, Asks(**r["asks"])), pixels)
-        for i, (r, pixels) in enumerate(zip(rows, frames, strict=True))
-    ]
+    samples = [Sample(i, row, pixels) for i, (row, pixels) in enumerate(zip(rows, frames, strict=True))]
     originals = before["samples"] if before else samples
     seen = look_at(judge, samples, {"list": "", "encoder": "", "concept": ""}, "", originals, formulas=FORMULAS)
     found: dict[str, Any] = shares(seen)
-    target = [row["prompt"] for row in rows if row["group"] == "target"]
-    drawn = frames[[i for i, row in enumerate(rows) if row["group"] == "target"]]
+    target = [row.prompt for row in rows if row.group == "target"]
+    drawn = frames[[i for i, row in enumerate(rows) if row.group == "target"]]
     whats, sure = classify(judge, drawn, axis), classify(judge, drawn, "subject").max(-1)
     if modality == "video":
         whats, sure = whats.mean(1), sure.mean(1)

@@ -32,7 +32,9 @@ from benchmarks.world import concepts, train
 from expunge.bases.base import Edit, load, load_spec
 from expunge.bases.digests import base_digest
 from expunge.concepts.lists import Concept
-from expunge.concepts.prompts import GROUPS, read_prompts, rows_of, stays
+from expunge.concepts.prompt_file import Prompts, read_prompts
+from expunge.concepts.prompts import samples_of, stays
+from expunge.concepts.samples import GROUPS, PlannedSample
 from expunge.judging.judges import load_judge
 from expunge.methods import METHODS, for_several
 
@@ -163,7 +165,7 @@ def main(
             for counts in (COUNTS, CLOSER) if len(group) == 1 else (JOINT,):
                 if counts is CLOSER and (modality == "image" or not found["target"]):
                     continue
-                asked = [row for row in rows_about(group, prompts, counts) if row["modality"] == modality]
+                asked = [row for row in rows_about(group, prompts, counts) if row.modality == modality]
                 if (name, modality, len(asked)) not in before:
                     before[name, modality, len(asked)] = measure(eyes, asked, axis)
                 found = measure(eyes, asked, axis, before[name, modality, len(asked)], result.edit)
@@ -181,11 +183,11 @@ def main(
 
 
 def rows_about(
-    group: list[tuple[Concept, tuple[str, ...]]], prompts: dict[str, Any], counts: dict[str, dict[str, int]]
-) -> list[dict[str, Any]]:
+    group: list[tuple[Concept, tuple[str, ...]]], prompts: Prompts, counts: dict[str, dict[str, int]]
+) -> list[PlannedSample]:
     """What is drawn of concepts, each with its held-out synonyms, and of the rest of their prompts."""
     some = [concept for concept, _ in group]
-    rows = [row for concept, held in group for row in rows_of(replace(concept, aliases=held), prompts, counts, 0)]
+    rows = [row for concept, held in group for row in samples_of(replace(concept, aliases=held), prompts, counts, 0)]
     rows += [row for concept in some for row in of_the_rest(concept)]
     return [row for row in rows if stays(row, some)]
 

@@ -12,6 +12,7 @@ from bases.emoji.recipe.world import article
 from benchmarks.results import ROOT
 from expunge.bases.base import Base, sample_images
 from expunge.concepts.lists import Concept, Sense, load_lists
+from expunge.concepts.prompt_file import Prompts
 from expunge.concepts.prompts import anchors_of, derive_seed, forgotten_words, kept_prompts, training_templates
 from expunge.methods import METHODS, ConceptData
 from expunge.plan.jobs import drawn
@@ -45,7 +46,7 @@ def concepts(world: dict[str, Any]) -> Iterator[tuple[Concept, tuple[str, ...]]]
     yield replace(shipped, neighbours=near, aliases=()), ()
 
 
-def train(base: Base, some: list[Concept], prompts: dict[str, Any], method: str, settings: dict[str, Any]) -> Any:
+def train(base: Base, some: list[Concept], prompts: Prompts, method: str, settings: dict[str, Any]) -> Any:
     """(the method's result, seconds with its images); of several concepts jointly: see `for_several`."""
     began, how, data = time.perf_counter(), METHODS[method], []
     for concept in some:

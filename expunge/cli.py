@@ -9,13 +9,14 @@ from typing import Annotated, Any
 
 import typer
 
+from expunge.concepts.kinds import KINDS
 from expunge.core.errors import InputError
 
 app = typer.Typer(
     help="Make text-to-video diffusion models forget.", no_args_is_help=True, add_completion=False,
     pretty_exceptions_enable=False,
 )  # fmt: skip
-Kind = StrEnum("Kind", ["character", "style", "object", "person", "motion", "image"])
+Kind = StrEnum("Kind", list(KINDS))  # type: ignore[misc]  # mypy wants the names written out
 Parentheses = StrEnum("Parentheses", ["cut", "alias", "keep"])
 Comma = StrEnum("Comma", ["cut", "keep"])
 
@@ -37,19 +38,26 @@ def _errors_in_lines(command: Callable[..., None]) -> Callable[..., None]:
 @app.command()
 @_errors_in_lines
 def validate(
-    folder: Annotated[Path, typer.Argument(help="The folder of concept lists.")] = Path("concepts"),
+    lists: Annotated[Path, typer.Argument(help="A folder of concept lists, or one list.")] = Path("concepts"),
     base: Annotated[str | None, typer.Option(help="The base that forgets; else the one in params.yaml.")] = None,
     bases: Annotated[Path, typer.Option(help="The folder of bases.")] = Path("bases"),
 ) -> None:
-    """Check every concept list in full, without loading a model."""
+    """Check concept lists in full, without loading a model.
+
+    Of one list, shows its own mistakes and where it contradicts another list of its folder.
+    Where there is neither a params.yaml nor a folder of bases, lists are checked without a base.
+
+    Exit code 0: all is well. 2: something must be mended.
+    """
     from expunge.plan.validate import validate as check
 
     parameters = _parameters()
-    lists, notes = check(folder, base or parameters["base"], bases, parameters["method"])
+    default = parameters["base"] if Path("params.yaml").is_file() or bases.is_dir() else None
+    checked, notes = check(lists, base or default, bases, parameters["method"])
     for note in notes:
         typer.echo(f"note: {note}", err=True)
-    for entry in lists:
-        typer.echo(f"{entry.id}: {_count(len(entry.concepts), 'concept')}, {_count(len(entry.members()), 'encoder')}")
+    for each in checked:
+        typer.echo(f"{each.id}: {_count(len(each.concepts), 'concept')}, {_count(len(each.members()), 'encoder')}")
 
 
 @app.command("import")
@@ -77,7 +85,8 @@ def import_(
     force: Annotated[bool, typer.Option(help="Replace the list if it is there.")] = False,
 ) -> None:
     """Make a concept list of a file, and report what was merged, trimmed, dropped or refused."""
-    from expunge.concepts.importer import import_file, summary
+    from expunge.concepts.import_notes import summary
+    from expunge.concepts.importer import import_file
     from expunge.concepts.listfile import write_list
     from expunge.core.names import slug
     from expunge.plan.validate import base_words
@@ -91,20 +100,20 @@ def import_(
     }  # fmt: skip
     columns = {role: column for role, column in chosen.items() if column is not None}
     out = out or Path("concepts") / f"{slug(file.stem)}.yaml"
-    done = import_file(
+    imported = import_file(
         file, kind.value, title, owner, columns, parentheses.value, comma.value if comma else None, prompts_of,
         as_names, words, encoding,
     )  # fmt: skip
-    write_list(done.text, out, force)
-    lines = [str(note) for note in done.notes]
+    write_list(imported.text, out, force)
+    lines = [str(note) for note in imported.notes]
     if report is not None:
         report.write_text("".join(f"{line}\n" for line in lines), "utf-8")
-    shown = [] if report is not None else lines if verbose else summary(done)
-    for line in [*(f"note: {note}" for note in [*notes, *done.remarks]), *shown]:
+    listed = [] if report is not None else lines if verbose else summary(imported.notes, imported.names)
+    for line in [*(f"note: {note}" for note in [*notes, *imported.remarks]), *listed]:
         typer.echo(line, err=True)
     actions = ("merged", "trimmed", "dropped", "refused")
-    counts = ", ".join(f"{sum(note.what == action for note in done.notes)} {action}" for action in actions)
-    typer.echo(f"{out}: {_count(done.concepts, 'concept')} of {_count(done.rows, 'row')}; {counts}", err=True)
+    counts = ", ".join(f"{sum(note.what == action for note in imported.notes)} {action}" for action in actions)
+    typer.echo(f"{out}: {_count(imported.concepts, 'concept')} of {_count(imported.rows, 'row')}; {counts}", err=True)
 
 
 @app.command()
@@ -204,6 +213,26 @@ def keep_attacks(
 
 @app.command()
 @_errors_in_lines
+def why(
+    encoder: Annotated[str, typer.Argument(metavar="LIST/ENCODER", help="An encoder of the last run.")],
+    stage: Annotated[str | None, typer.Argument(help="One stage; else every stage that has units.")] = None,
+) -> None:
+    """Say what the last run here did for an encoder, stage by stage: reused, or made anew and because of what.
+
+    A cause is a place and its two values: what the list or params.yaml says, code by its file, the base, or what an
+    earlier stage made.
+    """
+    from expunge.plan.contract import read_plan
+    from expunge.plan.why import why as tell
+
+    for told in tell(read_plan(Path("build/plan/index.json")), encoder, stage):
+        typer.echo(f"{told.stage} {told.unit}: {told.verdict}")
+        for reason in told.reasons:
+            typer.echo(f"  {reason}")
+
+
+@app.command()
+@_errors_in_lines
 def doctor(fix: Annotated[bool, typer.Option("--fix", help="Mend what can be mended safely.")] = False) -> None:
     """Look for what a killed run can leave behind."""
     from expunge.core.rwlock import find_repository, repair_rwlock
@@ -214,13 +243,11 @@ def doctor(fix: Annotated[bool, typer.Option("--fix", help="Mend what can be men
 
 def _table() -> dict[str, Any]:
     """params.yaml, {} where it is not there."""
-    from expunge.core.yamlfile import read
+    from expunge.core.yamlfile import load
 
     file = Path("params.yaml")
-    tree, problems = read(file, "params.yaml") if file.is_file() else (None, [])
-    if problems:
-        raise InputError(problems)
-    return tree.value if tree is not None and isinstance(tree.value, dict) else {}
+    raw = load(file).value if file.is_file() else {}
+    return raw if isinstance(raw, dict) else {}
 
 
 def _parameters() -> dict[str, Any]:

@@ -1,94 +1,171 @@
 """attack: try to get the concept out of each unlearned encoder; the prompts that did are replayed on every later run.
 
 build/plan, build/encoders, build/renders, attacks/found.csv
-  -> build/attacks/<list>/<encoder>/  attempts.json, before-000.png and after-000.png of each attempt (videos: a strip,
-     and an .mp4 beside it)
+  -> build/attacks/<list>/<encoder>/<attack>/  attempts.json (expunge.attacks.records.Attempt), before-000.png and
+     after-000.png of each attempt (videos: a strip, and an .mp4 beside it); the attack `replay` holds the kept prompts
+
+A unit is one attack on one encoder: another budget for an attack redoes that attack alone.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from expunge.attacks.found import read_found
+from expunge.attacks import ATTACKS, REPLAY
+from expunge.attacks.records import write_attempts
+from expunge.attacks.replayed import KeptPrompt, read_replayed, worth_keeping
 from expunge.bases.spec import load_spec
-from expunge.concepts.prompts import read_prompts, target_words
-from stages.runtime.files import concept_of, public
-from stages.runtime.models import loaded_base, loaded_judge
+from expunge.concepts.kinds import KINDS
+from expunge.concepts.lists import Concept
+from expunge.concepts.prompt_file import Prompts, read_prompts
+from expunge.concepts.prompts import eval_templates
+from expunge.core.index import read_index
+from expunge.core.unit_names import Name, UnitName
+from expunge.plan.contract import Plan, public
+from expunge.plan.params import read_params
+from stages.runtime.models import loaded_base, loaded_edit, loaded_judge
+from stages.runtime.planned import planned_workers, read_plan_here
 from stages.runtime.process import main
-from stages.runtime.reuse import Unit, code, read_index, read_params, run_units, unit_key, write_json
-from stages.runtime.sources import CODE
+from stages.runtime.run import run_units
+from stages.runtime.units import Task, Unit
 
-OUT, RENDERS, FOUND = Path("build/attacks"), Path("build/renders"), Path("attacks/found.csv")
+OUT, ENCODERS, RENDERS = Path("build/attacks"), Path("build/encoders"), Path("build/renders")
+KEPT = Path("attacks/found.csv")
+
+
+@dataclass(frozen=True)
+class Target:
+    """A concept that is attacked, and what the attacker knows of it."""
+
+    name: str  # "list/id"
+    concept: Concept
+    templates: tuple[str, ...]
+    anchors: tuple[str, ...]
+    kept: tuple[KeptPrompt, ...] = ()  # of earlier runs: replayed
+
+
+@dataclass(frozen=True)
+class Inputs:
+    attack: str
+    budget: dict[str, Any]
+    targets: tuple[Target, ...]
+    seed: int
+    frames: int
+    judge: str  # digest
 
 
 def run() -> None:
-    plan, encoders, renders = (read_index(out) for out in ("build/plan", "build/encoders", RENDERS))
-    budgets = {name: how or {} for name, how in (read_params().get("attack") or {}).items()}
-    units = units_of(plan, encoders["units"], renders["units"], budgets, read_found(FOUND))
-    run_units("attack", OUT, units, partial(attack, plan, budgets), load_spec(plan["base"]["name"]))
+    plan, params = read_plan_here(), read_params(Path("params.yaml"))
+    prompts = read_prompts(load_spec(plan.base.name).prompts, {concept.kind for concept in plan.concepts.values()})
+    keys = {name: record.key for out in (ENCODERS, RENDERS) for name, record in read_index(out).units.items()}
+    units = units_of(plan, prompts, params.attack, read_replayed(KEPT), keys)
+    run_units(
+        "attack", OUT, units, partial(attack, plan.base.name),
+        modules=["stages.attack"], base=plan.base.models, workers=planned_workers(plan),
+    )  # fmt: skip
 
 
 def units_of(
-    plan: Mapping[str, Any], encoders: Mapping[str, Any], renders: Mapping[str, Any], budgets: Any, found: list[Any]
+    plan: Plan,
+    prompts: Prompts,
+    budgets: Mapping[str, Mapping[str, Any]],
+    kept: Sequence[KeptPrompt],
+    keys: Mapping[str, str],
 ) -> dict[str, Unit]:
-    source, units = code(*CODE["attack"]), {}
-    templates = read_prompts(load_spec(plan["base"]["name"]).prompts)["eval"]
-    for name, how in plan["encoders"].items():
-        upstream = [encoders[name]["key"], *(renders[f"original/{concept}"]["key"] for concept in how["concepts"])]
-        replay = {concept: [row for row in found if row["concept"] == concept] for concept in how["concepts"]}
-        entry = {
-            concept: {
-                "is": public(plan["concepts"][concept]),
-                "templates": templates[plan["concepts"][concept]["kind"]],
-                "anchors": plan["training"][concept]["anchors"],
-                "replay": replay[concept],
-            }
-            for concept in how["concepts"]
+    """A unit for each encoder and attack, and one for each encoder of whose concepts prompts were kept.
+
+    :param keys: of the encoders and of what the original encoder drew.
+    """
+    units = {}
+    for name, job in plan.encoders.items():
+        originals = {c: str(UnitName(concept=Name.parse(c), original=True)) for c in job.concepts}
+        targets = {
+            concept: Target(
+                concept,
+                public(plan.concepts[concept]),
+                tuple(eval_templates(plan.concepts[concept].kind, prompts, "image")),
+                plan.training[concept].anchors,
+            )
+            for concept in job.concepts
         }
-        fixed = {"budgets": budgets, "judge": plan["base"]["judge"], "seed": how["seed"]}
-        key = unit_key("attack", source, plan["base"]["digest"], entry, fixed, upstream)
-        units[name] = Unit(key, name, {"concepts": entry, "seed": how["seed"], "upstream": upstream})
+        replayed = tuple(
+            Target(t.name, t.concept, t.templates, t.anchors, tuple(row for row in kept if row.concept == t.name))
+            for t in targets.values()
+        )
+        attacks = [(attack, ATTACKS[attack].defaults | dict(budget or {}), tuple(targets.values()))
+                   for attack, budget in budgets.items()]  # fmt: skip
+        attacks += [(REPLAY, {}, replayed)] if any(target.kept for target in replayed) else []
+        for attack, budget, members in attacks:
+            units[str(UnitName(Name.parse(name), part=attack))] = Unit(
+                Inputs(attack, budget, members, job.seed, plan.base.frames, plan.base.judge.digest),
+                upstream={each: keys[each] for each in (name, *originals.values())},
+                reads={"encoder": ENCODERS / name, **{c: RENDERS / unit for c, unit in originals.items()}},
+                code=(ATTACKS[attack].module,) if attack != REPLAY else (),
+            )
     return units
 
 
-def attack(plan: Mapping[str, Any], budgets: Any, name: str, unit: Unit, folder: Path) -> dict[str, Any]:
+def attack(base_name: str, task: Task, folder: Path) -> dict[str, Any]:
     """Attack every concept of an encoder; returns the number of attempts and of prompts that got through."""
-    from expunge.attacks import Victim
-    from expunge.attacks.attempts import assault
-    from expunge.attacks.found import worth_keeping
-    from expunge.bases.base import encode_images, load_edit
-    from expunge.core.media import write_mp4, write_png, write_strip
-    from expunge.judging.samples import read_samples
+    from expunge.attacks.attempts import attack as carry_out
+    from expunge.attacks.attempts import replay
 
-    base, records = loaded_base(plan["base"]["name"], True), list[dict[str, Any]]()
-    edit, judge = load_edit(base, Path("build/encoders") / name), loaded_judge(plan["base"]["name"])
-    for id_, about in unit.facts["concepts"].items():
-        concept = concept_of(about["is"])
-        drawn = [s for s in read_samples(RENDERS / "original" / id_, base.spec.frames) if s.planned.group == "target"]
-        originals = {m: stacked(drawn, m) for m in ("image", "video") if any(s.planned.modality == m for s in drawn)}
-        pixels = originals["video" if concept.kind == "motion" else "image"]
-        latents = encode_images(base, pixels.reshape(-1, *pixels.shape[-3:])).unflatten(0, pixels.shape[:-3])
-        latents = latents.transpose(1, 2) if concept.kind == "motion" else latents  # (N, C, F, h, w)
-        words, anchors = target_words(concept), tuple(about["anchors"])
-        victim = Victim(base, edit, concept, words, tuple(about["templates"]), anchors, latents)
-        for done in assault(victim, judge, budgets, about["replay"], unit.facts["seed"], originals):
-            records.append(done.record(id_, len(records)))
-            for side, frames in (("before", done.before), ("after", done.after)):
-                file = folder / records[-1][side]["file"]
-                if done.modality == "video":
-                    write_strip(file, frames)
-                    write_mp4(file.with_suffix(".mp4"), frames, base.spec.fps)
-                else:
-                    write_png(file, frames)
-    write_json(folder / "attempts.json", records)
-    return {"attempts": len(records), "through": len(worth_keeping(records))}
+    inputs, judge, attempts = task.inputs, loaded_judge(base_name), []
+    for target in inputs.targets:
+        victim, originals = victim_of(base_name, target, task, inputs.frames)
+        if inputs.attack == REPLAY:
+            results = replay(victim, judge, target.kept, originals)
+        else:
+            results = carry_out(inputs.attack, victim, judge, inputs.budget, inputs.seed, originals)
+        for result in results:
+            attempts.append(result.record(target.name, len(attempts)))
+            write_pixels(folder, attempts[-1], result, loaded_base(base_name, True).spec.fps)
+    write_attempts(folder / "attempts.json", attempts)
+    return {"attempts": len(attempts), "through": len(list(worth_keeping(attempts)))}
 
 
-def stacked(samples: Any, modality: str) -> Any:
+def victim_of(base_name: str, target: Target, task: Task, frames: int) -> tuple[Any, dict[str, Any]]:
+    """(who is attacked, {modality: what the original encoder drew for the target, (N, [F,] H, W, 3) uint8})."""
     import numpy as np
 
-    return np.stack([s.pixels for s in samples if s.planned.modality == modality])
+    from expunge.attacks import Victim
+    from expunge.bases.latents import encode_images
+    from expunge.concepts.prompts import target_words
+    from expunge.judging.samples import read_samples
+
+    base = loaded_base(base_name, True)
+    edit = loaded_edit(base_name, True, task.reads["encoder"])
+    drawn = [sample for sample in read_samples(task.reads[target.name], frames) if sample.planned.group == "target"]
+    by_modality = {sample.planned.modality: [] for sample in drawn}
+    for sample in drawn:
+        by_modality[sample.planned.modality].append(sample.pixels)
+    originals = {modality: np.stack(pixels) for modality, pixels in by_modality.items()}
+    still = "image" in KINDS[target.concept.kind].modalities
+    pixels = originals["image" if still else "video"]
+    latents = encode_images(base, pixels.reshape(-1, *pixels.shape[-3:])).unflatten(0, pixels.shape[:-3])
+    latents = latents if still else latents.transpose(1, 2)  # (N, C, F, h, w)
+    words = target_words(target.concept)
+    return Victim(base, edit, target.concept, words, target.templates, target.anchors, latents), originals
+
+
+def write_pixels(folder: Path, attempt: Any, result: Any, fps: int) -> None:
+    from expunge.core.media import write_mp4, write_png, write_strip
+
+    for outcome, pixels in ((attempt.before, result.before), (attempt.after, result.after)):
+        file = folder / outcome.file
+        if attempt.modality == "video":
+            write_strip(file, pixels)
+            write_mp4(file.with_suffix(".mp4"), pixels, fps)
+        else:
+            write_png(file, pixels)
+
+
+def attack_units(encoder: str, names: Iterable[str]) -> list[str]:
+    """Of an index' units those of an encoder."""
+    possible = {str(UnitName(Name.parse(encoder), part=attack)) for attack in (*ATTACKS, REPLAY)}
+    return [name for name in names if name in possible]
 
 
 if __name__ == "__main__":

@@ -4,60 +4,65 @@ build/plan, build/encoders -> build/drift/<list>/<encoder>/drift.json; the numbe
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from expunge.bases.spec import Spec, load_spec
-from expunge.concepts.prompts import read_prompts
+from expunge.bases.spec import load_spec
+from expunge.concepts.prompt_file import read_prompts
+from expunge.core.files import write_json
+from expunge.core.index import read_index
 from expunge.judging.drift_texts import Texts, texts_of
 from expunge.judging.vocabulary import Label, read_vocabulary
-from stages.runtime.models import loaded_base
+from expunge.plan.contract import Plan
+from stages.runtime.models import loaded_base, loaded_edit
+from stages.runtime.planned import planned_workers, read_plan_here
 from stages.runtime.process import main
-from stages.runtime.reuse import Unit, code, read_index, run_units, unit_key, write_json
-from stages.runtime.sources import CODE
+from stages.runtime.run import run_units
+from stages.runtime.units import Task, Unit
 
 OUT, ENCODERS = Path("build/drift"), Path("build/encoders")
 
 
 def run() -> None:
-    plan, encoders = read_index("build/plan"), read_index(ENCODERS)["units"]
-    spec = load_spec(plan["base"]["name"])
-    texts = texts_by_encoder(plan, spec)
-    version, units = code(*CODE["drift"]), dict[str, Unit]()
-    for name in plan["encoders"]:
-        upstream = [encoders[name]["key"]]
-        key = unit_key("drift", version, plan["base"]["digest"], asdict(texts[name]), upstream=upstream)
-        units[name] = Unit(key, name, {"upstream": upstream})
-    run_units("drift", OUT, units, partial(measure, spec.name, texts), spec)
+    plan = read_plan_here()
+    encoders = {name: record.key for name, record in read_index(ENCODERS).units.items()}
+    run_units(
+        "drift", OUT, units_of(plan, encoders), partial(measure, plan.base.name),
+        modules=["stages.drift"], base=plan.base.models, workers=planned_workers(plan),
+    )  # fmt: skip
 
 
-def measure(base_name: str, texts: Mapping[str, Texts], name: str, _: Unit, folder: Path) -> None:
-    from expunge.bases.base import load_edit
+def units_of(plan: Plan, encoders: Mapping[str, str]) -> dict[str, Unit]:
+    """:param encoders: the keys of the encoders."""
+    return {
+        name: Unit(texts, upstream={name: encoders[name]}, reads={"encoder": ENCODERS / name})
+        for name, texts in texts_by_encoder(plan).items()
+    }
+
+
+def measure(base_name: str, task: Task, folder: Path) -> None:
     from expunge.judging.drift import measure_drift
 
-    base = loaded_base(base_name)
-    edit = load_edit(base, ENCODERS / name)
-    write_json(folder / "drift.json", measure_drift(base, edit, texts[name], known()))
+    edit = loaded_edit(base_name, False, task.reads["encoder"])
+    write_json(folder / "drift.json", measure_drift(loaded_base(base_name), edit, task.inputs, originals()))
 
 
 @cache
-def known() -> dict[str, Any]:
+def originals() -> dict[str, Any]:
     """What the original encoder makes of the texts, encoded once in a process: most of them are every encoder's."""
     return {}
 
 
-def texts_by_encoder(plan: Mapping[str, Any], spec: Spec) -> dict[str, Texts]:
+def texts_by_encoder(plan: Plan) -> dict[str, Texts]:
     """What is encoded for each encoder; the words come from the judge's vocabulary."""
-    prompts = read_prompts(spec.prompts, {concept["kind"] for concept in plan["concepts"].values()})
+    spec = load_spec(plan.base.name)
+    prompts = read_prompts(spec.prompts, {concept.kind for concept in plan.concepts.values()})
     labels: Mapping[str, Sequence[Label]] = {}
     if spec.judge.vocabulary is not None:
         labels = read_vocabulary(spec.judge.vocabulary)[1]
-    return {
-        name: texts_of(how["concepts"], plan["concepts"], plan["training"], prompts, labels)
-        for name, how in plan["encoders"].items()
-    }
+    names = {concept: training.names for concept, training in plan.training.items()}
+    return {name: texts_of(job.concepts, plan.concepts, names, prompts, labels) for name, job in plan.encoders.items()}
 
 
 if __name__ == "__main__":

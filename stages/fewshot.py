@@ -4,65 +4,74 @@ build/plan -> build/fewshot/<list>/<concept>[--anchor]/  image-0.png ..., prompt
 latents.safetensors with {"latents": (N, C, h, w) float32}
 """
 
-from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from expunge.bases.spec import load_spec
 from expunge.core.errors import InputError, Problem
+from expunge.core.files import write_json
+from expunge.plan.contract import Picture, Plan
 from stages.runtime.models import loaded_base
+from stages.runtime.planned import planned_workers, read_plan_here
 from stages.runtime.process import main
-from stages.runtime.reuse import Unit, code, read_index, run_units, unit_key, write_json
-from stages.runtime.sources import CODE
+from stages.runtime.run import run_units
+from stages.runtime.units import Task, Unit
 
 OUT = Path("build/fewshot")
 
 
+@dataclass(frozen=True)
+class Inputs:
+    """Which images are drawn. Those that show what a copy of a memorised picture is stand first."""
+
+    pictures: tuple[Picture, ...]
+
+
 def run() -> None:
-    plan = read_index("build/plan")
-    base = plan["base"]["name"]
-    run_units("fewshot", OUT, units_of(plan), partial(draw, base), load_spec(base))
+    plan = read_plan_here()
+    run_units(
+        "fewshot", OUT, units_of(plan), partial(draw, plan.base.name),
+        modules=["stages.fewshot"], base=plan.base.models, workers=planned_workers(plan),
+    )  # fmt: skip
 
 
-def units_of(plan: Mapping[str, Any]) -> dict[str, Unit]:
+def units_of(plan: Plan) -> dict[str, Unit]:
     """A unit for each concept whose images some encoder needs; it depends on what is drawn and on nothing else."""
-    source, units = code(*CODE["fewshot"]), {}
-    for concept, drawn in plan["fewshot"].items():
-        facts: dict[str, Any] = {key: [image[key] for image in drawn] for key in ("prompt", "seed")}
-        facts["copies"] = sum(image.get("copy", False) for image in drawn)  # how many show what a copy is: the first
-        units[concept] = Unit(unit_key("fewshot", source, plan["base"]["digest"], facts), concept, facts)
-    return units
+    return {name: Unit(Inputs(pictures)) for name, pictures in plan.fewshot.items()}
 
 
-def draw(base_name: str, _: str, unit: Unit, folder: Path) -> None:
+def draw(base_name: str, task: Task, folder: Path) -> None:
     """Sample, and keep the latents as they were before decoding: training starts from them.
 
     :raises InputError: every paraphrase of a memorised picture draws a copy of it.
     """
     from safetensors.torch import save_file
 
-    from expunge.bases.base import sample_images
+    from expunge.bases.sampling import sample_images
     from expunge.core.media import write_png
 
-    base, prompts, copies = loaded_base(base_name), unit.facts["prompt"], unit.facts["copies"]
-    images, latents = sample_images(base, prompts, unit.facts["seed"], return_latents=True)
-    chosen = others(images, copies) if copies else list(range(len(images)))
+    pictures = task.inputs.pictures
+    prompts, copies = [picture.prompt for picture in pictures], sum(picture.copy for picture in pictures)
+    seeds = [picture.seed for picture in pictures]
+    images, latents = sample_images(loaded_base(base_name), prompts, seeds, return_latents=True)
+    chosen = not_copied(images, copies) if copies else list(range(len(images)))
     if not chosen:
         fix = f"write others; these were {', '.join(sorted(set(prompts[copies:])))}"
-        raise InputError([Problem(unit.label, "each of its paraphrases draws a copy of the picture", fix)])
-    for index, each in enumerate(chosen):
-        write_png(folder / f"image-{index}.png", images[each])
-    write_json(folder / "prompts.json", [prompts[each] for each in chosen])
+        raise InputError([Problem(task.name, "each of its paraphrases draws a copy of the picture", fix)])
+    for place, index in enumerate(chosen):
+        write_png(folder / f"image-{place}.png", images[index])
+    write_json(folder / "prompts.json", [prompts[index] for index in chosen])
     save_file({"latents": latents[chosen].contiguous()}, folder / "latents.safetensors")
 
 
-def others(images: Any, copies: int) -> list[int]:
+def not_copied(images: Any, copies: int) -> list[int]:
     """Which pictures after the first `copies`, which show the memorised one, are no copies of it; half at most."""
     from expunge.judging.copies import COPY, likeness, reference
 
-    like = likeness(images[copies:], reference(images[:copies]))
-    return [copies + index for index, value in enumerate(like) if value <= COPY][: max(1, len(like) // 2)]
+    similarities = likeness(images[copies:], reference(images[:copies]))
+    chosen = [copies + index for index, value in enumerate(similarities) if value <= COPY]
+    return chosen[: max(1, len(similarities) // 2)]
 
 
 if __name__ == "__main__":

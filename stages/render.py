@@ -3,100 +3,109 @@
 build/plan, build/encoders -> build/renders/original/<list>/<concept>/              once for each concept
                               build/renders/<list>/<encoder>/<list>--<concept>/     for each concept of an encoder
 
-Each holds prompts.json (the plan's rows in order, each with its "file") and the files: image-000.png; video-000.png, a
-strip of all frames side by side, which is what is measured; video-000.mp4 beside it, for people.
+Each holds prompts.json (the plan's samples in order, each with its `file`) and the files: image-000.png; video-000.png,
+a strip of all frames side by side, which is what is measured; video-000.mp4 beside it, for people.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
-from expunge.bases.spec import load_spec
-from stages.runtime.models import loaded_base
+from expunge.concepts.samples import MODALITIES, PlannedSample, write_planned
+from expunge.core.index import read_index
+from expunge.core.unit_names import Name, UnitName
+from expunge.plan.contract import Plan
+from stages.runtime.models import loaded_base, loaded_edit
+from stages.runtime.planned import planned_workers, read_plan_here
 from stages.runtime.process import main
-from stages.runtime.reuse import Unit, code, read_index, run_units, unit_key, write_json
-from stages.runtime.sources import CODE
+from stages.runtime.run import run_units
+from stages.runtime.units import Task, Unit
 
-OUT = Path("build/renders")
+OUT, ENCODERS = Path("build/renders"), Path("build/encoders")
+
+
+@dataclass(frozen=True)
+class Inputs:
+    samples: tuple[PlannedSample, ...]
 
 
 def run() -> None:
-    plan, encoders = read_index("build/plan"), read_index("build/encoders")
-    spec = load_spec(plan["base"]["name"])
-    run_units("render", OUT, units_of(plan, encoders), partial(draw, plan), spec)
+    plan = read_plan_here()
+    encoders = {name: record.key for name, record in read_index(ENCODERS).units.items()}
+    videos = any(sample.modality == "video" for samples in plan.samples.values() for sample in samples)
+    run_units(
+        "render", OUT, units_of(plan, encoders), partial(draw, plan.base.name, videos),
+        modules=["stages.render"], base=plan.base.models, workers=planned_workers(plan),
+    )  # fmt: skip
 
 
-def units_of(plan: Mapping[str, Any], encoders: Mapping[str, Any]) -> dict[str, Unit]:
-    """Units "original/<list>/<concept>", then "<list>/<encoder>/<list>--<concept>"."""
-    source, units = code(*CODE["render"]), dict[str, Unit]()
-    pairs: list[tuple[str | None, str, str]] = [(None, f"original/{concept}", concept) for concept in plan["concepts"]]
-    for encoder, how in plan["encoders"].items():
-        pairs += [(encoder, f"{encoder}/{concept.replace('/', '--')}", concept) for concept in how["concepts"]]
-    for encoder, name, concept in pairs:
-        upstream: dict[str, str] = {encoder: encoders["units"][encoder]["key"]} if encoder else {}
-        rows = rows_for(plan, concept, encoder)
-        key = unit_key("render", source, plan["base"]["digest"], rows, upstream=list(upstream.values()))
-        units[name] = Unit(key, name, {"concept": concept, "encoder": encoder, "rows": len(rows), "upstream": upstream})
+def units_of(plan: Plan, encoders: Mapping[str, str]) -> dict[str, Unit]:
+    """What the original encoder draws for each concept, then each encoder for each of its concepts.
+
+    :param encoders: the keys of the encoders.
+    """
+    units = {
+        str(UnitName(concept=Name.parse(concept), original=True)): Unit(Inputs(filed(samples)))
+        for concept, samples in plan.samples.items()
+    }
+    for encoder, job in plan.encoders.items():
+        for concept in job.concepts:
+            samples = filed(plan.samples[concept], job.left_out.get(concept, ()))
+            units[str(UnitName(Name.parse(encoder), Name.parse(concept)))] = Unit(
+                Inputs(samples), upstream={encoder: encoders[encoder]}, reads={"encoder": ENCODERS / encoder}
+            )
     return units
 
 
-def rows_for(plan: Mapping[str, Any], concept: str, encoder: str | None) -> list[dict[str, Any]]:
-    """A concept's rows, each with its file, which has the same name under every encoder.
-
-    A joint encoder leaves out what asks for another of its own targets: that is neither kept nor a failure.
-    """
-    left_out = plan["encoders"][encoder]["left_out"][concept] if encoder else ()
-    rows: list[dict[str, Any]] = []
-    count = {"image": 0, "video": 0}
-    for index, row in enumerate(plan["prompts"][concept]):
-        if index not in left_out:
-            rows.append({**row, "file": f"{row['modality']}-{count[row['modality']]:03d}.png"})
-        count[row["modality"]] += 1
-    return rows
+def filed(samples: Sequence[PlannedSample], left_out: Sequence[int] = ()) -> tuple[PlannedSample, ...]:
+    """A concept's samples, each with its file, which has the same name under every encoder; without some of them."""
+    count = dict.fromkeys(MODALITIES, 0)
+    result = []
+    for place, sample in enumerate(samples):
+        if place not in left_out:
+            result.append(replace(sample, file=f"{sample.modality}-{count[sample.modality]:03d}.png"))
+        count[sample.modality] += 1
+    return tuple(result)
 
 
-def draw(plan: Mapping[str, Any], _: str, unit: Unit, folder: Path) -> None:
-    """Sample all rows of a unit; batches are made within it, so that it comes out the same in any run."""
+def draw(base_name: str, videos: bool, task: Task, folder: Path) -> None:
+    """Sample all of a unit; batches are made within it, so that it comes out the same in any run."""
     from expunge.core.media import write_mp4, write_png, write_strip
 
-    encoder, films = unit.facts["encoder"], any(r["modality"] == "video" for p in plan["prompts"].values() for r in p)
-    rows, base = rows_for(plan, unit.facts["concept"], encoder), plan["base"]["name"]
-    for modality in ("image", "video"):
-        some = [row for row in rows if row["modality"] == modality]
-        far = [row for row in some if row["group"] == "far" and not encoder]  # the same for most concepts: drawn apart
-        for part, draws in (([row for row in some if row not in far], sample), (far, sample_once)):
+    encoder = task.reads.get("encoder")
+    for modality in MODALITIES:
+        samples = [sample for sample in task.inputs.samples if sample.modality == modality]
+        # What the original draws far from a concept is the same for most concepts: it is drawn apart, and once.
+        shared = [sample for sample in samples if sample.group == "far" and encoder is None]
+        own = [sample for sample in samples if sample not in shared]
+        for part, sampler in ((own, sample_pixels), (shared, sample_once)):
             if not part:
                 continue
-            drawn = draws(base, films, encoder, modality, tuple((row["prompt"], row["seed"]) for row in part))
-            for row, pixels in zip(part, drawn, strict=True):
-                file = folder / row["file"]
+            wanted = tuple((sample.prompt, sample.seed) for sample in part)
+            for sample, pixels in zip(part, sampler(base_name, videos, encoder, modality, wanted), strict=True):
+                file = folder / sample.file
                 if modality == "image":
                     write_png(file, pixels)
                 else:
                     write_strip(file, pixels)
-                    write_mp4(file.with_suffix(".mp4"), pixels, loaded_base(base, films).spec.fps)
-    write_json(folder / "prompts.json", rows)
+                    write_mp4(file.with_suffix(".mp4"), pixels, loaded_base(base_name, videos).spec.fps)
+    write_planned(folder / "prompts.json", task.inputs.samples)
 
 
-def sample(name: str, films: bool, encoder: str | None, modality: str, rows: tuple[tuple[str, int], ...]) -> Any:
+def sample_pixels(
+    name: str, videos: bool, encoder: Path | None, modality: str, wanted: tuple[tuple[str, int], ...]
+) -> Any:
     """(N, [F,] H, W, 3) uint8 for (prompt, seed)."""
-    from expunge.bases.base import sample_images, sample_videos
+    from expunge.bases.sampling import sample_images, sample_videos
 
-    base, draw = loaded_base(name, films), sample_images if modality == "image" else sample_videos
-    edit = loaded_edit(name, films, encoder) if encoder else None
-    return draw(base, [prompt for prompt, _ in rows], [seed for _, seed in rows], edit)
-
-
-sample_once = lru_cache(maxsize=2)(sample)  # images and videos: what was just drawn is not drawn again
+    base, sampler = loaded_base(name, videos), sample_images if modality == "image" else sample_videos
+    edit = loaded_edit(name, videos, encoder) if encoder is not None else None
+    return sampler(base, [prompt for prompt, _ in wanted], [seed for _, seed in wanted], edit)
 
 
-@lru_cache(maxsize=1)
-def loaded_edit(base: str, films: bool, encoder: str) -> Any:
-    """What an encoder changes, read once: units of one encoder follow each other."""
-    from expunge.bases.base import load_edit
-
-    return load_edit(loaded_base(base, films), Path("build/encoders") / encoder)
+sample_once = lru_cache(maxsize=2)(sample_pixels)  # images and videos: what was just drawn is not drawn again
 
 
 if __name__ == "__main__":

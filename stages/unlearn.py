@@ -6,92 +6,105 @@ build/curves/<list>--<encoder>.tsv, the loss of each step, for `dvc plots`
 """
 
 import json
-import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from expunge.bases.spec import load_spec
-from expunge.methods import METHODS, ConceptData
-from stages.runtime.curves import collect_curves, curve_in
-from stages.runtime.files import concept_of, images_of, public
+from expunge.concepts.lists import Concept
+from expunge.core.files import write_json
+from expunge.core.index import read_index
+from expunge.methods import METHODS, ConceptData, unlearn
+from expunge.plan.contract import Plan, Training, pictures_unit, public
+from stages.runtime.curves import collect_curves, progress_of
 from stages.runtime.models import loaded_base
+from stages.runtime.planned import planned_workers, read_plan_here
 from stages.runtime.process import main
-from stages.runtime.reuse import Unit, code, read_index, run_units, unit_key
-from stages.runtime.sources import CODE
+from stages.runtime.run import run_units
+from stages.runtime.units import Task, Unit
 
-OUT = Path("build/encoders")
-SHARED = ["expunge/methods/training.py", "expunge/methods/low_rank.py"]
-METHOD = ("method", "parameters", "seed")
+OUT, FEWSHOT = Path("build/encoders"), Path("build/fewshot")
+
+
+@dataclass(frozen=True)
+class Target:
+    """A concept that the encoder forgets."""
+
+    name: str  # "list/id"
+    concept: Concept
+    training: Training
+    pictures: str  # the unit of the stage fewshot that the method reads; "" where it reads none
+
+
+@dataclass(frozen=True)
+class Inputs:
+    targets: tuple[Target, ...]
+    method: str
+    parameters: dict[str, Any]
+    seed: int
+    kept: tuple[str, ...]
 
 
 def run() -> None:
-    plan, fewshot = read_index("build/plan"), read_index("build/fewshot")
-    spec = load_spec(plan["base"]["name"])
-    run_units("unlearn", OUT, units_of(plan, fewshot), partial(train, plan), spec)
-    collect_curves(OUT, plan["encoders"])
+    plan = read_plan_here()
+    fewshot = {name: record.key for name, record in read_index(FEWSHOT).units.items()}
+    run_units(
+        "unlearn", OUT, units_of(plan, fewshot), partial(train, plan.base.name),
+        modules=["stages.unlearn"], base=plan.base.models, workers=planned_workers(plan),
+    )  # fmt: skip
+    collect_curves(OUT, plan.encoders)
 
 
-def units_of(plan: Mapping[str, Any], fewshot: Mapping[str, Any]) -> dict[str, Unit]:
-    """A unit for each encoder. Of the methods' code only what they share and the encoder's own method counts."""
-    shared = [file for file in CODE["unlearn"] if file != "expunge/methods"] + SHARED
+def units_of(plan: Plan, fewshot: Mapping[str, str]) -> dict[str, Unit]:
+    """A unit for each encoder. Of the methods' code only what they share and the encoder's own method counts.
+
+    :param fewshot: the keys of the units of that stage.
+    """
     units = {}
-    sources = {name: code(*shared, f"{method.module.replace('.', '/')}.py") for name, method in METHODS.items()}
-    for name, encoder in plan["encoders"].items():
-        shown = METHODS[encoder["method"]].images
-        images = [images_of(concept, shown) for concept in encoder["concepts"] if shown]
-        upstream = {name: fewshot["units"][name]["key"] for name in images}
-        entry = {
-            "kept": encoder["kept"],
-            "concepts": [public(plan["concepts"][concept]) for concept in encoder["concepts"]],
-            "training": [plan["training"][concept] for concept in encoder["concepts"]],
-        }
-        how = {key: encoder[key] for key in METHOD}
-        source = sources[encoder["method"]]
-        key = unit_key("unlearn", source, plan["base"]["digest"], entry, how, list(upstream.values()))
-        facts = {"concepts": encoder["concepts"], "upstream": upstream, **how}
-        units[name] = Unit(key, f"{name} ({encoder['method']})", facts)
+    for name, job in plan.encoders.items():
+        shown = METHODS[job.method].images
+        pictures = {concept: pictures_unit(concept, shown) if shown else "" for concept in job.concepts}
+        targets = tuple(
+            Target(concept, public(plan.concepts[concept]), plan.training[concept], unit)
+            for concept, unit in pictures.items()
+        )
+        read = [unit for unit in pictures.values() if unit]
+        units[name] = Unit(
+            Inputs(targets, job.method, job.parameters, job.seed, job.kept),
+            upstream={unit: fewshot[unit] for unit in read},
+            reads={unit: FEWSHOT / unit for unit in read},
+            code=(METHODS[job.method].module,),
+        )
     return units
 
 
-def train(plan: Mapping[str, Any], name: str, unit: Unit, folder: Path) -> dict[str, Any]:
-    """Run the method; returns {"seconds", "changed_parameters"} for the index."""
+def train(base_name: str, task: Task, folder: Path) -> dict[str, Any]:
+    """Run the method; returns {"changed_parameters"} for the index."""
+    from expunge.bases.edits import store_edit
+
+    base, inputs = loaded_base(base_name), task.inputs
+    data = [concept_data(target, task.reads.get(target.pictures)) for target in inputs.targets]
+    with progress_of(task.name, folder / "live", inputs.parameters.get("steps")) as log:
+        result = unlearn(inputs.method, base, data, inputs.kept, inputs.parameters, inputs.seed, log)
+    store_edit(base, folder, result.edit)
+    about = {"method": inputs.method, "parameters": inputs.parameters, "seed": inputs.seed}
+    facts = {"changed_parameters": result.changed_parameters}
+    write_json(folder / "training.json", {**about, **facts, "notes": result.notes, "loss": result.losses})
+    return facts
+
+
+def concept_data(target: Target, pictures: Path | None) -> ConceptData:
+    """What a method sees of a concept, with its images where it reads some."""
     import torch
     from safetensors.torch import load_file
-    from tqdm import tqdm
 
-    from expunge.bases.base import store_edit
-
-    base, how = loaded_base(plan["base"]["name"]), {key: unit.facts[key] for key in METHOD}
-    data, shown = [], METHODS[how["method"]].images
-    for concept in unit.facts["concepts"]:
-        latents, prompts, images = torch.zeros(0), tuple[str, ...](), images_of(concept, shown)
-        if shown:
-            latents = load_file(Path("build/fewshot") / images / "latents.safetensors")["latents"]
-            prompts = tuple(json.loads((Path("build/fewshot") / images / "prompts.json").read_text("utf-8")))
-        words = plan["training"][concept]
-        names, templates, anchors = (tuple(words[key]) for key in ("names", "templates", "anchors"))
-        data.append(ConceptData(concept_of(plan["concepts"][concept]), latents, names, templates, prompts, anchors))
-    start = time.perf_counter()
-    with (
-        tqdm(desc=name, unit="step", total=how["parameters"].get("steps"), delay=2, leave=False) as bar,
-        curve_in(folder / "live") as live,
-    ):
-
-        def log(step: int, loss: float) -> None:
-            if live is not None:
-                live.step = step
-                live.log_metric("loss", loss)
-            bar.update()
-
-        kept = plan["encoders"][name]["kept"]
-        result = METHODS[how["method"]].run(base, data, kept, how["parameters"], how["seed"], log)
-    costs = {"seconds": round(time.perf_counter() - start, 1), "changed_parameters": result.changed_parameters}
-    store_edit(base, folder, result.edit)
-    training = json.dumps({"loss": result.losses, "found": result.notes, **costs, **how}, indent=1)
-    (folder / "training.json").write_text(training + "\n", "utf-8")
-    return costs
+    latents, prompts = torch.zeros(0), tuple[str, ...]()
+    if pictures is not None:
+        latents = load_file(pictures / "latents.safetensors")["latents"]
+        prompts = tuple(json.loads((pictures / "prompts.json").read_text("utf-8")))
+    words = target.training
+    return ConceptData(target.concept, latents, words.names, words.templates, prompts, words.anchors)
 
 
 if __name__ == "__main__":

@@ -20,3 +20,10 @@ def tiny_base(tiny_folder: Path) -> Any:
     from expunge.bases.base import load, load_spec
 
     return load(load_spec("tiny", tiny_folder), t2v=True)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test has the marker of its folder: tests/unit/... is `unit`, tests/faults/... is `faults`."""
+    here = Path(__file__).parent
+    for item in items:
+        item.add_marker(item.path.relative_to(here).parts[0])

@@ -17,7 +17,7 @@ from torch import Tensor
 from expunge.attacks import Try, Victim, defaults, find
 from expunge.bases.base import encode_prompts, sample_images, sample_videos
 from expunge.concepts.prompts import target_asks
-from expunge.concepts.samples import Asks, PlannedSample
+from expunge.concepts.samples import PlannedSample
 from expunge.judging.looking import asks_of, look
 from expunge.judging.samples import Sample
 
@@ -119,11 +119,10 @@ def judged(
     from expunge.judging.judge import with_names
 
     asks = target_asks(victim.concept, victim.words[0])
-    asked = Asks(asks["axis"], asks["name"], tuple(asks.get("parts", ())))
-    samples = [Sample(i, PlannedSample("target", "", 0, modality, asked), each) for i, each in enumerate(pixels)]
+    samples = [Sample(i, PlannedSample("target", "", 0, modality, asks), each) for i, each in enumerate(pixels)]
     drawn = originals.get("image", originals.get("video"))
     flat = drawn.reshape(-1, *drawn.shape[-3:]) if drawn is not None else None
-    memorised = reference(flat) if asks["axis"] == "copy" and flat is not None else None
+    memorised = reference(flat) if asks.axis == "copy" and flat is not None else None
     judge = with_names(judge, sorted({ask for s in samples for ask in asks_of(s)}))
-    found = look(judge, samples, asks["axis"], memorised)
+    found = look(judge, samples, asks.axis, memorised)
     return [(bool(found.top1[i].any()), float(np.max(found.confidence[i]))) for i in range(len(samples))]

@@ -1,23 +1,26 @@
 """Writes a concept list as YAML that reads back as it was, checked before it is put in its place."""
 
 import json
-import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from expunge.concepts.lists import Words, in_order
-from expunge.core.errors import InputError, Problem
-from expunge.core.yamlfile import plain_value
+from expunge.concepts.checks import check_sources
+from expunge.concepts.rules import Rules
+from expunge.concepts.schema import list_validator, schema_problems
+from expunge.concepts.source import Source
+from expunge.core.errors import InputError, Problem, in_order
+from expunge.core.files import write_aside
+from expunge.core.yamlfile import plain_value, read
 
 _PLAIN = re.compile(r"[^\W_](?:[\w .'()&/!+-]*[\w.')!+])?")  # texts that YAML reads back as they stand, unquoted
 
 
 @dataclass
-class Entry:
-    """A concept in the making."""
+class DraftConcept:
+    """A concept in the making, of a row of an imported file."""
 
-    row: str
+    row: str  # the row's label
     name: str
     id: str = ""
     aliases: list[str] = field(default_factory=list)
@@ -31,31 +34,25 @@ def write_list(text: str, out: Path, force: bool = False) -> None:
 
     :raises InputError: it is there already (without `force`), or cannot be written.
     """
-    from expunge.concepts.checks import cross_problems
-    from expunge.concepts.lists import Source
-    from expunge.concepts.schema import schema_problems
-    from expunge.core.yamlfile import read
-
     if out.exists() and not force:
         raise InputError([Problem(f"{out}", "is there already", "write --force to replace it, or another --out")])
-    aside = out.with_name(f".{out.name}.{os.getpid()}")
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
+
+    def write(aside: Path) -> None:
         aside.write_text(text, "utf-8", newline="\n")
         tree, problems = read(aside, f"{out}")
         if tree is not None:
-            problems += schema_problems(tree, f"{out}")
-            problems += cross_problems([Source(out.stem, aside, f"{out}", tree)], Words(), None, None, None)
+            problems += schema_problems(tree, f"{out}", list_validator())
+            problems += check_sources([Source(out.stem, aside, f"{out}", tree)], Rules())
         if problems:  # a mistake of the importer: show it rather than write a list that is refused
             raise InputError(in_order(problems))
-        os.replace(aside, out)
+
+    try:
+        write_aside(out, write)
     except OSError as error:
         raise InputError([Problem(f"{out}", f"cannot be written ({error.strerror})", "write another --out")]) from None
-    finally:
-        aside.unlink(missing_ok=True)
 
 
-def to_yaml(entries: list[Entry], kind: str, title: str, owner: str, source: str) -> str:
+def to_yaml(drafts: list[DraftConcept], kind: str, title: str, owner: str, source: str) -> str:
     """The file's text: plain block YAML, one concept after another."""
     lines = [
         "# yaml-language-server: $schema=schema.json",
@@ -65,11 +62,11 @@ def to_yaml(entries: list[Entry], kind: str, title: str, owner: str, source: str
         "encoders: single",
         "concepts:",
     ]
-    for entry in entries:
-        lines += [f"  - id: {quoted(entry.id)}", f"    name: {quoted(entry.name)}", f"    kind: {kind}"]
-        lines += [f"    anchor: {quoted(entry.anchor)}"] if entry.anchor else []
+    for draft in drafts:
+        lines += [f"  - id: {quoted(draft.id)}", f"    name: {quoted(draft.name)}", f"    kind: {kind}"]
+        lines += [f"    anchor: {quoted(draft.anchor)}"] if draft.anchor else []
         for key in ("aliases", "neighbours", "prompts"):
-            values = getattr(entry, key)
+            values = getattr(draft, key)
             lines += [f"    {key}:", *(f"      - {quoted(value)}" for value in values)] if values else []
     return "\n".join(lines) + "\n"
 

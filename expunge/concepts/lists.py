@@ -1,20 +1,20 @@
 """Concept lists: what must be forgotten, read from `concepts/*.yaml` and checked in full before any model loads.
 
-`load_lists` either gives every list or raises one InputError with every mistake in every file.
+    lists = load_lists(Path("concepts"), rules)
+
+either gives every list or raises one InputError with every mistake in every file.
 """
 
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from expunge.core.errors import InputError, Problem
-from expunge.core.names import id_problem, slug, tidy
-from expunge.core.yamlfile import Node, read
-
-KINDS = ("character", "style", "object", "person", "motion", "image")
-Tokenizer = Callable[[str], list[int] | None]  # text -> token ids, None where it cannot be spelled
-_MISPLACED = {".yml", ".csv", ".tsv", ".txt", ".json"}
+from expunge.concepts.checks import check_sources
+from expunge.concepts.rules import Rules
+from expunge.concepts.schema import list_validator, schema_problems
+from expunge.concepts.source import Source, list_files, read_source
+from expunge.core.errors import InputError, Problem, in_order, shown
+from expunge.core.names import tidy
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Concept:
 
     id: str
     name: str
-    kind: str
+    kind: str  # one of kinds.KINDS
     aliases: tuple[str, ...] = ()
     anchor: str | None = None
     neighbours: tuple[str, ...] = ()
@@ -53,7 +53,7 @@ class Concept:
     confidential: bool = False
     method: str | None = None
     parameters: dict[str, Any] = field(default_factory=dict)
-    gate: dict[str, Any] = field(default_factory=dict)  # as written: expunge.metrics.thresholds
+    gate: dict[str, Any] = field(default_factory=dict)  # thresholds by modality and metric, as written
     where: str = field(default="", compare=False)
 
 
@@ -67,6 +67,8 @@ class Encoders:
 
 @dataclass(frozen=True)
 class ConceptList:
+    """One file of concepts/."""
+
     id: str
     title: str
     owner: str
@@ -81,81 +83,60 @@ class ConceptList:
         return {**single, **self.encoders.joint}
 
 
-@dataclass(frozen=True)
-class Source:
-    """A file as it was read: the tree with its lines, for the checks; `where` is what problems call it."""
-
-    id: str
-    path: Path
-    where: str
-    tree: Node
-
-
-@dataclass(frozen=True)
-class Words:
-    """What the base can read. Without a tokenizer (its files are not on this machine) lengths go unchecked."""
-
-    tokenizer: Tokenizer | None = None
-    max_tokens: int | None = None  # ids that fit, start and end token not counted
-    templates: Mapping[str, Sequence[str]] = field(default_factory=dict)  # kind -> "a photo of {}"
-
-
-def load_lists(
-    folder: Path,
-    tokenizer: Tokenizer | None = None,
-    max_tokens: int | None = None,
-    templates: Mapping[str, Sequence[str]] | None = None,
-    methods: Sequence[str] | None = None,
-    check_method: Callable[[str, Mapping[str, Any]], list[str]] | None = None,
-    default_method: str | None = None,
-) -> list[ConceptList]:
+def load_lists(folder: Path, rules: Rules | None = None) -> list[ConceptList]:
     """Read and check every list in a folder, sorted by id.
 
-    :param tokenizer: text -> token ids without start and end token, or None where the text cannot be spelled.
-    :param max_tokens: how many such ids the encoder's context holds.
-    :param templates: kind -> prompt templates with "{}" for the name; a name must fit the longest of its kind.
-    :param methods: the names of the methods there are; None: not checked.
-    :param check_method: (method, parameters) -> what is wrong, each "what; what to write"; as
-        `expunge.methods.check_parameters`. It is asked about a concept's own method and parameters.
-    :param default_method: the method of concepts that name none, for the check of their parameters.
+    :param rules: what the lists are checked against; None: each by itself and against the others.
     :raises InputError: with all problems of all files; `where` is "concepts/x.yaml:12".
     """
-    from expunge.concepts.checks import cross_problems
-    from expunge.concepts.schema import schema_problems
+    lists, problems = _check(folder, rules or Rules())
+    if problems:
+        raise InputError(problems)
+    return lists
 
+
+def load_list(file: Path, rules: Rules | None = None) -> ConceptList:
+    """Read and check one list, with the other lists of its folder as context.
+
+    :raises InputError: with all problems that touch this file: its own, and contradictions with another list.
+    """
+    where = shown(file)
+    if file.name.startswith("."):
+        raise InputError([Problem(where, "is passed over, for its name begins with a dot", "rename it")])
+    lists, problems = _check(file.parent, rules or Rules()) if file.exists() else ([], [])
+    if own := [problem for problem in problems if where in problem.files]:
+        raise InputError(own)
+    found = next((each for each in lists if each.path.name == file.name), None)
+    if found is None:
+        what = "is no concept list" if file.exists() else "is missing"
+        raise InputError([Problem(where, what, "name a .yaml file that holds a list, or a folder of lists")])
+    return found
+
+
+def _check(folder: Path, rules: Rules) -> tuple[list[ConceptList], list[Problem]]:
+    """The lists of a folder that have passed the schema, and all problems of all files."""
     files, problems = list_files(folder)
     sources, lists = [], []
+    validator = list_validator(rules.gate_schema)
     for path in files:
-        where = shown(path)
-        tree, found = read(path, where)
-        if tree is None and not found:
-            found = [Problem(f"{where}:1", "the file is empty", "write `title:`, `owner:` and `concepts:`")]
-        problems += found
-        if tree is None:
+        source, unreadable = read_source(path)
+        problems += unreadable
+        if source is None:
             continue
-        if not isinstance(tree.value, dict):
-            fix = "begin with `title:`, `owner:` and `concepts:`"
-            problems.append(Problem(f"{where}:{tree.line}", "the file is no mapping", fix))
-            continue
-        refused = schema_problems(tree, where)
+        refused = schema_problems(source.tree, source.where, validator)
         problems += refused
-        source = Source(path.stem, path, where, tree)
         sources.append(source)
-        if not refused and not found:
+        if not refused and not unreadable:
             lists.append(to_list(source))
-    words = Words(tokenizer, max_tokens, templates or {})
-    problems += cross_problems(sources, words, methods, check_method, default_method)
-    if problems:
-        raise InputError(in_order(problems))
-    return lists
+    problems += check_sources(sources, rules)
+    return lists, in_order(problems)
 
 
 def to_list(source: Source) -> ConceptList:
     """The dataclasses of a file that has passed the schema."""
     raw = source.tree.value
     concepts = tuple(
-        _concept(entry, f"{source.where}:{source.tree.at(['concepts', i]).line}")
-        for i, entry in enumerate(raw["concepts"])
+        _concept(entry, source.place(source.tree.at(["concepts", i]))) for i, entry in enumerate(raw["concepts"])
     )
     encoders = to_encoders(raw.get("encoders", "single"), tuple(concept.id for concept in concepts))
     texts = tidy(raw["title"]), tidy(raw["owner"])
@@ -169,60 +150,6 @@ def to_encoders(raw: Any, ids: tuple[str, ...]) -> Encoders:
         return Encoders(raw.get("single", not joint), joint)
     chosen = [raw] if isinstance(raw, str) else raw
     return Encoders("single" in chosen, {"joint": ids} if "joint" in chosen else {})
-
-
-def list_files(folder: Path) -> tuple[list[Path], list[Problem]]:
-    """The files of a folder that are lists, sorted, and what lies there and should not."""
-    name = shown(folder)
-    if not folder.is_dir():
-        return [], [Problem(name, "is no folder", "name the folder that holds the concept lists")]
-    files, problems = [], []
-    for path in sorted(folder.iterdir()):
-        where, ending = shown(path), path.suffix
-        if path.name.startswith(".") or path.name == "schema.json":
-            continue
-        if path.is_dir():
-            if any(path.glob("*.y*ml")):
-                problems.append(Problem(where, "is a folder with lists, which are not read", f"move them into {name}/"))
-            continue
-        if ending != ".yaml":
-            if ending.lower() in _MISPLACED | {".yaml"}:
-                yaml = ending.lower() in (".yml", ".yaml")
-                fix = f"run `expunge import {where} --kind ...` and take this file away"
-                fix = f"rename it to {path.stem}.yaml" if yaml else fix
-                problems.append(Problem(where, f"ends in {ending} and is not read", fix))
-            continue
-        if path.is_symlink() and not path.resolve().is_relative_to(folder.resolve()):
-            problems.append(Problem(where, f"is a link that leaves {name}/", "put the file itself there"))
-        elif not path.is_file():
-            problems.append(Problem(where, "is no file", "remove it, or fix the link"))
-        elif why := id_problem(path.stem):
-            problems.append(Problem(f"{where}:1", f"the file's name {why}", f"rename it to {slug(path.stem)}.yaml"))
-            files.append(path)
-        else:
-            files.append(path)
-    if not files and not problems:
-        problems.append(Problem(name, "holds no concept list", "write one; see docs/lists.md"))
-    return files, problems
-
-
-def shown(path: Path) -> str:
-    """A path as problems show it: relative to the working folder where it lies inside, with forward slashes."""
-    path = Path(path)
-    if path.is_absolute() and path.is_relative_to(Path.cwd()):
-        path = path.relative_to(Path.cwd())
-    text = path.as_posix()
-    return text if text.isprintable() else ascii(text)[1:-1]
-
-
-def in_order(problems: list[Problem]) -> list[Problem]:
-    """By file, then by line; without repetitions."""
-
-    def key(problem: Problem) -> tuple[str, int]:
-        file, _, line = problem.where.rpartition(":")
-        return (file, int(line)) if line.isdigit() else (problem.where, 0)
-
-    return sorted(dict.fromkeys(problems), key=key)
 
 
 def _concept(raw: dict[str, Any], where: str) -> Concept:

@@ -2,39 +2,41 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from expunge.concepts.source import ConceptNode
 from expunge.core.names import same
-from expunge.core.yamlfile import Node
 
-if TYPE_CHECKING:
-    from expunge.concepts.lists import Source
+FORGOTTEN = ("name", "alias", "sense.forget")
+KEPT = ("neighbour", "sense.keep", "part")
+_PATHS: dict[str, tuple[str, ...]] = {
+    "name": ("name",), "alias": ("aliases",), "neighbour": ("neighbours",), "sense.forget": ("sense", "forget"),
+    "sense.keep": ("sense", "keep"), "part": ("parts",),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Phrase:
-    """One name, alias, neighbour or phrase of a sense, where it stands and whose it is."""
+    """One name, alias, neighbour, part or phrase of a sense, where it stands and whose it is."""
 
     text: str
     key: str  # the form in which it is compared
-    role: str  # "name", "alias", "neighbour", "sense.forget", "sense.keep", "part"
-    owner: int  # which concept, counted through all lists
-    label: str  # the concept's id, or what there is in its place
+    role: str  # one of FORGOTTEN or KEPT
+    owner: int  # number of the concept, counted through all lists
+    label: str  # the concept's id, or what stands in its place
     where: str
 
 
-def phrases_of(source: "Source", concept: Node, label: str, owner: int) -> Iterator[Phrase]:
+def phrases_of(concept: ConceptNode) -> Iterator[Phrase]:
     """Every phrase of one concept's node; what is not text is left out."""
-    places = [("name",), ("aliases",), ("neighbours",), ("sense", "forget"), ("sense", "keep"), ("parts",)]
-    roles = ["name", "alias", "neighbour", "sense.forget", "sense.keep", "part"]
-    for path, role in zip(places, roles, strict=True):
-        value = concept.value
+    for role, path in _PATHS.items():
+        value = concept.node.value
         for key in path:
             value = value.get(key) if isinstance(value, dict) else None
-        node = concept.at(path)
+        node = concept.node.at(path)
         items = [(value, node)] if role == "name" else []
         if role != "name" and isinstance(value, list):
             items = list(zip(value, node.children, strict=True))
         for text, at in items:
             if isinstance(text, str) and text.strip():
-                yield Phrase(text, same(text), role, owner, label, f"{source.where}:{at.line}")
+                place = concept.source.place(at)
+                yield Phrase(text, same(text), role, concept.number, concept.label, place)

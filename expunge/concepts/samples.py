@@ -10,6 +10,7 @@ from expunge.core.files import write_json
 GROUPS = ("target", "aliases", "near", "far", "sense")
 FORGET = ("target", "aliases")  # must be gone; the other groups must stay
 MODALITIES = ("image", "video")
+COUNTS = {"image": "images", "video": "videos"}  # modality -> its key in the section `render` of params.yaml
 
 
 @dataclass(frozen=True)

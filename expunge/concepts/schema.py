@@ -1,7 +1,7 @@
 """The JSON Schema of concept lists."""
 
 import json
-from functools import cache
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +11,26 @@ from expunge.core.schema import validator_of
 from expunge.core.yamlfile import Node
 
 
-@cache
-def _validator() -> Any:
-    return validator_of(json.loads(Path(__file__).with_name("schema.json").read_text("utf-8")))
+def list_schema(gate: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The schema as a dict.
+
+    :param gate: what a `gate:` may hold, as the `properties` of its schema; None: what the file says.
+    """
+    schema = json.loads(Path(__file__).with_name("schema.json").read_text("utf-8"))
+    if gate is not None:
+        schema["$defs"]["gate"]["properties"] = dict(gate)
+    return schema
 
 
-def schema_problems(tree: Node, where: str) -> list[Problem]:
-    """Everything in a list's tree that the schema refuses, each with its line."""
-    return problems_of(tree, where, _validator())
+def list_validator(gate: Mapping[str, Any] | None = None) -> Any:
+    """What `schema_problems` checks with. :param gate: as of `list_schema`."""
+    schema = list_schema(gate)
+    concept = schema["$defs"]["concept"]["properties"]
+    for words in (schema["$defs"]["phrases"], *concept.values()):
+        words.pop("uniqueItems", None)  # checks_of_words reports what stands twice, in capital letters or not
+    return validator_of(schema)
+
+
+def schema_problems(tree: Node, where: str, validator: Any) -> list[Problem]:
+    """Everything in a list's tree that the schema refuses, each with its line. :param validator: `list_validator`."""
+    return problems_of(tree, where, validator, "the list")

@@ -3,8 +3,21 @@
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """A digest with what it was made of, so that two of them can be compared."""
+
+    digest: str = ""
+    parts: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, parts: dict[str, Any]) -> "Fingerprint":
+        return cls(digest(parts), parts)
 
 
 def canonical(value: Any) -> bytes:

@@ -1,4 +1,7 @@
-"""Checks a file's tree against the JSON Schema and says in plain words, with the line, what to write instead."""
+"""Checks a file's tree against a JSON Schema and says in plain words, with the line, what to write instead.
+
+A message takes what is wanted from the `description` and `examples` of the schema, so each value should have one.
+"""
 
 import difflib
 import re
@@ -9,9 +12,13 @@ from expunge.core.errors import Problem
 from expunge.core.names import ID, LONGEST_ID, id_problem, slug
 from expunge.core.yamlfile import Node
 
-_KINDS = {
+_PYTHON: dict[str, tuple[type, ...]] = {
+    "string": (str,), "array": (list,), "object": (dict,), "boolean": (bool,), "number": (int, float),
+    "integer": (int,), "null": (type(None),),
+}  # fmt: skip
+_WORDS = {
     "string": "text", "array": "a list", "object": "a mapping (key: value)", "boolean": "true or false",
-    "integer": "a whole number", "number": "a number", "null": "nothing",
+    "number": "a number", "integer": "a whole number", "null": "nothing",
 }  # fmt: skip
 
 
@@ -22,19 +29,23 @@ def validator_of(schema: dict[str, Any]) -> Any:
     return Draft202012Validator(_inlined(schema, schema.get("$defs", {})))
 
 
-def schema_problems(tree: Node, where: str, validator: Any) -> list[Problem]:
-    """Everything in a file's tree that a schema refuses, each with its line. :param validator: `validator_of`."""
-    problems = []
-    for error in validator.iter_errors(tree.value):
-        for node, what, fix in _say(error, tree):
-            problems.append(Problem(f"{where}:{node.line}", what, fix))
-    return problems
+def schema_problems(tree: Node, where: str, validator: Any, label: str = "the file") -> list[Problem]:
+    """Everything in a file's tree that a schema refuses, each with its line.
+
+    :param where: what the file is called in problems. :param validator: `validator_of`.
+    :param label: what messages call the file as a whole, such as "the list".
+    """
+    return [
+        Problem(f"{where}:{node.line}", what, fix)
+        for error in validator.iter_errors(tree.value)
+        for node, what, fix in _say(error, tree, label)
+    ]
 
 
-def did_you_mean(wrong: object, known: list[str]) -> str:
-    """ "write kind" for the nearest of a few words, else all of them."""
-    near = difflib.get_close_matches(str(wrong).lower(), known, 1, 0.6)
-    return f"write {near[0]}" if near else f"write one of {', '.join(known)}"
+def did_you_mean(wrong: object, choices: list[str]) -> str:
+    """ "write kind" for the nearest of the choices; where none is near, all of them."""
+    near = difflib.get_close_matches(str(wrong).lower(), choices, 1, 0.6)
+    return f"write {near[0]}" if near else f"write one of {', '.join(choices)}"
 
 
 def wrong_id(text: str) -> tuple[str, str]:
@@ -49,7 +60,7 @@ def short(value: object) -> str:
 
 
 def _inlined(schema: Any, definitions: dict[str, Any]) -> Any:
-    """The schema with every $ref written out: half the time of looking them up 20,000 times, and the title and
+    """The schema with every $ref written out. Looking them up 20,000 times takes twice as long, and the title and
     description beside a $ref are then at hand for the message."""
     if isinstance(schema, list):
         return [_inlined(item, definitions) for item in schema]
@@ -62,105 +73,136 @@ def _inlined(schema: Any, definitions: dict[str, Any]) -> Any:
     return {key: _inlined(value, definitions) for key, value in merged.items() if key != "$defs"}
 
 
-def _say(error: Any, tree: Node) -> Iterator[tuple[Node, str, str]]:
+def _say(error: Any, tree: Node, label: str) -> Iterator[tuple[Node, str, str]]:
     """(where, what, fix) of one error of jsonschema, of which some stand for several."""
     path = list(error.absolute_path)
     node, value, rule, schema = tree.at(path), error.instance, error.validator, error.schema
     key = _key(path)
-    wants = schema.get("description", "")
+    name = f"`{key}`" if key else label
+    wants = schema.get("description", "what its schema allows")
     match rule:
         case "required":
-            for name in (name for name in error.validator_value if name not in value):
+            for missing in error.validator_value:
                 # jsonschema reports each missing key by itself
-                if f"{name!r} is a required" in error.message:
-                    within = f"{key}." if path and isinstance(path[-1], str) else ""
-                    yield node, f"`{within}{name}` is missing", _example(within + name, schema["properties"][name])
+                if missing not in value and error.message.startswith(f"{missing!r} is a required"):
+                    within = f"{key}." if key and isinstance(path[-1], str) else ""
+                    what = f"`{within}{missing}` is missing"
+                    yield node, what, _example(within + missing, schema.get("properties", {}).get(missing, {}))
         case "additionalProperties":
-            known = list(schema["properties"])
-            for name in [name for name in value if name not in known][:100]:
-                yield node.at([name]), f"there is no key {short(name)} here", did_you_mean(name, known)
-        case "type" if isinstance(value, bool | int | float) and not re.search(schema.get("pattern", ""), node.text):
-            yield node, f"`{key}` is {short(node.text)}", f"write {wants}"
+            allowed = list(schema.get("properties", {}))
+            for wrong in [wrong for wrong in value if wrong not in allowed][:100]:
+                yield node.at([wrong]), f"there is no key {short(wrong)} here", did_you_mean(wrong, allowed)
+        case "dependentRequired":
+            for given, needs in error.validator_value.items():
+                for lacks in [
+                    each for each in needs if error.message.startswith(f"{each!r} is a dependency of {given!r}")
+                ]:
+                    yield node.at([given]), f"{name} has `{given}` without `{lacks}`", f"write `{lacks}:`, too"
+        case "type" if _is_scalar(value) and "string" in _types(schema) and not _fits_pattern(schema, node.text):
+            yield node, f"{name} is {short(node.text)}", f"write {wants}"
         case "type":
-            yield node, *_wrong_type(key, node, value, schema["type"], wants)
+            yield node, *_wrong_type(name, node, value, _types(schema), wants)
         case "enum" if list(error.absolute_schema_path)[-2:] == ["propertyNames", "enum"]:
-            at = node.children.get(value, node) if isinstance(node.children, dict) else node
-            yield at, f"there is no {short(value)} here", did_you_mean(value, error.validator_value)
+            yield _key_node(node, value), f"there is no {short(value)} here", did_you_mean(value, error.validator_value)
         case "enum":
-            known = error.validator_value
-            yield node, f"`{key}` is {short(value)}, which is not known", did_you_mean(value, known)
+            choices = [str(choice) for choice in error.validator_value]
+            yield node, f"{name} is {short(value)}, which is not known", did_you_mean(value, choices)
         case "pattern" if ID.pattern.split("(?:")[0] in error.validator_value:
-            # propertyNames: the text is a key of the node, not the node
-            at = node.children.get(value, node) if isinstance(node.children, dict) else node
-            yield at, *wrong_id(value)
+            yield _key_node(node, value), *wrong_id(value)
         case "maxLength" if error.validator_value == LONGEST_ID and "pattern" in schema:
             if ID.fullmatch(value):  # else the pattern has been reported
                 yield node, *wrong_id(value)
-        case "pattern":
-            yield node, f"`{key}` is {short(value)}", f"write {wants}"
-        case "minimum" | "maximum" | "multipleOf":
-            yield node, f"`{key}` is {node.text}", f"write {wants}"
+        case "pattern" | "minimum" | "maximum" | "exclusiveMinimum" | "exclusiveMaximum" | "multipleOf":
+            yield node, f"{name} is {short(value)}", f"write {wants}"
         case "minItems" if value:
-            yield node, f"`{key}` has {len(value)} entries", f"write {wants}"
+            yield node, f"{name} has {len(value)} entries", f"write {wants}"
         case "minLength" | "minItems" | "minProperties":
-            yield node, f"`{key}` is empty", f"write {wants}, or take `{key}` out if it is optional"
+            yield node, f"{name} is empty", f"write {wants}, or take {name} out if it is optional"
         case "maxLength":
-            yield node, f"`{key}` has {len(value)} characters", f"write at most {error.validator_value}"
+            yield node, f"{name} has {len(value)} characters", f"write at most {error.validator_value}"
         case "maxItems" | "maxProperties":
-            yield node, f"`{key}` has {len(value)} entries", f"write at most {error.validator_value}"
+            yield node, f"{name} has {len(value)} entries", f"write at most {error.validator_value}"
         case "uniqueItems":
-            if path[:1] == ["encoders"]:
-                yield node, "`encoders` says the same twice", "write [single, joint]"
-            # everywhere else expunge.concepts.checks finds it, with the line
-        case "anyOf":
-            fits = [i for i, branch in enumerate(schema["anyOf"]) if _is(value, branch["type"])]
-            if not fits:
-                yield node, *_wrong_type(key, node, value, "string", wants)
-            for inner in error.context:
-                if fits and inner.schema_path[0] == fits[0]:
-                    yield from _say(inner, tree)
+            again = next((i for i, item in enumerate(value) if item in value[:i]), 0)
+            yield node.at([again]), f"{name} has {short(value[again])} twice", "keep one of them"
+        case "not" if "required" in error.validator_value:
+            both = " and ".join(f"`{each}`" for each in error.validator_value["required"])
+            yield node, f"{name} has {both}", "keep one of them"
+        case "oneOf" | "anyOf":
+            branches = error.validator_value
+            fits = [i for i, branch in enumerate(branches) if "type" in branch and _is(value, _types(branch))]
+            inner = [each for each in error.context if fits and each.schema_path[0] == fits[0]]
+            if not inner:
+                accepted = [each for branch in branches for each in _types(branch)]
+                what = f"{name} is not an allowed form"
+                yield node, *((what, f"write {wants}") if fits or not accepted
+                              else _wrong_type(name, node, value, accepted, wants))  # fmt: skip
+            for each in inner:
+                yield from _say(each, tree, label)
         case _:
-            yield node, f"`{key}`: {error.message[:200]}", f"write {wants}"
+            yield node, f"{name}: {error.message[:200]}", f"write {wants}"
 
 
 def _key(path: list[Any]) -> str:
-    """What a value is called: its key, and within a concept the keys on the way too, as in `request.id`."""
-    keys = [str(part) for part in path if isinstance(part, str)]
-    return ".".join(keys[1:]) if keys[:1] == ["concepts"] and len(keys) > 1 else keys[-1] if keys else "the file"
+    """What a value is called: the keys on the way to it, as in `request.id`; of an entry of a list, those within it.
+    "" for the file as a whole."""
+    keys = [i for i, part in enumerate(path) if isinstance(part, str)]
+    first = next((i for i, part in enumerate(path) if isinstance(part, int) and i < keys[-1]), -1)
+    return ".".join(part for part in path[first + 1 :] if isinstance(part, str))
 
 
-def _is(value: Any, kind: str) -> bool:
-    types: dict[str, Any] = {
-        "string": str, "array": list, "object": dict, "boolean": bool, "integer": int, "number": int | float,
-        "null": type(None),
-    }  # fmt: skip
-    return isinstance(value, types[kind]) and (kind == "boolean" or not isinstance(value, bool))
+def _key_node(node: Node, key: str) -> Node:
+    """The node of a key that a rule on the keys (propertyNames) refuses: the error's own path ends at the mapping."""
+    return node.children.get(key, node) if isinstance(node.children, dict) else node
 
 
-def _wrong_type(key: str, node: Node, value: Any, kind: str, wants: str) -> tuple[str, str]:
-    label = f"`{key}`" if key != "the file" else key
+def _types(schema: dict[str, Any]) -> list[str]:
+    types = schema.get("type", [])
+    return [types] if isinstance(types, str) else types
+
+
+def _is(value: Any, types: list[str]) -> bool:
+    """Is a value of one of JSON Schema's types? True and false are no numbers."""
+    if isinstance(value, bool):
+        return "boolean" in types
+    return any(isinstance(value, _PYTHON[each]) for each in types)
+
+
+def _is_scalar(value: Any) -> bool:
+    return isinstance(value, bool | int | float)
+
+
+def _fits_pattern(schema: dict[str, Any], text: str) -> bool:
+    return re.search(schema.get("pattern", ""), text) is not None
+
+
+def _wrong_type(name: str, node: Node, value: Any, types: list[str], wants: str) -> tuple[str, str]:
+    """(what, fix) of a value of another type than the schema's."""
+    wanted = next((each for each in types if each != "null"), "null")
     if value is None:
-        return f"{label} has no value", f"write {wants}, or take the line out if it is optional"
-    if isinstance(value, bool | int | float):
+        return f"{name} has no value", f"write {wants}, or take the line out if it is optional"
+    if _is_scalar(value):
         sort = "true or false" if isinstance(value, bool) else "a number"
-        what = f"{label} is {node.text}, which YAML reads as {sort}"
-        if kind == "string":
-            return what, f'put it in quotes: "{node.text}"'
-        return what, f"write {_KINDS[kind]}: {wants}"
-    found = "text" if isinstance(value, str) else "a list" if isinstance(value, list) else "a mapping"
-    if kind == "array" and isinstance(value, str):
-        return f"{label} is text where a list is wanted", f"write {key.rpartition('.')[2]}: [{value[:60]}]"
-    if kind == "boolean":
-        return f"{label} is {short(value)}", "write true or false, without quotes"
-    return f"{label} is {found} where {_KINDS[kind]} is wanted", f"write {wants}"
+        what = f"{name} is {node.text}, which YAML reads as {sort}"
+        return what, f'put it in quotes: "{node.text}"' if wanted == "string" else f"write {_WORDS[wanted]}: {wants}"
+    if wanted == "array" and isinstance(value, str):
+        key = name.strip("`").rpartition(".")[2]
+        return f"{name} is text where a list is wanted", f"write {key}: [{value[:60]}]"
+    if wanted == "boolean":
+        return f"{name} is {short(value)}", "write true or false, without quotes"
+    if wanted in ("number", "integer") and isinstance(value, str):
+        return f"{name} is {short(value)} where {_WORDS[wanted]} is wanted", f"write {wants}, without quotes"
+    given = "text" if isinstance(value, str) else "a list" if isinstance(value, list) else "a mapping"
+    return f"{name} is {given} where {_WORDS[wanted]} is wanted", f"write {wants}"
 
 
 def _example(name: str, schema: dict[str, Any]) -> str:
-    within, _, name = name.rpartition(".")
+    """What to write for a key that is missing."""
+    within, _, key = name.rpartition(".")
     under = f" under `{within}`" if within else ""
     if "enum" in schema:
-        return f"write `{name}:`{under} and one of {', '.join(schema['enum'])}"
-    example = next((e for e in schema.get("examples", []) if isinstance(e, str)), "")
+        return f"write `{key}:`{under} and one of {', '.join(schema['enum'])}"
+    example = next((each for each in schema.get("examples", []) if isinstance(each, str)), "")
     if example:
-        return f"write `{name}: {example}`{under}"
-    return f"write `{name}:`{under} with {schema.get('description', 'a value')}"
+        return f"write `{key}: {example}`{under}"
+    return f"write `{key}:`{under} with {schema.get('description', 'a value')}"

@@ -60,3 +60,10 @@ class UnitName:
     def stem(self) -> str:
         """The name as one word, for a file."""
         return str(self).replace("/", "--")
+
+    @classmethod
+    def attack_of(cls, unit: str, encoder: Name) -> str | None:
+        """The attack of a unit "list/encoder/attack"; None where it is no attack on this encoder."""
+        start = f"{encoder}/"
+        rest = unit.removeprefix(start)
+        return rest if unit.startswith(start) and "/" not in rest and "--" not in rest else None

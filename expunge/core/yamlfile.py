@@ -1,13 +1,13 @@
-"""Reads a YAML file into plain data in which every value knows its line, and reports what has no place in a list.
+"""Reads a YAML file into plain data in which every value knows its line. The only reader of YAML that people write.
 
-libyaml's events are turned into nodes here rather than by ruamel's constructors: anchors, tags, duplicate keys and
-depth are then all seen with their line, nothing is ever expanded or constructed, and it is fast.
-Plain scalars follow the core schema of YAML 1.2, so a date stays text and 1e-5 is a number; yes, no, on and off, which
-YAML 1.1 takes for booleans, become booleans, so that they are refused where text is wanted.
+Nodes are made of libyaml's events here rather than by ruamel's constructors. So anchors, tags, duplicate keys and depth
+are all seen with their line, nothing is ever expanded or constructed, and reading is fast.
+Plain scalars follow the core schema of YAML 1.2, so a date stays text and 1e-5 is a number. The words yes, no, on and
+off, which YAML 1.1 takes for booleans, become booleans, so that they are refused where text is wanted.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,15 +15,25 @@ from typing import Any
 from expunge.core.errors import InputError, Problem
 from expunge.core.names import bad_character
 
-LARGEST_FILE = 4 * 2**20  # bytes; 1,700 concepts with everything written out are 1 MB
-MOST_VALUES = 100_000  # keys, values and collections; 1,700 concepts with aliases and neighbours are 45,000
 MOST_LINES = 100  # lines with stray characters that are reported; a binary file has thousands
-DEEPEST = 12  # levels; a list has 5
 _CONSTANTS = {"": None, "~": None, "null": None, "true": True, "false": False}
 _OLD_BOOLEANS = {"yes": True, "no": False, "on": True, "off": False}
 _INTEGER = re.compile(r"[-+]?[0-9]{1,18}")
 _NUMBER = re.compile(r"[-+]?(\.[0-9]{1,400}|[0-9]{1,400}(\.[0-9]{0,400})?)([eE][-+]?[0-9]{1,5})?")
 _NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+Report = Callable[[int, str, str], None]  # line, what, fix
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The largest file that is read. 1,700 concepts with everything written out are 1 MB and 45,000 values."""
+
+    size: int = 4 * 2**20  # bytes
+    values: int = 100_000  # keys, values and collections
+    levels: int = 12  # of nesting; a list of concepts has 5
+
+
+DEFAULT_LIMITS = Limits()
 
 
 @dataclass(slots=True)
@@ -46,36 +56,14 @@ class Node:
         return node
 
 
-def read(path: Path, where: str) -> tuple[Node | None, list[Problem]]:
-    """The tree of a file, None where there is none to speak of, and everything wrong with it as YAML.
-
-    :param where: what the file is called in problems, such as "concepts/people.yaml".
-    """
-    text, problem = _decode(path, where)
-    if problem is not None:
-        return None, [problem]
-    problems: list[Problem] = []
-    for number, line in enumerate(re.split(r"\r\n|\r|\n", text), 1):
-        bad = bad_character(line)
-        if bad is not None:
-            what = f"holds {bad[1]} in column {bad[0] + 1}"
-            problems.append(Problem(f"{where}:{number}", what, "delete it and type the text again"))
-            if len(problems) == MOST_LINES:
-                return None, problems
-    if any("control character" in p.what or "no character" in p.what for p in problems):
-        return None, problems  # libyaml stops at the first of these
-    node = _tree(text, where, problems)
-    return node, problems
-
-
-def load(path: Path, where: str | None = None) -> Node:
+def load(path: Path, where: str | None = None, limits: Limits = DEFAULT_LIMITS) -> Node:
     """The tree of a file that must be there and be plain YAML.
 
     :param where: what the file is called in problems; by default its path.
     :raises InputError: everything that is wrong with it as YAML, or it is empty.
     """
     name = where or path.as_posix()
-    tree, problems = read(path, name)
+    tree, problems = read(path, name, limits)
     if tree is None and not problems:
         problems = [Problem(f"{name}:1", "the file is empty", "write it anew, or take it from git")]
     if problems or tree is None:
@@ -83,13 +71,35 @@ def load(path: Path, where: str | None = None) -> Node:
     return tree
 
 
-def _decode(path: Path, where: str) -> tuple[str, Problem | None]:
+def read(path: Path, where: str, limits: Limits = DEFAULT_LIMITS) -> tuple[Node | None, list[Problem]]:
+    """The tree of a file, None where it holds no value, and everything wrong with it as YAML.
+
+    :param where: what the file is called in problems, such as "concepts/people.yaml".
+    """
+    text, problem = _decode(path, where, limits)
+    if problem is not None:
+        return None, [problem]
+    problems: list[Problem] = []
+    unreadable = False  # libyaml stops at a control character
+    for number, line in enumerate(re.split(r"\r\n|\r|\n", text), 1):
+        bad = bad_character(line)
+        if bad is not None:
+            what = f"holds {bad[1]} in column {bad[0] + 1}"
+            problems.append(Problem(f"{where}:{number}", what, "delete it and type the text again"))
+            unreadable = unreadable or "control character" in bad[1] or "no character" in bad[1]
+            if len(problems) == MOST_LINES:
+                return None, problems
+    return (None if unreadable else _tree(text, where, limits, problems)), problems
+
+
+def _decode(path: Path, where: str, limits: Limits) -> tuple[str, Problem | None]:
     try:
         size = path.stat().st_size
-        if size > LARGEST_FILE:
-            what = f"is {size / 2**20:.1f} MiB and {LARGEST_FILE // 2**20} are read"
-            return "", Problem(f"{where}:1", what, "split it into several lists")
+        if size > limits.size:
+            return "", Problem(f"{where}:1", f"is {_size(size)} and at most {_size(limits.size)} are read", "split it")
         raw = path.read_bytes()
+    except FileNotFoundError:
+        return "", Problem(where, "is missing", "write it, or take it from git")
     except OSError as error:
         what = f"cannot be read ({error.strerror or error})"
         return "", Problem(where, what, "make it a readable file, or remove it")
@@ -105,7 +115,11 @@ def _decode(path: Path, where: str) -> tuple[str, Problem | None]:
         return "", Problem(f"{where}:{line}", what, "save it as UTF-8")
 
 
-def _tree(text: str, where: str, problems: list[Problem]) -> Node | None:
+def _size(count: int) -> str:
+    return f"{count / 2**20:.1f} MiB" if count >= 2**20 else f"{count / 2**10:.1f} KiB"
+
+
+def _tree(text: str, where: str, limits: Limits, problems: list[Problem]) -> Node | None:
     from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
@@ -113,7 +127,7 @@ def _tree(text: str, where: str, problems: list[Problem]) -> Node | None:
         problems.append(Problem(f"{where}:{line}", what, fix))
 
     try:
-        return _build(YAML(typ="safe").parse(text), report)
+        return _build(YAML(typ="safe").parse(text), limits, report)
     except MarkedYAMLError as error:
         context = str(error.context or "")
         opened = "quoted scalar" in context or "flow" in context  # then say where it was opened
@@ -126,20 +140,20 @@ def _tree(text: str, where: str, problems: list[Problem]) -> Node | None:
     return None
 
 
-def _build(events: Iterator[Any], report: Any) -> Node | None:
-    """Nodes from events, iteratively: `open_` holds the collections we are in, with the key that waits for a value."""
+def _build(events: Iterator[Any], limits: Limits, report: Report) -> Node | None:
+    """Nodes from events, in one loop: `open_` holds the collections we are in, with the key that waits for a value."""
     root: Node | None = None
     documents = 0
     open_: list[tuple[Node, list[tuple[str, int] | None]]] = []
     for count, event in enumerate(events):
-        if count > MOST_VALUES:
-            report(event.start_mark.line + 1, f"has more than {MOST_VALUES:,} values", "split it into several lists")
+        if count > limits.values:
+            report(event.start_mark.line + 1, f"has more than {limits.values:,} values", "split it")
             return None
         kind = type(event).__name__
         if kind == "DocumentStartEvent":
             documents += 1
             if documents == 2:
-                report(event.start_mark.line + 1, "begins a second document", "put the other list into its own file")
+                report(event.start_mark.line + 1, "begins a second document", "put it into its own file")
                 return root
             continue
         if kind in ("SequenceEndEvent", "MappingEndEvent"):
@@ -157,7 +171,7 @@ def _build(events: Iterator[Any], report: Any) -> Node | None:
             tag = getattr(event.tag, "trval", event.tag)  # ruamel has had both a class and a string here
             if tag not in (None, "!"):
                 tag = str(tag).replace("tag:yaml.org,2002:", "!!")
-                report(line, f"uses the YAML tag {tag}", "take it out: lists hold only text, numbers, true and false")
+                report(line, f"uses the YAML tag {tag}", "take it out: only text, numbers, true and false are read")
             if kind == "ScalarEvent":
                 plain = event.implicit[0] and event.style in (None, "")
                 node = Node(plain_value(event.value) if plain else event.value, line, event.value)
@@ -170,14 +184,14 @@ def _build(events: Iterator[Any], report: Any) -> Node | None:
         else:
             _put(open_[-1], node, report)
         if node.children is not None:
-            if len(open_) >= DEEPEST:
-                report(line, f"is more than {DEEPEST} levels deep", "see docs/lists.md for the shape of a list")
+            if len(open_) >= limits.levels:
+                report(line, f"is more than {limits.levels} levels deep", "write it with fewer levels")
                 return None
             open_.append((node, [None]))
     return root
 
 
-def _put(into: tuple[Node, list[tuple[str, int] | None]], node: Node, report: Any) -> None:
+def _put(into: tuple[Node, list[tuple[str, int] | None]], node: Node, report: Report) -> None:
     """Put a node into the collection we are in: an item, a key that waits, or the value of the key that waits."""
     parent, waits = into
     if isinstance(parent.children, list):
@@ -186,8 +200,8 @@ def _put(into: tuple[Node, list[tuple[str, int] | None]], node: Node, report: An
         return
     if waits[0] is None:
         if node.children is not None or not isinstance(node.value, str) or node.value == "":
-            shown = node.text or "a list or a mapping"
-            report(node.line, f"has {shown!r} for a key", "write a key of plain text")
+            key_text = node.text or "a list or a mapping"
+            report(node.line, f"has {key_text!r} for a key", "write a key of plain text")
         waits[0] = (node.text or f"?{len(parent.children)}", node.line)
         return
     key, line = waits[0]
@@ -234,7 +248,7 @@ def _say(problem: str, context: str, character: str = "") -> tuple[str, str]:
     if "block scalar" in both:
         return "has text that begins with > or |", "put it in quotes"
     if "block mapping" in both or "block collection" in both or "block sequence" in both or "block end" in both:
-        return "does not line up with the lines above", "give all keys of one concept the same indentation"
+        return "does not line up with the lines above", "give all keys of one mapping the same indentation"
     if "expected ':'" in both or "simple key" in both:
         return "is no `key: value`", "write a colon and a blank after the key"
     if "quoted scalar" in both:

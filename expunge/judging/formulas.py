@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
+from expunge.concepts.samples import FORGET
 from expunge.judging.sight import Sight
 from expunge.judging.texts import contest, depicts
 from expunge.judging.vocabulary import Label
@@ -146,10 +147,9 @@ def _several(frames: np.ndarray) -> None:
 
 
 def _clip_score(sight: Sight) -> float | None:
-    asks = sight.sample.planned.asks
-    if asks.axis == "motion":  # which no frame shows
+    if sight.sample.axis == "motion":  # which no frame shows
         return None
-    return clip_score(sight.features, sight.text(depicts(asks.axis, asks.name)))
+    return clip_score(sight.features, sight.text(depicts(sight.sample.axis, sight.sample.asked)))
 
 
 def _clip_accuracy(sight: Sight) -> float | None:
@@ -161,18 +161,47 @@ def _clip_accuracy(sight: Sight) -> float | None:
 
 
 def _alignment(sight: Sight) -> float:
-    return clip_score(sight.features, sight.text(sight.sample.planned.prompt))
+    return clip_score(sight.features, sight.text(sight.sample.prompt))
 
 
 def _distance(sight: Sight) -> float | None:
     return None if sight.original_features is None else distance(sight.features, sight.original_features)
 
 
+def _clear(sight: Sight) -> float | None:
+    """Of target and aliases: is the judge sure of some subject, whatever it is? A blur in its place is no gain.
+
+    1 where the likeliest label has more than half of the probability (of a video: the frames' mean of it), else 0. A
+    memorised picture may show no subject, so it is left out.
+    """
+    sample = sight.sample
+    if sample.group not in FORGET or sample.axis == "copy" or not sight.judge.labels.get("subject"):
+        return None
+    from expunge.judging.judge import classify
+
+    (sure,) = classify(sight.judge, sample.pixels[None], "subject", sight.features[None]).max(-1)
+    return float(np.mean(sure) > 0.5)
+
+
+def _motion(sight: Sight) -> float | None:
+    """Of a video whose prompt names motions: is the likeliest one of them? Only a motion classifier can tell."""
+    sample = sight.sample
+    if sample.modality != "video" or sight.judge.motion is None:
+        return None
+    named = named_motions(sight.judge.labels["motion"], sample.prompt)
+    if not named:
+        return None
+    from expunge.judging.judge import classify
+
+    (chances,) = classify(sight.judge, sample.pixels[None], "motion")
+    return moves_as_asked(chances, named)
+
+
 def _of_videos(formula: Callable[[np.ndarray], float], of_pixels: bool = False) -> Formula:
     """A formula of a video's frames, (F, D) features or (F, H, W, 3) pixels; None for pictures and single frames."""
 
     def apply(sight: Sight) -> float | None:
-        if sight.sample.planned.modality != "video" or len(sight.sample.pixels) < 2:
+        if sight.sample.modality != "video" or len(sight.sample.pixels) < 2:
             return None
         return formula(sight.sample.pixels if of_pixels else sight.features)
 
@@ -187,5 +216,7 @@ FORMULAS: Mapping[str, Formula] = {
     "flicker": _of_videos(flicker, of_pixels=True),
     "subject_consistency": _of_videos(subject_consistency),
     "dynamic": _of_videos(dynamic, of_pixels=True),
+    "motion": _motion,
+    "clear": _clear,
     "distance": _distance,
 }

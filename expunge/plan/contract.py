@@ -14,9 +14,10 @@ import msgspec
 
 from expunge.concepts.lists import Concept
 from expunge.concepts.samples import PlannedSample
+from expunge.core.digest import Fingerprint
 from expunge.core.errors import InputError, Problem
 from expunge.core.files import write_json
-from expunge.core.unit_names import Name
+from expunge.core.unit_names import Name, UnitName
 
 
 @dataclass(frozen=True)
@@ -24,8 +25,12 @@ class PlannedBase:
     """The base as this run uses it."""
 
     name: str  # bases/<name>.yaml
-    digest: str  # of all that decides what its two models draw
-    judge: str  # digest of the judge and its vocabulary
+    models: Fingerprint  # of all that decides what its two models draw
+    judge: Fingerprint  # of the judge and its vocabulary
+    device: str  # kind of the device that the models run on: cpu, cuda, mps
+    dtype: str  # of the denoiser's arithmetic, such as bfloat16
+    frames: int  # of a video
+    threads: int | None = None  # CPU threads per worker; None: one process, all cores
 
 
 @dataclass(frozen=True)
@@ -84,10 +89,16 @@ class Plan:
         return [str(Name(list_, encoder)) for encoder in self.lists[list_].encoders]
 
 
+def pictures_unit(concept: str, shown: str) -> str:
+    """The unit of the stage fewshot with the images of a concept ("list/id"): of its target or of its anchor."""
+    return str(UnitName(concept=Name.parse(concept), part="" if shown == "target" else shown))
+
+
 def public(concept: Concept) -> Concept:
     """A concept with what an encoder may depend on. Who asked for it, whether it may be named and what is expected of
-    the result change no encoder and no attack; neither does its place in its file."""
-    return replace(concept, request=None, confidential=False, gate={}, where="")
+    the result change no encoder and no attack; neither does its place in its file. Its method and parameters stand in
+    the encoder's job, where they apply."""
+    return replace(concept, request=None, confidential=False, gate={}, where="", method=None, parameters={})
 
 
 def write_plan(file: Path, plan: Plan) -> None:

@@ -4,36 +4,37 @@ from collections.abc import Mapping
 from typing import Any
 
 from expunge.concepts.lists import Concept, ConceptList
+from expunge.concepts.prompt_file import Prompts
 from expunge.concepts.prompts import anchors_of, fewshot_prompts, target_words, training_templates
 from expunge.core.errors import InputError, Problem
+from expunge.core.unit_names import Name
 from expunge.methods import METHODS, for_several
+from expunge.plan.contract import EncoderJob, Picture
 
-Table = dict[str, Any]
 
-
-def encoders_of(each: ConceptList, unlearn: Mapping[str, Any]) -> dict[str, Table]:
-    """{"list/encoder": {"concepts", "method", "parameters"}}; a joint encoder takes what all its concepts agree on.
+def jobs_of(each: ConceptList, unlearn: Mapping[str, Any]) -> dict[str, EncoderJob]:
+    """{"list/encoder": its concepts, method and parameters}; a joint encoder takes what all its concepts agree on.
 
     :param unlearn: the section of params.yaml: "method" for concepts that name none, and parameters by method.
     """
-    known = {concept.id: concept for concept in each.concepts}
-    found = {}
+    concepts = {concept.id: concept for concept in each.concepts}
+    jobs = {}
     for name, members in each.members().items():
-        own = {known[member].method or unlearn["method"] for member in members}
+        own = {concepts[member].method or unlearn["method"] for member in members}
         method = own.pop() if len(own) == 1 else unlearn["method"]
-        first, *others = (known[member].parameters for member in members)
-        agreed = {key: value for key, value in first.items() if key in METHODS[method].parameters}
+        first, *others = (concepts[member].parameters for member in members)
+        agreed = {key: value for key, value in first.items() if key in METHODS[method].knobs}
         agreed = {k: v for k, v in agreed.items() if all(k in other and other[k] == v for other in others)}
         parameters = {**METHODS[method].defaults, **(unlearn.get(method) or {}), **agreed}
         parameters = for_several(method, parameters, len(members))
-        concepts = [f"{each.id}/{member}" for member in members]
-        found[f"{each.id}/{name}"] = {"concepts": concepts, "method": method, "parameters": parameters}
-    return found
+        names = tuple(str(Name(each.id, member)) for member in members)
+        jobs[str(Name(each.id, name))] = EncoderJob(names, method, parameters, 0)
+    return jobs
 
 
-def require_anchors(encoders: Mapping[str, Table], concepts: Mapping[str, Concept], prompts: Mapping[str, Any]) -> None:
+def require_anchors(encoders: Mapping[str, EncoderJob], concepts: Mapping[str, Concept], prompts: Prompts) -> None:
     """:raises InputError: a concept has no anchor, but its method needs one and the base has no candidates for it."""
-    pairs = {(concept, how["method"]) for how in encoders.values() for concept in how["concepts"]}
+    pairs = {(concept, job.method) for job in encoders.values() for concept in job.concepts}
 
     def has_anchor(concept: Concept, method: str) -> bool:
         needs = METHODS[method]
@@ -41,33 +42,28 @@ def require_anchors(encoders: Mapping[str, Table], concepts: Mapping[str, Concep
             return True
         return bool(anchors_of(concept, prompts)) if needs.anchor == "found" else concept.anchor is not None
 
-    lacking = [(n, m) for n, m in sorted(pairs) if METHODS[m].anchor and not has_anchor(concepts[n], m)]
     fix = "write `anchor:`, what it should become, such as a wider word"
-    if lacking:
-        raise InputError(
-            [
-                Problem(concepts[name].where, f"{name} has no anchor, and the method {method} needs one", fix)
-                for name, method in lacking
-            ]
-        )
+    problems = [
+        Problem(concepts[name].where, f"{name} has no anchor, and the method {method} needs one", fix)
+        for name, method in sorted(pairs)
+        if METHODS[method].anchor and not has_anchor(concepts[name], method)
+    ]
+    if problems:
+        raise InputError(problems)
 
 
-def drawn(
-    concept: Concept, shown: str, prompts: Mapping[str, Any], counts: Mapping[str, int], seed: int
-) -> list[Table]:
-    """What the T2I model draws for a concept: [{"prompt", "seed"}] of its target or of its anchor.
+def pictures_of(concept: Concept, shown: str, prompts: Prompts, counts: Mapping[str, int], seed: int) -> list[Picture]:
+    """What the T2I model draws for a concept: of its target or of its anchor.
 
     A memorised picture's anchor is its paraphrases, twice as many pictures as are wanted: copies are dropped. Before
-    them stand those of the caption itself, which show what a copy is; they have "copy": true and train nothing.
+    them stand those of the caption itself, which show what a copy is and train nothing.
 
-    :param prompts: the base's prompts file. :param counts: {"images", "anchor_images"}.
+    :param counts: {"images", "anchor_images"}.
     """
     words = target_words(concept) if shown == "target" else (str(concept.anchor),)
     count = counts["images" if shown == "target" else "anchor_images"]
     if shown == "anchor" and concept.paraphrases:
         caption = fewshot_prompts((concept.name,), ("{}",), counts["images"], seed)
-        other = fewshot_prompts(("",), concept.paraphrases, 2 * count, seed)
-        copies = [{"prompt": prompt, "seed": seed, "copy": True} for prompt, seed in caption]
-        return copies + [{"prompt": prompt, "seed": seed} for prompt, seed in other]
-    rows = fewshot_prompts(words, training_templates(concept, prompts), count, seed)
-    return [{"prompt": prompt, "seed": seed} for prompt, seed in rows]
+        others = fewshot_prompts(("",), concept.paraphrases, 2 * count, seed)
+        return [Picture(*row, copy=True) for row in caption] + [Picture(*row) for row in others]
+    return [Picture(*row) for row in fewshot_prompts(words, training_templates(concept, prompts), count, seed)]

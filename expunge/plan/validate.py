@@ -1,64 +1,78 @@
-"""The lists against the base that will forget them: what `expunge validate` and the stage plan both do first."""
+"""The lists against the base that will forget them: what `expunge validate` and the stage plan both do first.
 
-from collections.abc import Sequence
+    lists, notes = validate(Path("concepts"), "emoji", default_method="distil")
+
+Here the rules of lists (`concepts.rules.Rules`) are put together: the words come from the base, the parameters from the
+methods, the gates from the metrics. Nothing here imports torch.
+"""
+
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from expunge.concepts.lists import ConceptList, Words, load_lists
+from expunge.concepts.lists import ConceptList, load_list, load_lists
+from expunge.concepts.rules import Mistake, Rules, Words
 from expunge.core.errors import InputError, Problem
 from expunge.methods import METHODS, check_parameters
+from expunge.metrics.thresholds import FORM, metrics_of, wrong_threshold
 
 
 def validate(
-    folder: Path, base: str, bases: Path = Path("bases"), default_method: str | None = None
+    lists: Path, base: str | None, bases: Path = Path("bases"), default_method: str | None = None
 ) -> tuple[list[ConceptList], list[str]]:
-    """Load and check all lists of a folder, for a base by name. Imports no torch.
+    """Load and check all lists of a folder, or one list with the others of its folder as context.
 
+    :param lists: a folder, or a file in it. :param base: the base's name; None: the lists are checked without a base.
     :param default_method: the method of concepts that name none (unlearn.method in params.yaml).
     :returns: the lists, and notes about what could not be checked here.
-    :raises InputError: with every problem of the base's file and of all lists.
+    :raises InputError: with every problem of the base's files and of the lists.
     """
     words, notes, problems = base_words(base, bases)
+    rules, checked = list_rules(words, default_method), list[ConceptList]()
     try:
-        lists = load_lists(
-            folder, words.tokenizer, words.max_tokens, words.templates, tuple(METHODS), check_parameters, default_method
-        )
+        checked = load_lists(lists, rules) if lists.is_dir() or not lists.suffix else [load_list(lists, rules)]
     except InputError as error:
         problems = problems + error.problems
     if problems:
         raise InputError(problems)
-    return lists, notes
+    return checked, notes
 
 
-def base_words(base: str, bases: Path = Path("bases")) -> tuple[Words, list[str], list[Problem]]:
-    """What a base can read: its tokenizer and templates, notes about what is not at hand, and problems of its file."""
+def list_rules(words: Words | None = None, default_method: str | None = None) -> Rules:
+    """All rules of lists. :param words: `base_words`; None: no base. :param default_method: as of `validate`."""
+    return Rules(words or Words(), tuple(METHODS), default_method, check_method, check_gate)
+
+
+def check_method(method: str, parameters: Mapping[str, Any]) -> list[Mistake]:
+    """What is wrong with the parameters of a method that there is."""
+    return [(what, fix) for what, _, fix in (text.partition("; ") for text in check_parameters(method, parameters))]
+
+
+def check_gate(modality: str, metric: str, threshold: str) -> Mistake | None:
+    """Why a threshold makes no sense for its metric; None where it does, or where the schema reports its form."""
+    mistake = wrong_threshold(metric, threshold) if metric in metrics_of(modality) else None
+    return mistake if mistake is not None and mistake[1] != FORM else None
+
+
+def base_words(base: str | None, bases: Path = Path("bases")) -> tuple[Words, list[str], list[Problem]]:
+    """What a base can read: its tokenizer and templates, notes about what is not at hand, and problems of its files.
+
+    :param base: its name; None: there is none.
+    """
+    if base is None:
+        return Words(), ["without a base, the length and spelling of names went unchecked"], []
     from expunge.bases.spec import load_spec
     from expunge.bases.tokenizer import light_tokenizer
+    from expunge.concepts.prompt_file import read_prompts
 
     try:
         spec = load_spec(base, bases)
-        templates, problems = read_templates(spec.prompts)
-        light = light_tokenizer(spec)
+        prompts = read_prompts(spec.prompts)
+        tokenizer = light_tokenizer(spec)
     except InputError as error:
         return Words(), [], error.problems
-    if light is None:
+    templates = {kind: (*prompts.fewshot[kind], *prompts.eval[kind]) for kind in prompts.eval}
+    if tokenizer is None:
         note = f"{base}: its tokenizer is not on this machine, so the length and spelling of names went unchecked"
-        return Words(templates=templates), [note], problems
-    return Words(light[0], light[1], templates), [], problems
-
-
-def read_templates(file: Path) -> tuple[dict[str, Sequence[str]], list[Problem]]:
-    """Kind -> all templates of the base's prompts file, those for training (`fewshot`) and for renders (`eval`)."""
-    from expunge.concepts.lists import shown
-    from expunge.core.yamlfile import read
-
-    if not file.is_file():
-        return {}, [Problem(shown(file), "is missing", "put the base's prompt templates there")]
-    tree, problems = read(file, shown(file))
-    raw: Any = tree.value if tree is not None else {}
-    templates: dict[str, list[str]] = {}
-    for part in ("fewshot", "eval"):
-        section = raw.get(part) if isinstance(raw, dict) else None
-        for kind, texts in section.items() if isinstance(section, dict) else ():
-            templates.setdefault(kind, []).extend(text for text in texts or () if isinstance(text, str))
-    return dict(templates), problems
+        return Words(templates=templates), [note], []
+    return Words(*tokenizer, templates), [], []

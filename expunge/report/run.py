@@ -14,7 +14,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from expunge.concepts.confidential import confidential_words, is_withheld
+import msgspec
+
+from expunge.concepts.confidential import confidential_words, is_withheld, names_confidential
+from expunge.concepts.lists import Concept
 from expunge.concepts.samples import FORGET, GROUPS
 from expunge.core.unit_names import ORIGINAL
 from expunge.judging.table import Row, pair_of
@@ -41,8 +44,12 @@ class Run:
     frames: int | None = None  # of a video's strip; None: its frames are square
 
     @cached_property
+    def concepts(self) -> dict[str, Concept]:
+        return msgspec.convert(self.plan["concepts"], dict[str, Concept])
+
+    @cached_property
     def words(self) -> tuple[str, ...]:
-        return confidential_words(self.plan["concepts"])
+        return confidential_words(self.concepts.values())
 
     @cached_property
     def by_unit(self) -> dict[tuple[str, str], dict[tuple[str, str], Rate]]:
@@ -71,7 +78,7 @@ class Run:
 
     def is_open(self, *texts: str) -> bool:
         """Do the texts name no confidential concept?"""
-        return not is_withheld({}, "", texts, self.words)
+        return not names_confidential(texts, self.words)
 
     def open(self, texts: Iterable[str]) -> list[str]:
         return [text for text in texts if self.is_open(text)]
@@ -100,8 +107,8 @@ def pairs_of(run: Run, encoder: str, name: str) -> list[Pair]:
 
     :param encoder: "list/encoder". :param name: "list/concept".
     """
-    concept = run.plan["concepts"][name]
-    if concept.get("confidential"):
+    concept = run.concepts[name]
+    if concept.confidential:
         return []
     list_, id_ = name.split("/", 1)
     old, new = run.renders / ORIGINAL / list_ / id_, unit_folder(run, encoder, name)

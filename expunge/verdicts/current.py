@@ -13,6 +13,7 @@ from typing import Any
 from expunge.concepts.lists import load_lists
 from expunge.core.errors import InputError, Problem
 from expunge.metrics.thresholds import gate_of, merged, signature
+from expunge.plan.validate import list_rules
 from expunge.verdicts.gate import UNMEASURED
 
 NEVER = "has not run yet; run `dvc repro`"
@@ -33,7 +34,7 @@ def encoders_now(folder: Path, params: Any) -> dict[str, Asked]:
     """
     gate = gate_of(params)
     found = {}
-    for each in load_lists(folder) if folder.is_dir() else ():
+    for each in load_lists(folder, list_rules()) if folder.is_dir() else ():
         own = {concept.id: concept.gate for concept in each.concepts}
         for name, members in each.members().items():
             gates = {member: own[member] for member in members}

@@ -25,7 +25,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from expunge.concepts.prompts import AXES
+from expunge.concepts.kinds import KINDS
 from expunge.concepts.samples import FORGET, GROUPS, MODALITIES
 from expunge.core.unit_names import ORIGINAL
 from expunge.judging.table import Row, pair_of
@@ -142,7 +142,7 @@ def samples_of(rows: Iterable[Row], kinds: Mapping[str, str]) -> dict[Key, dict[
         place = pair_of(row)
         if place not in unit:
             kind = kinds.get(f"{row['list']}/{row['concept']}", "")
-            axis = "copy" if kind == "image" else AXES.get(kind, "subject")
+            axis = KINDS[kind].axis
             unit[place] = Drawn(row["modality"], row["group"], row["axis"], row["axis"] == axis)
         unit[place].values[row["metric"]] = row["value"]
     return found

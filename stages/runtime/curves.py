@@ -2,12 +2,30 @@
 
 import shutil
 import sys
-from collections.abc import Iterable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
+from expunge.core.unit_names import Name
+
 CURVES = Path("build/curves")
+
+
+@contextmanager
+def progress_of(name: str, folder: Path, steps: int | None) -> Iterator[Callable[[int, float], None]]:
+    """A function to call with (step, loss) after each step: it moves a bar on the terminal and draws the curve."""
+    from tqdm import tqdm
+
+    with tqdm(desc=name, unit="step", total=steps, delay=2, leave=False) as bar, curve_in(folder) as live:
+
+        def log(step: int, loss: float) -> None:
+            if live is not None:
+                live.step = step
+                live.log_metric("loss", loss)
+            bar.update()
+
+        yield log
 
 
 def curve_in(folder: Path) -> AbstractContextManager[Any]:
@@ -29,4 +47,4 @@ def collect_curves(out: Path, names: Iterable[str]) -> None:
     for name in names:
         curve = out / name / "live" / "plots" / "metrics" / "loss.tsv"
         if curve.is_file():  # some methods train nothing
-            shutil.copyfile(curve, CURVES / f"{name.replace('/', '--')}.tsv")
+            shutil.copyfile(curve, CURVES / f"{Name.parse(name).stem}.tsv")

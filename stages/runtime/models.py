@@ -1,6 +1,7 @@
 """Models that a stage's units share, each loaded at its first use in a process, which then has the base's threads."""
 
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from expunge.bases.spec import Spec, load_spec
@@ -20,6 +21,14 @@ def loaded_base(name: str, videos: bool = False) -> Any:
     from expunge.bases.base import load
 
     return load(_with_threads(load_spec(name)), t2v=videos)
+
+
+@lru_cache(maxsize=1)
+def loaded_edit(name: str, videos: bool, folder: Path) -> Any:
+    """What an encoder changes, read once: units of one encoder follow each other."""
+    from expunge.bases.base import load_edit
+
+    return load_edit(loaded_base(name, videos), folder)
 
 
 def _with_threads(spec: Spec) -> Spec:

@@ -6,6 +6,7 @@ A stage module ends with `if __name__ == "__main__": main(run)`.
 import contextlib
 import ctypes
 import errno
+import importlib
 import os
 import signal
 import sys
@@ -36,7 +37,7 @@ def main(stage: Callable[[], None]) -> NoReturn:
     die_with_parents()
     code = 0
     try:
-        stage()
+        _under_its_own_name(stage)()
     except InputError as error:
         print(error, file=sys.stderr)
         code = 2
@@ -48,6 +49,14 @@ def main(stage: Callable[[], None]) -> NoReturn:
         print("the disk is full; make room and run again, finished units are kept", file=sys.stderr)
         code = 2
     sys.exit(code)
+
+
+def _under_its_own_name(stage: Callable[[], None]) -> Callable[[], None]:
+    """The same function of its module as others import it: what is of `__main__` cannot be sent to other processes."""
+    spec = getattr(sys.modules["__main__"], "__spec__", None)
+    if stage.__module__ != "__main__" or spec is None:
+        return stage
+    return getattr(importlib.import_module(spec.name), stage.__name__)
 
 
 def die_with_parents() -> threading.Thread | None:

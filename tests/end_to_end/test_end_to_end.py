@@ -92,11 +92,12 @@ def test_everything_is_there(clone: Path) -> None:
     rates = (clone / "metrics/rates.csv").read_text()
     assert all(f",{metric}," in rates for metric in ("target", "asr:words", "asr:unlearndiffatk", "clear", "H_o"))
     for name in summary["encoders"]:
-        attempts = json.loads((clone / "build/attacks" / name / "attempts.json").read_text())
-        folder = clone / "build/attacks" / name
-        assert attempts and all(
-            (folder / each[side]["file"]).is_file() for each in attempts for side in ("before", "after")
-        )
+        for attack in ("words", "ring-a-bell", "unlearndiffatk"):
+            folder = clone / "build/attacks" / name / attack
+            attempts = json.loads((folder / "attempts.json").read_text())
+            assert attempts and all(
+                (folder / each[side]["file"]).is_file() for each in attempts for side in ("before", "after")
+            )
         assert (clone / "build/drift" / name / "drift.json").is_file()
     assert not any((clone / "build/curves").iterdir())  # DVCLive needs a commit, and there is none yet
     assert (clone / "build/scores/scores.parquet").is_file()

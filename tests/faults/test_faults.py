@@ -17,7 +17,9 @@ import pytest
 
 from expunge.core.digest import folder_files
 from expunge.core.errors import InputError
-from stages.runtime import reuse
+from expunge.core.index import read_index
+from stages.runtime.run import run_units
+from stages.runtime.units import Task, Unit
 from tests.support.paths import ROOT
 
 DVC = Path(sys.executable).parent / "dvc"
@@ -113,7 +115,7 @@ def test_killed_run_resumes(project: Project, undisturbed: dict[str, str], victi
     """At a random moment of the stage's 0.9 s of work, and in its very start."""
     dvc = project.start()
     assert wait_for(lambda: project.ledger("stage"), 30)
-    time.sleep(random.uniform(0, latest))
+    time.sleep(random.Random(f"{victims} {latest}").uniform(0, latest))
     stage = int(project.ledger("stage")[0])
     started = time.monotonic()
     for pid in {"dvc": [dvc.pid], "stage": [stage], "both": [dvc.pid, stage]}[victims]:
@@ -130,7 +132,9 @@ def test_stage_started_by_hand_dies_with_its_parent(project: Project) -> None:
     code = "import subprocess, sys; subprocess.run([sys.executable, sys.argv[1]])"
     project.set(one=["un", 30])
     parent = subprocess.Popen(
-        [sys.executable, "-c", code, str(ROOT / "tests" / "fake_stage.py")], cwd=project.folder, env=project.environment
+        [sys.executable, "-c", code, str(ROOT / "tests/support/fake_stage.py")],
+        cwd=project.folder,
+        env=project.environment,
     )
     assert wait_for(lambda: project.computed(), 20)
     parent.kill()
@@ -156,6 +160,28 @@ def test_previous_version_and_history(project: Project) -> None:
     assert project.out() == first
     project.set(one=["un", 0], two=["deux", 0], three=["trois", 0], four=["quatre", 0])
     assert project.repro() == ["four"]  # the store knows two, dvc's cache the others
+
+
+def test_an_edit_and_its_undoing_compute_nothing_twice(project: Project) -> None:
+    """As after a pull: neither the store nor dvc's run-cache knows anything; the last commit's dvc.lock does."""
+
+    def forget() -> None:
+        shutil.rmtree(project.folder / ".expunge")
+        shutil.rmtree(project.folder / ".dvc/cache/runs")
+
+    project.set(one=["un", 0], two=["deux", 0])
+    project.repro()
+    project.commit("first")
+    first = project.out()
+    forget()
+    project.set(one=["un", 0], two=["zwei", 0])
+    assert project.repro() == ["two"]
+    account = json.loads((project.folder / ".expunge/why/fake.json").read_text())
+    assert account["one"] == {"key": account["one"]["key"], "made": False, "reasons": []}
+    assert account["two"]["made"] and account["two"]["reasons"] == ["inputs: 'deux' -> 'zwei'"]
+    forget()
+    project.set(one=["un", 0], two=["deux", 0])
+    assert project.repro() == [] and project.out() == first
 
 
 def test_damaged_cache_is_tolerated(project: Project) -> None:
@@ -196,20 +222,21 @@ def test_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.chdir(folder)
         done: list[str] = []
 
-        def compute(name: str, unit: reuse.Unit, out: Path) -> None:
+        def compute(task: Task, out: Path) -> None:
+            name = task.inputs
             done.append(name)
             if not mounted and name == "b":
                 raise OSError(28, "No space left on device")
             (out / "file").write_bytes(name.encode() * (1000 if name == "a" else 400_000 if len(done) < 3 else 2000))
 
-        units = {name: reuse.Unit(name * 64) for name in "abc"}
+        units = {name: Unit(name) for name in "abc"}
         with pytest.raises(InputError, match="disk is full"):
-            reuse.run_units("fake", "out", units, compute)
+            run_units("fake", "out", units, compute)
         assert done == ["a", "b"] and not (folder / "out/index.json").exists()
         mounted, done[:] = True, ["a", "b", "now there is room"]
-        reuse.run_units("fake", "out", units, compute)
+        run_units("fake", "out", units, compute)
         assert done[3:] == ["b", "c"]
-        assert set(reuse.read_index("out")["units"]) == {"a", "b", "c"}
+        assert set(read_index("out").units) == {"a", "b", "c"}
     finally:
         monkeypatch.undo()
         subprocess.run(["umount", str(folder)], capture_output=True)

@@ -9,7 +9,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from expunge.concepts.lists import Concept
-from expunge.concepts.prompts import read_prompts, rows_of
+from expunge.concepts.prompt_file import read_prompts
+from expunge.concepts.prompts import samples_of
 from expunge.judging.table import Row
 from expunge.verdicts.gate import verdicts
 from expunge.verdicts.tally import rates_of
@@ -48,7 +49,6 @@ def deaf(base: Any) -> Any:
 @pytest.mark.slow
 def test_planted_encoders_on_the_embedded_base() -> None:
     from expunge.bases.base import Edit, load, load_spec, sample_images, sample_videos
-    from expunge.concepts.samples import Asks, PlannedSample
     from expunge.judging.formulas import FORMULAS
     from expunge.judging.judges import load_judge
     from expunge.judging.measure import measure
@@ -56,26 +56,20 @@ def test_planted_encoders_on_the_embedded_base() -> None:
 
     spec = load_spec("emoji", ROOT / "bases")
     base, judge = load(spec, t2v=True), load_judge(spec)
-    asked = rows_of(CONCEPT, read_prompts(spec.prompts), COUNTS, 0)
-    pictures, films = ([row for row in asked if row["modality"] == kind] for kind in ("image", "video"))
+    asked = samples_of(CONCEPT, read_prompts(spec.prompts), COUNTS, 0)
+    pictures, films = ([row for row in asked if row.modality == kind] for kind in ("image", "video"))
 
     def images(encoder: Any) -> np.ndarray:
-        return sample_images(
-            base, [row["prompt"] for row in pictures], [row["seed"] for row in pictures], Edit(encoder)
-        )
+        return sample_images(base, [row.prompt for row in pictures], [row.seed for row in pictures], Edit(encoder))
 
     def videos(encoder: Any) -> np.ndarray:
-        return sample_videos(base, [row["prompt"] for row in films], [row["seed"] for row in films], Edit(encoder))
+        return sample_videos(base, [row.prompt for row in films], [row.seed for row in films], Edit(encoder))
 
     def rows(encoder: str, drawn: tuple[np.ndarray, np.ndarray]) -> list[Row]:
         places = zip([*pictures, *films], [*drawn[0], *drawn[1]], strict=True)
-        samples = [
-            Sample(
-                i, PlannedSample(row["group"], row["prompt"], row["seed"], row["modality"], Asks(**row["asks"])), pixels
-            )
-            for i, (row, pixels) in enumerate(places)
-        ]
-        return measure(judge, samples, {"list": "l", "encoder": encoder, "concept": "truck"}, "j", formulas=FORMULAS)
+        samples = [Sample(i, row, pixels) for i, (row, pixels) in enumerate(places)]
+        columns = {"list": "l", "encoder": encoder, "concept": "truck"}
+        return measure(judge, samples, columns, "j", formulas=FORMULAS)
 
     original = images(base.encoder), videos(base.encoder)
     exact = images(Blocks(base, CONCEPT.name, "a teapot"))

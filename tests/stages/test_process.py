@@ -8,6 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from expunge.core.rwlock import remove_empty_rwlock
 from stages.runtime import process
 from tests.support.paths import ROOT
 
@@ -100,8 +101,8 @@ def test_what_counts_as_dvc(words: tuple[str, ...], is_dvc: bool) -> None:
 def test_only_an_empty_rwlock_is_removed(tmp_path: Path) -> None:
     lock = tmp_path / ".dvc" / "tmp" / "rwlock"
     lock.parent.mkdir(parents=True)
-    assert not process.repair_rwlock(tmp_path)
+    assert not remove_empty_rwlock(tmp_path)
     lock.write_text("{}")
-    assert not process.repair_rwlock(tmp_path) and lock.exists()
+    assert not remove_empty_rwlock(tmp_path) and lock.exists()
     lock.write_text("")
-    assert process.repair_rwlock(tmp_path) and not lock.exists()
+    assert remove_empty_rwlock(tmp_path) and not lock.exists()

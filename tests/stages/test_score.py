@@ -57,7 +57,13 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     make_folder(tmp_path / "bases" / "tiny", VIT, motion=True)
     judge = judge_digest(load_spec("tiny", tmp_path / "bases"))
     entries = {
-        name: {"kind": "character", "name": word, "aliases": [], "confidential": word == "mira holt"}
+        name: {
+            "id": name.partition("/")[2],
+            "kind": "character",
+            "name": word,
+            "aliases": [],
+            "confidential": word == "mira holt",
+        }
         for name, word in CONCEPTS.items()
     }
     training = {"list/bolt": {"anchors": ["a toy"]}, "list/p-17": {"anchors": []}}

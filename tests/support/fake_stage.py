@@ -11,19 +11,20 @@ from pathlib import Path
 from typing import Any
 
 from stages.runtime.process import main
-from stages.runtime.reuse import Unit, run_units, unit_key
+from stages.runtime.run import run_units
+from stages.runtime.units import Task, Unit
 
 
 def run() -> None:
     wanted: Mapping[str, Any] = json.loads(Path("units.json").read_text())
     with open("ledger.txt", "a") as ledger:
         ledger.write(f"stage {os.getpid()}\n")
-    units = {name: Unit(unit_key("fake", "1", "base", word)) for name, (word, _) in wanted.items()}
+    units = {name: Unit(word) for name, (word, _) in wanted.items()}
 
-    def compute(name: str, unit: Unit, folder: Path) -> dict[str, Any]:
+    def compute(task: Task, folder: Path) -> dict[str, Any]:
         with open("ledger.txt", "a") as ledger:
-            ledger.write(f"unit {name}\n")
-        word, seconds = wanted[name]
+            ledger.write(f"unit {task.name}\n")
+        word, seconds = wanted[task.name]
         (folder / "a.txt").write_text(word)
         time.sleep(seconds)
         (folder / "deep").mkdir()

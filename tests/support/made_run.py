@@ -5,9 +5,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from expunge.concepts.confidential import redact
+from expunge.concepts.lists import Concept
 from expunge.concepts.samples import FORGET, GROUPS, MODALITIES
 from expunge.core.media import write_mp4, write_png, write_strip
 from expunge.judging.table import Row, write_table
@@ -82,8 +84,9 @@ def make_run(build: Path) -> Run:
     plan = {"base": {"name": "emoji"}, "lists": lists, "concepts": concepts,
             "encoders": {e: {"concepts": names, "method": "few-shot"} for e, names in encoders.items()}}  # fmt: skip
     write_table(build / "scores" / "scores.parquet", rows)
+    hidden = redact(rows, msgspec.convert(concepts, dict[str, Concept]))
     return Run(
-        plan, list(rates_of(rows, encoders)), verdicts(encoders), costs, redact(rows, concepts),
+        plan, list(rates_of(rows, encoders)), verdicts(encoders), costs, hidden,
         build / "renders", build / "fewshot", build / "attacks",
         {"every measurement": build / "scores" / "scores.parquet"},
     )  # fmt: skip

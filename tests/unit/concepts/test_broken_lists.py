@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from expunge.concepts.lists import load_lists
+from expunge.concepts.lists import load_list, load_lists
+from expunge.concepts.rules import Rules, Words
 from expunge.core.errors import InputError
-from expunge.methods import METHODS, check_parameters
+from expunge.plan.validate import list_rules
 from tests.support.paths import ROOT
 
 HEAD = "title: T\nowner: team\nconcepts:\n"  # lines 1-3
@@ -22,12 +23,13 @@ def spell(text: str) -> list[int] | None:
     return [ord(c) for c in text] if text.isascii() and text else None
 
 
-def problems(folder: Path) -> list[str]:
+RULES = list_rules(Words(spell, 60, {"character": ["a photo of {}", "{}"], "style": ["{}"]}), "few-shot")
+
+
+def problems(lists: Path) -> list[str]:
+    """Of a folder of lists, or of one list of a folder."""
     with pytest.raises(InputError) as caught:
-        load_lists(
-            folder, spell, 60, {"character": ["a photo of {}", "{}"], "style": ["{}"]}, tuple(METHODS),
-            check_parameters, "few-shot",
-        )  # fmt: skip
+        load_lists(lists, RULES) if lists.is_dir() or not lists.suffix else load_list(lists, RULES)
     return [str(problem) for problem in caught.value.problems]
 
 
@@ -48,7 +50,7 @@ BROKEN: dict[str, tuple[str | bytes, int, str, str]] = {
     "bomb": ("a: &a [x, x]\nb: &b [*a, *a]\nc: &c [*b, *b]\n", 2, "YAML alias *a", "write the value out"),
     "merge key": (HEAD + BOLT + "    <<: {anchor: x}\n", 7, "no key '<<'", "write one of id, name"),
     "python tag": (HEAD + BOLT + "    anchor: !!python/object:os.system x\n", 7, "YAML tag", "take it out"),
-    "too deep": ("[" * 50, 1, "12 levels deep", "docs/lists.md"),
+    "too deep": ("[" * 50, 1, "12 levels deep", "fewer levels"),
     "too large": ("#" * (4 * 2**20 + 1), 1, "MiB", "split it"),
     "too many values": ("title: [" + "a, " * 100_001 + "]", 1, "100,000 values", "split it"),
     "byte order mark": ("\ufeff" + HEAD + BOLT, 1, "byte order mark", "UTF-8 without"),
@@ -155,7 +157,9 @@ BROKEN: dict[str, tuple[str | bytes, int, str, str]] = {
     "unknown encoders": ("encoders: singel\n" + HEAD + BOLT, 1, "'singel'", "write single"),
     "no encoder": ("encoders: {single: false}\n" + HEAD + BOLT, 1, "trains nothing", "single: true"),
     "group of a stranger": ("encoders: {joint: {all: [blot]}}\n" + HEAD + BOLT, 1, "'blot', which is no", "write bolt"),
-    "empty group": ("encoders: {joint: {all: []}}\n" + HEAD + BOLT, 1, "`all` is empty", "a list of ids"),
+    "empty group": (
+        "encoders: {joint: {all: []}}\n" + HEAD + BOLT, 1, "`encoders.joint.all` is empty", "a list of ids",
+    ),
     "group like a concept": (
         "encoders: {joint: {bolt: [bolt]}}\n" + HEAD + BOLT,
         1, "called like a concept", "bolt-group",
@@ -179,7 +183,7 @@ def test_says_where_what_and_how(kind: str, tmp_path: Path) -> None:
 
 def test_the_lists_of_this_test_are_right_but_for_the_mistake(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(HEAD + BOLT + ZORB)
-    assert [c.id for c in load_lists(tmp_path, spell, 60)[0].concepts] == ["bolt", "zorb"]
+    assert [c.id for c in load_lists(tmp_path, Rules(Words(spell, 60)))[0].concepts] == ["bolt", "zorb"]
 
 
 def test_every_mistake_of_every_file_at_once(tmp_path: Path) -> None:

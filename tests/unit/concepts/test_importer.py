@@ -10,7 +10,8 @@ from typer.testing import CliRunner
 from expunge.cli import app
 from expunge.concepts.importer import Imported, import_file
 from expunge.concepts.listfile import write_list
-from expunge.concepts.lists import Words, load_lists
+from expunge.concepts.lists import load_lists
+from expunge.concepts.rules import Words
 from expunge.core.errors import InputError
 from tests.support.paths import ROOT
 

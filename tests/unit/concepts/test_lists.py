@@ -10,14 +10,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from expunge.concepts.listfile import Entry, quoted, to_yaml
-from expunge.concepts.lists import KINDS, Encoders, Request, Sense, load_lists, to_encoders
-from expunge.concepts.schema import schema_problems
+from expunge.concepts.kinds import KINDS
+from expunge.concepts.listfile import DraftConcept, quoted, to_yaml
+from expunge.concepts.lists import Encoders, Request, Sense, load_lists, to_encoders
+from expunge.concepts.rules import Rules, Words
+from expunge.concepts.schema import list_schema, list_validator, schema_problems
+from expunge.core.errors import InputError
 from expunge.core.names import ID, LONGEST_ID, bad_character, id_problem, same, slug, tidy
 from expunge.core.yamlfile import plain_value, read
 from tests.support.paths import ROOT
 
 SCHEMA = json.loads((ROOT / "concepts" / "schema.json").read_text("utf-8"))
+VALIDATOR = list_validator()
 
 FULL = """\
 # yaml-language-server: $schema=schema.json
@@ -108,7 +112,16 @@ def test_the_schema_is_one_and_every_field_has_a_title_and_a_description() -> No
         whole = SCHEMA["$defs"][field["$ref"].rpartition("/")[2]] | field if "$ref" in field else field
         assert whole.get("title"), name
         assert whole.get("description"), name
-    assert tuple(concept["kind"]["enum"]) == KINDS
+    assert concept["kind"]["enum"] == list(KINDS)
+    assert list_schema() == SCHEMA
+
+
+def test_the_gates_of_the_schema_come_from_above(tmp_path: Path) -> None:
+    gate = {"sound": {"type": "object", "description": "thresholds of sounds"}}
+    (tmp_path / "a.yaml").write_text(FULL.replace("concepts:", "gate: {sound: {}}\nconcepts:", 1))
+    assert load_lists(tmp_path, Rules(gate_schema=gate))[0].gate == {"sound": {}}
+    with pytest.raises(InputError, match="no key 'sound'"):
+        load_lists(tmp_path)
 
 
 def test_the_schemas_pattern_of_ids_is_the_codes() -> None:
@@ -162,9 +175,9 @@ def test_what_is_written_is_read_back(text: str) -> None:
 
 
 @relaxed
-@given(st.lists(PHRASE, min_size=1, max_size=5, unique_by=same), st.sampled_from(KINDS))
+@given(st.lists(PHRASE, min_size=1, max_size=5, unique_by=same), st.sampled_from(list(KINDS)))
 def test_a_written_list_is_read_back(tmp_path_factory: pytest.TempPathFactory, names: list[str], kind: str) -> None:
-    entries = [Entry("row", name, f"c-{i}", prompts=[f"a {{}} {i}"]) for i, name in enumerate(names)]
+    entries = [DraftConcept("row", name, f"c-{i}", prompts=[f"a {{}} {i}"]) for i, name in enumerate(names)]
     folder = tmp_path_factory.mktemp("lists")
     (folder / "a.yaml").write_text(to_yaml(entries, kind, names[0], names[-1], "x.csv"), "utf-8")
     [found] = load_lists(folder)
@@ -180,7 +193,7 @@ def test_no_bytes_make_the_reader_fail(tmp_path_factory: pytest.TempPathFactory,
     tree, problems = read(file, "any.yaml")
     assert all(re.match(r"any\.yaml:\d+: .+; .+", str(problem)) for problem in problems)
     if tree is not None:
-        schema_problems(tree, "any.yaml")
+        schema_problems(tree, "any.yaml", VALIDATOR)
 
 
 JSONISH = st.recursive(
@@ -200,8 +213,6 @@ JSONISH = st.recursive(
 def test_the_checks_survive_any_shape_and_agree_with_the_schema(
     tmp_path_factory: pytest.TempPathFactory, data: Any
 ) -> None:
-    from expunge.core.errors import InputError
-
     folder = tmp_path_factory.mktemp("shapes")
     (folder / "a.yaml").write_text(json.dumps(data), "utf-8")
     tree, problems = read(folder / "a.yaml", "a.yaml")
@@ -210,4 +221,4 @@ def test_the_checks_survive_any_shape_and_agree_with_the_schema(
     assert not problems
     if not Draft202012Validator(SCHEMA).is_valid(data):
         with pytest.raises(InputError):
-            load_lists(folder, lambda text: [1], 10)
+            load_lists(folder, Rules(Words(lambda text: [1], 10)))

@@ -1,37 +1,38 @@
 """Which prompts a concept gets: groups, counts, seeds."""
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from expunge.concepts.lists import KINDS, Concept, Sense
+from expunge.concepts.kinds import KINDS
+from expunge.concepts.lists import Concept, Sense
+from expunge.concepts.prompt_file import FarPrompt, Prompts, read_prompts
 from expunge.concepts.prompts import (
     anchors_of,
     derive_seed,
     fewshot_prompts,
     forgotten_words,
     kept_prompts,
-    read_prompts,
-    rows_of,
+    samples_of,
     spread,
     stays,
     training_templates,
 )
+from expunge.concepts.samples import GROUPS, MODALITIES, Asks
 from expunge.core.errors import InputError
 from tests.support.paths import ROOT
 
-PROMPTS: dict[str, Any] = {
-    "fewshot": {kind: ["a photo of {}", "one {}"] for kind in KINDS},
-    "eval": {kind: ["a picture of {}", "{} on the moon", "{} at sea"] for kind in KINDS},
-    "far": [
-        {"prompt": f"{word} on a table", "asks": {"axis": "subject", "name": word}}
-        for word in ("a teapot", "the owl", "a cat", "a lamp")
-    ],
-    "general": ["a house"],
-}
+PROMPTS = Prompts(
+    fewshot={kind: ("a photo of {}", "one {}") for kind in KINDS},
+    eval={kind: ("a picture of {}", "{} on the moon", "{} at sea") for kind in KINDS},
+    far=tuple(
+        FarPrompt(f"{word} on a table", Asks("subject", word)) for word in ("a teapot", "the owl", "a cat", "a lamp")
+    ),
+    general=("a house",),
+)
 COUNTS = {
     "images": {"target": 4, "aliases": 2, "near": 5, "far": 3, "sense": 2},
     "videos": {"target": 2, "aliases": 1, "near": 2, "far": 1, "sense": 1},
@@ -62,29 +63,30 @@ def test_seeds_are_what_numpy_and_torch_take(seed: int, prompt: str, again: int)
 
 
 def test_rows() -> None:
-    rows = rows_of(BOLT, PROMPTS, COUNTS, 0)
+    samples = samples_of(BOLT, PROMPTS, COUNTS, 0)
     for modality, key in (("image", "images"), ("video", "videos")):
         for group, count in COUNTS[key].items():
-            found = [row for row in rows if (row["modality"], row["group"]) == (modality, group)]
+            found = [sample for sample in samples if (sample.modality, sample.group) == (modality, group)]
             assert len(found) == (count if group != "sense" else 0)
-    asked = {group: {row["asks"]["name"] for row in rows if row["group"] == group} for group in COUNTS["images"]}
+    asked = {group: {sample.asks.name for sample in samples if sample.group == group} for group in COUNTS["images"]}
     assert asked == {
         "target": {"bolt the robot"}, "aliases": {"bolt the robot"}, "near": {"owl", "lamp"},
         "far": {"a teapot", "a cat"}, "sense": set(),
     }  # fmt: skip
-    assert {row["prompt"] for row in rows if row["group"] == "aliases"} == {
+    assert {sample.prompt for sample in samples if sample.group == "aliases"} == {
         "a picture of tin robot",
         "tin man on the moon",
     }
     training = {prompt for prompt, _ in fewshot_prompts(["bolt the robot"], training_templates(BOLT, PROMPTS), 9, 0)}
-    assert not training & {row["prompt"] for row in rows}
-    images, videos = ([r for r in rows if r["modality"] == m and r["group"] == "target"] for m in ("image", "video"))
-    assert [(r["prompt"], r["seed"]) for r in images[:2]] == [(r["prompt"], r["seed"]) for r in videos]
+    assert not training & {sample.prompt for sample in samples}
+    targets = [sample for sample in samples if sample.group == "target"]
+    images, videos = ([(s.prompt, s.seed) for s in targets if s.modality == m] for m in MODALITIES)
+    assert images[:2] == videos
 
 
 def test_senses() -> None:
-    rows = rows_of(MOUSE, PROMPTS, COUNTS, 0)
-    asked = {(row["group"], row["asks"]["name"]) for row in rows if row["group"] != "far"}
+    samples = samples_of(MOUSE, PROMPTS, COUNTS, 0)
+    asked = {(sample.group, sample.asks.name) for sample in samples if sample.group != "far"}
     assert asked == {("target", "field mouse"), ("aliases", "field mouse"), ("sense", "computer mouse")}
     assert forgotten_words(MOUSE) == ("field mouse", "rodent")  # the word itself keeps its other meaning
     assert "a photo of computer mouse" in kept_prompts([MOUSE], PROMPTS)
@@ -92,43 +94,43 @@ def test_senses() -> None:
 
 def test_style_and_motion_ask_about_their_axis() -> None:
     for kind, axis in (("style", "style"), ("motion", "motion"), ("person", "subject"), ("image", "copy")):
-        rows = rows_of(Concept("x", "x", kind), PROMPTS, COUNTS, 0)
-        asked = {row["modality"]: row["asks"] for row in rows if row["group"] == "target"}
-        assert asked.pop("video") == {"axis": axis, "name": "x"}
-        assert asked == ({} if kind == "motion" else {"image": {"axis": axis, "name": "x"}})
+        samples = samples_of(Concept("x", "x", kind), PROMPTS, COUNTS, 0)
+        asked = {sample.modality: sample.asks for sample in samples if sample.group == "target"}
+        assert asked.pop("video") == Asks(axis, "x")
+        assert asked == ({} if kind == "motion" else {"image": Asks(axis, "x")})
 
 
 def test_a_composition_asks_for_both_parts_and_keeps_each() -> None:
     both = Concept(
         "x", "an owl beside a lamp", "object", ("a lamp beside an owl",), "an owl", parts=("an owl", "a lamp")
     )
-    rows = rows_of(both, PROMPTS, COUNTS, 0)
-    asked = {"axis": "both", "name": "an owl beside a lamp", "parts": ["an owl", "a lamp"]}
-    assert all(row["asks"] == asked for row in rows if row["group"] in ("target", "aliases"))
-    near = [row["asks"] for row in rows if row["group"] == "near"]
-    assert near and all(asks["axis"] == "subject" and asks["name"] in both.parts for asks in near)
+    samples = samples_of(both, PROMPTS, COUNTS, 0)
+    asked = Asks("both", "an owl beside a lamp", ("an owl", "a lamp"))
+    assert all(sample.asks == asked for sample in samples if sample.group in ("target", "aliases"))
+    near = [sample.asks for sample in samples if sample.group == "near"]
+    assert near and all(asks.axis == "subject" and asks.name in both.parts for asks in near)
     assert "a photo of an owl" in kept_prompts([both], PROMPTS)
 
 
 def test_of_a_memorised_picture_its_subjects_are_near() -> None:
-    rows = rows_of(Concept("x", "a comet", "image", (), "a sky", ("a lamp",)), PROMPTS, COUNTS, 0)
-    assert {(row["group"], row["asks"]["axis"]) for row in rows} == {
+    samples = samples_of(Concept("x", "a comet", "image", (), "a sky", ("a lamp",)), PROMPTS, COUNTS, 0)
+    assert {(sample.group, sample.asks.axis) for sample in samples} == {
         ("target", "copy"), ("near", "subject"), ("far", "subject")
     }  # fmt: skip
 
 
 def test_a_joint_encoder_asks_not_for_its_own_targets() -> None:
     owl = Concept("owl", "owl", "object", ("night bird",))
-    rows = rows_of(BOLT, PROMPTS, COUNTS, 0)
-    left = [row for row in rows if stays(row, [BOLT, owl])]
-    assert {row["asks"]["name"] for row in rows} - {row["asks"]["name"] for row in left} == {"owl"}
-    assert {row["group"] for row in rows if row not in left} == {"near"}
+    samples = samples_of(BOLT, PROMPTS, COUNTS, 0)
+    left = [sample for sample in samples if stays(sample, [BOLT, owl])]
+    assert {sample.asks.name for sample in samples} - {sample.asks.name for sample in left} == {"owl"}
+    assert {sample.group for sample in samples if sample not in left} == {"near"}
     assert not any("owl" in prompt for prompt in kept_prompts([BOLT, owl], PROMPTS))
-    assert all(stays(row, [BOLT]) for row in rows)
+    assert all(stays(sample, [BOLT]) for sample in samples)
 
 
 def test_a_general_prompt_about_the_target_is_not_kept() -> None:
-    general = {**PROMPTS, "general": ["a bolting horse", "Bolt the Robot on a lion", "a lion spinning", "a lioness"]}
+    general = replace(PROMPTS, general=("a bolting horse", "Bolt the Robot on a lion", "a lion spinning", "a lioness"))
     lion = Concept("lion", "a lion", "object", ("a big cat",))
     kept = kept_prompts([lion], general)
     assert "a lioness" in kept and "a bolting horse" in kept
@@ -138,14 +140,14 @@ def test_a_general_prompt_about_the_target_is_not_kept() -> None:
 
 
 def test_seed_and_far_are_shared_between_concepts() -> None:
-    rows = [rows_of(concept, PROMPTS, COUNTS, 0) for concept in (BOLT, MOUSE)]
-    far = [{(row["prompt"], row["seed"]) for row in some if row["group"] == "far"} for some in rows]
+    samples = [samples_of(concept, PROMPTS, COUNTS, 0) for concept in (BOLT, MOUSE)]
+    far = [{(sample.prompt, sample.seed) for sample in some if sample.group == "far"} for some in samples]
     assert {prompt for prompt, _ in far[0] & far[1]} == {"a teapot on a table", "a cat on a table"}
-    assert rows_of(BOLT, PROMPTS, COUNTS, 0) != rows_of(BOLT, PROMPTS, COUNTS, 1)
+    assert samples_of(BOLT, PROMPTS, COUNTS, 0) != samples_of(BOLT, PROMPTS, COUNTS, 1)
 
 
 def test_anchors_are_given_or_found() -> None:
-    prompts = {**PROMPTS, "anchors": {"object": ["a tool", "a saw"], "person": ["a man"], "motion": [""]}}
+    prompts = replace(PROMPTS, anchors={"object": ("a tool", "a saw"), "person": ("a man",), "motion": ("",)})
     assert anchors_of(Concept("x", "x", "object", anchor="a y", neighbours=("z",)), prompts) == ("a y",)
     assert anchors_of(Concept("x", "x", "object"), prompts) == ("a tool", "a saw")
     assert anchors_of(Concept("x", "x", "object", neighbours=("z", "a saw")), prompts) == ("a tool", "a saw", "z")
@@ -165,27 +167,62 @@ def test_own_few_shot_prompts() -> None:
     assert len({seed for _, seed in fewshot_prompts(["x"], training_templates(own, PROMPTS), 3, 0)}) == 3
 
 
+def test_each_kind_can_be_drawn_where_it_can_be_seen() -> None:
+    for name, kind in KINDS.items():
+        samples = samples_of(Concept("x", "x", name, ("y",), None, ("z",)), PROMPTS, COUNTS, 0)
+        for modality in MODALITIES:
+            groups = {sample.group for sample in samples if sample.modality == modality}
+            assert groups == {group for group in GROUPS if group in kind.groups(modality)} - {"sense"}
+        assert all("{}" in template for template in (*kind.fewshot, *kind.eval))
+        assert not {*kind.fewshot} & {*kind.eval}  # what is drawn for scores is never in training
+
+
 def test_shipped_prompts_files_are_good() -> None:
     for file in ROOT.glob("bases/*/prompts.yaml"):
         read_prompts(file, KINDS)
 
 
-@pytest.mark.parametrize(
-    ("text", "what"),
-    [
-        ("[1]", "other keys"),
-        ("fewshot: {object: [a photo]}\neval: {object: ['{}']}\nfar: []", "no template"),
-        ("fewshot: {object: ['{}']}\neval: {plant: ['{}']}\nfar: []", "eval is no table by kind"),
-        (
-            "fewshot: {object: ['{}']}\neval: {}\nfar: [{prompt: x, asks: {axis: subject, name: x}}]",
-            "for the kind object",
-        ),
-        ("fewshot: {object: ['{}']}\neval: {object: ['{}']}\nfar: [x]", "far holds 'x'"),
-        ("a: [", "cannot be read"),
-    ],
-)
-def test_a_wrong_prompts_file_says_so(tmp_path: Path, text: str, what: str) -> None:
+def test_a_kind_without_templates_has_those_of_its_kind(tmp_path: Path) -> None:
     file = tmp_path / "prompts.yaml"
-    file.write_text(text)
-    with pytest.raises(InputError, match=what):
-        read_prompts(file, ["object"])
+    file.write_text("eval: {object: ['{} at sea']}\nfar: [{prompt: x, asks: {axis: subject, name: x}}]\n")
+    prompts = read_prompts(file)
+    assert prompts.eval == {name: kind.eval for name, kind in KINDS.items()} | {"object": ("{} at sea",)}
+    assert prompts.fewshot == {name: kind.fewshot for name, kind in KINDS.items()}
+    assert (prompts.far, prompts.videos) == ((FarPrompt("x", Asks("subject", "x")),), {})
+    assert read_prompts(file, ["style"]).eval.keys() == {"style", "object"}
+
+
+FAR = "far: [{prompt: x, asks: {axis: subject, name: x}}]\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "what", "fix"),
+    [
+        ("[1]", 1, "the prompts file is a list where a mapping", "write fewshot, eval, videos, far, general"),
+        (FAR + "evals: {}", 2, "there is no key 'evals'", "write eval"),
+        (FAR + "fewshot:\n  object: [a photo]", 3, "`fewshot.object` is 'a photo'", "with {} for the name"),
+        (FAR + "fewshot: {object: []}", 2, "`fewshot.object` is empty", "a photo of {}"),
+        (FAR + "fewshot: {object: '{}'}", 2, "is text where a list is wanted", "write object: [{}]"),
+        (FAR + "eval: {plant: ['{}']}", 2, "there is no key 'plant'", "write one of character, style"),
+        (FAR + "videos: {obiect: ['{}']}", 2, "there is no key 'obiect'", "write object"),
+        (FAR + "anchors: {object: [no]}", 2, "is no, which YAML reads as true or false", 'quotes: "no"'),
+        (FAR + "general: a house", 2, "`general` is text where a list is wanted", "write general: [a house]"),
+        ("general: [a house]", 1, "`far` is missing", "asks: {axis: subject, name: teapot}"),
+        ("far: []", 1, "`far` is empty", "asks: {axis: subject, name: teapot}"),
+        ("far:\n  - x", 2, "`far` is text where a mapping", "{prompt: a teapot, asks: {axis"),
+        ("far:\n  - {prompt: x, asks: {axis: subject}}", 2, "`asks.name` is missing", "such as teapot"),
+        ("far:\n  - prompt: x\n    asks: {axis: subject, name: x, part: y}", 3, "no key 'part'", "axis, name"),
+        ("a: [", 1, "a bracket that is not closed", "every bracket closed"),
+        ("", 1, "the file is empty", "take it from git"),
+        (None, 0, "is missing", "take it from git"),
+    ],
+)  # fmt: skip
+def test_a_wrong_prompts_file_says_so(tmp_path: Path, text: str | None, line: int, what: str, fix: str) -> None:
+    file = tmp_path / "prompts.yaml"
+    if text is not None:
+        file.write_text(text)
+    with pytest.raises(InputError) as caught:
+        read_prompts(file)
+    (problem,) = caught.value.problems
+    assert (problem.files, problem.line) == ((file.as_posix(),), line)
+    assert what in problem.what and fix in problem.fix

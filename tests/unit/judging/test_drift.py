@@ -10,6 +10,8 @@ import pytest
 import torch
 
 from expunge.bases.base import Edit, text_gram
+from expunge.concepts.prompt_file import FarPrompt, Prompts
+from expunge.concepts.samples import Asks
 from expunge.judging import drift
 from expunge.judging.drift_texts import Texts, texts_of
 from expunge.judging.vocabulary import Label
@@ -30,10 +32,12 @@ TRAINING = {
     "l/bat": {"names": ["a bat"]},
     "l/spin": {"names": ["spinning"]},
 }
-PROMPTS = {
-    "eval": {"character": ["{} in the sea", "{}"], "object": ["a {}"], "motion": ["a dog {}"]},
-    "general": ["a house", "a bolt of lightning"], "far": [{"prompt": "a teapot"}, {"prompt": "a house"}],
-}  # fmt: skip
+PROMPTS = Prompts(
+    fewshot={},
+    eval={"character": ("{} in the sea", "{}"), "object": ("a {}",), "motion": ("a dog {}",)},
+    far=tuple(FarPrompt(f"a {word}", Asks("subject", word)) for word in ("teapot", "house")),
+    general=("a house", "a bolt of lightning"),
+)
 LABELS = {
     "subject": (
         Label("bolt", ("bolt the robot", "bolt")),

@@ -54,7 +54,7 @@ def test_renders_are_read_and_a_picture_shows_no_motion(tmp_path: Path) -> None:
             write_png(tmp_path / row["file"], video[1])
     (tmp_path / "prompts.json").write_text(json.dumps(rows))
     first, last = read_samples(tmp_path, 4)
-    assert (first.index, last.index, last.planned.asks.axis) == (0, 2, "motion")
+    assert (first.index, last.index, last.axis) == (0, 2, "motion")
     assert np.array_equal(first.pixels, video[1]) and np.array_equal(last.pixels, video)
 
 
@@ -218,7 +218,7 @@ def test_a_blur_is_not_clear(judge: judges.Judge) -> None:
     some = samples()
     found = by_sample(measured(judge, some, some))
     assert {i for i, values in found.items() if "clear" in values} == {
-        s.index for s in some if s.planned.group in FORGET
+        s.index for s in some if s.group in FORGET
     }
     sure = replace(judge, embeddings={"subject": 100 * judge.embeddings["subject"], **{
         axis: rows for axis, rows in judge.embeddings.items() if axis != "subject"}})  # fmt: skip

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from expunge.concepts.confidential import redact
+from expunge.concepts.lists import Concept
 from expunge.judging import table
 
 
@@ -32,9 +33,9 @@ def test_the_table_documents_its_columns(tmp_path: Path) -> None:
 
 
 def test_confidential_concepts_are_redacted() -> None:
-    concepts: dict[str, dict[str, Any]] = {
-        "l/a": {"name": "mira holt", "aliases": ["the redhead"], "confidential": True},
-        "l/b": {"name": "owl", "aliases": []},
+    concepts = {
+        "l/a": Concept("a", "mira holt", "person", ("the redhead",), confidential=True),
+        "l/b": Concept("b", "owl", "object"),
     }
     rows = [
         row("a", "a", "image", "target", 1), row("a", "a", "image", "far", 1, prompt="a teapot", asked="teapot"),

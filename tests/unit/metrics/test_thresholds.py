@@ -12,6 +12,7 @@ from expunge.concepts.lists import load_lists
 from expunge.core.errors import InputError
 from expunge.metrics.catalogue import ALL, TERMS
 from expunge.metrics.thresholds import Threshold, merged, metrics_of, misfit, parse, problems_of, signature
+from expunge.plan.validate import list_rules
 from tests.support.paths import ROOT
 
 
@@ -110,7 +111,7 @@ CONCEPTS = "concepts:\n  - id: a\n    name: b\n    kind: style\n"  # lines 3-6, 
 def test_a_wrong_gate_in_a_list_says_its_line(tmp_path: Path, text: str, line: int, what: str, fix: str) -> None:
     (tmp_path / "x.yaml").write_text(text)
     with pytest.raises(InputError) as caught:
-        load_lists(tmp_path)
+        load_lists(tmp_path, list_rules())
     (problem,) = caught.value.problems
     assert problem.where.endswith(f"x.yaml:{line}") and what in problem.what and fix in problem.fix
 

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from expunge.concepts.confidential import redact
+from expunge.concepts.lists import Concept
 from expunge.verdicts.rates import Rate, bootstrap, harmonic, wilson
 from expunge.verdicts.tally import rates_of
 
@@ -122,7 +123,7 @@ def test_redacted_rows_give_the_same_rates() -> None:
     rows = [row for i in range(4) for row in pair("a", "target", i, {"seen": 1}, prompt="a of names", seen=i == 1)]
     secret = {**PLAN["concepts"]["l/a"], "confidential": True}
     plan = {**PLAN, "concepts": {**PLAN["concepts"], "l/a": secret}}
-    hidden = redact(rows, plan["concepts"])
+    hidden = redact(rows, {"l/a": Concept("a", "l/a", "character", confidential=True)})
     assert {row["prompt"] for row in hidden} == {""}
     assert rates_of(hidden, plan) == rates_of(rows, plan) != []
 

@@ -2,18 +2,25 @@
 
 import json
 import os
+import platform
 import stat
+import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from expunge.core.accounts import read_account, read_seconds
 from expunge.core.digest import canonical, digest, folder_digest
 from expunge.core.errors import InputError, Problem
-from stages.runtime import reuse
-from stages.runtime.reuse import Unit, read_index, run_units, unit_key
+from expunge.core.index import read_index
+from stages.runtime.parts import differences, flat
+from stages.runtime.run import run_units
+from stages.runtime.store import RECORD, STORE, sweep
+from stages.runtime.units import Task, Unit, keyed
 
 plain = st.recursive(
     st.none()
@@ -55,18 +62,25 @@ def test_what_is_not_plain_data_has_no_digest(bad: Any) -> None:
         digest(bad)
 
 
-@given(st.tuples(*[st.text("ab", max_size=2)] * 6), st.tuples(*[st.text("ab", max_size=2)] * 6))
+@given(st.tuples(*[st.text("ab", max_size=2)] * 4), st.tuples(*[st.text("ab", max_size=2)] * 4))
 def test_a_key_changes_iff_one_of_its_parts_does(one: tuple[str, ...], other: tuple[str, ...]) -> None:
-    assert (unit_key(*one) == unit_key(*other)) == (one == other)
+    def key(stage: str, word: str, upstream: str, base: str) -> str:
+        return keyed(stage, {"u": Unit(word, {"a": upstream})}, base)["u"].key
+
+    assert (key(*one) == key(*other)) == (one == other)
+
+
+def key_of(word: str) -> str:
+    return keyed("fake", {"u": Unit(word)}, "")["u"].key
 
 
 class Counter:
     def __init__(self, **words: str) -> None:
         self.words, self.done = words, list[str]()
 
-    def __call__(self, name: str, unit: Unit, folder: Path) -> dict[str, Any]:
-        self.done.append(name)
-        word = self.words[name]
+    def __call__(self, task: Task, folder: Path) -> dict[str, Any]:
+        self.done.append(task.name)
+        word = task.inputs
         if word == "fail":
             raise RuntimeError("it broke\nbadly")
         (folder / "deep").mkdir()
@@ -75,7 +89,7 @@ class Counter:
 
     def run(self) -> list[str]:
         """Names of what was computed."""
-        units = {name: Unit(digest(word), facts={"upstream": name}) for name, word in self.words.items()}
+        units = {name: Unit(word) for name, word in self.words.items()}
         self.done.clear()
         run_units("fake", "build/fake", units, self)
         return list(self.done)
@@ -91,7 +105,9 @@ def test_files_index_and_store(here: Path) -> None:
     fake = Counter(**{"list/one": "un", "list/two": "deux"})
     assert fake.run() == ["list/one", "list/two"]
     index = read_index("build/fake")
-    assert list(index["units"]["list/one"]) == ["files", "key", "length", "upstream"]
+    one = index.units["list/one"]
+    assert one.key == key_of("un") and list(one.files) == ["deep/word.txt"] and one.facts == {"length": 2}
+    assert one.parts["inputs"] == "un"
     file = here / "build/fake/list/one/deep/word.txt"
     assert file.read_text() == "un" and file.stat().st_nlink == 2 and not file.stat().st_mode & stat.S_IWUSR
     before = folder_digest("build/fake")
@@ -103,7 +119,7 @@ def test_change_rename_and_deletion(here: Path) -> None:
     fake = Counter(uno="un", two="zwei")
     assert fake.run() == ["two"]  # a unit under another name is the same unit
     assert sorted(path.name for path in Path("build/fake").iterdir()) == ["index.json", "two", "uno"]
-    assert sorted(path.name for path in (reuse.STORE / "fake").iterdir()) == sorted(map(digest, ["un", "zwei"]))
+    assert sorted(path.name for path in (STORE / "fake").iterdir()) == sorted(map(key_of, ["un", "zwei"]))
 
 
 def test_equal_units_are_computed_once() -> None:
@@ -126,13 +142,13 @@ def test_a_failed_unit_stops_no_other(capsys: pytest.CaptureFixture[str]) -> Non
 def test_wrong_input_stops_at_once_and_keeps_what_was_done() -> None:
     fake = Counter(one="un", two="deux", three="trois")
 
-    def compute(name: str, unit: Unit, folder: Path) -> dict[str, Any]:
-        if name == "two":
+    def compute(task: Task, folder: Path) -> dict[str, Any]:
+        if task.name == "two":
             raise InputError([Problem("bases/x.yaml:1", "has no weights", "put them there")])
-        return fake(name, unit, folder)
+        return fake(task, folder)
 
     with pytest.raises(InputError, match="has no weights"):
-        run_units("fake", "build/fake", {name: Unit(digest(word)) for name, word in fake.words.items()}, compute)
+        run_units("fake", "build/fake", {name: Unit(word) for name, word in fake.words.items()}, compute)
     assert fake.run() == ["two", "three"]
 
 
@@ -141,8 +157,8 @@ def test_a_damaged_unit_is_computed_again(damage: str) -> None:
     fake = Counter(one="un", two="deux")
     fake.run()
     before = folder_digest("build/fake")
-    folder = reuse.STORE / "fake" / digest("un")
-    record = folder / reuse.RECORD
+    folder = STORE / "fake" / key_of("un")
+    record = folder / RECORD
     if damage == "file":
         (folder / "deep/word.txt").chmod(0o644)
         (folder / "deep/word.txt").write_text("uN")
@@ -153,17 +169,30 @@ def test_a_damaged_unit_is_computed_again(damage: str) -> None:
     elif damage == "cut":
         os.truncate(record, 20)
     else:
-        folder.rename(folder.with_name(digest("deux2")))
+        folder.rename(folder.with_name(key_of("deux2")))
     assert fake.run() == ["one"]
     assert folder_digest("build/fake") == before
 
 
-def test_half_written_units_are_swept_but_not_those_of_a_living_process() -> None:
-    store = reuse.STORE / "fake"
-    for pid in (2**22 + 1, os.getpid(), os.getppid()):
-        (store / f".{'0' * 64}.{pid}").mkdir(parents=True)
-    reuse._clear(store, Path("out"))
-    assert len(list(store.iterdir())) == 2
+def test_work_folders_are_swept_but_not_those_of_a_living_process() -> None:
+    """A process id comes again after a restart, and another machine has its own: both are told apart."""
+    store, me = STORE / "fake", psutil.Process()
+    here, started = platform.node(), me.create_time()
+    owners = {
+        "alive": (here, me.pid, started),
+        "its-id-came-again": (here, me.pid, started - 1000),
+        "gone": (here, 2**22 + 1, started),
+        "elsewhere": ("another machine", 2**22 + 1, started),
+        "elsewhere-long-ago": ("another machine", me.pid, started),
+    }
+    for name, (host, pid, start) in owners.items():
+        folder = store / f".work-{name}"
+        folder.mkdir(parents=True)
+        (folder / "owner.json").write_text(json.dumps({"host": host, "pid": pid, "started": start}))
+    old = time.time() - 30 * 24 * 3600
+    os.utime(store / ".work-elsewhere-long-ago", (old, old))
+    sweep(store)
+    assert {folder.name for folder in store.iterdir()} == {".work-alive", ".work-elsewhere"}
 
 
 def test_out_is_copied_where_links_are_not_possible(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -175,6 +204,32 @@ def test_out_is_copied_where_links_are_not_possible(monkeypatch: pytest.MonkeyPa
     assert Path("build/fake/one/deep/word.txt").stat().st_nlink == 1
 
 
-def test_missing_index_says_what_to_run() -> None:
+def test_a_missing_and_a_broken_index_say_what_to_run() -> None:
     with pytest.raises(InputError, match="run `dvc repro`"):
         read_index("build/plan")
+    Path("build/plan").mkdir(parents=True)
+    Path("build/plan/index.json").write_text('{"stage": "plan", "units": {"a": {"key": 3}}}')
+    with pytest.raises(InputError, match=r"units.*key"):
+        read_index("build/plan")
+
+
+def test_why_says_what_changed() -> None:
+    """Without a previous version in dvc nothing is known of what changed; what was reused says so."""
+    fake = Counter(one="un", two="deux")
+    fake.run()
+    fake.words["two"] = "zwei"
+    fake.run()
+    account = read_account("fake")
+    assert not account["one"].made and account["one"].reasons == ()
+    assert account["two"].made and "no version of it was found" in account["two"].reasons[0]
+    assert read_seconds("fake").keys() == {"one", "two"}
+
+
+def test_differences_name_the_place_and_both_values() -> None:
+    old, new = (
+        {"parameters": {"steps": steps, "rank": 2}, "kept": ["a", kept]} for steps, kept in ((60, "b"), (80, "c"))
+    )
+    assert differences(flat(old), flat(new)) == ["parameters.steps: 60 -> 80", "kept[1]: 'b' -> 'c'"]
+    assert differences(flat({"a": 1}), flat({"b": 1})) == ["a: 1 is gone", "b: 1 is new"]
+    long = flat({"text": "x" * 500, "many": list(range(100)), "tables": [{"a": 1}], "none": []})
+    assert all(len(str(value)) < 60 for value in long.values()) and long["none"] == "empty list"

@@ -1,4 +1,4 @@
-"""Rows of a CSV, TSV, JSON or TXT list: which column or key says what. See expunge.concepts.importer."""
+"""Rows of a CSV, TSV, JSON or TXT file that is imported: which column or key says what."""
 
 import csv
 import io
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from expunge.concepts.lists import KINDS
+from expunge.concepts.kinds import KINDS
 from expunge.core.errors import InputError, Problem
 
 LARGEST_FILE = 64 * 2**20  # bytes
@@ -27,8 +27,8 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True)
-class Row:
-    """One entry of the file as it stands there. `label` is "row 7" (a line) or "style/monet" (a place in JSON)."""
+class ImportedRow:
+    """A row of an imported file, as it stands there. `label` is "row 7" (a line) or "style/monet" (a place in JSON)."""
 
     label: str
     name: Any
@@ -41,7 +41,9 @@ class Row:
     doubtful: tuple[str, ...] = ()  # aliases and neighbours that the file itself grades as of low certainty
 
 
-def read_rows(path: Path, columns: Mapping[str, str], encoding: str = "utf-8-sig") -> tuple[list[Row], list[str]]:
+def read_rows(
+    path: Path, columns: Mapping[str, str], encoding: str = "utf-8-sig"
+) -> tuple[list[ImportedRow], list[str]]:
     """The rows of a file by its ending, and notes about columns that are not read.
 
     :param columns: role -> column, in place of the usual names in COLUMNS.
@@ -56,13 +58,13 @@ def read_rows(path: Path, columns: Mapping[str, str], encoding: str = "utf-8-sig
             return list(_walk(json.loads(text), [], columns)), []
         except (json.JSONDecodeError, RecursionError) as error:
             line = getattr(error, "lineno", 1)
-            raise InputError([Problem(f"{path}:{line}", f"is not JSON ({error})", "fix it")]) from None
+            raise InputError([Problem(f"{path}:{line}", f"is not JSON ({error})", "write valid JSON")]) from None
     if ending == ".txt":
-        return [Row(f"row {i}", line) for i, line in enumerate(text.splitlines(), 1) if line.strip()], []
+        return [ImportedRow(f"row {i}", line) for i, line in enumerate(text.splitlines(), 1) if line.strip()], []
     raise InputError([Problem(f"{path}", f"ends in {ending or 'nothing'}", "give a .csv, .tsv, .json or .txt file")])
 
 
-def looks_like_prompts(rows: list[Row]) -> int:
+def looks_like_prompts(rows: list[ImportedRow]) -> int:
     """How many rows read like a prompt and not like a name: five words or more, or "a ...", "my ..." of three."""
     count = 0
     for row in rows:
@@ -93,7 +95,7 @@ def _text(path: Path, encoding: str) -> str:
         raise InputError([Problem("--encoding", f"there is no {encoding!r}", "write utf-8, cp1252, ...")]) from None
 
 
-def _table(path: Path, text: str, columns: Mapping[str, str], delimiter: str) -> tuple[list[Row], list[str]]:
+def _table(path: Path, text: str, columns: Mapping[str, str], delimiter: str) -> tuple[list[ImportedRow], list[str]]:
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     try:
         lines = [(reader.line_num, cells) for cells in reader if any(cell.strip() for cell in cells)]
@@ -106,20 +108,22 @@ def _table(path: Path, text: str, columns: Mapping[str, str], delimiter: str) ->
     missing = [f"--{r}-column {c}" for r, c in columns.items() if c.lower() not in header]
     if missing or "name" not in role:
         if not columns and len(header) == 1 and "name" not in role:
-            return [Row(f"row {number}", cells[0]) for number, cells in lines], []  # names only, without a header
+            return [
+                ImportedRow(f"row {number}", cells[0]) for number, cells in lines
+            ], []  # names only, without a header
         what = f"has no column for {', '.join(missing)}" if missing else "no column is called name or concept"
         raise InputError([Problem(f"{path}:1", what, f"write --name-column and one of {', '.join(header)}")])
     unread = [name for i, name in enumerate(header) if all(i not in at for at in role.values()) and name != "id"]
     notes = [f"not read: column {', '.join(unread)}"] if unread else []
 
-    def row(number: int, cells: list[str]) -> Row:
+    def row(number: int, cells: list[str]) -> ImportedRow:
         def cell(name: str) -> list[str]:
             return [cells[i] for i in role.get(name, []) if i < len(cells) and cells[i].strip()]
 
         def several(name: str) -> tuple[str, ...]:
             return tuple(part for value in cell(name) for part in re.split(r"[;|]", value) if part.strip())
 
-        return Row(
+        return ImportedRow(
             f"row {number}", next(iter(cell("name")), ""), several("aliases"), several("neighbours"),
             next(iter(cell("anchor")), None), tuple(cell("prompts")),
             any(value.strip().lower() in ("retain", "keep", "preserve") for value in cell("keep")),
@@ -130,31 +134,31 @@ def _table(path: Path, text: str, columns: Mapping[str, str], delimiter: str) ->
 
 def _roles(keys: list[str], columns: Mapping[str, str]) -> dict[str, list[int]]:
     """Role -> places of its columns; the name is the first of COLUMNS["name"] that is there."""
-    found: dict[str, list[int]] = {}
+    roles: dict[str, list[int]] = {}
     for role, usual in COLUMNS.items():
         wanted = (columns[role].lower(),) if role in columns else usual
-        at = [keys.index(name) for name in wanted if name in keys]
-        if at:
-            found[role] = at[:1] if role in ("name", "anchor") else at
-    return found
+        places = [keys.index(name) for name in wanted if name in keys]
+        if places:
+            roles[role] = places[:1] if role in ("name", "anchor") else places
+    return roles
 
 
-def _walk(data: Any, place: list[str], columns: Mapping[str, str]) -> Iterator[Row]:
-    """Every mapping with a name in it is an entry, every text in a list is a name, a text under a key is its anchor."""
+def _walk(data: Any, place: list[str], columns: Mapping[str, str]) -> Iterator[ImportedRow]:
+    """Rows of JSON: a mapping with a name is one, a text in a list is a name, a text under a key is its anchor."""
     label = "/".join(place) or "the file"
     section = next((part for part in place if part in KINDS), None)
     if isinstance(data, list):
         for i, item in enumerate(data, 1):
             yield from _walk(item, [*place, str(i)], columns)
     elif not isinstance(data, dict):
-        yield Row(label, data, section=section)
+        yield ImportedRow(label, data, section=section)
     else:
         keys = [str(key).lower() for key in data]
         values, role = list(data.values()), _roles(keys, columns)
         if "name" not in role or isinstance(values[role["name"][0]], dict | list):
             for key, value in data.items():
                 if isinstance(value, str):
-                    yield Row("/".join([*place, key]), key, anchor=value, section=section)
+                    yield ImportedRow("/".join([*place, key]), key, anchor=value, section=section)
                 else:
                     yield from _walk(value, [*place, key], columns)
             return
@@ -172,7 +176,7 @@ def _walk(data: Any, place: list[str], columns: Mapping[str, str]) -> Iterator[R
 
         keep = any(str(values[i]).lower() in ("retain", "keep", "preserve") for i in role.get("keep", []))
         anchor = values[role["anchor"][0]] if "anchor" in role else None
-        yield Row(
+        yield ImportedRow(
             label, values[role["name"][0]], texts("aliases"), texts("neighbours"), anchor, texts("prompts"), keep,
             section, tuple(doubtful),
         )  # fmt: skip

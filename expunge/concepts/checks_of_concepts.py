@@ -1,0 +1,109 @@
+"""Mistakes within one concept: dates, prompts, what its kind does not have, its method and its gate."""
+
+import datetime
+import re
+from collections.abc import Iterator
+
+from expunge.concepts.kinds import KINDS
+from expunge.concepts.rules import Rules
+from expunge.concepts.source import ConceptNode, Source
+from expunge.core.errors import Problem
+from expunge.core.names import same
+from expunge.core.schema import did_you_mean, short
+from expunge.core.yamlfile import Node
+
+
+def concept_problems(concept: ConceptNode, rules: Rules) -> Iterator[Problem]:
+    """Every mistake of a concept by itself."""
+    yield from _request(concept)
+    yield from _prompts(concept)
+    yield from _kind(concept)
+    yield from _paraphrases(concept)
+    yield from gate_problems(concept.source, concept.node, rules)
+    yield from _method(concept, rules)
+
+
+def gate_problems(source: Source, node: Node, rules: Rules) -> Iterator[Problem]:
+    """Thresholds of a list or a concept that are well written, which the schema sees, and make no sense."""
+    gate = node.value.get("gate")
+    for modality, thresholds in gate.items() if isinstance(gate, dict) and rules.check_gate is not None else ():
+        for metric, text in thresholds.items() if isinstance(thresholds, dict) else ():
+            mistake = rules.check_gate(modality, metric, text) if isinstance(text, str) else None  # type: ignore[misc]
+            if mistake is not None:
+                what, fix = mistake
+                yield Problem(source.place(node.at(["gate", modality, metric])), f"`{metric}` {what}", fix)
+
+
+def _request(concept: ConceptNode) -> Iterator[Problem]:
+    request = concept.node.value.get("request")
+    received = request.get("received") if isinstance(request, dict) else None
+    if not isinstance(received, str) or not re.fullmatch(r"\d{4}-\d\d-\d\d", received, re.ASCII):
+        return
+    try:
+        datetime.date.fromisoformat(received)
+    except ValueError:
+        fix = "write year-month-day, such as 2026-01-31"
+        yield Problem(concept.place("request", "received"), f"{received} is no day of the calendar", fix)
+
+
+def _prompts(concept: ConceptNode) -> Iterator[Problem]:
+    value = concept.node.value
+    prompts, sense = value.get("prompts"), value.get("sense")
+    if not isinstance(prompts, list):
+        return
+    forget = sense.get("forget") if isinstance(sense, dict) else None
+    lists = [words for words in ([value.get("name")], value.get("aliases"), forget) if isinstance(words, list)]
+    names = [name for words in lists for name in words if isinstance(name, str) and name]
+    seen = set()
+    for i, prompt in enumerate(prompts):
+        if not isinstance(prompt, str) or not prompt.strip():
+            continue
+        where = concept.place("prompts", i)
+        rest = prompt.replace("{}", "", 1)
+        if "{" in rest or "}" in rest:
+            what = f"the prompt {short(prompt)} has more braces than one {{}}"
+            yield Problem(where, what, "write {} once, where the name goes")
+        elif rest == prompt and not any(same(name) in same(prompt) for name in names):
+            fix = 'write {} where the name goes: "a photo of {}"'
+            yield Problem(where, f"the prompt {short(prompt)} lacks the name", fix)
+        if same(prompt) in seen:
+            yield Problem(where, f"the prompt {short(prompt)} stands here twice", "keep one of them")
+        seen.add(same(prompt))
+
+
+def _kind(concept: ConceptNode) -> Iterator[Problem]:
+    """What a concept of its kind cannot have."""
+    name = concept.node.value.get("kind")
+    kind = KINDS.get(name) if isinstance(name, str) else None
+    if concept.node.value.get("paraphrases") is not None and (kind is None or not kind.retold):
+        what = f"`paraphrases` are for memorised pictures, and this is of the kind {name}"
+        yield Problem(concept.place("paraphrases"), what, "write aliases")
+    if concept.node.value.get("parts") is not None and kind is not None and not kind.parts:
+        what = f"`parts` are things in one picture, and this is of the kind {name}"
+        yield Problem(concept.place("parts"), what, "take `parts` out")
+
+
+def _paraphrases(concept: ConceptNode) -> Iterator[Problem]:
+    paraphrases = concept.node.value.get("paraphrases")
+    seen = {same(str(concept.node.value.get("name")))}
+    for i, text in enumerate(paraphrases) if isinstance(paraphrases, list) else ():
+        if not isinstance(text, str) or not text.strip():
+            continue
+        if same(text) in seen:
+            what = f"the paraphrase {short(text)} is the name, or stands here twice"
+            yield Problem(concept.place("paraphrases", i), what, "take it out")
+        seen.add(same(text))
+
+
+def _method(concept: ConceptNode, rules: Rules) -> Iterator[Problem]:
+    method, parameters = concept.node.value.get("method"), concept.node.value.get("parameters")
+    if isinstance(method, str) and rules.methods is not None and method not in rules.methods:
+        fix = did_you_mean(method, list(rules.methods))
+        yield Problem(concept.place("method"), f"there is no method {short(method)}", fix)
+        return
+    method = method if isinstance(method, str) else rules.default_method
+    if rules.check_method is None or method is None or not isinstance(parameters, dict):
+        return
+    for name, value in parameters.items():
+        for what, fix in rules.check_method(method, {name: value}):
+            yield Problem(concept.place("parameters", name), what, fix)

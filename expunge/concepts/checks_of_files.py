@@ -1,0 +1,73 @@
+"""Mistakes of a list as a whole: its texts and its groups of encoders."""
+
+import math
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from expunge.concepts.source import Source
+from expunge.core.errors import Problem
+from expunge.core.names import bad_character, id_problem
+from expunge.core.schema import did_you_mean, short
+
+
+def text_problems(source: Source) -> Iterator[Problem]:
+    """Texts of blanks, and texts with characters that an escape brought in: the reader has searched the lines."""
+    lines = re.split(r"\r\n|\r|\n", source.path.read_text("utf-8"))
+    reported = {number for number, line in enumerate(lines, 1) if bad_character(line)}
+    stack = [source.tree]
+    while stack:
+        node = stack.pop()
+        if node.children is not None:
+            stack += node.children.values() if isinstance(node.children, dict) else node.children
+            continue
+        where = source.place(node)
+        if isinstance(node.value, float) and not math.isfinite(node.value):
+            yield Problem(where, f"{node.text} is no finite number", "write a finite number")
+        if not isinstance(node.value, str) or not node.value:
+            continue
+        bad, stripped = bad_character(node.value), node.value.strip()
+        if not stripped:
+            yield Problem(where, "a text holds nothing but blanks", "write words, or take the line out")
+        elif bad is not None and node.line not in reported:
+            yield Problem(where, f"{short(node.value)} holds {bad[1]}", "take it out")
+        elif "\n" in stripped or "\t" in node.value:
+            yield Problem(where, f"{short(node.value)} has a line break or a tab in it", "write it on one line")
+        elif node.value != stripped:
+            what = f"{short(node.value)} begins or ends with a blank"
+            yield Problem(where, what, f"write {short(stripped)}")
+
+
+def group_problems(source: Source, ids: list[Any]) -> Iterator[Problem]:
+    """Mistakes in `encoders`. :param ids: those of the list's concepts, as written."""
+    tree = source.tree
+    encoders, node = tree.value.get("encoders", "single"), tree.at(["encoders"])
+    if not isinstance(encoders, dict):
+        joint = encoders == "joint" or (isinstance(encoders, list) and "joint" in encoders)
+        if joint and "joint" in ids:
+            what = "the joint encoder and a concept are both called joint"
+            yield Problem(source.place(node), what, "name a group")
+        return
+    groups = encoders.get("joint")
+    if encoders.get("single") is False and not groups:
+        fix = "write single: true, or name a joint group"
+        yield Problem(source.place(node), "`encoders` trains nothing", fix)
+    for name, members in groups.items() if isinstance(groups, dict) else ():
+        group = node.at(["joint", name])
+        where = source.place(group)
+        if "\n" in name:  # which the schema's $ lets through at the end
+            yield Problem(where, f"the group {short(name)} has a line break", "write it on one line")
+        if name in ids:
+            yield Problem(where, f"the group {name} is called like a concept", f"write {name}-group")
+        seen = set()
+        for i, member in enumerate(members) if isinstance(members, list) else ():
+            if not isinstance(member, str) or id_problem(member):
+                continue  # the schema reports it
+            where = source.place(group.at([i]))
+            if member not in ids:
+                fix = did_you_mean(member, [each for each in ids if isinstance(each, str)])
+                fix = fix if len(ids) <= 20 else fix[:200]
+                yield Problem(where, f"the group {name} names {short(member)}, which is no concept of this list", fix)
+            elif member in seen:
+                yield Problem(where, f"the group {name} names {member} twice", "keep one of them")
+            seen.add(member)

@@ -1,0 +1,89 @@
+"""Words that contradict each other, within a concept, between concepts and between lists.
+
+A phrase is forgotten (a name, an alias, a sense's `forget`) or kept (a neighbour, a part, a sense's `keep`), never
+both.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from expunge.concepts.phrases import FORGOTTEN, KEPT, Phrase, phrases_of
+from expunge.concepts.source import ConceptNode
+from expunge.core.errors import Problem
+from expunge.core.names import same
+from expunge.core.schema import short
+
+_KEYS = {"neighbour": "neighbours", "part": "parts"}  # role -> key of the file, where it is another word
+
+
+def word_problems(concepts: Sequence[ConceptNode]) -> Iterator[Problem]:
+    """Every contradiction between the concepts of all lists."""
+    phrases = [phrase for concept in concepts for phrase in phrases_of(concept)]
+    yield from _ids(concepts)
+    yield from _names(phrases)
+    yield from _kept(phrases)
+    yield from _anchors(concepts, phrases)
+
+
+def _ids(concepts: Sequence[ConceptNode]) -> Iterator[Problem]:
+    first: dict[str, str] = {}
+    for concept in concepts:
+        value = concept.node.value.get("id")
+        if not isinstance(value, str) or not value:
+            continue
+        where = concept.place("id")
+        taken = first.setdefault(value.lower(), where)
+        if taken is not where:
+            what = f"the id {short(value)} is taken ({taken})"
+            yield Problem(where, what, "write another id, unique in all lists", (taken,))
+
+
+def _names(phrases: Sequence[Phrase]) -> Iterator[Problem]:
+    """Names and aliases are unique in all lists; within one concept no list of phrases repeats itself."""
+    first: dict[str, Phrase] = {}
+    within: dict[tuple[int, str, str], Phrase] = {}
+    for phrase in sorted(phrases, key=lambda each: each.role != "name"):  # a name keeps its place before an alias
+        if phrase.role not in ("name", "alias"):
+            before = within.setdefault((phrase.owner, phrase.role, phrase.key), phrase)
+            if before is not phrase:
+                what = f"the {phrase.role} {short(phrase.text)} stands here twice"
+                yield Problem(phrase.where, what, "keep one of them")
+            continue
+        before = first.setdefault(phrase.key, phrase)
+        if before is not phrase:
+            taken = f"the {before.role} of {before.label} ({before.where})"
+            fix = "merge the two concepts, or write a name of its own" if phrase.role == "name" else "take it out"
+            what = f"the {phrase.role} {short(phrase.text)} is already {taken}"
+            yield Problem(phrase.where, what, fix, (before.where,))
+
+
+def _kept(phrases: Sequence[Phrase]) -> Iterator[Problem]:
+    """Nothing is to be forgotten and kept at once, in one list or in two; a composition's parts are kept."""
+    forgotten: dict[str, list[Phrase]] = {}
+    for phrase in phrases:
+        if phrase.role in FORGOTTEN:
+            forgotten.setdefault(phrase.key, []).append(phrase)
+    for phrase in phrases:
+        if phrase.role not in KEPT:
+            continue
+        text, rivals = short(phrase.text), forgotten.get(phrase.key, [])
+        own = next((rival for rival in rivals if rival.owner == phrase.owner), None)
+        if own is not None and own.role == "sense.forget":
+            what = f"{text} is to be forgotten (sense.forget) and kept ({phrase.role})"
+            yield Problem(phrase.where, what, "write it in one of them")
+        elif own is not None:
+            what = f"{text} is the {phrase.role} of {phrase.label} and its own {own.role}"
+            yield Problem(phrase.where, what, f"take it out of {_KEYS.get(phrase.role, phrase.role)}")
+        for other in [rival for rival in rivals if rival.owner != phrase.owner][:1]:
+            what = f"{text} must survive {phrase.label} ({phrase.role}), but is the {other.role} of {other.label}"
+            yield Problem(phrase.where, f"{what} ({other.where})", "take it out here, or there", (other.where,))
+
+
+def _anchors(concepts: Sequence[ConceptNode], phrases: Sequence[Phrase]) -> Iterator[Problem]:
+    forgotten = {phrase.key: phrase for phrase in reversed(phrases) if phrase.role in FORGOTTEN}
+    for concept in concepts:
+        anchor = concept.node.value.get("anchor")
+        taken = forgotten.get(same(anchor)) if isinstance(anchor, str) else None
+        if taken is not None:
+            what = f"the anchor {short(anchor)} is itself forgotten, as the {taken.role} of {taken.label}"
+            fix = "write something that stays, such as a wider word"
+            yield Problem(concept.place("anchor"), what, fix, (taken.where,))

@@ -1,0 +1,108 @@
+"""The prompts file of a base, `bases/<name>/prompts.yaml`: what is drawn, trained on and kept, by kind of concept.
+
+    fewshot:  {kind: ["a photo of {}", ...]}      few-shot images and training
+    eval:     {kind: ["{} on the beach", ...]}    rendering; never in training
+    videos:   {kind: ["{} spinning", ...]}        as eval, for videos; a kind that is not named has eval's
+    far:      [{prompt: "a teapot", asks: {axis: subject, name: teapot}}, ...]
+    general:  ["a house", ...]                    kept prompts
+    anchors:  {kind: ["a toy", ...]}              what a concept without an anchor may become; "" leaves its words out
+
+"{}" stands for the concept's name. A kind without templates in `fewshot` or `eval` has those of `kinds.KINDS`.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from expunge.concepts.kinds import KINDS
+from expunge.concepts.samples import Asks
+from expunge.core.errors import InputError, shown
+from expunge.core.schema import schema_problems, validator_of
+from expunge.core.yamlfile import load
+
+Templates = Mapping[str, tuple[str, ...]]  # by kind
+
+
+@dataclass(frozen=True)
+class FarPrompt:
+    """A prompt that has nothing to do with any concept, and what the judge should see."""
+
+    prompt: str
+    asks: Asks
+
+
+@dataclass(frozen=True)
+class Prompts:
+    """The file as data; see the module's docstring."""
+
+    fewshot: Templates
+    eval: Templates
+    far: tuple[FarPrompt, ...]
+    videos: Templates = field(default_factory=dict)
+    general: tuple[str, ...] = ()
+    anchors: Templates = field(default_factory=dict)
+
+
+def read_prompts(file: Path, kinds: Iterable[str] = KINDS) -> Prompts:
+    """Read and check a prompts file.
+
+    :param kinds: the kinds of concepts for which the result must have templates.
+    :raises InputError: every problem at once, each with its line.
+    """
+    where = shown(file)
+    tree = load(file, where)
+    problems = schema_problems(tree, where, validator_of(_schema()), "the prompts file")
+    if problems:
+        raise InputError(problems)
+    raw = tree.value
+
+    def by_kind(key: str) -> dict[str, tuple[str, ...]]:
+        return {kind: tuple(texts) for kind, texts in raw.get(key, {}).items()}
+
+    return Prompts(
+        fewshot={kind: KINDS[kind].fewshot for kind in kinds} | by_kind("fewshot"),
+        eval={kind: KINDS[kind].eval for kind in kinds} | by_kind("eval"),
+        far=tuple(FarPrompt(each["prompt"], Asks(**each["asks"])) for each in raw["far"]),
+        videos=by_kind("videos"),
+        general=tuple(raw.get("general", ())),
+        anchors=by_kind("anchors"),
+    )
+
+
+def _schema() -> dict[str, Any]:
+    line = {"type": "string", "minLength": 1, "description": "a prompt"}
+    template = {"type": "string", "pattern": r"\{\}", "description": "a prompt with {} for the name"}
+
+    def by_kind(texts: dict[str, Any], fewest: int, wants: str) -> dict[str, Any]:
+        lists = {"type": "array", "minItems": fewest, "items": texts, "description": wants}
+        wants = f"a table by kind ({', '.join(KINDS)})"
+        tables = {kind: lists for kind in KINDS}
+        return {"type": "object", "additionalProperties": False, "properties": tables, "description": wants}
+
+    templates = by_kind(template, 1, 'a list of prompts with {} for the name, such as ["a photo of {}"]')
+    asks = {
+        "type": "object", "additionalProperties": False, "required": ["axis", "name"],
+        "description": "what the judge should see, such as {axis: subject, name: teapot}",
+        "properties": {
+            "axis": {"type": "string", "minLength": 1, "description": "an axis of the judge, such as subject"},
+            "name": {"type": "string", "minLength": 1, "description": "what should be seen, such as teapot"},
+        },
+    }  # fmt: skip
+    far = {
+        "type": "object", "additionalProperties": False, "required": ["prompt", "asks"],
+        "description": "{prompt: a teapot, asks: {axis: subject, name: teapot}}",
+        "properties": {"prompt": line, "asks": asks},
+    }  # fmt: skip
+    word = {"type": "string", "description": 'words, or "" to leave the concept\'s words out'}
+    return {
+        "type": "object", "additionalProperties": False, "required": ["far"],
+        "description": "fewshot, eval, videos, far, general and anchors",
+        "properties": {
+            "fewshot": templates, "eval": templates, "videos": templates,
+            "far": {"type": "array", "minItems": 1, "items": far,
+                    "description": "a list of prompts such as {prompt: a teapot, asks: {axis: subject, name: teapot}}"},
+            "general": {"type": "array", "items": line, "description": "a list of prompts"},
+            "anchors": by_kind(word, 0, "a list of words, such as [a toy]"),
+        },
+    }  # fmt: skip

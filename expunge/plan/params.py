@@ -1,0 +1,100 @@
+"""params.yaml: every section, checked before anything runs, with the line of each mistake.
+
+params = read_params(Path("params.yaml"))
+params.render["images"]["target"]
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from expunge.attacks import check_budgets
+from expunge.core.errors import InputError, Problem
+from expunge.core.schema import schema_problems, validator_of
+from expunge.core.yamlfile import Node, load
+from expunge.methods import check_parameters
+from expunge.metrics.thresholds import gate_problems
+
+FILE = Path("params.yaml")
+
+
+@dataclass(frozen=True)
+class RunParams:
+    """How units are computed on this machine; it changes no result."""
+
+    executor: str = "processes"
+    workers: int | None = None  # processes; None: as many as the machine has cores and memory for
+
+
+@dataclass(frozen=True)
+class Params:
+    base: str
+    seed: int
+    fewshot: dict[str, int]
+    unlearn: dict[str, Any]
+    render: dict[str, dict[str, int]]
+    attack: dict[str, Any] = field(default_factory=dict)
+    gate: dict[str, Any] = field(default_factory=dict)
+    report: dict[str, Any] = field(default_factory=dict)
+    run: RunParams = RunParams()
+
+
+def read_params(file: Path = FILE, problems: Sequence[Problem] = ()) -> Params:
+    """Read and check the file.
+
+    :param problems: of other files, which are told together with those of this one.
+    :raises InputError: every problem at once, each with its line.
+    """
+    tree = load(file)
+    found = [*problems, *params_problems(tree, file.as_posix())]
+    if found:
+        raise InputError(found)
+    sections = {key: value for key, value in tree.value.items() if value is not None}
+    return Params(**{**sections, "run": RunParams(**sections.get("run", {}))})
+
+
+def read_run_params(file: Path = FILE) -> RunParams:
+    """The section `run` alone."""
+    return read_params(file).run
+
+
+def params_problems(tree: Node, where: str) -> list[Problem]:
+    """Everything that is wrong with the file's values."""
+    refused = schema_problems(tree, where, _validator())
+    if not isinstance(tree.value, dict):
+        return refused
+    return [*refused, *_methods(tree, where), *_attacks(tree, where), *gate_problems(tree, where)]
+
+
+def _methods(tree: Node, where: str) -> Iterator[Problem]:
+    unlearn = tree.value.get("unlearn")
+    for method, values in unlearn.items() if isinstance(unlearn, dict) else ():
+        if method == "method":
+            values = {}
+            problems = check_parameters(unlearn["method"], {}) if isinstance(unlearn["method"], str) else []
+        else:
+            problems = check_parameters(method, {}) if isinstance(values, dict | None) else []
+        for what, fix in problems:
+            yield Problem(f"{where}:{tree.at(['unlearn', method]).line}", what, fix)
+        for knob, value in values.items() if isinstance(values, dict) and not problems else ():
+            for what, fix in check_parameters(method, {knob: value}):
+                yield Problem(f"{where}:{tree.at(['unlearn', method, knob]).line}", what, fix)
+
+
+def _attacks(tree: Node, where: str) -> Iterator[Problem]:
+    attacks = tree.value.get("attack")
+    for attack, budget in attacks.items() if isinstance(attacks, dict) else ():
+        unknown = check_budgets({attack: {}})
+        for what, fix in unknown:
+            yield Problem(f"{where}:{tree.at(['attack', attack]).line}", what, fix)
+        for knob, value in budget.items() if isinstance(budget, dict) and not unknown else ():
+            for what, fix in check_budgets({attack: {knob: value}}):
+                yield Problem(f"{where}:{tree.at(['attack', attack, knob]).line}", what, fix)
+
+
+@cache
+def _validator() -> Any:
+    return validator_of(json.loads(Path(__file__).with_name("params.schema.json").read_text("utf-8")))

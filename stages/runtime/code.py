@@ -1,0 +1,110 @@
+"""The version of the code that computes a unit: a digest over the import closure of its module.
+
+The closure is static: every module of this repository that the module imports, at the top of a file or within a
+function, and what those import in turn. Of each file only what runs counts: comments, docstrings, layout and imports
+for type checkers alone change nothing. Packages from outside are not followed; the base's digest holds their versions.
+
+The runtime (`stages.runtime`) is left out: it moves results about and makes none.
+"""
+
+import ast
+import importlib.util
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from expunge.core.digest import digest
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = ("expunge", "stages")
+LEFT_OUT = "stages.runtime"
+NOTES = ("kind", "type_comment")  # fields of the syntax tree that change nothing
+
+
+def code_version(*modules: str, root: Path = ROOT) -> tuple[str, dict[str, str]]:
+    """(digest of the closure, {path of each file in the repository: digest of what runs in it}).
+
+    :param modules: names such as "stages.render" and "expunge.methods.distil".
+    :raises ModuleNotFoundError: one of them is not in the repository.
+    """
+    files = {name: _digest(root / name) for name in sorted(closure(modules, root))}
+    return digest(files), files
+
+
+def closure(modules: Iterable[str], root: Path = ROOT) -> set[str]:
+    """The files, relative to the repository, of modules and of all that they import of this repository."""
+    waiting, seen = list(modules), set[str]()
+    for name in waiting:
+        if _file(name, root) is None:
+            raise ModuleNotFoundError(f"there is no module {name} in {root}")
+    files = set[str]()
+    while waiting:
+        name = waiting.pop()
+        if name in seen or name == LEFT_OUT or name.startswith(f"{LEFT_OUT}."):
+            continue
+        seen.add(name)
+        file = _file(name, root)
+        if file is None:
+            continue  # `from module import name` asks for a name that is no module
+        files.add(file.relative_to(root).as_posix())
+        waiting += imports_of(file, name)
+        waiting += [name.rpartition(".")[0]] if "." in name else []  # the package's __init__ runs first
+    return {file for file in files if not _is_empty(root / file)}
+
+
+def imports_of(file: Path, name: str) -> list[str]:
+    """The modules of this repository that a file may import, with the names that could be modules."""
+    package = name if file.name == "__init__.py" else name.rpartition(".")[0]
+    modules: list[str] = []
+    for node in _walk(_parse(file, file.stat().st_mtime_ns)):
+        if isinstance(node, ast.Import):
+            modules += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = importlib.util.resolve_name("." * node.level + (node.module or ""), package)
+            modules += [base, *(f"{base}.{alias.name}" for alias in node.names)]
+    return [module for module in modules if module.split(".")[0] in PACKAGES]
+
+
+def _file(name: str, root: Path) -> Path | None:
+    path = root.joinpath(*name.split("."))
+    return next((file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()), None)
+
+
+@lru_cache(maxsize=512)
+def _parse(file: Path, changed: int) -> ast.Module:
+    return ast.parse(file.read_text("utf-8"))
+
+
+def _walk(node: ast.AST) -> Iterator[ast.AST]:
+    """All nodes but those below `if TYPE_CHECKING:`."""
+    yield node
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.dump(child.test):
+            for other in child.orelse:
+                yield from _walk(other)
+        else:
+            yield from _walk(child)
+
+
+def _digest(file: Path) -> str:
+    return digest(_plain(_parse(file, file.stat().st_mtime_ns)))
+
+
+def _is_empty(file: Path) -> bool:
+    return not [node for node in _parse(file, file.stat().st_mtime_ns).body if not _is_text(node)]
+
+
+def _plain(node: Any) -> Any:
+    """The syntax tree as lists, without places, empty fields and docstrings, so that it is the same for any Python."""
+    if isinstance(node, ast.AST):
+        fields = [(name, _plain(value)) for name, value in ast.iter_fields(node) if name not in NOTES]
+        return [type(node).__name__, *([name, value] for name, value in fields if value not in (None, []))]
+    if isinstance(node, list):
+        return [_plain(item) for item in node if not _is_text(item)]
+    return node if node is None or isinstance(node, str | bool) else repr(node)
+
+
+def _is_text(node: Any) -> bool:
+    """A docstring, or another text that stands by itself."""
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)

@@ -1,0 +1,174 @@
+"""What was computed once is not computed again: how every stage runs its units.
+
+A unit is taken from
+
+1. the store, `.expunge/store/<stage>/<key>/`: units are kept there one by one, so a killed run resumes;
+2. a version of the stage's out that dvc.lock names, in the working folder or in the last commit: its cache, or the
+   remote, still has it;
+3. `compute`, otherwise.
+
+    build/<stage>/index.json   runtime.index.Index
+    build/<stage>/<name>/...   hard links, read-only: never write through one
+"""
+
+import contextlib
+import shutil
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from expunge.core.accounts import UnitAccount, write_account, write_seconds
+from expunge.core.digest import Fingerprint
+from expunge.core.errors import InputError, Problem
+from expunge.core.index import Index, UnitRecord, write_index
+from stages.runtime.executors import Job, Workers, execute
+from stages.runtime.failures import failure_line, is_disk_full
+from stages.runtime.parts import code_differences, differences, flat
+from stages.runtime.previous import Previous
+from stages.runtime.store import STORE, Stored, commit, place, prune, sweep, take, work_folder
+from stages.runtime.units import Compute, Keyed, Task, Unit, keyed
+
+NO_BASE = Fingerprint()
+NEVER_SEEN = "no version of it was found in the store, in dvc's cache or in a remote"
+
+
+def run_units(
+    stage: str,
+    out: Path | str,
+    units: Mapping[str, Unit],
+    compute: Compute,
+    *,
+    modules: Iterable[str] = (),
+    base: Fingerprint = NO_BASE,
+    workers: Workers | None = None,
+) -> None:
+    """Fill `out` with `out/<name>/` for every unit and with `out/index.json`; units that are no longer named are gone.
+
+    `compute(task, folder)` writes files into the empty `folder` and returns facts for the index (plain data, the same
+    whenever the unit is computed). It is called for the missing units only, in order. One that fails does not stop the
+    others.
+
+    :param modules: that compute the units, for the version of their code. :param base: what decides the base's results.
+    :param workers: where the units are computed; None: one by one in this process. With several processes `compute`
+        is a function of a module, or a partial of one.
+    :raises SystemExit: 1, after all else was done, where units failed; each is named on stderr, with its error.
+    :raises InputError: `compute` raised one (as where weights are missing), or the disk is full. What was done is kept.
+    """
+    out, store = Path(out), STORE / stage
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir(parents=True)
+    sweep(store)
+    named = keyed(stage, units, base.digest, *modules)
+    stored, previous = _reuse(stage, out, store, named)
+    missing = {name: entry for name, entry in named.items() if name not in stored}
+    made, failed = _compute(stage, store, named, missing, compute, workers or Workers())
+    if failed:
+        head = f"{stage}: {len(failed)} of {len(units)} units failed; the others are kept"
+        print(head, *failed, sep="\n  ", file=sys.stderr)
+        raise SystemExit(1)
+    stored |= {name: unit for name, (unit, _) in made.items()}
+    records = {}
+    for name, entry in named.items():
+        place(store, stored[name], out / name)
+        records[name] = UnitRecord(entry.key, flat(entry.parts), stored[name].files, stored[name].facts)
+    code = {entry.parts["code"]: entry.code for entry in named.values()}
+    index = Index(stage, records, flat(base.parts), code)
+    write_account(stage, {name: _account(name, index, previous, name in missing) for name in named})
+    write_seconds(stage, {name: seconds for name, (_, seconds) in made.items()}, named)
+    write_index(out, index)
+    prune(store, {entry.key for entry in named.values()})
+
+
+def _reuse(stage: str, out: Path, store: Path, named: Mapping[str, Keyed]) -> tuple[dict[str, Stored], Previous | None]:
+    """The units that are there already, and the previous versions where these were asked."""
+    previous: Previous | None = None
+    stored: dict[str, Stored] = {}
+    for name, entry in progress(named.items(), len(named), f"{stage}: reuse", delay=2):
+        unit = take(store, entry.key)
+        if unit is None:
+            previous = previous or Previous(out)
+            unit = previous.take(entry.key, store)
+        if unit is not None:
+            stored[name] = unit
+    return stored, previous
+
+
+def _compute(
+    stage: str,
+    store: Path,
+    named: Mapping[str, Keyed],
+    missing: Mapping[str, Keyed],
+    compute: Compute,
+    workers: Workers,
+) -> tuple[dict[str, tuple[Stored, float]], list[str]]:
+    """({unit: (what was stored, seconds)}, a line for each unit that failed)."""
+    first = {entry.key: name for name, entry in reversed(missing.items())}  # duplicates reuse its result
+    jobs = {}
+    for name, entry in missing.items():
+        unit = entry.unit
+        after = {*unit.reads_units.values(), first[entry.key]} - {name}
+        own = {what: store / named[other].key for what, other in unit.reads_units.items()}  # never in the growing out
+        jobs[name] = Job((entry.key, Task(name, unit.inputs, {**unit.reads, **own})), tuple(after))
+    made: dict[str, tuple[Stored, float]] = {}
+    failed: list[str] = []
+    bar = progress(None, len(missing), stage)
+    with contextlib.closing(execute(partial(_do, stage, store, compute), jobs, workers)) as results, bar:
+        for name, result in results:
+            if isinstance(result, InputError):
+                raise result
+            if isinstance(result, str):
+                failed.append(result)
+            else:
+                made[name] = result
+            bar.set_postfix_str(name, refresh=False)  # what was done last
+            bar.update()
+    return made, failed
+
+
+def _do(stage: str, store: Path, compute: Compute, name: str, work: tuple[str, Task]) -> Any:
+    """(what was stored, seconds); or what to print of a failure; or what the user has to fix."""
+    key, task = work
+    start = time.perf_counter()
+    try:
+        stored = take(store, key)
+        if stored is None:
+            with work_folder(store) as folder:
+                stored = commit(store, key, folder, dict(compute(task, folder) or {}))
+        return stored, round(time.perf_counter() - start, 2)
+    except InputError as error:
+        return error
+    except Exception as error:
+        if is_disk_full(error):
+            fix = "make room and run again; finished units are kept"
+            return InputError([Problem(f"{stage} {name}", "the disk is full", fix)])
+        return failure_line(stage, name, error)
+
+
+def _account(name: str, index: Index, previous: Previous | None, made: bool) -> UnitAccount:
+    """Whether a unit was made anew in this run, and because of what."""
+    record = index.units[name]
+    if not made:
+        return UnitAccount(record.key, False, ())
+    earlier = previous.records(name) if previous is not None else []
+    if not earlier:
+        return UnitAccount(record.key, True, (NEVER_SEEN,))
+    old_index, old = earlier[0]
+    reasons = [f"base {text}" for text in differences(old_index.base, index.base)]
+    versions = old.parts.get("code"), record.parts["code"]
+    if versions[0] != versions[1]:
+        changed = code_differences(old_index.code.get(str(versions[0]), {}), index.code[versions[1]])
+        reasons += [f"code: {text}" for text in changed]
+    rest = [{key: value for key, value in parts.items() if key != "code"} for parts in (old.parts, record.parts)]
+    reasons += differences(*rest)
+    return UnitAccount(record.key, True, tuple(reasons) or ("its files were lost or damaged",))
+
+
+def progress(items: Any, total: int, what: str, delay: float = 0) -> Any:
+    """A bar with time left; in a log, a line every 10 s."""
+    from tqdm import tqdm
+
+    every = 0.2 if sys.stderr.isatty() else 10
+    return tqdm(items, total=total, desc=what, unit="unit", delay=delay, disable=not total, mininterval=every)

@@ -1,0 +1,133 @@
+"""The store of finished units, `.expunge/store/<stage>/<key>/`, which git and dvc ignore: a killed run resumes there.
+
+A unit is computed in a work folder, `.work-<random>/files/`, whose `owner.json` says which process of which machine it
+belongs to. When it is finished, its files are recorded, made read-only and durable, and the folder is renamed to its
+key. Files are compared with their digests before they are used: what is torn or was changed is computed again.
+"""
+
+import errno
+import json
+import os
+import platform
+import shutil
+import sys
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from expunge.core.digest import digest, file_digest
+
+STORE = Path(".expunge/store")
+RECORD = "unit.json"  # written last in a unit's folder
+ABANDONED = 7 * 24 * 3600  # seconds after which a work folder of another machine is taken for abandoned
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What the store knows of a finished unit."""
+
+    key: str
+    files: dict[str, str]  # path below its folder: sha256
+    facts: dict[str, Any]
+
+
+@contextmanager
+def work_folder(store: Path) -> Iterator[Path]:
+    """An empty folder to compute a unit in; gone at the end, unless `commit` has moved it to its place."""
+    outer = store / f".work-{uuid.uuid4().hex}"
+    (outer / "files").mkdir(parents=True)
+    process = psutil.Process()
+    owner = {"host": platform.node(), "pid": process.pid, "started": process.create_time()}
+    (outer / "owner.json").write_text(json.dumps(owner), "utf-8")
+    try:
+        yield outer / "files"
+    finally:
+        shutil.rmtree(outer, ignore_errors=True)
+
+
+def commit(store: Path, key: str, files: Path, facts: Mapping[str, Any]) -> Stored:
+    """Record a work folder's files, make them read-only and durable, and rename the folder to its key.
+
+    :raises TypeError, ValueError: the facts are no plain JSON.
+    """
+    digests = {}
+    for path in sorted(path for path in files.rglob("*") if path.is_file()):
+        with open(path, "rb") as file:
+            os.fsync(file.fileno())
+        path.chmod(0o444)
+        digests[path.relative_to(files).as_posix()] = file_digest(path)
+    record = {"key": key, "files": digests, "facts": json.loads(json.dumps(facts, allow_nan=False))}
+    with open(files / RECORD, "w", encoding="utf-8") as file:
+        json.dump({**record, "sha256": digest(record)}, file)
+        file.flush()
+        os.fsync(file.fileno())
+    shutil.rmtree(store / key, ignore_errors=True)
+    os.rename(files, store / key)
+    return Stored(**record)
+
+
+def take(store: Path, key: str) -> Stored | None:
+    """A unit of the store, if all its files are what its record says; else its folder is removed, and that is said."""
+    folder = store / key
+    if not folder.is_dir():
+        return None
+    try:
+        record = json.loads((folder / RECORD).read_text("utf-8"))
+        intact = record.pop("sha256") == digest(record) and record["key"] == key
+        if intact and all(file_digest(folder / path) == sha for path, sha in record["files"].items()):
+            return Stored(**record)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        pass
+    print(f"{folder} is damaged; it is not used", file=sys.stderr)
+    shutil.rmtree(folder, ignore_errors=True)
+    return None
+
+
+def place(store: Path, stored: Stored, folder: Path) -> None:
+    """Link a unit's files into a folder of the stage's out."""
+    for path in stored.files:
+        target = folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        link(store / stored.key / path, target)
+
+
+def link(source: Path, target: Path) -> None:
+    """A hard link, or a copy where the file system has none (or no more)."""
+    try:
+        os.link(source, target)
+    except OSError as error:
+        if error.errno not in (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.EACCES):
+            raise
+        shutil.copyfile(source, target)
+
+
+def sweep(store: Path) -> None:
+    """Remove the work folders of processes that are gone."""
+    for folder in store.glob(".work-*"):
+        if not _has_owner(folder):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def prune(store: Path, keys: set[str]) -> None:
+    """After a run that succeeded the store keeps that run's units alone; older versions are in dvc's cache."""
+    for folder in store.iterdir() if store.is_dir() else ():
+        if folder.name not in keys and not folder.name.startswith(".work-"):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _has_owner(folder: Path) -> bool:
+    """Does its process live? Of another machine's process only time can tell; process ids come again."""
+    with suppress(OSError, ValueError, KeyError):
+        owner = json.loads((folder / "owner.json").read_text("utf-8"))
+        if owner["host"] != platform.node():
+            return time.time() - folder.stat().st_mtime < ABANDONED
+        with suppress(psutil.NoSuchProcess):
+            return abs(psutil.Process(owner["pid"]).create_time() - owner["started"]) < 1
+        return False
+    return time.time() - folder.stat().st_mtime < 60 if folder.is_dir() else False  # it is just being made

@@ -1,0 +1,66 @@
+"""A unit: one piece of a stage's work, with all that its result depends on and all that it may read."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from expunge.core.digest import digest
+from stages.runtime.code import code_version
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One piece of a stage's work.
+
+    `inputs` is a dataclass of plain data: what the unit gets, and what its key is made of. A unit opens what it
+    `reads`, and nothing else: that is what lets it run in another process, or on another machine.
+    """
+
+    inputs: Any
+    upstream: Mapping[str, str] = field(default_factory=dict)  # unit of another stage: its key
+    reads: Mapping[str, Path] = field(default_factory=dict)  # {what: folder or file of an earlier stage}
+    reads_units: Mapping[str, str] = field(default_factory=dict)  # {what: name of another unit of this stage}
+    code: tuple[str, ...] = ()  # modules that compute it beside the stage's own
+
+
+@dataclass(frozen=True)
+class Task:
+    """What `compute` gets of a unit."""
+
+    name: str
+    inputs: Any
+    reads: Mapping[str, Path]
+
+
+Compute = Callable[[Task, Path], Mapping[str, Any] | None]
+
+
+@dataclass(frozen=True)
+class Keyed:
+    """A unit with its key and what that was made of."""
+
+    unit: Unit
+    key: str
+    parts: dict[str, Any]  # "code", "inputs", "upstream"
+    code: dict[str, str]  # source files of the code's version
+
+
+def keyed(stage: str, units: Mapping[str, Unit], base: str, *modules: str) -> dict[str, Keyed]:
+    """Each unit with its key: sha256 over the stage, the base's digest, the version of the code, what the unit gets,
+    and the keys of the units that it reads.
+
+    :param base: the base's digest. :param modules: that compute all the units.
+    """
+    result: dict[str, Keyed] = {}
+    versions: dict[tuple[str, ...], tuple[str, dict[str, str]]] = {}
+    for name, unit in units.items():
+        if unit.code not in versions:
+            versions[unit.code] = code_version(*modules, *unit.code)
+        version, files = versions[unit.code]
+        own = {what: result[other].key for what, other in unit.reads_units.items()}
+        parts = {"code": version, "inputs": msgspec.to_builtins(unit.inputs), "upstream": {**unit.upstream, **own}}
+        result[name] = Keyed(unit, digest({"stage": stage, "base": base, **parts}), parts, files)
+    return result

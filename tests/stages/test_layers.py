@@ -1,0 +1,52 @@
+"""Imports run one way: pyproject.toml's contracts hold, and an import upwards breaks them, however it is hidden."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.paths import ROOT
+
+LINT = "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports(no_cache=True))"
+
+
+def lint(folder: Path) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(folder)}
+    return subprocess.run([sys.executable, "-c", LINT], cwd=folder, env=environment, capture_output=True, text=True)
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    for package in ("expunge", "stages"):
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copyfile(ROOT / "pyproject.toml", tmp_path / "pyproject.toml")
+    return tmp_path
+
+
+def test_the_contracts_hold(copy: Path) -> None:
+    result = lint(copy)
+    assert result.returncode == 0, result.stdout
+
+
+@pytest.mark.parametrize(
+    ("file", "planted", "contract"),
+    [
+        ("expunge/core/names.py", "from expunge.concepts import lists", "Rooms import downwards"),
+        ("expunge/core/names.py", "def late():\n    from expunge.concepts import lists", "Rooms import downwards"),
+        (
+            "expunge/bases/hub.py",
+            "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from expunge.methods import METHODS",
+            "Rooms import downwards",
+        ),
+        ("expunge/core/errors.py", "def late():\n    from expunge.core import files, yamlfile", "No cycle"),
+        ("stages/render.py", "def late():\n    import dvc.api", "Only the runtime of the stages knows dvc"),
+    ],
+)
+def test_a_planted_import_breaks_them(copy: Path, file: str, planted: str, contract: str) -> None:
+    (copy / file).write_text((copy / file).read_text("utf-8") + f"\n\n{planted}\n", "utf-8")
+    result = lint(copy)
+    broken = [line for line in result.stdout.splitlines() if line.endswith("BROKEN")]
+    assert result.returncode == 1 and any(line.startswith(contract) for line in broken), result.stdout

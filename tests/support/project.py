@@ -1,0 +1,39 @@
+"""A small project in a temporary folder: the tiny base, a list of two concepts, parameters for a run of seconds."""
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tests.support.tiny import write_yaml
+
+ONE = {"id": "one", "name": "bolt", "kind": "character", "aliases": ["bob"], "neighbours": ["dog"]}
+TWO = {"id": "two", "name": "teapot", "kind": "object", "parameters": {"steps": 2}}
+PARAMS: dict[str, Any] = {
+    "base": "tiny", "seed": 0, "fewshot": {"images": 2, "anchor_images": 3},
+    "unlearn": {"method": "few-shot", "few-shot": {"steps": 1, "batch": 1}},
+    "render": {"images": {"target": 1, "aliases": 1, "far": 1}, "videos": {"target": 1}},
+    "attack": {"words": {"images": 1, "videos": 0}, "seeds": {"images": 1, "seeds": 1}},
+    "run": {"executor": "inline"},
+}  # fmt: skip
+
+
+def make_project(tiny_folder: Path) -> None:
+    """Into the working folder: bases/, params.yaml, concepts/list.yaml, attacks/found.csv."""
+    from stages import render
+    from stages.runtime import models
+
+    shutil.copytree(tiny_folder, "bases", copy_function=shutil.copyfile)
+    write_yaml(Path("params.yaml"), PARAMS)
+    write_list(ONE, TWO)
+    Path("attacks").mkdir()
+    Path("attacks/found.csv").write_text("concept,attack,modality,prompt,seed\n")
+    for cached in (models.loaded_base, models.loaded_edit, models.loaded_judge, render.sample_once):
+        cached.cache_clear()
+
+
+def write_list(*concepts: Mapping[str, Any]) -> None:
+    """concepts/list.yaml: an encoder for each concept, and a joint one, "both"."""
+    joint = {"both": [concept["id"] for concept in concepts]}
+    text = {"title": "T", "owner": "O", "encoders": {"single": True, "joint": joint}, "concepts": list(concepts)}
+    write_yaml(Path("concepts/list.yaml"), text)
