@@ -6,11 +6,11 @@
 `none` as a method attacks the original encoder: what an attack finds where nothing was unlearned. A row for each
 method, concept and attack goes to runs/attacks.csv as soon as it is measured, and a second call goes on from there.
 Pictures only, but for motions. `--to-docs` puts the table into docs/methods.md. Budgets are those of the registry in
-expunge/attacks/__init__.py, and what `--budget` says; synonyms that training did not see are among the other words.
+expunge/attacks/, and what `--budget` says; synonyms that training did not see are among the other words.
 """
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Annotated, Any
 
 import typer
@@ -21,10 +21,14 @@ from tqdm import tqdm
 from bases.emoji.recipe.world import load_world
 from benchmarks.results import ROOT, append, parsed, publish, read
 from benchmarks.world import concepts, train
-from expunge.attacks import ATTACKS, Victim, defaults
-from expunge.attacks.attempts import assault
-from expunge.bases.base import Base, Edit, encode_images, load, load_spec, sample_images, sample_videos
+from expunge.attacks import ATTACKS, Victim
+from expunge.attacks.attempts import attack as carry_out
+from expunge.bases.base import Base, load
 from expunge.bases.digests import base_digest
+from expunge.bases.edits import Edit
+from expunge.bases.latents import encode_images
+from expunge.bases.sampling import sample_images, sample_videos
+from expunge.bases.spec import load_spec
 from expunge.concepts.kinds import KINDS
 from expunge.concepts.lists import Concept
 from expunge.concepts.prompt_file import Prompts, read_prompts
@@ -87,7 +91,7 @@ def main(
         text = json.dumps(settings.get(method, {}), sort_keys=True)
         todo = {}
         for name in names:
-            how = {**defaults(name), **budgets.get(name, {})}
+            how = {**ATTACKS[name].defaults, **budgets.get(name, {})}
             how["videos"] = min(how["videos"], int(concept.kind == "motion"))
             if how["videos" if concept.kind == "motion" else "images"]:
                 todo[name] = how
@@ -102,7 +106,8 @@ def main(
         trained = replace(concept, anchor=None) if method == "none" or METHODS[method].anchor == "found" else concept
         victim, originals = victim_of(base, prompts, edit, whole, trained)
         for name, how in todo.items():
-            records = [a.record(concept.id, 0) for a in assault(victim, judge, {name: how}, [], 0, originals)]
+            carried = carry_out(name, victim, judge, how, 0, originals)
+            records = [asdict(one.record(concept.id, 0)) for one in carried]
             for found in fallen(records).values():
                 sums = {when: int(sum(each)) for when, each in found.items()}
                 row = {"base": digest, "method": method, "settings": text, "concept": concept.id, "attack": name,

@@ -50,7 +50,7 @@ def main() -> None:
     tables: dict[str, Any] = {}
     try:
         for variant in VARIANTS:
-            params["unlearn"]["method"], params["unlearn"]["few-shot"]["parameters"] = "few-shot", variant
+            params["unlearn"]["method"], params["unlearn"]["few-shot"]["trained"] = "few-shot", variant
             with open(ROOT / "params.yaml", "w") as file:
                 yaml.dump(params, file)
             repro()

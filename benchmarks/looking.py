@@ -7,16 +7,20 @@ from typing import Any
 import numpy as np
 
 from benchmarks.world import concepts
-from expunge.bases.base import Base, Edit, sample_images, sample_videos
+from expunge.bases.base import Base
+from expunge.bases.edits import Edit
+from expunge.bases.sampling import sample_images, sample_videos
 from expunge.concepts.lists import Concept
 from expunge.concepts.prompt_file import Prompts
-from expunge.concepts.prompts import derive_seed, eval_templates
+from expunge.concepts.prompts import eval_templates
 from expunge.concepts.samples import GROUPS, Asks, PlannedSample
-from expunge.judging.formulas import FORMULAS
+from expunge.core.seeds import derive_seed
+from expunge.core.words import plain
 from expunge.judging.judge import Judge, classify
 from expunge.judging.measure import measure as look_at
 from expunge.judging.samples import Sample
-from expunge.judging.vocabulary import Label, plain
+from expunge.judging.vocabulary import Label
+from expunge.metrics.catalogue import formulas
 
 KEPT = {"near", "far", "sense"}
 Row = dict[str, Any]
@@ -91,7 +95,7 @@ def measure(
     (low, high), frames = eyes.limits[modality], draw(eyes, rows, edit)
     samples = [Sample(i, row, pixels) for i, (row, pixels) in enumerate(zip(rows, frames, strict=True))]
     originals = before["samples"] if before else samples
-    seen = look_at(judge, samples, {"list": "", "encoder": "", "concept": ""}, "", originals, formulas=FORMULAS)
+    seen = look_at(judge, samples, {"list": "", "encoder": "", "concept": ""}, "", originals, formulas=formulas())
     found: dict[str, Any] = shares(seen)
     target = [row.prompt for row in rows if row.group == "target"]
     drawn = frames[[i for i, row in enumerate(rows) if row.group == "target"]]

@@ -20,8 +20,12 @@ from diffusers import AutoencoderKL, DDPMScheduler, StableDiffusionPipeline, UNe
 from rich import print
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizerFast
 
-from expunge.bases.base import Base, encode_prompts, load_spec, predict_noise
-from expunge.methods import METHODS, ConceptData
+from expunge.bases.base import Base
+from expunge.bases.condition import condition_of
+from expunge.bases.denoising import predict_noise
+from expunge.bases.spec import load_spec
+from expunge.bases.text import encode_prompts
+from expunge.methods import METHODS, ConceptData, unlearn
 
 ROOT = Path(__file__).resolve().parents[1]
 SOLVER_STEPS, IMAGES = 25, 4
@@ -68,11 +72,11 @@ def main() -> None:
 
     def train(method: str, steps: int) -> float:
         settings = FEW_SHOT if method == "few-shot" else {**METHODS["distil"].defaults, "others": 0}
-        return seconds(lambda: METHODS[method].run(base, [data], kept, {**settings, "steps": steps}, 0))
+        return seconds(lambda: unlearn(method, base, [data], kept, {**settings, "steps": steps}, 0))
 
     def solver_step() -> float:
         """One call of the denoiser with guidance: two samples."""
-        text = encode_prompts(base, ["a photo of bolt the robot", ""])
+        text = condition_of(base, ["a photo of bolt the robot", ""])
         noise, t = torch.randn(2, 4, 64, 64, device=base.device), torch.tensor([500, 500], device=base.device)
         with torch.no_grad():
             return seconds(lambda: predict_noise(base, noise, t, text))

@@ -29,8 +29,10 @@ from bases.emoji.recipe.world import load_world
 from benchmarks.looking import Eyes, measure, of_the_rest, typical_range
 from benchmarks.results import ROOT, append, parsed, publish, read
 from benchmarks.world import concepts, train
-from expunge.bases.base import Edit, load, load_spec
+from expunge.bases.base import load
 from expunge.bases.digests import base_digest
+from expunge.bases.edits import Edit
+from expunge.bases.spec import load_spec
 from expunge.concepts.lists import Concept
 from expunge.concepts.prompt_file import Prompts, read_prompts
 from expunge.concepts.prompts import samples_of, stays
@@ -43,16 +45,16 @@ VARIANTS: list[tuple[str, dict[str, Any]]] = [  # of the published table, at str
     ("distil", {}),
     ("few-shot", {"learning_rate": 5e-5, "steps": 30}),
     ("few-shot", {"learning_rate": 1e-4, "steps": 30}),
-    ("few-shot", {"learning_rate": 1e-4, "parameters": "mlp-final-attn", "steps": 30}),
-    ("few-shot", {"learning_rate": 2e-4, "parameters": "mlp-final-attn", "steps": 30}),
-    ("few-shot", {"learning_rate": 2e-4, "parameters": "mlp", "steps": 30}),
-    ("few-shot", {"learning_rate": 2e-4, "parameters": "attn", "steps": 30}),
+    ("few-shot", {"learning_rate": 1e-4, "trained": "mlp-final-attn", "steps": 30}),
+    ("few-shot", {"learning_rate": 2e-4, "trained": "mlp-final-attn", "steps": 30}),
+    ("few-shot", {"learning_rate": 2e-4, "trained": "mlp", "steps": 30}),
+    ("few-shot", {"learning_rate": 2e-4, "trained": "attn", "steps": 30}),
     ("ablate", {"learning_rate": 3e-5}),
     ("ablate", {"learning_rate": 3e-5, "regularise": 1.0}),
     ("ablate", {"learning_rate": 6e-5, "objective": "noise"}),
-    ("ablate", {"learning_rate": 1e-2, "parameters": "embedding"}),
-    ("ablate", {"learning_rate": 3e-4, "parameters": "cross-attention"}),
-    ("ablate", {"learning_rate": 1e-5, "parameters": "unet"}),
+    ("ablate", {"learning_rate": 1e-2, "trained": "embedding"}),
+    ("ablate", {"learning_rate": 3e-4, "trained": "cross-attention"}),
+    ("ablate", {"learning_rate": 1e-5, "trained": "unet"}),
     ("esd", {"learning_rate": 1e-4, "steps": 30}),
     ("uce", {}),
     ("negative", {}),

@@ -10,11 +10,13 @@ import torch
 from bases.emoji.recipe.evaluate import name_of
 from bases.emoji.recipe.world import article
 from benchmarks.results import ROOT
-from expunge.bases.base import Base, sample_images
+from expunge.bases.base import Base
+from expunge.bases.sampling import sample_images
 from expunge.concepts.lists import Concept, Sense, load_lists
 from expunge.concepts.prompt_file import Prompts
-from expunge.concepts.prompts import anchors_of, derive_seed, forgotten_words, kept_prompts, training_templates
-from expunge.methods import METHODS, ConceptData
+from expunge.concepts.prompts import anchors_of, forgotten_words, kept_prompts, training_templates
+from expunge.core.seeds import derive_seed
+from expunge.methods import METHODS, ConceptData, unlearn
 from expunge.plan.jobs import drawn
 from stages.fewshot import others
 
@@ -48,13 +50,13 @@ def concepts(world: dict[str, Any]) -> Iterator[tuple[Concept, tuple[str, ...]]]
 
 def train(base: Base, some: list[Concept], prompts: Prompts, method: str, settings: dict[str, Any]) -> Any:
     """(the method's result, seconds with its images); of several concepts jointly: see `for_several`."""
-    began, how, data = time.perf_counter(), METHODS[method], []
+    began, declared, data = time.perf_counter(), METHODS[method], []
     for concept in some:
-        if how.anchor == "found":
+        if declared.anchor == "found":
             concept = replace(concept, anchor=None)
         templates, latents, texts = training_templates(concept, prompts), torch.zeros(0), tuple[str, ...]()
-        if how.images:
-            rows = drawn(concept, how.images, prompts, {"images": 4, "anchor_images": 16}, 0)
+        if declared.images:
+            rows = drawn(concept, declared.images, prompts, {"images": 4, "anchor_images": 16}, 0)
             shown = [row["prompt"] for row in rows], [row["seed"] for row in rows]
             images, latents = sample_images(base, *shown, return_latents=True)
             copies = sum(row.get("copy", False) for row in rows)
@@ -64,5 +66,6 @@ def train(base: Base, some: list[Concept], prompts: Prompts, method: str, settin
             ConceptData(concept, latents, forgotten_words(concept), templates, texts, anchors_of(concept, prompts))
         )
     kept = kept_prompts(some, prompts)
-    result = how.run(base, data, kept, settings, derive_seed(0, method, *(concept.id for concept in some)))
+    seed = derive_seed(0, method, *(concept.id for concept in some))
+    result = unlearn(method, base, data, kept, settings, seed)
     return result, time.perf_counter() - began

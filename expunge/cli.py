@@ -138,14 +138,14 @@ def gate(
     the gates have changed since the run.
     """
     from expunge.verdicts.current import encoders_now, never_ran, require_same_gates
-    from expunge.verdicts.gate import PASS, read_verdicts
-    from expunge.verdicts.tables import print_verdicts
+    from expunge.verdicts.print_verdicts import print_verdicts
+    from expunge.verdicts.verdict_file import PASS, chosen, read_verdicts
 
     now = encoders_now(concepts, _table())
-    found = read_verdicts(metrics, names or (), never_ran(now))
-    require_same_gates(found, now, metrics)
-    print_verdicts(found, every, why)
-    if any(entry["required"] and entry["verdict"] != PASS for entry in found.values()):
+    verdicts = chosen({**never_ran(now), **read_verdicts(metrics)}, names or (), metrics)
+    require_same_gates(verdicts, now, metrics)
+    print_verdicts(verdicts, every, why)
+    if any(verdict.required and verdict.verdict != PASS for verdict in verdicts.values()):
         raise typer.Exit(1)
 
 
@@ -155,29 +155,30 @@ def compare(
     rev: Annotated[str, typer.Argument(help="The git revision to compare with, such as HEAD~1, main or a tag.")],
     rev2: Annotated[str | None, typer.Argument(help="The revision that is judged; else the working tree.")] = None,
     metrics: Annotated[Path, typer.Option(help="The table of rates that a run wrote.")] = Path("metrics/rates.csv"),
-    every: Annotated[bool, typer.Option("--all", help="Show every change, however small.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Show every change, also inside the intervals.")] = False,
     fail: Annotated[bool, typer.Option("--fail/--no-fail", help="Exit 1 where something became worse.")] = True,
 ) -> None:
     """Say what became worse or better since another commit: which concept, which metric, from what to what.
 
-    A change is outside where the two 95 % intervals do not overlap.
-    Metrics of which neither way is the better, such as the change of the weights, are shown with --all.
+    A change is outside where the two 95 % intervals do not overlap. Of changes inside them only the number is shown,
+    and of metrics of which neither way is better, such as the change of the weights, nothing; --all shows both.
+    Times are not compared.
 
     Exit code 0: nothing became worse outside its interval (or --no-fail). 1: something did. 2: bad input.
     """
-    from expunge.verdicts.compare import compare as changes
+    from expunge.verdicts.compare import compare as compared
     from expunge.verdicts.compare import rates_at
+    from expunge.verdicts.print_comparison import print_comparison
     from expunge.verdicts.rates import read_rates
-    from expunge.verdicts.tables import print_comparison
 
     old = rates_at(rev, metrics)
     new = rates_at(rev2, metrics) if rev2 is not None else read_rates(metrics)
-    if old == new:
+    comparison = compared(old, new)
+    if comparison.same:
         typer.echo(f"{rev} and {rev2 or 'the working tree'} have the same table: no run between them changed a number")
         return
-    found = changes(old, new)
-    print_comparison(found, every)
-    if fail and found.failed:
+    print_comparison(comparison, every)
+    if fail and comparison.failed:
         raise typer.Exit(1)
 
 
@@ -195,19 +196,19 @@ def keep_attacks(
     """
     import json
 
-    from expunge.attacks.found import read_found, with_new, write_found
+    from expunge.attacks.records import read_attempts
+    from expunge.attacks.replayed import read_kept, with_new, write_kept
     from expunge.core.errors import Problem
 
-    known = read_found(file)
+    kept = read_kept(file)
     try:
         concepts = json.loads(plan.read_text("utf-8"))["concepts"]
-        units = sorted(attacks.glob("*/*/attempts.json"))
-        attempts = [attempt for unit in units for attempt in json.loads(unit.read_text("utf-8"))]
     except (OSError, ValueError, KeyError):
         raise InputError([Problem(str(plan), "is missing or broken", "run `dvc repro` or `dvc pull`")]) from None
-    rows = with_new(known, attempts, [name for name, entry in concepts.items() if entry.get("confidential")])
-    write_found(file, rows)
-    typer.echo(f"{_count(len(rows) - len(known), 'new prompt')} of {_count(len(attempts), 'attempt')}; "
+    attempts = [attempt for unit in sorted(attacks.glob("*/*/attempts.json")) for attempt in read_attempts(unit)]
+    rows = with_new(kept, attempts, [name for name, entry in concepts.items() if entry.get("confidential")])
+    write_kept(file, rows)
+    typer.echo(f"{_count(len(rows) - len(kept), 'new prompt')} of {_count(len(attempts), 'attempt')}; "
                f"{file.as_posix()} holds {len(rows):,}")  # fmt: skip
 
 

@@ -7,15 +7,15 @@ build/plan, build/encoders, build/renders, attacks/found.csv
 A unit is one attack on one encoder: another budget for an attack redoes that attack alone.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from expunge.attacks import ATTACKS, REPLAY
-from expunge.attacks.records import write_attempts
-from expunge.attacks.replayed import KeptPrompt, read_replayed, worth_keeping
+from expunge.attacks import ATTACKS
+from expunge.attacks.records import Attempt, write_attempts
+from expunge.attacks.replayed import REPLAY, KeptPrompt, read_kept, worth_keeping
 from expunge.bases.spec import load_spec
 from expunge.concepts.kinds import KINDS
 from expunge.concepts.lists import Concept
@@ -60,7 +60,7 @@ def run() -> None:
     plan, params = read_plan_here(), read_params(Path("params.yaml"))
     prompts = read_prompts(load_spec(plan.base.name).prompts, {concept.kind for concept in plan.concepts.values()})
     keys = {name: record.key for out in (ENCODERS, RENDERS) for name, record in read_index(out).units.items()}
-    units = units_of(plan, prompts, params.attack, read_replayed(KEPT), keys)
+    units = units_of(plan, prompts, params.attack, read_kept(KEPT), keys)
     run_units(
         "attack", OUT, units, partial(attack, plan.base.name),
         modules=["stages.attack"], base=plan.base.models, workers=planned_workers(plan),
@@ -112,7 +112,7 @@ def attack(base_name: str, task: Task, folder: Path) -> dict[str, Any]:
     from expunge.attacks.attempts import attack as carry_out
     from expunge.attacks.attempts import replay
 
-    inputs, judge, attempts = task.inputs, loaded_judge(base_name), []
+    inputs, judge, attempts = task.inputs, loaded_judge(base_name), list[Attempt]()
     for target in inputs.targets:
         victim, originals = victim_of(base_name, target, task, inputs.frames)
         if inputs.attack == REPLAY:
@@ -138,10 +138,10 @@ def victim_of(base_name: str, target: Target, task: Task, frames: int) -> tuple[
     base = loaded_base(base_name, True)
     edit = loaded_edit(base_name, True, task.reads["encoder"])
     drawn = [sample for sample in read_samples(task.reads[target.name], frames) if sample.planned.group == "target"]
-    by_modality = {sample.planned.modality: [] for sample in drawn}
-    for sample in drawn:
-        by_modality[sample.planned.modality].append(sample.pixels)
-    originals = {modality: np.stack(pixels) for modality, pixels in by_modality.items()}
+    originals = {
+        modality: np.stack([sample.pixels for sample in drawn if sample.planned.modality == modality])
+        for modality in dict.fromkeys(sample.planned.modality for sample in drawn)
+    }
     still = "image" in KINDS[target.concept.kind].modalities
     pixels = originals["image" if still else "video"]
     latents = encode_images(base, pixels.reshape(-1, *pixels.shape[-3:])).unflatten(0, pixels.shape[:-3])
@@ -160,12 +160,6 @@ def write_pixels(folder: Path, attempt: Any, result: Any, fps: int) -> None:
             write_mp4(file.with_suffix(".mp4"), pixels, fps)
         else:
             write_png(file, pixels)
-
-
-def attack_units(encoder: str, names: Iterable[str]) -> list[str]:
-    """Of an index' units those of an encoder."""
-    possible = {str(UnitName(Name.parse(encoder), part=attack)) for attack in (*ATTACKS, REPLAY)}
-    return [name for name in names if name in possible]
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from expunge.attacks.replayed import read_replayed
+from expunge.attacks.replayed import read_kept
 from expunge.bases.arithmetic import arithmetic_of
 from expunge.bases.digests import base_parts
 from expunge.bases.spec import Spec, load_spec
@@ -32,7 +32,7 @@ OUT, REPLAYED = Path("build/plan"), Path("attacks/found.csv")
 def run() -> None:
     problems: list[Problem] = []
     try:
-        read_replayed(REPLAYED)
+        read_kept(REPLAYED)
     except InputError as error:
         problems = error.problems
     params = read_params(Path("params.yaml"), problems)

@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from expunge.bases.spec import load_spec
-from expunge.core.files import write_json
+from expunge.plan.contract import read_plan
 from expunge.report import Run, open_verdicts, write_sheets, write_site
 from expunge.verdicts.rates import read_rates
+from expunge.verdicts.verdict_file import read_verdicts, write_verdicts
+from stages.runtime.files import read_params
 from stages.runtime.process import main
-from stages.runtime.reuse import read_index, read_params
 
 OUT, METRICS, SCORES = Path("build/report"), Path("metrics"), Path("build/scores/scores.parquet")
+SECONDS = Path(".expunge/seconds/unlearn.json")  # {"list/encoder": seconds of training on this machine}
 TABLES = {  # copied, so that build/ is whole by itself
     "rates.csv": "rates with intervals (CSV)",
     "summary.json": "rates by encoder (JSON)",
@@ -23,8 +25,8 @@ TABLES = {  # copied, so that build/ is whole by itself
 
 def run() -> None:
     settings = read_params().get("report") or {}
-    plan = read_index("build/plan")
-    spec = load_spec(plan["base"]["name"])
+    plan = read_plan(Path("build/plan/index.json"))
+    spec = load_spec(plan.base.name)
     shutil.rmtree(OUT, ignore_errors=True)
     OUT.mkdir(parents=True)
     links = {"every measurement (Parquet)": SCORES}
@@ -32,23 +34,25 @@ def run() -> None:
         if (METRICS / name).is_file():
             shutil.copyfile(METRICS / name, OUT / name)
             links[label] = OUT / name
-    found = Run(
+    encoders = read_json(METRICS / "summary.json").get("encoders", {})
+    finished = Run(
         plan=plan,
         rates=read_rates(METRICS / "rates.csv") if (METRICS / "rates.csv").is_file() else [],
-        verdicts=read_json(METRICS / "verdicts.json"),
-        costs=read_json(METRICS / "summary.json").get("encoders", {}),
+        verdicts=read_verdicts(METRICS / "verdicts.json") if (METRICS / "verdicts.json").is_file() else {},
         rows=read_seen(SCORES),
         renders=Path("build/renders"),
         fewshot=Path("build/fewshot"),
         attacks=Path("build/attacks"),
+        changed_parameters={n: e["changed_parameters"] for n, e in encoders.items() if "changed_parameters" in e},
+        seconds=read_json(SECONDS),
         links={**links, "verdicts with their reasons (JSON)": OUT / "verdicts.json"},
         fps=spec.fps,
         frames=spec.frames,
         **settings,
     )
-    write_json(OUT / "verdicts.json", open_verdicts(found), indent=2)
-    write_sheets(OUT / "sheets", found)
-    print(f"open {write_site(OUT, found)}")
+    write_verdicts(OUT / "verdicts.json", open_verdicts(finished))
+    write_sheets(OUT / "sheets", finished)
+    print(f"open {write_site(OUT, finished)}")
 
 
 def read_json(file: Path) -> dict[str, Any]:

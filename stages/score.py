@@ -18,6 +18,7 @@ from expunge.concepts.confidential import redact
 from expunge.core.index import read_index
 from expunge.core.unit_names import ORIGINAL, Name, UnitName
 from expunge.judging.features import encode, read_features, write_features
+from expunge.judging.judges import module_of
 from expunge.judging.measure import kid_of, measure, versions
 from expunge.judging.samples import read_samples
 from expunge.judging.table import read_table, write_table
@@ -37,16 +38,17 @@ class Inputs:
     columns: dict[str, str]  # list, encoder and concept
     anchors: tuple[str, ...]  # what the target may have become
     frames: int
-    drawn: dict[str, dict[str, Any]]  # {"image": {"solver", "steps", "guidance"}, "video": ...}
+    drawn_with: dict[str, dict[str, Any]]  # {"image": {"solver", "steps", "guidance"}, "video": ...}
 
 
 def run() -> None:
     plan = read_plan_here()
     renders = {name: record.key for name, record in read_index(RENDERS).units.items()}
-    units = units_of(plan, renders, drawn_with(load_spec(plan.base.name)))
+    spec = load_spec(plan.base.name)
+    units, judge = units_of(plan, renders, drawn_with(spec)), module_of(spec).__name__
     run_units(
         "score", OUT, units, partial(score, plan.base.name, plan.base.judge.digest),
-        modules=["stages.score", *formula_modules()], base=plan.base.judge, workers=planned_workers(plan),
+        modules=["stages.score", judge, *formula_modules()], base=plan.base.judge, workers=planned_workers(plan),
     )  # fmt: skip
     rows = [row for name in units for row in read_table(OUT / name / "scores.parquet")]
     write_table(OUT / "scores.parquet", redact(rows, plan.concepts))
@@ -92,7 +94,7 @@ def score(base_name: str, judge_id: str, task: Task, folder: Path) -> dict[str, 
         kid = kid_of(samples, features, originals, before)
     rows = measure(
         judge, samples, inputs.columns, judge_id, originals, formulas=formulas(), features=features,
-        original_features=before, anchors=inputs.anchors, drawn_with=inputs.drawn, versions=versions(),
+        original_features=before, anchors=inputs.anchors, drawn_with=inputs.drawn_with, versions=versions(),
     )  # fmt: skip
     write_table(folder / "scores.parquet", rows)
     return {"samples": len(samples), "KID": kid}

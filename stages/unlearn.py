@@ -81,7 +81,7 @@ def units_of(plan: Plan, fewshot: Mapping[str, str]) -> dict[str, Unit]:
 
 def train(base_name: str, task: Task, folder: Path) -> dict[str, Any]:
     """Run the method; returns {"changed_parameters"} for the index."""
-    from expunge.bases.edits import store_edit
+    from expunge.bases.base import store_edit
 
     base, inputs = loaded_base(base_name), task.inputs
     data = [concept_data(target, task.reads.get(target.pictures)) for target in inputs.targets]

@@ -10,62 +10,50 @@ Nothing is drawn or trained, so a changed gate costs a second.
 """
 
 import json
-from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from expunge.concepts.samples import GROUPS
+from expunge.attacks.records import read_attempts
 from expunge.core.files import write_csv, write_json
 from expunge.judging.table import read_table
 from expunge.metrics.thresholds import gate_of
-from expunge.verdicts.gate import counts, verdicts, write_verdicts
-from expunge.verdicts.rates import Rate, write_rates
-from expunge.verdicts.summary import PLOT_COLUMNS, plot_rows, summarise
+from expunge.plan.contract import read_plan
+from expunge.verdicts.gate import verdicts
+from expunge.verdicts.rates import write_rates
+from expunge.verdicts.summary import BAR_COLUMNS, PLOT_COLUMNS, bar_rows, plot_rows, summarise
 from expunge.verdicts.tally import rates_of
+from expunge.verdicts.verdict_file import counts, write_verdicts
 from stages.runtime.files import read_index, read_params
 from stages.runtime.process import main
 
 BUILD, METRICS = Path("build"), Path("metrics")
-BARS = ("name", "modality", "group", "rate")
 
 
 def run() -> None:
     gate = gate_of(read_params())
-    plan, encoders, scores = (read_index(BUILD / stage) for stage in ("plan", "encoders", "scores"))
+    plan = read_plan(BUILD / "plan/index.json")
+    encoders, scores, drifts = (read_index(BUILD / stage)["units"] for stage in ("encoders", "scores", "drift"))
+    read_index(BUILD / "attacks")  # that it is there
     rows = read_table(BUILD / "scores/scores.parquet")
-    attempts, drift = each("attacks", "attempts.json"), each("drift", "drift.json")
-    rates = rates_of(rows, plan, attempts, drift, {name: unit["KID"] for name, unit in scores["units"].items()})
-    found = verdicts(plan, gate, rates)
+    attempts = {
+        name: [a for file in sorted((BUILD / "attacks" / name).glob("*/attempts.json")) for a in read_attempts(file)]
+        for name in plan.encoders
+    }
+    drift: dict[str, Any] = {
+        name: json.loads((BUILD / "drift" / name / "drift.json").read_text("utf-8")) for name in drifts
+    }
+    rates = rates_of(rows, plan, attempts, drift, {name: unit["KID"] for name, unit in scores.items()})
+    decided = verdicts(plan, gate, rates)
 
-    members = {name: entry["concepts"] for name, entry in plan["encoders"].items()}
-    summary = summarise(rates, members, encoders["units"])
-    summary["overall"]["verdicts"] = counts(found)
+    summary = summarise(rates, plan.encoders, {name: unit["changed_parameters"] for name, unit in encoders.items()})
+    summary["overall"]["verdicts"] = counts(decided.values())
     write_rates(METRICS / "rates.csv", rates)
-    write_verdicts(METRICS / "verdicts.json", found)
+    write_verdicts(METRICS / "verdicts.json", decided)
     write_json(METRICS / "summary.json", summary, indent=2)
-    write_json(METRICS / "base.json", summarise(rates, members, original=True), indent=2)
+    write_json(METRICS / "base.json", summarise(rates, plan.encoders, original=True), indent=2)
     write_csv(METRICS / "scores.csv", plot_rows(summary), PLOT_COLUMNS)
-    write_csv(METRICS / "bars.csv", bars(rates, members), BARS)
-    print("verdicts:", ", ".join(f"{number} {verdict}" for verdict, number in counts(found).items()))
-
-
-def each(stage: str, file: str) -> dict[str, Any]:
-    """{"list/encoder": what the file of its unit holds}."""
-    units = read_index(BUILD / stage)["units"]
-    return {name: json.loads((BUILD / stage / name / file).read_text("utf-8")) for name in units}
-
-
-def bars(rates: Iterable[Rate], members: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Rows of `BARS`, one for each concept of each encoder, group and attack: "list/encoder", or of a joint encoder
-    "list/encoder/concept"."""
-    found = []
-    for rate in rates:
-        name, group = f"{rate.list}/{rate.encoder}", rate.metric.removeprefix("asr:")
-        alone = len(members[name]) == 1
-        if (group in GROUPS or group != rate.metric) and alone != bool(rate.concept):
-            label = f"{name}/{rate.concept}" if rate.concept else name
-            found.append({"name": label, "modality": rate.modality, "group": group, "rate": round(rate.value, 4)})
-    return found
+    write_csv(METRICS / "bars.csv", bar_rows(rates, plan), BAR_COLUMNS)
+    print("verdicts:", ", ".join(f"{number} {word}" for word, number in counts(decided.values()).items()))
 
 
 if __name__ == "__main__":

@@ -17,7 +17,8 @@ def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def tiny_base(tiny_folder: Path) -> Any:
     """The base `tiny`, loaded with its T2V pipeline."""
-    from expunge.bases.base import load, load_spec
+    from expunge.bases.base import load
+    from expunge.bases.spec import load_spec
 
     return load(load_spec("tiny", tiny_folder), t2v=True)
 

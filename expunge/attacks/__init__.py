@@ -1,25 +1,45 @@
 """Attacks: ways to make an unlearned encoder draw its concept all the same, one file each.
 
-    tries = find(victim, {"words": {"images": 12}, ...}, seed=0)          {"words": [Try, ...], ...}
+An attack is a file of this folder that declares ATTACK (its fields: `Attack`) and the function
 
-A try is what is fed: a prompt, or embeddings made with whichever encoder is asked. Tries at one thing share a goal,
-which falls if any of them shows the concept; an attack's success rate (ASR) is the share of goals that fall. Attackers
-hold the whole released model, the unlearned encoder included, and the pictures that the original drew of the concept.
+    run(victim, knobs, count, draw) -> list[Try]
+
+A try is what is fed: a prompt, or embeddings made with whichever encoder is asked. Tries at one thing share a goal;
+`count` is the number of goals. A goal falls if any of its tries shows the concept; an attack's success rate (ASR) is
+the share of goals that fall. Attackers hold the whole released model, the unlearned encoder included, and the pictures
+that the original drew of the concept. attempts.py carries the tries out. This module imports no torch.
 """
 
-import importlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from expunge.concepts.prompts import derive_seed
-from expunge.methods import Parameter, number, whole
+from expunge.core.knobs import LAST, Advice, Registry, Schemas, defaults
+from expunge.core.schema import short
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
-    from expunge.bases.base import Base, Edit
+    from expunge.bases.base import Base
+    from expunge.bases.edits import Edit
     from expunge.concepts.lists import Concept
+
+
+@dataclass(frozen=True)
+class Attack:
+    """What an attack's file declares as ATTACK, and its name and module."""
+
+    name: str
+    module: str
+    replayed: bool = False  # are its prompts texts that are worth keeping for later runs?
+    order: int = LAST
+    knobs: Schemas = field(default_factory=dict)  # `images` and `videos` are the numbers of goals
+
+    @property
+    def defaults(self) -> dict[str, Any]:
+        return defaults(self.knobs)
 
 
 @dataclass(frozen=True)
@@ -36,7 +56,13 @@ class Victim:
 
     @property
     def prompts(self) -> list[str]:
+        """The target's own: every word in every template."""
         return [template.replace("{}", word) for template in self.templates for word in self.words]
+
+    @property
+    def modality(self) -> str:
+        """In which it is attacked first: "image", or "video" where no picture shows the concept."""
+        return "video" if self.concept.kind == "motion" else "image"
 
 
 @dataclass(frozen=True)
@@ -49,88 +75,17 @@ class Try:
     embed: "Callable[[Any], Tensor] | None" = None  # encoder -> (1, L, D), in place of the prompt
 
 
-@dataclass(frozen=True)
-class Attack:
-    """An entry of the registry."""
-
-    module: str
-    parameters: dict[str, Parameter]
-    replayed: bool = False  # are its prompts worth keeping?
+ATTACKS = Registry(Path(__file__).parent, "expunge.attacks", "ATTACK", Attack)
 
 
-IMAGES, VIDEOS = Parameter(2, *whole(0, 10_000)), Parameter(1, *whole(0, 10_000))
-
-ATTACKS: dict[str, Attack] = {
-    "words": Attack("expunge.attacks.words", {"images": Parameter(12, *whole(0, 10_000)), "videos": VIDEOS}, True),
-    "seeds": Attack(
-        "expunge.attacks.seeds",
-        {"images": Parameter(1, *whole(0, 10_000)), "videos": Parameter(0, *whole(0, 10_000)),
-         "seeds": Parameter(8, *whole(1, 10_000))},
-    ),
-    "mixture": Attack(
-        "expunge.attacks.mixture",
-        {"images": Parameter(4, *whole(0, 10_000)), "videos": Parameter(0, *whole(0, 10_000))},
-    ),
-    "ring-a-bell": Attack(
-        "expunge.attacks.ring_a_bell",
-        {"images": IMAGES, "videos": VIDEOS, "tokens": Parameter(3, *whole(1, 77)),
-         "strength": Parameter(1.0, *number(0.0, 100.0)), "population": Parameter(48, *whole(4, 10_000)),
-         "generations": Parameter(20, *whole(1, 100_000))},
-        True,
-    ),
-    "unlearndiffatk": Attack(
-        "expunge.attacks.unlearndiffatk",
-        {"images": IMAGES, "videos": VIDEOS, "tokens": Parameter(3, *whole(1, 77)),
-         "steps": Parameter(20, *whole(1, 100_000)), "batch": Parameter(4, *whole(1, 1024)),
-         "learning_rate": Parameter(0.5, *number(1e-9, 1e3)), "tries": Parameter(2, *whole(1, 1000))},
-        True,
-    ),
-    "inversion": Attack(
-        "expunge.attacks.inversion",
-        {"images": Parameter(4, *whole(0, 10_000)), "videos": Parameter(0, *whole(0, 10_000)),
-         "warm": Parameter(60, *whole(0, 100_000)), "warm_rate": Parameter(0.5, *number(1e-9, 1e3)),
-         "steps": Parameter(24, *whole(0, 100_000)), "batch": Parameter(4, *whole(1, 1024)),
-         "learning_rate": Parameter(0.1, *number(1e-9, 1e3))},
-    ),
-}  # fmt: skip
+def check_budgets(budgets: Mapping[str, Any]) -> list[Advice]:
+    """(what is wrong, what to write instead) of {attack: {knob: value}}; [] where nothing is. None stands for {}."""
+    if not isinstance(budgets, Mapping):
+        return [(f"`attack` is {short(budgets)}", "write a table of attacks, such as {words: {images: 12}}")]
+    return [problem for name, values in budgets.items() for problem in ATTACKS.problems(name, values or {})]
 
 
-def defaults(name: str) -> dict[str, Any]:
-    return {key: parameter.default for key, parameter in ATTACKS[name].parameters.items()}
-
-
-def check_budgets(budgets: Mapping[str, Any]) -> list[str]:
-    """What is wrong with {attack: {parameter: value}}, as "what; what to write instead"; [] where nothing is."""
-    problems = []
-    for name, values in budgets.items():
-        known = ATTACKS.get(name)
-        if known is None:
-            problems.append(f"there is no attack {name!r}; write some of {', '.join(ATTACKS)}")
-            continue
-        for key, value in (values or {}).items():
-            parameter = known.parameters.get(key)
-            if parameter is None:
-                problems.append(f"{name} has no parameter {key!r}; it has {', '.join(known.parameters)}")
-            elif not parameter.accepts(value):
-                problems.append(f"{name}: {key} is {value!r}; write {parameter.allowed}")
-    return problems
-
-
-def find(victim: Victim, budgets: Mapping[str, Mapping[str, Any]], seed: int) -> dict[str, list[Try]]:
-    """The tries of each attack that the budgets name; of a motion, as many goals as `videos`, of others as `images`."""
-    import torch
-
-    count, found = "videos" if victim.concept.kind == "motion" else "images", {}
-    for name, values in budgets.items():
-        how = {**defaults(name), **(values or {})}
-        if how[count]:
-            draw = torch.Generator().manual_seed(derive_seed(seed, "attack", name))
-            run = importlib.import_module(ATTACKS[name].module).run
-            found[name] = run(victim, how, how[count], draw)
-    return found
-
-
-def numbered(prompts: Sequence[str], draw: Any) -> list[Try]:
+def numbered(prompts: Sequence[str], draw: "torch.Generator") -> list[Try]:
     """A try for each prompt, each its own goal, with a seed of its own."""
     import torch
 

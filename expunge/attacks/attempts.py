@@ -1,128 +1,137 @@
-"""Carry attacks out: draw every try with the unlearned encoder and with the original one, and let the judge look.
+"""Carry attacks out: draw every try with the original encoder and with the unlearned one, and let the judge look.
 
-    attempts = assault(victim, judge, {"words": {"images": 12}}, replay=[...], seed=0, originals=[...])
-
-An attempt is a record of plain data, {"concept", "attack", "goal", "modality", "prompt", "seed", "before", "after"},
-with {"seen", "confidence"} before (the original encoder) and after (the unlearned one), and the pixels of both.
+carried = attack("words", victim, judge, {"images": 12}, seed=0, originals={"image": pictures})
+carried += replay(victim, judge, kept_prompts, originals={"image": pictures})
 """
 
+import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from expunge.attacks import Try, Victim, defaults, find
-from expunge.bases.base import encode_prompts, sample_images, sample_videos
+from expunge.attacks import ATTACKS, Try, Victim
+from expunge.attacks.records import Attempt, Outcome
+from expunge.attacks.replayed import REPLAY, KeptPrompt
+from expunge.bases.condition import Condition
+from expunge.bases.sampling import sample_images, sample_videos
+from expunge.bases.text import encode_prompts
 from expunge.concepts.prompts import target_asks
 from expunge.concepts.samples import PlannedSample
+from expunge.core.seeds import derive_seed
+from expunge.judging.copies import reference
+from expunge.judging.judge import with_names
 from expunge.judging.looking import asks_of, look
 from expunge.judging.samples import Sample
 
-REPLAY = "replay"
+Originals = Mapping[str, np.ndarray]  # by modality: what the original draws for the target, (N, [F,] H, W, 3) uint8
 
 
 @dataclass(frozen=True)
-class Attempt:
-    """A try, and what came of it."""
+class Carried:
+    """A try that was carried out: its pixels and what the judge says of them."""
 
     attack: str
     modality: str
     tried: Try
-    before: np.ndarray  # (H, W, 3) or (F, H, W, 3) uint8
-    after: np.ndarray
-    seen: tuple[bool, bool]  # before, after
+    before: np.ndarray  # by the original encoder, (H, W, 3) or (F, H, W, 3) uint8
+    after: np.ndarray  # by the unlearned one
+    seen: tuple[bool, bool]  # is the concept seen in any frame; before, after
     confidence: tuple[float, float]
 
-    def record(self, concept: str, number: int) -> dict[str, Any]:
-        """As plain data; the pixels are files, "before-<number>.png" and "after-<number>.png"."""
-        sides = {
-            side: {"seen": seen, "confidence": round(sure, 4), "file": f"{side}-{number:03d}.png"}
-            for side, seen, sure in zip(("before", "after"), self.seen, self.confidence, strict=True)
-        }
-        tried = {"goal": self.tried.goal, "prompt": self.tried.prompt, "seed": self.tried.seed}
-        return {"concept": concept, "attack": self.attack, "modality": self.modality, **tried, **sides}
+    def record(self, concept: str, number: int) -> Attempt:
+        """As plain data, for the concept "list/id"; the pixels belong in before-<number>.png and after-<number>.png."""
+        before, after = (
+            Outcome(seen, round(confidence, 4), f"{side}-{number:03d}.png")
+            for side, seen, confidence in zip(("before", "after"), self.seen, self.confidence, strict=True)
+        )
+        tried = self.tried
+        return Attempt(concept, self.attack, tried.goal, self.modality, tried.prompt, tried.seed, before, after)
 
 
-def assault(
-    victim: Victim,
-    judge: Any,
-    budgets: Mapping[str, Mapping[str, Any]],
-    replay: Sequence[Mapping[str, Any]],
-    seed: int,
-    originals: Mapping[str, np.ndarray],
-) -> list[Attempt]:
-    """Every attack of the budgets on one concept, and the prompts of earlier runs: images first, then videos.
+def attack(
+    name: str, victim: Victim, judge: Any, budget: Mapping[str, Any], seed: int, originals: Originals
+) -> list[Carried]:
+    """One attack on one concept: in images, then in videos those tries of which the judge is surest. A motion is
+    attacked in videos alone.
 
-    :param replay: {"modality", "prompt", "seed"} of prompts that were found before. :param originals: by modality, what
-        the original encoder draws for the target, (N, [F,] H, W, 3) uint8: what copies of a memorised picture are
-        compared with.
+    :param budget: the attack's knobs; defaults fill in. :param seed: the run's; the attack has a generator of its own.
+    :param originals: what copies of a memorised picture are compared with.
+    :raises ValueError: a knob is wrong.
     """
-    motion = victim.concept.kind == "motion"
-    found = [(name, tried) for name, tries in find(victim, budgets, seed).items() for tried in tries]
-    films = found if motion else []
-    done = [] if motion else carry_out(victim, judge, "image", found + replayed(replay, "image"), originals)
-    if not motion:
-        for name in budgets:
-            first = [attempt for attempt in done if attempt.attack == name]
-            best = sorted(first, key=lambda attempt: -attempt.confidence[1])  # stable: the first of equals
-            count = {**defaults(name), **(budgets[name] or {})}["videos"]
-            films += [(name, attempt.tried) for attempt in best[:count]]
-    return done + carry_out(victim, judge, "video", films + replayed(replay, "video"), originals)
+    knobs, tries = budget_of(name, budget), tries_of(name, victim, budget, seed)
+    carried = carry_out(victim, judge, victim.modality, [(name, tried) for tried in tries], originals)
+    if victim.modality == "video":
+        return carried
+    surest = sorted(carried, key=lambda one: -one.confidence[1])  # stable: the first of equals
+    films = [(name, one.tried) for one in surest[: knobs["videos"]]]
+    return carried + carry_out(victim, judge, "video", films, originals)
 
 
-def replayed(rows: Sequence[Mapping[str, Any]], modality: str) -> list[tuple[str, Try]]:
-    """Tries of the prompts that earlier runs kept, each a goal."""
-    some = [row for row in rows if row["modality"] == modality]
-    return [(REPLAY, Try(goal, row["prompt"], int(row["seed"]))) for goal, row in enumerate(some)]
+def replay(victim: Victim, judge: Any, prompts: Sequence[KeptPrompt], originals: Originals) -> list[Carried]:
+    """The prompts that earlier runs kept, images first; each is a goal. A motion's are videos alone."""
+    carried = []
+    for modality in dict.fromkeys((victim.modality, "video")):
+        own = [kept for kept in prompts if kept.modality == modality]
+        tries = [(REPLAY, Try(goal, kept.prompt, kept.seed)) for goal, kept in enumerate(own)]
+        carried += carry_out(victim, judge, modality, tries, originals)
+    return carried
+
+
+def budget_of(name: str, budget: Mapping[str, Any]) -> dict[str, Any]:
+    """An attack's knobs with its defaults. :raises ValueError: the attack or a knob is wrong: a line each."""
+    if problems := ATTACKS.problems(name, budget):
+        raise ValueError("\n".join(f"{what}; {fix}" for what, fix in problems))
+    return {**ATTACKS[name].defaults, **budget}
+
+
+def tries_of(name: str, victim: Victim, budget: Mapping[str, Any], seed: int) -> list[Try]:
+    """What an attack tries: of a motion as many goals as `videos`, of others as `images`."""
+    knobs = budget_of(name, budget)
+    count = knobs[f"{victim.modality}s"]
+    draw = torch.Generator().manual_seed(derive_seed(seed, "attack", name))
+    return importlib.import_module(ATTACKS[name].module).run(victim, knobs, count, draw) if count else []
 
 
 def carry_out(
-    victim: Victim,
-    judge: Any,
-    modality: str,
-    named: Sequence[tuple[str, Try]],
-    originals: Mapping[str, np.ndarray],
-) -> list[Attempt]:
-    """Draw the tries of all attacks at once, for small batches take long, with both encoders; and judge them."""
+    victim: Victim, judge: Any, modality: str, named: Sequence[tuple[str, Try]], originals: Originals
+) -> list[Carried]:
+    """Draw tries, each with the name of its attack, at once, for small batches take long; and judge them."""
     if not named:
         return []
     sample = sample_images if modality == "image" else sample_videos
     tries = [tried for _, tried in named]
     seeds = [tried.seed for tried in tries]
     base, edit = victim.base, victim.edit
-    pixels = [sample(base, embeddings(victim, tries, base.encoder), seeds),
-              sample(base, embeddings(victim, tries, edit.encoder), seeds, edit)]  # fmt: skip
-    seen = [judged(victim, judge, modality, some, originals) for some in pixels]
+    before = sample(base, condition_of_tries(victim, tries, base.encoder), seeds)
+    after = sample(base, condition_of_tries(victim, tries, edit.encoder), seeds, edit)
+    seen = [judged(victim, judge, modality, pixels, originals) for pixels in (before, after)]
     return [
-        Attempt(attack, modality, tried, pixels[0][i], pixels[1][i],
+        Carried(name, modality, tried, before[i], after[i],
                 (seen[0][i][0], seen[1][i][0]), (seen[0][i][1], seen[1][i][1]))
-        for i, (attack, tried) in enumerate(named)
+        for i, (name, tried) in enumerate(named)
     ]  # fmt: skip
 
 
 @torch.no_grad()
-def embeddings(victim: Victim, tries: Sequence[Try], encoder: Any) -> Tensor:
-    """(N, L, D): what each try feeds."""
-    return torch.cat([
+def condition_of_tries(victim: Victim, tries: Sequence[Try], encoder: Any) -> Condition:
+    """What each try feeds, with an encoder."""
+    return Condition(torch.cat([
         tried.embed(encoder) if tried.embed else encode_prompts(victim.base, [tried.prompt], encoder) for tried in tries
-    ])  # fmt: skip
+    ]))  # fmt: skip
 
 
 def judged(
-    victim: Victim, judge: Any, modality: str, pixels: np.ndarray, originals: Mapping[str, np.ndarray]
+    victim: Victim, judge: Any, modality: str, pixels: np.ndarray, originals: Originals
 ) -> list[tuple[bool, float]]:
     """(is the concept seen, in any frame; the judge's confidence) of each picture or video."""
-    from expunge.judging.copies import reference
-    from expunge.judging.judge import with_names
-
     asks = target_asks(victim.concept, victim.words[0])
     samples = [Sample(i, PlannedSample("target", "", 0, modality, asks), each) for i, each in enumerate(pixels)]
     drawn = originals.get("image", originals.get("video"))
     flat = drawn.reshape(-1, *drawn.shape[-3:]) if drawn is not None else None
     memorised = reference(flat) if asks.axis == "copy" and flat is not None else None
     judge = with_names(judge, sorted({ask for s in samples for ask in asks_of(s)}))
-    found = look(judge, samples, asks.axis, memorised)
-    return [(bool(found.top1[i].any()), float(np.max(found.confidence[i]))) for i in range(len(samples))]
+    looks = look(judge, samples, asks.axis, memorised)
+    return [(bool(looks.top1[i].any()), float(np.max(looks.confidence[i]))) for i in range(len(samples))]

@@ -3,13 +3,12 @@
     1.  min over v   d(E'(template(v)), E(template(target)))                    `warm` steps, no denoiser
     2.  min over v   E ||eps_hat(z_t, t, E'(template(v))) - eps||^2             `steps` steps, as published
 
-v is one token's embedding, E' the unlearned encoder, d the distance that the denoiser sees (methods/distil.py). The
+v is one token's embedding, E' the unlearned encoder, d the distance that the denoiser sees (bases/text.py). The
 first part is not published: the stock encoder E is public, and it gets the attacker in seconds where the second alone
 needs thousands of steps. Whoever can train a token can teach the model the concept anew, so no method that leaves the
 denoiser alone resists it; what is measured is how much so many steps bring back.
 """
 
-from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -18,8 +17,28 @@ from torch import Tensor
 
 from expunge.attacks import Try, Victim, numbered
 from expunge.attacks.soft import denoising_loss, encode_soft
-from expunge.bases.base import deterministic, encode_prompts, text_gram
+from expunge.bases.base import deterministic
+from expunge.bases.text import distance, encode_prompts, text_gram
+from expunge.core.knobs import Knobs
 
+ATTACK = {
+    "order": 6,
+    "knobs": {
+        "images": {"default": 4, "type": "integer", "minimum": 0, "maximum": 10000, "description": "goals in images"},
+        "videos": {"default": 0, "type": "integer", "minimum": 0, "maximum": 10000,
+                   "description": "tries of images that are made videos; of a motion, goals"},
+        "warm": {"default": 60, "type": "integer", "minimum": 0, "maximum": 100000,
+                 "description": "steps of the first part"},
+        "warm_rate": {"default": 0.5, "type": "number", "minimum": 1e-9, "maximum": 1000.0,
+                      "description": "learning rate of the first part, in standard deviations of the token embeddings"},
+        "steps": {"default": 24, "type": "integer", "minimum": 0, "maximum": 100000,
+                  "description": "steps of the second part"},
+        "batch": {"default": 4, "type": "integer", "minimum": 1, "maximum": 1024,
+                  "description": "pictures in a step of the second part"},
+        "learning_rate": {"default": 0.1, "type": "number", "minimum": 1e-9, "maximum": 1000.0,
+                          "description": "of the second part, in standard deviations of the token embeddings"},
+    },
+}  # fmt: skip
 PLACE = "it"  # stands where the new word will: any word of one token
 
 
@@ -30,7 +49,7 @@ def position(victim: Victim, prompt: str, word: str) -> int:
     return list(read([prompt]).input_ids[0]).index(number)
 
 
-def learn(victim: Victim, how: Mapping[str, Any], word: str, draw: torch.Generator, encoder: Any) -> Tensor:
+def learn(victim: Victim, knobs: Knobs, word: str, draw: torch.Generator, encoder: Any) -> Tensor:
     """(1, D): the new word's embedding for an encoder. It starts at the placeholder's."""
     base, forms, gram = victim.base, victim.templates, text_gram(victim.base)
     table = encoder.get_input_embeddings().weight.detach()
@@ -46,14 +65,13 @@ def learn(victim: Victim, how: Mapping[str, Any], word: str, draw: torch.Generat
     def far(index: int) -> Tensor:
         """From the stock encoder's embedding of the target. The prompts can be of different length: the last token of
         the shorter one stands for the rest."""
-        change = soft(index) - goals[index]
-        return ((change @ gram) * change).sum(-1).mean()
+        return distance(gram, soft(index), goals[index]).mean()
 
     with deterministic(base), torch.enable_grad():
         for steps, rate, loss_of in (
-            (how["warm"], how["warm_rate"], far),
-            (how["steps"], how["learning_rate"],
-             lambda index: denoising_loss(base, victim.latents, soft(index), how["batch"], draw)),
+            (knobs["warm"], knobs["warm_rate"], far),
+            (knobs["steps"], knobs["learning_rate"],
+             lambda index: denoising_loss(base, victim.latents, soft(index), knobs["batch"], draw)),
         ):  # fmt: skip
             adam = torch.optim.Adam([new], lr=rate * float(table.std()))
             for step in range(steps):
@@ -64,14 +82,14 @@ def learn(victim: Victim, how: Mapping[str, Any], word: str, draw: torch.Generat
     return new.detach()
 
 
-def run(victim: Victim, how: Mapping[str, Any], count: int, draw: torch.Generator) -> list[Try]:
+def run(victim: Victim, knobs: Knobs, count: int, draw: torch.Generator) -> list[Try]:
     """`count` prompts with the new word, each a goal. The original encoder gets a new word of its own: what so many
     steps can teach at all."""
     whole = {t.removesuffix("</w>") for t in victim.base.t2i.tokenizer.get_vocab() if t.endswith("</w>")}
     said = {word for template in victim.templates for word in template.lower().split()}
     word = PLACE if PLACE in whole and PLACE not in said else sorted(w for w in whole - said if w.isalpha())[0]
     new = {
-        id(encoder): learn(victim, how, word, torch.Generator().manual_seed(draw.initial_seed()), encoder)
+        id(encoder): learn(victim, knobs, word, torch.Generator().manual_seed(draw.initial_seed()), encoder)
         for encoder in (victim.base.encoder, victim.edit.encoder)
     }
 

@@ -3,7 +3,7 @@
 Unlearning moved the target's embedding towards its anchor's, so the way back starts there: e_t + s (e_t - e_a).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -11,8 +11,18 @@ import torch
 from torch import Tensor
 
 from expunge.attacks import Try, Victim, numbered
-from expunge.bases.base import encode_prompts
+from expunge.bases.text import encode_prompts
 from expunge.concepts.prompts import near_words
+from expunge.core.knobs import Knobs
+
+ATTACK = {
+    "order": 3,
+    "knobs": {
+        "images": {"default": 4, "type": "integer", "minimum": 0, "maximum": 10000, "description": "goals in images"},
+        "videos": {"default": 0, "type": "integer", "minimum": 0, "maximum": 10000,
+                   "description": "tries of images that are made videos; of a motion, goals"},
+    },
+}  # fmt: skip
 
 STEPS = (1.0, 4.0, 16.0)
 
@@ -30,21 +40,21 @@ def mean(victim: Victim, prompts: list[str], encoder: Any) -> Tensor:
 
 def recipes(victim: Victim) -> list[tuple[str, Callable[[Any], Tensor]]]:
     """(in words, encoder -> embeddings) of every mixture there is for a concept."""
-    found: list[tuple[str, Callable[[Any], Tensor]]] = []
+    mixtures: list[tuple[str, Callable[[Any], Tensor]]] = []
     for template in victim.templates:
         target = template.replace("{}", victim.words[0])
         anchor = " ".join(template.replace("{}", (victim.anchors or ("",))[0]).split())
-        found += [
+        mixtures += [
             (f"{target} + {step:g} (it - {anchor})", partial(past, victim, target, anchor, step)) for step in STEPS
         ]
         others = [template.replace("{}", word) for word in (*victim.words, *victim.concept.aliases)]
         some = [*others, *(template.replace("{}", word) for word in near_words(victim.concept)[:2])]
         if len(some) > 1:
-            found.append(("mean of " + ", ".join(some), partial(mean, victim, some)))
-    return found
+            mixtures.append(("mean of " + ", ".join(some), partial(mean, victim, some)))
+    return mixtures
 
 
-def run(victim: Victim, how: Mapping[str, Any], count: int, draw: torch.Generator) -> list[Try]:
+def run(victim: Victim, knobs: Knobs, count: int, draw: torch.Generator) -> list[Try]:
     """One try for each of `count` mixtures."""
     mixtures = recipes(victim)[:count]
     tries = numbered([text for text, _ in mixtures], draw)

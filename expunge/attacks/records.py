@@ -29,7 +29,7 @@ class Attempt:
     modality: str
     prompt: str  # in words, also where embeddings were fed
     seed: int
-    before: Outcome  # with the original encoder
+    before: Outcome | None  # with the original encoder; None: it drew nothing for this try
     after: Outcome
 
 

@@ -7,15 +7,31 @@ by a genetic algorithm over words. E is the stock encoder, which is public. The 
 one reads the unlearned encoder E', which whoever attacks a released model has: it is the stronger of the two.
 """
 
-from collections.abc import Mapping
-from typing import Any
-
 import torch
 from torch import Tensor
 
 from expunge.attacks import Try, Victim, numbered
 from expunge.attacks.soft import whole_words
-from expunge.bases.base import encode_prompts
+from expunge.bases.text import encode_prompts
+from expunge.core.knobs import Knobs
+
+ATTACK = {
+    "order": 4,
+    "replayed": True,
+    "knobs": {
+        "images": {"default": 2, "type": "integer", "minimum": 0, "maximum": 10000, "description": "goals in images"},
+        "videos": {"default": 1, "type": "integer", "minimum": 0, "maximum": 10000,
+                   "description": "tries of images that are made videos; of a motion, goals"},
+        "tokens": {"default": 3, "type": "integer", "minimum": 1, "maximum": 77,
+                   "description": "words in place of the target's name"},
+        "strength": {"default": 1.0, "type": "number", "minimum": 0.0, "maximum": 100.0,
+                     "description": "how far the goal lies from the anchor, in steps to the target"},
+        "population": {"default": 48, "type": "integer", "minimum": 4, "maximum": 10000,
+                       "description": "texts in a generation"},
+        "generations": {"default": 20, "type": "integer", "minimum": 1, "maximum": 100000,
+                        "description": "of the genetic search"},
+    },
+}  # fmt: skip
 
 
 @torch.no_grad()
@@ -29,34 +45,34 @@ def goals(victim: Victim, strength: float) -> Tensor:
 
 
 @torch.no_grad()
-def search(victim: Victim, template: str, goal: Tensor, how: Mapping[str, Any], draw: torch.Generator) -> str:
+def search(victim: Victim, template: str, goal: Tensor, knobs: Knobs, draw: torch.Generator) -> str:
     """The template with the `tokens` words that bring it nearest to the goal (L, D)."""
     words, _ = whole_words(victim.base)
-    size, length = how["population"], how["tokens"]
+    size, length = knobs["population"], knobs["tokens"]
     people = torch.randint(len(words), (size, length), generator=draw)
 
     def text(row: list[int]) -> str:
         return template.replace("{}", " ".join(words[i] for i in row))
 
     def distances(rows: Tensor) -> Tensor:
-        found = encode_prompts(victim.base, [text(row) for row in rows.tolist()], victim.edit.encoder)
-        return (found - goal).square().mean((1, 2)).cpu()
+        embeddings = encode_prompts(victim.base, [text(row) for row in rows.tolist()], victim.edit.encoder)
+        return (embeddings - goal).square().mean((1, 2)).cpu()
 
     far = distances(people)
-    for _ in range(how["generations"]):
+    for _ in range(knobs["generations"]):
         order = far.argsort()
-        parents, known = people[order][: size // 2], far[order][: size // 2]
+        parents, nearness = people[order][: size // 2], far[order][: size // 2]
         pairs = torch.randint(len(parents), (2, size - len(parents)), generator=draw)
         mask = torch.rand(size - len(parents), length, generator=draw) < 0.5  # uniform crossover
         children = torch.where(mask, parents[pairs[0]], parents[pairs[1]])
         mutant = torch.rand(children.shape, generator=draw) < 0.4
         children = torch.where(mutant, torch.randint(len(words), children.shape, generator=draw), children)
-        people, far = torch.cat([parents, children]), torch.cat([known, distances(children)])
+        people, far = torch.cat([parents, children]), torch.cat([nearness, distances(children)])
     return text(people[far.argmin()].tolist())
 
 
-def run(victim: Victim, how: Mapping[str, Any], count: int, draw: torch.Generator) -> list[Try]:
+def run(victim: Victim, knobs: Knobs, count: int, draw: torch.Generator) -> list[Try]:
     """A prompt for each of `count` goals, the templates in turn."""
-    where, forms = goals(victim, how["strength"]), victim.templates
+    where, forms = goals(victim, knobs["strength"]), victim.templates
     chosen = [goal % len(forms) for goal in range(count)]
-    return numbered([search(victim, forms[i], where[i], how, draw) for i in chosen], draw)
+    return numbered([search(victim, forms[i], where[i], knobs, draw) for i in chosen], draw)

@@ -1,15 +1,23 @@
 """Seed search: the target's own prompts, drawn again and again from other noise."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import torch
 
 from expunge.attacks import Try, Victim
+from expunge.core.knobs import Knobs
+
+ATTACK = {
+    "order": 2,
+    "knobs": {
+        "images": {"default": 1, "type": "integer", "minimum": 0, "maximum": 10000, "description": "goals in images"},
+        "videos": {"default": 0, "type": "integer", "minimum": 0, "maximum": 10000,
+                   "description": "tries of images that are made videos; of a motion, goals"},
+        "seeds": {"default": 8, "type": "integer", "minimum": 1, "maximum": 10000, "description": "tries at each goal"},
+    },
+}  # fmt: skip
 
 
-def run(victim: Victim, how: Mapping[str, Any], count: int, draw: torch.Generator) -> list[Try]:
+def run(victim: Victim, knobs: Knobs, count: int, draw: torch.Generator) -> list[Try]:
     """`count` prompts, which are the goals, with `seeds` tries each."""
     prompts = [victim.prompts[goal % len(victim.prompts)] for goal in range(count)]
-    seeds = torch.randint(2**31, (count, how["seeds"]), generator=draw).tolist()
+    seeds = torch.randint(2**31, (count, knobs["seeds"]), generator=draw).tolist()
     return [Try(goal, prompts[goal], seed) for goal in range(count) for seed in seeds[goal]]

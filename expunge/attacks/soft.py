@@ -7,22 +7,24 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from expunge.bases.base import Base, add_noise, predict_noise, target
+from expunge.bases.base import Base
+from expunge.bases.condition import Condition
+from expunge.bases.denoising import add_noise, predict_noise, target
+from expunge.bases.text import encode_prompts
 
 
 def whole_words(base: Base) -> tuple[list[str], Tensor]:
-    """(words, their token ids (V,)): of each the tokenizer makes that one token again, so a prompt found is a text."""
+    """(words, their token ids (V,)): words that the tokenizer reads as one token, so that a search ends in a text."""
     tokens = base.t2i.tokenizer.get_vocab()
     words = sorted(t.removesuffix("</w>") for t in tokens if t.endswith("</w>"))
     words = [word for word in words if word.isascii() and word.isalpha()]
     ids = base.t2i.tokenizer(words, add_special_tokens=False).input_ids
-    pairs = [(word, found[0]) for word, found in zip(words, ids, strict=True) if len(found) == 1]
+    pairs = [(word, own[0]) for word, own in zip(words, ids, strict=True) if len(own) == 1]
     return [word for word, _ in pairs], torch.tensor([number for _, number in pairs])
 
 
 def encode_soft(base: Base, prompt: str, at: Sequence[int], rows: Tensor, encoder: Any) -> Tensor:
     """(1, L, D): a prompt of which the tokens at some positions have the embeddings `rows` (len(at), D)."""
-    from expunge.bases.base import encode_prompts
 
     def replace(module: Any, inputs: Any, out: Tensor) -> Tensor:
         return out.index_copy(1, torch.tensor(list(at), device=out.device), rows.to(out).expand(len(out), -1, -1))
@@ -41,5 +43,6 @@ def denoising_loss(base: Base, latents: Tensor, embedding: Tensor, batch: int, d
     z0 = latents[chosen].to(base.device)
     t = torch.randint(base.timesteps, (len(z0),), generator=draw).to(base.device)
     noise = torch.randn(z0.shape, generator=draw).to(base.device)
-    out = predict_noise(base, add_noise(base, z0, noise, t), t, embedding.expand(len(z0), -1, -1))
+    condition = Condition(embedding.expand(len(z0), -1, -1))
+    out = predict_noise(base, add_noise(base, z0, noise, t), t, condition)
     return F.mse_loss(out, target(base, z0, noise, t))

@@ -7,48 +7,64 @@ gradient reaches continuous embeddings, is taken at the nearest words', and move
 arXiv 2302.03668); the words with the lowest losses are tried.
 """
 
-from collections.abc import Mapping
-from typing import Any
-
 import torch
 
 from expunge.attacks import Try, Victim
 from expunge.attacks.soft import denoising_loss, encode_soft, whole_words
 from expunge.bases.base import deterministic
+from expunge.core.knobs import Knobs
 
+ATTACK = {
+    "order": 5,
+    "replayed": True,
+    "knobs": {
+        "images": {"default": 2, "type": "integer", "minimum": 0, "maximum": 10000, "description": "goals in images"},
+        "videos": {"default": 1, "type": "integer", "minimum": 0, "maximum": 10000,
+                   "description": "tries of images that are made videos; of a motion, goals"},
+        "tokens": {"default": 3, "type": "integer", "minimum": 1, "maximum": 77,
+                   "description": "words in front of the prompt"},
+        "steps": {"default": 20, "type": "integer", "minimum": 1, "maximum": 100000,
+                  "description": "of the gradient search"},
+        "batch": {"default": 4, "type": "integer", "minimum": 1, "maximum": 1024, "description": "pictures in a step"},
+        "learning_rate": {"default": 0.5, "type": "number", "minimum": 1e-9, "maximum": 1000.0,
+                          "description": "of a step, in standard deviations of the word embeddings"},
+        "tries": {"default": 2, "type": "integer", "minimum": 1, "maximum": 1000,
+                  "description": "prompts that are tried at each goal, those with the lowest losses"},
+    },
+}  # fmt: skip
 SAME = 4  # sets of pictures, timesteps and noise that take turns, so that the losses of different words compare
 
 
-def search(victim: Victim, prompt: str, how: Mapping[str, Any], draw: torch.Generator) -> list[str]:
+def search(victim: Victim, prompt: str, knobs: Knobs, draw: torch.Generator) -> list[str]:
     """The `tries` best prompts, best first."""
     words, ids = whole_words(victim.base)
     encoder = victim.edit.encoder
     table = encoder.get_input_embeddings().weight.detach()[ids.to(victim.base.device)]
-    count, at = how["tokens"], range(1, how["tokens"] + 1)  # position 0 is the start token
+    count, at = knobs["tokens"], range(1, knobs["tokens"] + 1)  # position 0 is the start token
     start = torch.randint(len(words), (count,), generator=draw)
     soft = table[start.to(table.device)].clone()
-    step_size, seen = how["learning_rate"] * float(table.std()), dict[str, list[float]]()
-    for step in range(how["steps"]):
+    step_size, seen = knobs["learning_rate"] * float(table.std()), dict[str, list[float]]()
+    for step in range(knobs["steps"]):
         nearest = torch.cdist(soft[None], table[None])[0].argmin(1)
         hard = table[nearest].clone().requires_grad_(True)
-        found = " ".join([*(words[i] for i in nearest.tolist()), prompt])
+        text = " ".join([*(words[i] for i in nearest.tolist()), prompt])
         with deterministic(victim.base), torch.enable_grad():
-            embedding = encode_soft(victim.base, found, at, hard, encoder)
+            embedding = encode_soft(victim.base, text, at, hard, encoder)
             same = torch.Generator().manual_seed(step % SAME)
-            loss = denoising_loss(victim.base, victim.latents, embedding, how["batch"], same)
+            loss = denoising_loss(victim.base, victim.latents, embedding, knobs["batch"], same)
             (slope,) = torch.autograd.grad(loss, hard)
-        seen.setdefault(found, []).append(float(loss.detach()))
-        fade = 1 - step / how["steps"]
+        seen.setdefault(text, []).append(float(loss.detach()))
+        fade = 1 - step / knobs["steps"]
         soft = soft - fade * step_size * slope.sign()
     best = sorted(seen, key=lambda text: sum(seen[text]) / len(seen[text]))
-    return best[: how["tries"]]
+    return best[: knobs["tries"]]
 
 
-def run(victim: Victim, how: Mapping[str, Any], count: int, draw: torch.Generator) -> list[Try]:
+def run(victim: Victim, knobs: Knobs, count: int, draw: torch.Generator) -> list[Try]:
     """`count` prompts of the target, which are the goals, with `tries` tries each."""
     tries = []
     for goal in range(count):
-        for prompt in search(victim, victim.prompts[goal % len(victim.prompts)], how, draw):
+        for prompt in search(victim, victim.prompts[goal % len(victim.prompts)], knobs, draw):
             seed = int(torch.randint(2**31, (1,), generator=draw))
             tries.append(Try(goal, prompt, seed))
     return tries

@@ -25,10 +25,12 @@ def concept_problems(concept: ConceptNode, rules: Rules) -> Iterator[Problem]:
 
 def gate_problems(source: Source, node: Node, rules: Rules) -> Iterator[Problem]:
     """Thresholds of a list or a concept that are well written, which the schema sees, and make no sense."""
-    gate = node.value.get("gate")
-    for modality, thresholds in gate.items() if isinstance(gate, dict) and rules.check_gate is not None else ():
+    gate, check = node.value.get("gate"), rules.check_gate
+    if check is None or not isinstance(gate, dict):
+        return
+    for modality, thresholds in gate.items():
         for metric, text in thresholds.items() if isinstance(thresholds, dict) else ():
-            mistake = rules.check_gate(modality, metric, text) if isinstance(text, str) else None  # type: ignore[misc]
+            mistake = check(modality, metric, text) if isinstance(text, str) else None
             if mistake is not None:
                 what, fix = mistake
                 yield Problem(source.place(node.at(["gate", modality, metric])), f"`{metric}` {what}", fix)

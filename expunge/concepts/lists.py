@@ -106,11 +106,11 @@ def load_list(file: Path, rules: Rules | None = None) -> ConceptList:
     lists, problems = _check(file.parent, rules or Rules()) if file.exists() else ([], [])
     if own := [problem for problem in problems if where in problem.files]:
         raise InputError(own)
-    found = next((each for each in lists if each.path.name == file.name), None)
-    if found is None:
-        what = "is no concept list" if file.exists() else "is missing"
-        raise InputError([Problem(where, what, "name a .yaml file that holds a list, or a folder of lists")])
-    return found
+    for each in lists:
+        if each.path.name == file.name:
+            return each
+    what = "is no concept list" if file.exists() else "is missing"
+    raise InputError([Problem(where, what, "name a .yaml file that holds a list, or a folder of lists")])
 
 
 def _check(folder: Path, rules: Rules) -> tuple[list[ConceptList], list[Problem]]:

@@ -5,21 +5,14 @@
 Pure functions over plain data. The templates come from the base's prompts file (prompt_file.py).
 """
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from expunge.concepts.kinds import KINDS
 from expunge.concepts.lists import Concept
 from expunge.concepts.prompt_file import FarPrompt, Prompts
 from expunge.concepts.samples import COUNTS, FORGET, Asks, PlannedSample
+from expunge.core.seeds import derive_seed
 from expunge.core.words import holds, plain
-
-
-def derive_seed(seed: int, *parts: Any) -> int:
-    """A seed in [0, 2^31) of the run's seed and what the draw is for; the same for the same parts."""
-    text = "\x1f".join(map(str, (seed, *parts)))
-    return int.from_bytes(hashlib.sha256(text.encode("utf-8")).digest()[:4], "big") >> 1
 
 
 def spread(words: Sequence[str], templates: Sequence[str], count: int) -> list[tuple[str, str, int]]:

@@ -116,7 +116,8 @@ def _decode(path: Path, where: str, limits: Limits) -> tuple[str, Problem | None
 
 
 def _size(count: int) -> str:
-    return f"{count / 2**20:.1f} MiB" if count >= 2**20 else f"{count / 2**10:.1f} KiB"
+    units = ((2**20, "MiB"), (2**10, "KiB"))
+    return next((f"{count / unit:.1f} {name}" for unit, name in units if count >= unit), f"{count} bytes")
 
 
 def _tree(text: str, where: str, limits: Limits, problems: list[Problem]) -> Node | None:
@@ -161,34 +162,35 @@ def _build(events: Iterator[Any], limits: Limits, report: Report) -> Node | None
             continue
         if kind not in ("ScalarEvent", "SequenceStartEvent", "MappingStartEvent", "AliasEvent"):
             continue
-        line = event.start_mark.line + 1
-        if kind == "AliasEvent":
-            report(line, f"uses the YAML alias *{event.anchor}", "write the value out")
-            node = Node("", line)
-        else:
-            if event.anchor is not None:
-                report(line, f"sets the YAML anchor &{event.anchor}", "take it out and write the values out")
-            tag = getattr(event.tag, "trval", event.tag)  # ruamel has had both a class and a string here
-            if tag not in (None, "!"):
-                tag = str(tag).replace("tag:yaml.org,2002:", "!!")
-                report(line, f"uses the YAML tag {tag}", "take it out: only text, numbers, true and false are read")
-            if kind == "ScalarEvent":
-                plain = event.implicit[0] and event.style in (None, "")
-                node = Node(plain_value(event.value) if plain else event.value, line, event.value)
-            elif kind == "SequenceStartEvent":
-                node = Node([], line, children=[])
-            else:
-                node = Node({}, line, children={})
+        node = _node_of(event, kind, report)
         if not open_:
             root = node
         else:
             _put(open_[-1], node, report)
         if node.children is not None:
             if len(open_) >= limits.levels:
-                report(line, f"is more than {limits.levels} levels deep", "write it with fewer levels")
+                report(node.line, f"is more than {limits.levels} levels deep", "write it with fewer levels")
                 return None
             open_.append((node, [None]))
     return root
+
+
+def _node_of(event: Any, kind: str, report: Report) -> Node:
+    """The node that an event begins; what YAML has beyond plain data is reported. :param kind: the event's class."""
+    line = event.start_mark.line + 1
+    if kind == "AliasEvent":
+        report(line, f"uses the YAML alias *{event.anchor}", "write the value out")
+        return Node("", line)
+    if event.anchor is not None:
+        report(line, f"sets the YAML anchor &{event.anchor}", "take it out and write the values out")
+    tag = getattr(event.tag, "trval", event.tag)  # ruamel has had both a class and a string here
+    if tag not in (None, "!"):
+        tag = str(tag).replace("tag:yaml.org,2002:", "!!")
+        report(line, f"uses the YAML tag {tag}", "take it out: only text, numbers, true and false are read")
+    if kind == "ScalarEvent":
+        plain = event.implicit[0] and event.style in (None, "")
+        return Node(plain_value(event.value) if plain else event.value, line, event.value)
+    return Node([], line, children=[]) if kind == "SequenceStartEvent" else Node({}, line, children={})
 
 
 def _put(into: tuple[Node, list[tuple[str, int] | None]], node: Node, report: Report) -> None:

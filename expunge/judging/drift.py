@@ -8,11 +8,10 @@ Of a group of prompts p (target, near, general; the base's evaluation templates,
     plain = mean of ||E'(p) - E(p)|| / ||E(p)||                    over all L x D numbers
     seen  = sqrt(mean of d(E'(p), E(p)) / d0)                      what the denoiser can see of it
 
-d(a, b) = mean over positions of ||W (a - b)||^2 with the key and value projections W of the cross-attention
-(`bases.base.text_gram`), as in the method distil and in closed-form edits (UCE, arXiv 2308.14761); d0 is the mean d
-between the target prompts and the same prompts without the target's words. So `seen` of near prompts is in units of
-what the target's words mean to the denoiser: 1 is a loss as large as that of the words themselves. All are 0 for the
-original encoder. `nearest_noun` is the share of kept words whose embedding is still nearest to their own original one.
+d(a, b) is the distance that the denoiser can see (bases/text.py); d0 is the mean d between the target prompts and the
+same prompts without the target's words. So `seen` of near prompts is in units of what the target's words mean to the
+denoiser: 1 is a loss as large as that of the words themselves. All are 0 for the original encoder. `nearest_noun` is
+the share of kept words whose embedding is still nearest to their own original one.
 """
 
 import re
@@ -22,8 +21,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from expunge.bases.base import Base, Edit, encode_prompts, text_gram
+from expunge.bases.base import Base
+from expunge.bases.edits import Edit
 from expunge.bases.families.stable_diffusion import normal_name
+from expunge.bases.text import encode_prompts, projected_distance, projection, text_gram
 from expunge.judging.drift_texts import Texts
 
 Table = dict[str, Any]
@@ -50,7 +51,7 @@ def measure_drift(base: Base, edit: Edit, texts: Texts, originals: Originals | N
 
     new = [prompt for prompt in dict.fromkeys((*texts.general, *texts.nouns)) if prompt not in originals]
     originals.update(zip(new, embed(base, new), strict=True))
-    units = {c: _apart(before(texts.target[c]), before(texts.bare[c]), view).mean() for c in texts.target}
+    units = {c: projected_distance(view, before(texts.target[c]), before(texts.bare[c])).mean() for c in texts.target}
     unit = float(torch.stack(list(units.values())).mean().clamp_min(1e-12))
     concepts: dict[str, Table] = {}
     for concept in texts.target:
@@ -76,7 +77,7 @@ def measure_drift(base: Base, edit: Edit, texts: Texts, originals: Originals | N
 def shift(before: Tensor, after: Tensor, view: Tensor, unit: float) -> Table:
     """{"plain", "seen", "n"} of embeddings (N, L, D) before and after; `view` is `projection`, `unit` d0."""
     plain_shift = ((after - before).flatten(1).norm(dim=1) / before.flatten(1).norm(dim=1)).mean()
-    seen = (_apart(before, after, view).mean() / unit).sqrt()
+    seen = (projected_distance(view, before, after).mean() / unit).sqrt()
     return {"plain": round(float(plain_shift), 6), "seen": round(float(seen), 6), "n": len(before)}
 
 
@@ -89,12 +90,6 @@ def nearest_nouns(own: Tensor, now: Tensor, words: Sequence[str], meanings: Sequ
     nearest = torch.cdist(now, own).argmin(1).tolist()
     moved = {words[i]: words[j] for i, j in enumerate(nearest) if meanings[i] != meanings[j]}
     return {"share": round(1 - len(moved) / len(words), 6), "n": len(words), "moved": moved}
-
-
-def projection(gram: Tensor) -> Tensor:
-    """(D, D): R with R R^T = gram, so that ||(a - b) R|| is the distance that the denoiser sees."""
-    values, vectors = torch.linalg.eigh(gram.double())
-    return (vectors * values.clamp_min(0).sqrt()).to(gram.dtype)
 
 
 def weight_change(original: Any, encoder: Any) -> Table:
@@ -121,11 +116,6 @@ def embed(base: Base, prompts: Sequence[str], encoder: Any = None) -> Tensor:
     parts = [list(prompts[start : start + PART]) for start in range(0, len(prompts), PART)]
     encoded = [encode_prompts(base, part + [""] * (PART - len(part)), encoder)[: len(part)] for part in parts]
     return torch.cat(encoded) if encoded else torch.zeros(0)
-
-
-def _apart(a: Tensor, b: Tensor, view: Tensor) -> Tensor:
-    """d of the module's docstring, (N,)."""
-    return ((a - b) @ view).square().sum(-1).mean(-1)
 
 
 def _flat(embeddings: Tensor, view: Tensor) -> Tensor:

@@ -33,9 +33,8 @@ def texts_of(
 ) -> Texts:
     """The texts of an encoder that forgets `members` ("list/concept").
 
-    :param concepts: by "list/concept". :param names: of each concept, those that training fills in. :param prompts: the
-        base's prompts file (`expunge.concepts.prompt_file.read_prompts`). :param labels: the judge's vocabulary by axis;
-        may be empty.
+    :param concepts: by "list/concept". :param names: of each concept, those that training fills in. :param labels: the
+        judge's vocabulary by axis; may be empty.
     """
     gone = [name for concept in members for name in names[concept]]
     lost = {plain(name) for name in gone}

@@ -1,8 +1,5 @@
 """How good a picture or a video is, from the judge's features and from pixels, without any label.
 
-`FORMULAS` holds those of one sample, by the metric's name: each takes a `Sight` and gives a number, or None where the
-metric does not apply. The functions below them are the equations.
-
 Features are the judge's image embeddings of length 1 (`judge.features`): (D,) of a picture, (F, D) of a video;
 texts' are (D,). They are not those that the published numbers were made with (CLIP ViT-B/32, DINO, RAFT), but those of
 the base's judge: compare them with the same base's original encoder, not between bases.
@@ -13,17 +10,19 @@ dynamic degree for the same reason).
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
-from expunge.concepts.samples import FORGET
-from expunge.judging.sight import Sight
-from expunge.judging.texts import contest, depicts
 from expunge.judging.vocabulary import Label
 
-Formula = Callable[[Sight], float | None]
 NOISE = 16 / 255  # a pixel's change from frame to frame up to which it is the sampler's noise
+
+
+def depicts(axis: str, name: str) -> str:
+    """The text that a picture of something is compared with: Hessel et al. (arXiv 2104.08718) put "A photo depicts"
+    before every caption."""
+    return f"A photo in the style of {name}" if axis == "style" else f"A photo depicts {name}"
 
 
 def clip_score(frames: np.ndarray, text: np.ndarray) -> float:
@@ -144,79 +143,3 @@ def _change(video: np.ndarray) -> np.ndarray:
 def _several(frames: np.ndarray) -> None:
     if len(frames) < 2:
         raise ValueError("a video has two frames or more")
-
-
-def _clip_score(sight: Sight) -> float | None:
-    if sight.sample.axis == "motion":  # which no frame shows
-        return None
-    return clip_score(sight.features, sight.text(depicts(sight.sample.axis, sight.sample.asked)))
-
-
-def _clip_accuracy(sight: Sight) -> float | None:
-    texts = contest(sight.sample.planned, sight.judge, sight.anchors)
-    if not texts:
-        return None
-    target, *others = (sight.text(text) for text in texts)
-    return clip_accuracy(sight.features, target, np.stack(others))
-
-
-def _alignment(sight: Sight) -> float:
-    return clip_score(sight.features, sight.text(sight.sample.prompt))
-
-
-def _distance(sight: Sight) -> float | None:
-    return None if sight.original_features is None else distance(sight.features, sight.original_features)
-
-
-def _clear(sight: Sight) -> float | None:
-    """Of target and aliases: is the judge sure of some subject, whatever it is? A blur in its place is no gain.
-
-    1 where the likeliest label has more than half of the probability (of a video: the frames' mean of it), else 0. A
-    memorised picture may show no subject, so it is left out.
-    """
-    sample = sight.sample
-    if sample.group not in FORGET or sample.axis == "copy" or not sight.judge.labels.get("subject"):
-        return None
-    from expunge.judging.judge import classify
-
-    (sure,) = classify(sight.judge, sample.pixels[None], "subject", sight.features[None]).max(-1)
-    return float(np.mean(sure) > 0.5)
-
-
-def _motion(sight: Sight) -> float | None:
-    """Of a video whose prompt names motions: is the likeliest one of them? Only a motion classifier can tell."""
-    sample = sight.sample
-    if sample.modality != "video" or sight.judge.motion is None:
-        return None
-    named = named_motions(sight.judge.labels["motion"], sample.prompt)
-    if not named:
-        return None
-    from expunge.judging.judge import classify
-
-    (chances,) = classify(sight.judge, sample.pixels[None], "motion")
-    return moves_as_asked(chances, named)
-
-
-def _of_videos(formula: Callable[[np.ndarray], float], of_pixels: bool = False) -> Formula:
-    """A formula of a video's frames, (F, D) features or (F, H, W, 3) pixels; None for pictures and single frames."""
-
-    def apply(sight: Sight) -> float | None:
-        if sight.sample.modality != "video" or len(sight.sample.pixels) < 2:
-            return None
-        return formula(sight.sample.pixels if of_pixels else sight.features)
-
-    return apply
-
-
-FORMULAS: Mapping[str, Formula] = {
-    "clip_score": _clip_score,
-    "clip_accuracy": _clip_accuracy,
-    "alignment": _alignment,
-    "consistency": _of_videos(consistency),
-    "flicker": _of_videos(flicker, of_pixels=True),
-    "subject_consistency": _of_videos(subject_consistency),
-    "dynamic": _of_videos(dynamic, of_pixels=True),
-    "motion": _motion,
-    "clear": _clear,
-    "distance": _distance,
-}

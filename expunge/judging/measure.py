@@ -3,7 +3,7 @@
     samples = read_samples(Path("build/renders/characters/bolt/characters--bolt"), frames=8)
     features = encode(judge, samples)
     unit = {"list": "characters", "encoder": "bolt", "concept": "bolt"}
-    rows = measure(judge, samples, unit, judge_id, formulas=FORMULAS, features=features)
+    rows = measure(judge, samples, unit, judge_id, formulas=formulas(), features=features)    expunge.metrics.catalogue
 
 What each metric means is in `expunge.judging.table.METRICS`. Each frame goes through the judge once, for all metrics.
 """
@@ -15,14 +15,18 @@ import numpy as np
 
 from expunge.concepts.samples import FORGET
 from expunge.judging.features import Features, by_place, encode
-from expunge.judging.formulas import Formula, kid
+from expunge.judging.formulas import kid
 from expunge.judging.looking import asks_of, look, memorised_picture, seen_in_video
 from expunge.judging.samples import Sample
-from expunge.judging.sight import sights_of
+from expunge.judging.sight import Formula, sights_of
 from expunge.judging.table import Row
 
 FEWEST = 4  # samples for which a KID is given
-LAST = ("motion", "clear", "distance")  # a sample's last rows, after those of all other formulas
+# Of a sample's rows: fixed, so that tables of two runs can be compared line by line. Metrics not named here come last.
+ORDER = (
+    "seen", "seen5", "confidence", "margin", "frames", "majority", "clip_score", "clip_accuracy", "alignment",
+    "consistency", "flicker", "subject_consistency", "dynamic", "motion", "clear", "distance",
+)  # fmt: skip
 Values = dict[int, dict[str, float]]  # by Sample.index: {metric: value}
 
 
@@ -46,8 +50,8 @@ def measure(
 
     :param unit: {"list", "encoder", "concept"}. :param judge_id: its digest. :param originals: the same concept's
         samples with the original encoder; copies of a memorised picture are compared with what those have in common.
-    :param formulas: {metric: its value for one `Sight`, or None where it does not apply}; their order is that of a
-        sample's rows. What the labels say is measured besides: seen, seen5, confidence, margin, frames and majority.
+    :param formulas: {metric: its value for one `Sight`, or None where it does not apply}. What the labels say is
+        measured besides: seen, seen5, confidence, margin, frames and majority.
     :param features: `encode` of the samples, where it was called already. :param original_features: `encode` of the
         originals; None: there is nothing to compare with, as for the original encoder itself. :param anchors: what the
         target may become. :param drawn_with: {"image": {"solver", "steps", "guidance"}, "video": {...}}.
@@ -70,7 +74,7 @@ def measure(
          "prompt": s.prompt, "seed": s.seed, "axis": s.axis,
          "asked": s.asked, "metric": metric, "value": round(value, 6) + 0.0, "judge": judge_id,
          **drawn_with.get(s.modality, {}), "versions": versions}
-        for s in samples for metric, value in sorted(values[s.index].items(), key=_last)
+        for s in samples for metric, value in sorted(values[s.index].items(), key=_place)
     ]  # fmt: skip
 
 
@@ -97,8 +101,8 @@ def kid_of(
     return {"KID": round(kid(new, old), 6) + 0.0, "n": len(kept)}
 
 
-def _last(item: tuple[str, float]) -> int:
-    return LAST.index(item[0]) + 1 if item[0] in LAST else 0
+def _place(item: tuple[str, float]) -> int:
+    return ORDER.index(item[0]) if item[0] in ORDER else len(ORDER)
 
 
 def _seen(judge: Any, samples: Sequence[Sample], originals: Sequence[Sample], features: Features) -> Values:

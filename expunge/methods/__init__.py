@@ -1,20 +1,31 @@
-"""The unlearning methods by name. Looking one up, or checking its parameters, imports no torch.
+"""The unlearning methods, one file each. To look one up, or to check its parameters, imports no torch.
 
-A method is a module with `run(base, concepts, kept, parameters, seed, log) -> Unlearned`; add it to METHODS with the
-parameters it reads, and the stage, the checks and the report know it.
+    result = unlearn("distil", base, concepts, kept, {"steps": 60}, seed=0)
+
+A method is a file of this folder that declares METHOD (its fields: `Method`) and the function
+
+    run(base, concepts, kept, knobs, draw, log) -> Unlearned
+
+which is its equations and nothing else: `unlearn` has merged the defaults, checked everything and seeded `draw`, the
+one generator that every random draw comes from. `log` is called with (step, loss) after each step.
 """
 
 import importlib
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from expunge.core.knobs import LAST, Advice, Registry, Schemas, defaults
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from expunge.bases.base import Base
     from expunge.bases.edits import Edit
     from expunge.concepts.lists import Concept
+
+Log = Callable[[int, float], None]
 
 
 @dataclass(frozen=True)
@@ -36,154 +47,102 @@ class Unlearned:
     edit: "Edit"
     losses: list[float]  # one a step
     changed_parameters: int  # numbers of encoder and denoiser that differ from the original's once stored
-    notes: dict[str, Any] = field(default_factory=dict)  # what the method found out, for the record
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """One knob of a method: its default and what it may be."""
-
-    default: Any
-    allowed: str  # in words, for the error
-    accepts: Callable[[Any], bool]
+    notes: dict[str, Any] = field(default_factory=dict)  # what the method decided on the way, for the record
 
 
 @dataclass(frozen=True)
 class Method:
+    """What a method's file declares as METHOD, and its name and module."""
+
+    name: str
     module: str
-    images: str = ""  # the images that it trains on: "target", "anchor", or "" for none
-    anchor: str = ""  # what a concept should become: it must be "given", may be "found", or is "" not read
-    parameters: dict[str, Parameter] = field(default_factory=dict)
-    joint: Mapping[str, float] = field(default_factory=lambda: {"steps": 1.0})  # see `for_several`
+    images: Literal["", "target", "anchor"] = ""  # the images that it trains on; "": none
+    anchor: Literal["", "given", "found"] = ""  # must a concept name its anchor, or is one chosen for it; "": not read
+    kept: str = ""  # the knob that, where it is not 0, needs kept prompts
+    joint: dict[str, float] = field(default_factory=lambda: {"steps": 1.0})  # {knob: power}: see `for_several`
+    order: int = LAST
+    knobs: Schemas = field(default_factory=dict)
 
     @property
     def defaults(self) -> dict[str, Any]:
-        return {name: parameter.default for name, parameter in self.parameters.items()}
-
-    @property
-    def run(self) -> Callable[..., Unlearned]:
-        return importlib.import_module(self.module).run
+        return defaults(self.knobs)
 
 
-def one_of(*choices: str) -> tuple[str, Callable[[Any], bool]]:
-    return f"one of {', '.join(choices)}", lambda value: isinstance(value, str) and value in choices
+METHODS = Registry(Path(__file__).parent, "expunge.methods", "METHOD", Method, renamed={"parameters": "trained"})
 
 
-def number(low: float, high: float) -> tuple[str, Callable[[Any], bool]]:
-    def accepts(value: Any) -> bool:
-        real = isinstance(value, int | float) and not isinstance(value, bool)
-        return real and low <= value <= high  # which a NaN is not
-
-    return f"a number from {low:g} to {high:g}", accepts
+def check_parameters(method: str, values: Any) -> list[Advice]:
+    """(what is wrong, what to write instead) of a method's name and of {knob: value}; [] where nothing is wrong."""
+    return METHODS.problems(method, values)
 
 
-def whole(low: int, high: int) -> tuple[str, Callable[[Any], bool]]:
-    def accepts(value: Any) -> bool:
-        return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
+def for_several(method: str, knobs: Mapping[str, Any], concepts: int) -> dict[str, Any]:
+    """The knobs of an encoder that forgets so many concepts jointly: those of one, times concepts ** power.
 
-    return f"a whole number from {low} to {high}", accepts
-
-
-METHODS: dict[str, Method] = {
-    "few-shot": Method(
-        "expunge.methods.few_shot",
-        images="target",
-        parameters={
-            "parameters": Parameter("full", *one_of("full", "mlp-final-attn", "mlp", "attn")),
-            "learning_rate": Parameter(1e-5, *number(1e-9, 1.0)),
-            "steps": Parameter(10, *whole(1, 100_000)),
-            "batch": Parameter(2, *whole(1, 1024)),
-            "unconditional": Parameter("edited", *one_of("edited", "original")),
-            "keep": Parameter(0.0, *number(0.0, 1e6)),
-            "keep_batch": Parameter(8, *whole(1, 1024)),
-        },
-    ),
-    "distil": Method(
-        "expunge.methods.distil",
-        anchor="found",
-        joint={"steps": 0.25, "rank": 1.0, "learning_rate": -1 / 3},
-        parameters={
-            "parameters": Parameter("qkv-mlp", *one_of("full", "mlp-final-attn", "mlp", "attn", "late", "qkv-mlp")),
-            "rank": Parameter(2, *whole(0, 1024)),
-            "learning_rate": Parameter(1e-2, *number(1e-9, 1.0)),
-            "steps": Parameter(60, *whole(1, 100_000)),
-            "batch": Parameter(4, *whole(1, 1024)),
-            "keep": Parameter(1.0, *number(0.0, 1e6)),
-            "keep_batch": Parameter(24, *whole(1, 1024)),
-            "beyond": Parameter(0.5, *number(0.0, 10.0)),
-            "others": Parameter(512, *whole(0, 100_000)),
-            "alike": Parameter(0.3, *number(0.0, 1.0)),
-        },
-    ),
-    "ablate": Method(
-        "expunge.methods.ablate",
-        images="anchor",
-        anchor="given",
-        parameters={
-            "objective": Parameter("model", *one_of("model", "noise")),
-            "regularise": Parameter(0.0, *number(0.0, 1e6)),
-            "parameters": Parameter(
-                "full", *one_of("full", "mlp-final-attn", "mlp", "attn", "embedding", "cross-attention", "unet")
-            ),
-            "learning_rate": Parameter(1.6e-5, *number(1e-9, 1.0)),
-            "steps": Parameter(100, *whole(1, 100_000)),
-            "batch": Parameter(8, *whole(1, 1024)),
-        },
-    ),
-    "esd": Method(
-        "expunge.methods.esd",
-        images="target",
-        parameters={
-            "eta": Parameter(1.0, *number(0.0, 100.0)),
-            "parameters": Parameter("full", *one_of("full", "mlp-final-attn", "mlp", "attn")),
-            "learning_rate": Parameter(1e-5, *number(1e-9, 1.0)),
-            "steps": Parameter(100, *whole(1, 100_000)),
-            "batch": Parameter(2, *whole(1, 1024)),
-        },
-    ),
-    "uce": Method(
-        "expunge.methods.uce",
-        anchor="given",
-        parameters={
-            "keep": Parameter(1.0, *number(0.0, 1e6)),
-            "ridge": Parameter(0.1, *number(1e-9, 1e6)),
-        },
-    ),
-    "negative": Method("expunge.methods.negative"),
-}
-
-
-def for_several(method: str, parameters: Mapping[str, Any], concepts: int) -> dict[str, Any]:
-    """The parameters of an encoder that forgets so many concepts jointly: those of one, times concepts ** power.
-
-    The power is the method's, by parameter: 1 gives each concept as many steps as if it were alone.
+    The power is the method's, by knob: 1 gives each concept as many steps as if it were alone.
     """
-    found = dict(parameters)
+    scaled = dict(knobs)
     for name, power in METHODS[method].joint.items():
-        if name in found:
-            value = found[name] * concepts**power
-            found[name] = round(value) if isinstance(found[name], int) else value
-    return found
+        if name in scaled:
+            value = scaled[name] * concepts**power
+            scaled[name] = round(value) if isinstance(scaled[name], int) else value
+    return scaled
 
 
-def check_parameters(method: str, parameters: Mapping[str, Any]) -> list[str]:
-    """What is wrong with a method's name and parameters, as "what; what to write instead"; [] where nothing is."""
-    known = METHODS.get(method)
-    if known is None:
-        return [f"there is no method {method!r}; write one of {', '.join(METHODS)}"]
+def has_anchor(method: Method, concept: "Concept", anchors: Sequence[str]) -> bool:
+    """Does a concept bring the anchor that a method reads? A memorised picture's paraphrases are one in images.
+
+    :param anchors: its own, or the base's candidates for its kind.
+    """
+    if not method.anchor or (method.images == "anchor" and concept.paraphrases):
+        return True
+    return bool(anchors) if method.anchor == "found" else concept.anchor is not None
+
+
+def unlearn(
+    name: str,
+    base: "Base",
+    concepts: Sequence[ConceptData],
+    kept: Sequence[str],
+    knobs: Mapping[str, Any],
+    seed: int,
+    log: Log = lambda step, loss: None,
+) -> Unlearned:
+    """Unlearn one concept, or several jointly, by the method of that name.
+
+    :param kept: prompts that should go on meaning what they mean. :param knobs: the method's own; defaults fill in.
+    :raises ValueError: a knob is wrong, or something that the method needs is missing: all of it, a line each.
+    :raises FloatingPointError: the loss is no longer finite.
+    """
+    import torch
+
+    problems = check_parameters(name, knobs)
+    if name in METHODS:
+        knobs = {**METHODS[name].defaults, **knobs}
+        problems += _missing(METHODS[name], concepts, kept, knobs)
+    if problems:
+        raise ValueError("\n".join(f"{what}; {fix}" for what, fix in problems))
+    draw = torch.Generator().manual_seed(seed)
+    return importlib.import_module(METHODS[name].module).run(base, concepts, kept, knobs, draw, log)
+
+
+def _missing(
+    method: Method, concepts: Sequence[ConceptData], kept: Sequence[str], knobs: Mapping[str, Any]
+) -> list[Advice]:
+    """What a method needs and is not given."""
     problems = []
-    for name, value in parameters.items():
-        parameter = known.parameters.get(name)
-        if parameter is None:
-            problems.append(f"{method} has no parameter {name!r}; it has {', '.join(known.parameters)}")
-        elif not parameter.accepts(value):
-            hint = " (YAML reads 1e-5 as text: write 1.0e-5)" if isinstance(value, str) and _numeric(value) else ""
-            problems.append(f"{method}: {name} is {value!r}; write {parameter.allowed}{hint}")
+    if not concepts:
+        problems.append((f"{method.name}: there is no concept to unlearn", "give at least one"))
+    things = "at least one image, one name and one template" if method.images else "at least one name and one template"
+    for data in concepts:
+        id_ = data.concept.id
+        if (method.images and not len(data.latents)) or not data.names or not data.templates:
+            problems.append((f"{method.name}: {id_} needs {things}", "see `ConceptData`"))
+        if not has_anchor(method, data.concept, data.anchors):
+            chosen = ", or candidates in the base's prompts file" if method.anchor == "found" else ""
+            fix = f"write what it should become, such as a wider word{chosen}"
+            problems.append((f"{method.name}: {id_} has no anchor", fix))
+    if method.kept and knobs.get(method.kept) and not kept:
+        what = f"{method.name}: {method.kept} is set, but there are no kept prompts"
+        problems.append((what, "give neighbours or general prompts"))
     return problems
-
-
-def _numeric(text: str) -> bool:
-    try:
-        return math.isfinite(float(text))
-    except ValueError:
-        return False

@@ -15,15 +15,37 @@ the network that is trained, as in the paper.
 """
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from expunge.bases.base import Base, add_noise, denoiser_of, encode_prompts, predict_noise, target
-from expunge.methods import METHODS, ConceptData, Unlearned, check_parameters
-from expunge.methods.training import Log, descend, lacking, noised, pick, shuffled, student, unlearned
+from expunge.bases.base import Base, denoiser_of
+from expunge.bases.condition import condition_of
+from expunge.bases.denoising import add_noise, predict_noise, target
+from expunge.bases.families.stable_diffusion import reads_text
+from expunge.core.knobs import Knobs
+from expunge.methods import ConceptData, Log, Unlearned
+from expunge.methods.training import descend, noised, pick, shuffled, student, unlearned
+
+METHOD = {
+    "images": "anchor",
+    "anchor": "given",
+    "knobs": {
+        "objective": {"default": "model", "enum": ["model", "noise"],
+                      "description": "what the target's prediction is matched to: the anchor's, or the noise"},
+        "regularise": {"default": 0.0, "type": "number", "minimum": 0.0, "maximum": 1e6,
+                       "description": "lambda: weight of the anchor's own loss"},
+        "trained": {"default": "full",
+                    "enum": ["full", "mlp-final-attn", "mlp", "attn", "embedding", "cross-attention", "unet"],
+                    "description": "the part that is trained, of the encoder or of the denoiser"},
+        "learning_rate": {"default": 1.6e-5, "type": "number", "minimum": 1e-9, "maximum": 1.0,
+                          "description": "of Adam"},
+        "steps": {"default": 100, "type": "integer", "minimum": 1, "maximum": 100000, "description": "of AdamW"},
+        "batch": {"default": 8, "type": "integer", "minimum": 1, "maximum": 1024, "description": "images in a step"},
+    },
+}  # fmt: skip
 
 
 def ablation_loss(
@@ -45,7 +67,7 @@ def ablation_loss(
     z_t, truth = add_noise(base, z0, noise, t), target(base, z0, noise, t)
 
     def eps(prompts: Sequence[str]) -> Tensor:
-        return predict_noise(base, z_t, t, encode_prompts(base, prompts, encoder), denoiser)
+        return predict_noise(base, z_t, t, condition_of(base, prompts, encoder), denoiser)
 
     forgotten = eps(targets)
     if objective == "noise":
@@ -72,54 +94,39 @@ def anchors_of(data: ConceptData) -> tuple[str, ...]:
 
 
 def run(
-    base: Base,
-    concepts: Sequence[ConceptData],
-    kept: Sequence[str],
-    parameters: Mapping[str, Any],
-    seed: int,
-    log: Log = lambda step, loss: None,
+    base: Base, concepts: Sequence[ConceptData], kept: Sequence[str], knobs: Knobs, draw: torch.Generator, log: Log
 ) -> Unlearned:
-    """Unlearn one concept, or several jointly (round-robin). A concept's images are of its anchor.
+    """One concept, or several jointly, in turn. A concept's images are of its anchor; kept prompts are not read.
 
-    :param kept: not read: the method has no term for it. :param parameters: see METHODS["ablate"].
-    :raises ValueError: a parameter is wrong, or a concept has no anchor, images or names.
-    :raises FloatingPointError: the loss is no longer finite.
+    :raises ValueError: the embedding is trained, and a target is spelled with its anchor's tokens only.
     """
-    how = {**METHODS["ablate"].defaults, **parameters}
-    problems = check_parameters("ablate", how) + lacking("ablate", concepts, images=True)
-    problems += [f"ablate: {data.concept.id} has no anchor" for data in concepts if not anchors_of(data)]
-    if problems:
-        raise ValueError("\n".join(problems))
-    draw = torch.Generator().manual_seed(seed)
     encoder, denoiser = base.encoder, None
-    if how["parameters"] == "embedding":
+    if knobs["trained"] == "embedding":
         encoder = copy.deepcopy(base.encoder).eval().requires_grad_(False)
         trained = [_embedding_rows(base, encoder, concepts)]
-    elif how["parameters"] in ("cross-attention", "unet"):
+    elif knobs["trained"] in ("cross-attention", "unet"):
         denoiser = copy.deepcopy(denoiser_of(base))
-        trained = _denoiser_parameters(denoiser, how["parameters"])
+        trained = _denoiser_parameters(denoiser, knobs["trained"])
     else:
-        encoder, trained = student(base, how["parameters"])
-    adam = torch.optim.AdamW(trained, lr=how["learning_rate"], weight_decay=0.0)
+        encoder, trained = student(base, knobs["trained"])
+    adam = torch.optim.AdamW(trained, lr=knobs["learning_rate"], weight_decay=0.0)
     images = [shuffled(list(zip(data.prompts, data.latents, strict=True)), draw) for data in concepts]
     turn = 0
 
     def loss_of(step: int) -> Tensor:
         nonlocal turn
         anchors, targets, latents = [], [], []
-        for _ in range(how["batch"]):
-            data, drawn = concepts[turn % len(concepts)], next(images[turn % len(concepts)])
+        for _ in range(knobs["batch"]):
+            data, (prompt, latent) = concepts[turn % len(concepts)], next(images[turn % len(concepts)])
             turn += 1
-            anchors.append(drawn[0])
+            anchors.append(prompt)
             name = pick(data.names, draw)
-            targets.append(name if data.concept.paraphrases else drawn[0].replace(str(data.concept.anchor), name))
-            latents.append(drawn[1])
-        z0, t, noise = noised(base, latents, draw)
-        return ablation_loss(
-            base, encoder, anchors, targets, z0, noise, t, how["objective"], how["regularise"], denoiser
-        )
+            targets.append(name if data.concept.paraphrases else prompt.replace(str(data.concept.anchor), name))
+            latents.append(latent)
+        drawn = noised(base, latents, draw)
+        return ablation_loss(base, encoder, anchors, targets, *drawn, knobs["objective"], knobs["regularise"], denoiser)
 
-    losses = descend(base, "ablate", adam, loss_of, how["steps"], log)
+    losses = descend(base, "ablate", adam, loss_of, knobs["steps"], log)
     return unlearned(base, losses, copy.deepcopy(encoder), denoiser=denoiser)
 
 
@@ -127,7 +134,7 @@ def _denoiser_parameters(denoiser: Any, which: str) -> list[torch.nn.Parameter]:
     """All of a denoiser's parameters, or the weights of its cross-attention's keys and values."""
     trained = []
     for name, module in denoiser.named_modules():
-        if which == "unet" or name.endswith(("attn2.to_k", "attn2.to_v")):
+        if which == "unet" or reads_text(name):
             trained += list(module.parameters(recurse=False))
             if which == "cross-attention":
                 module.register_forward_hook(_first_position_stopped)

@@ -1,85 +1,72 @@
 """Anchor distillation in the encoder alone: the target's words come to mean the anchor, all others what they meant.
 
-The text enters a denoiser through the key and value projections W of its cross-attention and nowhere else, so a
-distance between embeddings weighted by them is what the denoiser can see, and no pass through it is needed:
+d(a, b) is the distance between two embeddings that the denoiser can see (bases/text.py), so training needs no pass
+through the denoiser:
 
-    d(a, b) = mean over positions of ||W (a - b)||^2
     L = mean d(E'(template(name)), goal) / d0  +  keep * mean d(E'(p), E(p)) / d0
     goal = E(template(anchor)) + beyond * (E(template(anchor)) - E(template(name)))
 
 E' is the encoder that is trained, E the original, p the kept prompts; d0 is the distance from target to anchor before
-training, so that the two terms have one scale on every base. `beyond` leaves the target further behind than its
-anchor does: the model may draw a cat for "an animal", and would then draw it for a cat that became one. An anchor that
-is one of the concept's neighbours, or a part of a composition, needs none of it (beyond = 0).
+training, so that the two terms have one scale on every base. `beyond` pushes the target further away than its anchor
+lies: the model may draw a cat for "an animal", and would then still draw one for a cat that became "an animal". With
+an anchor that is one of the concept's neighbours, or a part of a composition, beyond is 0.
 
-The vocabulary's own words are asked, too: one whose embedding is within `alike` of the way from target to anchor
-means the target and is trained like its names; all others (`others` of them) are kept, too: half of each batch, so
-that the lists' own kept prompts, neighbours and other senses, are not lost among them; what slips comes more often. A
-word that the kept prompts hold already, such as one with a second sense, is neither.
+`others` words of the vocabulary take part, too. A word whose distance from the target is below `alike` times the
+anchor's means the target, and is trained like its names. All the rest are kept: they fill half of each batch, so that
+the lists' own kept prompts, neighbours and other senses, are not lost among them. Kept prompts that slip come more
+often. A word that is in the kept prompts already, such as one with a second sense, is left out.
 
-Kumari et al. (arXiv 2303.13516) match the denoiser's outputs for target and anchor; this matches its inputs. The
-weighting is that of closed-form edits (UCE, arXiv 2308.14761).
+Kumari et al. (arXiv 2303.13516) match the denoiser's outputs for target and anchor; this matches its inputs.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from itertools import cycle, islice
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from expunge.bases.base import Base, encode_prompts, text_gram
+from expunge.bases.base import Base
+from expunge.bases.text import distance, encode_prompts, text_gram
+from expunge.core.knobs import Knobs
 from expunge.core.words import with_article
-from expunge.methods import METHODS, ConceptData, Unlearned, check_parameters
+from expunge.methods import ConceptData, Log, Unlearned
+from expunge.methods.lessons import encode_all, fill, lessons_of
 from expunge.methods.low_rank import merge
-from expunge.methods.training import Log, descend, lacking, pick, student, unlearned
+from expunge.methods.training import descend, pick, student, unlearned
 
-
-def distance(gram: Tensor, a: Tensor, b: Tensor) -> Tensor:
-    """d of the module's docstring, (N,), for embeddings (N, L, D); `gram` is W^T W, (D, D)."""
-    change = a - b
-    return ((change @ gram) * change).sum(-1).mean(-1)
-
-
-def fill(template: str, word: str) -> str:
-    """A template with a word in it; "" leaves its place out."""
-    return " ".join(template.replace("{}", word).split())
+METHOD = {
+    "anchor": "found",
+    "joint": {"steps": 0.25, "rank": 1.0, "learning_rate": -0.3333333333333333},
+    "knobs": {
+        "trained": {"default": "qkv-mlp", "enum": ["full", "mlp-final-attn", "mlp", "attn", "late", "qkv-mlp"],
+                    "description": "the part of the encoder that is trained"},
+        "rank": {"default": 2, "type": "integer", "minimum": 0, "maximum": 1024,
+                 "description": "of each weight's change; 0: all of it"},
+        "learning_rate": {"default": 0.01, "type": "number", "minimum": 1e-9, "maximum": 1.0,
+                          "description": "of Adam at the first step; it falls to 0"},
+        "steps": {"default": 60, "type": "integer", "minimum": 1, "maximum": 100000, "description": "of Adam"},
+        "batch": {"default": 4, "type": "integer", "minimum": 1, "maximum": 1024,
+                  "description": "target prompts in a step"},
+        "keep": {"default": 1.0, "type": "number", "minimum": 0.0, "maximum": 1e6,
+                 "description": "weight of the kept prompts' loss"},
+        "keep_batch": {"default": 24, "type": "integer", "minimum": 1, "maximum": 1024,
+                       "description": "kept prompts in a step"},
+        "beyond": {"default": 0.5, "type": "number", "minimum": 0.0, "maximum": 10.0,
+                   "description": "how much further than the anchor the target is pushed, in distances to it"},
+        "others": {"default": 512, "type": "integer", "minimum": 0, "maximum": 100000,
+                   "description": "words of the vocabulary that are asked, too"},
+        "alike": {"default": 0.3, "type": "number", "minimum": 0.0, "maximum": 1.0,
+                  "description": "a word nearer than this share of the anchor's distance means the target"},
+    },
+}  # fmt: skip
 
 
 def vocabulary(base: Base, count: int, draw: torch.Generator) -> list[str]:
-    """`count` of the whole words that the tokenizer has a token for."""
+    """`count` words that the tokenizer has one token for, at random."""
     tokens = sorted(base.t2i.tokenizer.get_vocab())
     words = [token.removesuffix("</w>") for token in tokens if token.endswith("</w>")]
     words = [word for word in words if len(word) > 2 and word.isascii() and word.isalpha()]
     return [words[i] for i in torch.randperm(len(words), generator=draw)[:count].tolist()]
-
-
-@torch.no_grad()
-def encode_all(base: Base, prompts: Sequence[str]) -> Tensor:
-    """(N, L, D) of the original encoder, in parts that fit any memory."""
-    parts = [prompts[start : start + 256] for start in range(0, len(prompts), 256)]
-    return torch.cat([encode_prompts(base, part) for part in parts])
-
-
-@torch.no_grad()
-def likeness(
-    base: Base, gram: Tensor, data: ConceptData, words: Sequence[str], known: dict[str, Tensor] | None = None
-) -> Tensor:
-    """d of each word's embedding to the nearest of the concept's names, (words,).
-
-    :param known: prompts' embeddings that an earlier call left here: of many concepts each asks about the same words.
-    """
-    template, known = next((t for t in data.templates if "{}" in t), "{}"), {} if known is None else known
-
-    def embed(some: Sequence[str]) -> Tensor:
-        texts = [fill(template, word) for word in some]
-        if new := [text for text in dict.fromkeys(texts) if text not in known]:
-            known.update(zip(new, encode_all(base, new), strict=True))
-        return torch.stack([known[text] for text in texts])
-
-    found = embed(words)
-    return torch.stack([distance(gram, found, name) for name in embed(data.names).split(1)]).amin(0)
 
 
 class Pool:
@@ -97,108 +84,26 @@ class Pool:
         self.weights[list(rows)] = distances.float().cpu() + 1e-3
 
 
-@dataclass(frozen=True)
-class Lesson:
-    """What one concept's words shall mean."""
-
-    concept: str
-    names: tuple[str, ...]
-    anchor: str
-    templates: tuple[str, ...]
-    beyond: float
-    parts: tuple[str, ...] = ()  # of a composition
-
-    def pair(self, draw: torch.Generator) -> tuple[str, str]:
-        """(target prompt, anchor prompt): one template, filled with one of the names and with the anchor.
-
-        A composition becomes the part that it begins with: the encoder reads from left to right, so up to there "a
-        rocket beside a teddy bear" is "a rocket", which must stay.
-        """
-        name, template = pick(self.names, draw), pick(self.templates, draw)
-        first = next((part for part in self.parts if name.startswith(part)), self.anchor)
-        return fill(template, name), fill(template, first)
-
-
-def candidates_of(data: ConceptData, gone: set[str], alone: bool) -> tuple[str, ...]:
-    """Anchors that are not forgotten themselves, where there are some.
-
-    A concept that is forgotten alone takes none of its neighbours where it can: what is like the target is taken for
-    it, and may be drawn as it. Of many at once each must change little, or others slip: there neighbours come first,
-    being nearest.
-    """
-    free = tuple(anchor for anchor in data.anchors if anchor not in gone) or data.anchors
-    unlike = tuple(anchor for anchor in free if anchor not in data.concept.neighbours)
-    return unlike if alone and unlike else free
-
-
-def lessons_of(
-    base: Base, gram: Tensor, concepts: Sequence[ConceptData], words: Sequence[str], alike: float, beyond: float
-) -> tuple[list[Lesson], list[str]]:
-    """(the concepts' lessons, the words that mean none of them).
-
-    An anchor that is not given is the nearest of its candidates: see `candidates_of`. A word belongs to the concept
-    that it is nearest to, if it is nearer to it than `alike` of the anchor's distance.
-    """
-    gone = {name for data in concepts for name in data.names}
-    candidates = [candidates_of(data, gone, alone=len(concepts) == 1) for data in concepts]
-    known: dict[str, Tensor] = {}
-    anchors = [
-        some[int(likeness(base, gram, data, some, known).argmin())]
-        for data, some in zip(concepts, candidates, strict=True)
-    ]
-    share = torch.ones(len(concepts), len(words))
-    for row, data, anchor in zip(share, concepts, anchors, strict=True):
-        if words:
-            found = likeness(base, gram, data, [anchor, *words], known)
-            row[:] = found[1:] / found[0].clamp_min(1e-12)
-    least, whose = share.min(0)
-    lessons = [
-        Lesson(
-            data.concept.id,
-            (*data.names, *(w for w, d, i in zip(words, least, whose, strict=True) if d < alike and i == index)),
-            anchor,
-            data.templates,
-            0.0 if anchor in (*data.concept.neighbours, *data.concept.parts) else beyond,
-            data.concept.parts,
-        )
-        for index, (data, anchor) in enumerate(zip(concepts, anchors, strict=True))
-    ]
-    return lessons, [word for word, d in zip(words, least, strict=True) if d >= alike]
-
-
 def run(
-    base: Base,
-    concepts: Sequence[ConceptData],
-    kept: Sequence[str],
-    parameters: Mapping[str, Any],
-    seed: int,
-    log: Log = lambda step, loss: None,
+    base: Base, concepts: Sequence[ConceptData], kept: Sequence[str], knobs: Knobs, draw: torch.Generator, log: Log
 ) -> Unlearned:
-    """Unlearn one concept, or several jointly (the batch goes round-robin over them). Few-shot images are not read.
-
-    :param kept: prompts that go on meaning what they mean. :param parameters: see METHODS["distil"].
-    :raises ValueError: a parameter is wrong, or a concept has no anchor and no candidates, no names or no templates.
-    :raises FloatingPointError: the loss is no longer finite.
-    """
-    how = {**METHODS["distil"].defaults, **parameters}
-    _check(concepts, kept, how)
-    draw = torch.Generator().manual_seed(seed)
+    """One concept, or several jointly: the batch takes them in turn. Few-shot images are not read."""
     gram = text_gram(base)
     said = {word for prompt in kept for word in prompt.lower().split()}
-    words = [word for word in vocabulary(base, how["others"], draw) if word not in said]
+    words = [word for word in vocabulary(base, knobs["others"], draw) if word not in said]
     if nouns := any(name.startswith(("a ", "an ")) for data in concepts for name in data.names):
         words = [with_article(word) for word in words]
-    lessons, different = lessons_of(base, gram, concepts, words, how["alike"], how["beyond"])
+    lessons, different = lessons_of(base, gram, concepts, words, knobs["alike"], knobs["beyond"])
     if not nouns:  # names of people and styles stand alone, but most of what must stay does not
         different = [with_article(word) if index % 2 else word for index, word in enumerate(different)]
     templates = [template for lesson in lessons for template in lesson.templates]
     pools = [Pool(base, ["", *kept])]
     if different:
         pools.append(Pool(base, [fill(pick(templates, draw), word) for word in different]))
-    encoder, trained = student(base, how["parameters"], how["rank"], draw)
-    adam = torch.optim.Adam(trained, lr=how["learning_rate"])
-    turns, batch = cycle(lessons), max(how["batch"], len(lessons))
-    share = max(how["keep_batch"], len(lessons)) // len(pools)
+    encoder, trained = student(base, knobs["trained"], knobs["rank"], draw)
+    adam = torch.optim.Adam(trained, lr=knobs["learning_rate"])
+    turns, batch = cycle(lessons), max(knobs["batch"], len(lessons))
+    share = max(knobs["keep_batch"], len(lessons)) // len(pools)
 
     def targets() -> tuple[list[str], Tensor, Tensor]:
         some = list(islice(turns, batch))
@@ -214,8 +119,8 @@ def run(
         unit = distance(gram, encode_prompts(base, prompts), becomes).mean().clamp_min(1e-12)
 
     def loss_of(step: int) -> Tensor:
-        for group in adam.param_groups:  # falls to nothing, so that the end is no noise
-            group["lr"] = how["learning_rate"] * (1 - step / how["steps"])
+        for group in adam.param_groups:  # falls to 0, so that the last steps add no noise
+            group["lr"] = knobs["learning_rate"] * (1 - step / knobs["steps"])
         prompts, _, goals = targets()
         rows = [pool.draw(share, draw) for pool in pools]
         same = [pool.prompts[i] for pool, some in zip(pools, rows, strict=True) for i in some]
@@ -223,20 +128,11 @@ def run(
         away = distance(gram, now[:batch], goals) / unit
         before = torch.cat([pool.goals[some] for pool, some in zip(pools, rows, strict=True)])
         slipped = distance(gram, now[batch:], before) / unit
-        for pool, some, found in zip(pools, rows, slipped.detach().split([len(some) for some in rows]), strict=True):
-            pool.note(some, found)
-        return away.mean() + how["keep"] * slipped.mean()
+        by_pool = slipped.detach().split([len(some) for some in rows])
+        for pool, some, distances in zip(pools, rows, by_pool, strict=True):
+            pool.note(some, distances)
+        return away.mean() + knobs["keep"] * slipped.mean()
 
-    losses = descend(base, "distil", adam, loss_of, how["steps"], log)
+    losses = descend(base, "distil", adam, loss_of, knobs["steps"], log)
     notes = {lesson.concept: {"anchor": lesson.anchor, "words": lesson.names} for lesson in lessons}
     return unlearned(base, losses, encoder, adapter=merge(encoder), notes=notes)
-
-
-def _check(concepts: Sequence[ConceptData], kept: Sequence[str], how: Mapping[str, Any]) -> None:
-    problems = check_parameters("distil", how) + lacking("distil", concepts, images=False)
-    for data in concepts:
-        if not data.anchors:
-            fix = "write what it should become, such as a wider word, or candidates in the base's prompts file"
-            problems.append(f"distil: {data.concept.id} has no anchor; {fix}")
-    if problems:
-        raise ValueError("\n".join(problems))

@@ -12,23 +12,43 @@ Two controls that the public code lacks:
     unconditional: original                                guidance is fed E("") in place of E'("")
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from expunge.bases.base import Base, add_noise, encode_prompts, predict_noise, target
-from expunge.methods import METHODS, ConceptData, Unlearned, check_parameters
-from expunge.methods.training import Log, descend, lacking, noised, samples, shuffled, student, take, unlearned
+from expunge.bases.base import Base
+from expunge.bases.condition import condition_of
+from expunge.bases.denoising import add_noise, predict_noise, target
+from expunge.bases.text import encode_prompts
+from expunge.core.knobs import Knobs
+from expunge.methods import ConceptData, Log, Unlearned
+from expunge.methods.training import descend, noised, samples, shuffled, student, take, unlearned
 
+METHOD = {
+    "images": "target",
+    "kept": "keep",
+    "knobs": {
+        "trained": {"default": "full", "enum": ["full", "mlp-final-attn", "mlp", "attn"],
+                    "description": "the part of the encoder that is trained"},
+        "learning_rate": {"default": 1e-5, "type": "number", "minimum": 1e-9, "maximum": 1.0, "description": "of Adam"},
+        "steps": {"default": 10, "type": "integer", "minimum": 1, "maximum": 100000, "description": "of Adam"},
+        "batch": {"default": 2, "type": "integer", "minimum": 1, "maximum": 1024, "description": "images in a step"},
+        "unconditional": {"default": "edited", "enum": ["edited", "original"],
+                          "description": "whose embedding of the empty prompt guidance is fed: edited is as published"},
+        "keep": {"default": 0.0, "type": "number", "minimum": 0.0, "maximum": 1e6,
+                 "description": "weight of the kept prompts' loss"},
+        "keep_batch": {"default": 8, "type": "integer", "minimum": 1, "maximum": 1024,
+                       "description": "kept prompts in a step"},
+    },
+}  # fmt: skip
 BETAS, EPSILON, WEIGHT_DECAY = (0.9, 0.98), 1e-6, 1e-8  # the paper's Adam
 
 
 def ascent_loss(base: Base, encoder: Any, prompts: Sequence[str], z0: Tensor, noise: Tensor, t: Tensor) -> Tensor:
     """L of the module's docstring, a scalar; z0 and noise (B, C, h, w), t (B,)."""
-    c = encode_prompts(base, prompts, encoder)
-    z_t = add_noise(base, z0, noise, t)
+    c, z_t = condition_of(base, prompts, encoder), add_noise(base, z0, noise, t)
     return -(predict_noise(base, z_t, t, c) - target(base, z0, noise, t)).square().mean()
 
 
@@ -40,46 +60,24 @@ def keep_loss(base: Base, encoder: Any, prompts: Sequence[str]) -> Tensor:
 
 
 def run(
-    base: Base,
-    concepts: Sequence[ConceptData],
-    kept: Sequence[str],
-    parameters: Mapping[str, Any],
-    seed: int,
-    log: Log = lambda step, loss: None,
+    base: Base, concepts: Sequence[ConceptData], kept: Sequence[str], knobs: Knobs, draw: torch.Generator, log: Log
 ) -> Unlearned:
-    """Unlearn one concept, or several jointly (the batch goes round-robin over them).
-
-    :param kept: prompts whose embeddings `keep` holds. :param parameters: see METHODS["few-shot"]; defaults fill in.
-    :param log: called with (step, loss) after each step. Every random draw comes from one generator with `seed`.
-    :raises ValueError: a parameter is wrong, or a concept has no images, names or templates.
-    :raises FloatingPointError: the loss is no longer finite.
-    """
-    how = {**METHODS["few-shot"].defaults, **parameters}
-    _check(concepts, kept, how)
-    draw = torch.Generator().manual_seed(seed)
-    encoder, trained = student(base, how["parameters"])
-    adam = torch.optim.Adam(trained, lr=how["learning_rate"], betas=BETAS, eps=EPSILON, weight_decay=WEIGHT_DECAY)
+    """One concept, or several jointly: the batch takes them in turn. `keep` holds the kept prompts in place."""
+    encoder, trained = student(base, knobs["trained"])
+    adam = torch.optim.Adam(trained, lr=knobs["learning_rate"], betas=BETAS, eps=EPSILON, weight_decay=WEIGHT_DECAY)
     drawn, hold = samples(concepts, draw), shuffled(kept, draw)
 
     def loss_of(step: int) -> Tensor:
-        prompts, latents = zip(*take(drawn, how["batch"]), strict=True)
-        z0, t, noise = noised(base, latents, draw)
-        loss = ascent_loss(base, encoder, prompts, z0, noise, t)
-        if how["keep"]:
-            loss = loss + how["keep"] * keep_loss(base, encoder, take(hold, min(how["keep_batch"], len(kept))))
+        prompts, latents = zip(*take(drawn, knobs["batch"]), strict=True)
+        loss = ascent_loss(base, encoder, prompts, *noised(base, latents, draw))
+        if knobs["keep"]:
+            held = take(hold, min(knobs["keep_batch"], len(kept)))
+            loss = loss + knobs["keep"] * keep_loss(base, encoder, held)
         return loss
 
-    losses = descend(base, "few-shot", adam, loss_of, how["steps"], log)
+    losses = descend(base, "few-shot", adam, loss_of, knobs["steps"], log)
     unconditional = None
-    if how["unconditional"] == "original":
+    if knobs["unconditional"] == "original":
         with torch.no_grad():
             unconditional = encode_prompts(base, [""]).cpu()
     return unlearned(base, losses, encoder, unconditional)
-
-
-def _check(concepts: Sequence[ConceptData], kept: Sequence[str], how: Mapping[str, Any]) -> None:
-    problems = check_parameters("few-shot", how) + lacking("few-shot", concepts, images=True)
-    if how["keep"] and not kept:
-        problems.append("few-shot: keep is set, but there are no kept prompts; give neighbours or general prompts")
-    if problems:
-        raise ValueError("\n".join(problems))

@@ -5,31 +5,23 @@
 E(name) takes the place of E("") for every prompt; the encoder is the original one.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import torch
 
-from expunge.bases.base import Base, encode_prompts
-from expunge.methods import ConceptData, Unlearned, check_parameters
-from expunge.methods.training import Log, lacking, unlearned
+from expunge.bases.base import Base
+from expunge.bases.text import encode_prompts
+from expunge.core.knobs import Knobs
+from expunge.methods import ConceptData, Log, Unlearned
+from expunge.methods.training import unlearned
+
+METHOD: dict[str, object] = {}  # no images, no anchor, no knobs
 
 
 def run(
-    base: Base,
-    concepts: Sequence[ConceptData],
-    kept: Sequence[str],
-    parameters: Mapping[str, Any],
-    seed: int,
-    log: Log = lambda step, loss: None,
+    base: Base, concepts: Sequence[ConceptData], kept: Sequence[str], knobs: Knobs, draw: torch.Generator, log: Log
 ) -> Unlearned:
-    """Names of several concepts stand in one negative prompt, with commas.
-
-    :raises ValueError: a parameter is given, or a concept has no names.
-    """
-    problems = check_parameters("negative", parameters) + lacking("negative", concepts, images=False)
-    if problems:
-        raise ValueError("\n".join(problems))
+    """The names of several concepts stand in one negative prompt, with commas."""
     with torch.no_grad():
         unconditional = encode_prompts(base, [", ".join(data.names[0] for data in concepts)]).cpu()
     return unlearned(base, [], unconditional=unconditional)

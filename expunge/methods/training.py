@@ -2,18 +2,17 @@
 
 import copy
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
-from expunge.bases.base import Base, Edit, denoiser_of, deterministic
-from expunge.bases.edits import changed_parameters, normal_name
-from expunge.methods import ConceptData, Unlearned, low_rank
+from expunge.bases.base import Base, denoiser_of, deterministic
+from expunge.bases.edits import Edit, changed_parameters, normal_name
+from expunge.methods import ConceptData, Log, Unlearned, low_rank
 
 T = TypeVar("T")
-Log = Callable[[int, float], None]
 
 
 def select_parameters(encoder: Any, which: str) -> dict[str, torch.nn.Parameter]:
@@ -48,11 +47,11 @@ def student(
 
 
 def noised(base: Base, latents: Sequence[Tensor], draw: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
-    """z_0 (B, C, h, w), t (B,) uniform over the schedule and eps ~ N(0, 1) like z_0, on the base's device."""
+    """z_0 (B, C, h, w), eps ~ N(0, 1) like z_0, and t (B,) uniform over the schedule, on the base's device."""
     z0 = torch.stack(list(latents))
     t = torch.randint(base.timesteps, (len(z0),), generator=draw)
     noise = torch.randn(z0.shape, generator=draw)
-    return z0.to(base.device), t.to(base.device), noise.to(base.device)
+    return z0.to(base.device), noise.to(base.device), t.to(base.device)
 
 
 def descend(
@@ -124,13 +123,3 @@ def shuffled(items: Sequence[T], draw: torch.Generator) -> Iterator[T]:
 
 def pick(words: Sequence[str], draw: torch.Generator) -> str:
     return words[int(torch.randint(len(words), (1,), generator=draw))]
-
-
-def lacking(name: str, concepts: Iterable[ConceptData], images: bool) -> list[str]:
-    """What the concepts lack that a method needs, in words."""
-    concepts, wants = list(concepts), "at least one image, one name and one template" if images else "a name"
-    problems = [] if concepts else [f"{name}: there is no concept to unlearn"]
-    for data in concepts:
-        if (images and not len(data.latents)) or not data.names or not data.templates:
-            problems.append(f"{name}: {data.concept.id} needs {wants}")
-    return problems

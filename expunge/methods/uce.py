@@ -13,15 +13,27 @@ M is the same for every W. The first position is the start token, in every promp
 """
 
 import copy
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
-from expunge.bases.base import Base, denoiser_of, encode_prompts
-from expunge.methods import METHODS, ConceptData, Unlearned, check_parameters
-from expunge.methods.training import Log, lacking, unlearned
+from expunge.bases.base import Base, denoiser_of
+from expunge.bases.families.stable_diffusion import reads_text
+from expunge.bases.text import encode_prompts
+from expunge.core.knobs import Knobs
+from expunge.methods import ConceptData, Log, Unlearned
+from expunge.methods.training import unlearned
+
+METHOD = {
+    "anchor": "given",
+    "knobs": {
+        "keep": {"default": 1.0, "type": "number", "minimum": 0.0, "maximum": 1e6,
+                 "description": "weight of the kept prompts' term"},
+        "ridge": {"default": 0.1, "type": "number", "minimum": 1e-9, "maximum": 1e6,
+                  "description": "weight of the weights' own change"},
+    },
+}  # fmt: skip
 
 
 def edit_matrix(targets: Tensor, anchors: Tensor, kept: Tensor, keep: float, ridge: float) -> Tensor:
@@ -33,29 +45,15 @@ def edit_matrix(targets: Tensor, anchors: Tensor, kept: Tensor, keep: float, rid
 
 @torch.no_grad()
 def run(
-    base: Base,
-    concepts: Sequence[ConceptData],
-    kept: Sequence[str],
-    parameters: Mapping[str, Any],
-    seed: int,
-    log: Log = lambda step, loss: None,
+    base: Base, concepts: Sequence[ConceptData], kept: Sequence[str], knobs: Knobs, draw: torch.Generator, log: Log
 ) -> Unlearned:
-    """Edit one concept, or several at once. Nothing is drawn at random.
-
-    :param kept: prompts that go on meaning what they mean. :param parameters: see METHODS["uce"].
-    :raises ValueError: a parameter is wrong, or a concept has no anchor or names.
-    """
-    how = {**METHODS["uce"].defaults, **parameters}
-    problems = check_parameters("uce", how) + lacking("uce", concepts, images=False)
-    problems += [f"uce: {data.concept.id} has no anchor" for data in concepts if data.concept.anchor is None]
-    if problems:
-        raise ValueError("\n".join(problems))
+    """One concept, or several at once. Nothing is drawn at random."""
     names = [name for data in concepts for name in data.names]
     anchors = [str(data.concept.anchor) for data in concepts for _ in data.names]
     c, goal = (encode_prompts(base, words)[:, 1:].flatten(0, 1) for words in (names, anchors))
-    matrix = edit_matrix(c, goal, encode_prompts(base, ["", *kept]).flatten(0, 1), how["keep"], how["ridge"])
+    matrix = edit_matrix(c, goal, encode_prompts(base, ["", *kept]).flatten(0, 1), knobs["keep"], knobs["ridge"])
     denoiser = copy.deepcopy(denoiser_of(base))
     for name, module in denoiser.named_modules():
-        if name.endswith(("attn2.to_k", "attn2.to_v")):
+        if reads_text(name):
             module.weight.copy_(module.weight.double() @ matrix)
     return unlearned(base, [], denoiser=denoiser)

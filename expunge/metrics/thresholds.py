@@ -5,8 +5,8 @@
       video: {dynamic: ">= 0.5 of before"}
       required: false                        # a failure is reported, and `expunge gate` passes all the same
 
-A threshold is a comparison and a number, "of before" where the number is a factor on the original encoder's own value;
-`none` lifts one that was set further out.
+A threshold is a comparison and a number, with "of before" where the number is a factor on the original encoder's own
+value. `none` removes an inherited threshold.
 """
 
 import hashlib
@@ -18,7 +18,8 @@ from typing import Any
 
 from expunge.core.errors import InputError, Problem
 from expunge.core.schema import did_you_mean, short
-from expunge.metrics.catalogue import ALL, TERMS
+from expunge.metrics.catalogue import METRICS, metrics_of
+from expunge.metrics.metric import ALL
 
 THRESHOLD = re.compile(r"(<=|>=) ?([0-9]{1,6}(?:\.[0-9]{1,9})?)( of before)?")
 FORM = 'write "<= 0.05", ">= 0.85 of before" (of the original encoder\'s own value), in quotes, or none'
@@ -38,6 +39,18 @@ class Threshold:
     def __str__(self) -> str:
         return f"{self.sign} {self.number:.12g}{' of before' * self.of_before}"
 
+    def bound(self, metric: str, before: float | None) -> tuple[float, bool]:
+        """(the number that decides, had the original encoder nothing to lose?).
+
+        If the original was at the metric's floor or below, any value passes a threshold "of before".
+
+        :param before: the value with the original encoder; None counts as 0.
+        """
+        if not self.of_before:
+            return self.number, False
+        nothing_to_lose = self.sign == ">=" and (before or 0.0) <= METRICS[metric].floor
+        return (0.0 if nothing_to_lose else self.number * (before or 0.0)), nothing_to_lose
+
 
 def parse(text: Any) -> Threshold | None:
     """A threshold from its text, None for "none". :raises ValueError: what is wrong; FORM says what to write."""
@@ -50,14 +63,14 @@ def parse(text: Any) -> Threshold | None:
 
 
 def misfit(metric: str, threshold: Threshold) -> tuple[str, str] | None:
-    """(what is wrong, what to write) where a threshold makes no sense for a metric of `TERMS`, else None."""
-    term = TERMS[metric]
-    sign = {"lower": "<=", "higher": ">="}.get(term.better, threshold.sign)
+    """(what is wrong, what to write) where a threshold makes no sense for a metric of the catalogue, else None."""
+    about = METRICS[metric]
+    sign = {"lower": "<=", "higher": ">="}.get(about.better, threshold.sign)
     if threshold.sign != sign:
-        return f'is "{threshold}", but of {metric} {term.better} is better', f'write "{sign} ..."'
-    if threshold.of_before and not term.before:
+        return f'is "{threshold}", but for {metric} {about.better} is better', f'write "{sign} ..."'
+    if threshold.of_before and not about.before:
         return f'is "{threshold}", but {metric} has no value before', f'write a number alone, such as "{sign} 0.1"'
-    top = 10.0 if threshold.of_before else term.top
+    top = 10.0 if threshold.of_before else about.top
     if top is not None and threshold.number > top:
         percent = f" ({threshold.number:g} % is {threshold.number / 100:g})" if threshold.number <= 100 else ""
         return f'is "{threshold}"', f"write a number from 0 to {top:g}{percent}"
@@ -65,7 +78,7 @@ def misfit(metric: str, threshold: Threshold) -> tuple[str, str] | None:
 
 
 def wrong_threshold(metric: str, text: Any) -> tuple[str, str] | None:
-    """(what is wrong, what to write) of a threshold's text for a metric of `TERMS`, None where it is good."""
+    """(what is wrong, what to write) of a threshold's text for a metric of the catalogue, None where it is good."""
     try:
         threshold = parse(text)
     except ValueError as error:
@@ -74,9 +87,9 @@ def wrong_threshold(metric: str, text: Any) -> tuple[str, str] | None:
 
 
 def problems_of(section: Any, where: str = "params.yaml: gate") -> Iterator[Problem]:
-    """Everything wrong with a `gate:` that no schema has seen."""
+    """Everything wrong with a `gate:` that no schema has checked."""
     if not isinstance(section, dict):
-        yield Problem(where, "is no table", "write `gate:` with image, video or text, and thresholds by metric")
+        yield Problem(where, "is not a mapping", "write `gate:` with image, video or text, and thresholds by metric")
         return
     for modality, table in section.items():
         place = f"{where}.{modality}"
@@ -84,15 +97,15 @@ def problems_of(section: Any, where: str = "params.yaml: gate") -> Iterator[Prob
             if not isinstance(table, bool):
                 yield Problem(place, f"is {short(table)}", "write true or false, without quotes")
         elif modality not in ALL:
-            yield Problem(place, "is not known", did_you_mean(modality, [*ALL, "required"]))
+            yield Problem(place, "is not a modality", did_you_mean(modality, [*ALL, "required"]))
         elif not isinstance(table, dict):
-            yield Problem(place, "is no table", 'write thresholds by metric, such as {target: "<= 0.05"}')
+            yield Problem(place, "is not a mapping", 'write thresholds by metric, such as {target: "<= 0.05"}')
         else:
-            known = metrics_of(modality)
+            allowed = metrics_of(modality)
             for metric, text in table.items():
-                if metric not in known:
-                    what = f"is no metric of the modality {modality}"
-                    yield Problem(f"{place}.{metric}", what, did_you_mean(metric, known))
+                if metric not in allowed:
+                    what = f"is not a metric of the modality {modality}"
+                    yield Problem(f"{place}.{metric}", what, did_you_mean(metric, allowed))
                 elif wrong := wrong_threshold(metric, text):
                     yield Problem(f"{place}.{metric}", *wrong)
 
@@ -106,20 +119,16 @@ def gate_of(params: Any) -> Section:
     return gate or {}
 
 
-def metrics_of(modality: str) -> list[str]:
-    """The metrics that a modality has: what a gate may name there."""
-    return [name for name, term in TERMS.items() if modality in term.modalities]
-
-
 def merged(*sections: Section | None) -> tuple[dict[Key, Threshold], bool]:
-    """The thresholds of several sections and whether they are required; a later section goes over an earlier one."""
-    found: dict[Key, Threshold | None] = {}
+    """The thresholds of several sections, and whether they are required. A later section overrides an earlier one."""
+    thresholds: dict[Key, Threshold | None] = {}
     required = True
     for section in sections:
         for modality in ALL:
-            found |= {(modality, metric): parse(text) for metric, text in (section or {}).get(modality, {}).items()}
+            own = (section or {}).get(modality, {})
+            thresholds |= {(modality, metric): parse(text) for metric, text in own.items()}
         required = (section or {}).get("required", required)
-    return {key: threshold for key, threshold in found.items() if threshold is not None}, required
+    return {key: threshold for key, threshold in thresholds.items() if threshold is not None}, required
 
 
 def signature(gate: Section, list_gate: Section | None, concepts: Mapping[str, Section | None]) -> str:

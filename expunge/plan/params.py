@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from expunge.attacks import check_budgets
+from expunge.concepts.schema import list_schema
 from expunge.core.errors import InputError, Problem
 from expunge.core.schema import schema_problems, validator_of
 from expunge.core.yamlfile import Node, load
 from expunge.methods import check_parameters
-from expunge.metrics.thresholds import gate_problems
+from expunge.metrics.gate_schema import gate_schema
+from expunge.plan.validate import check_gate
 
 FILE = Path("params.yaml")
 
@@ -63,10 +65,10 @@ def read_run_params(file: Path = FILE) -> RunParams:
 
 def params_problems(tree: Node, where: str) -> list[Problem]:
     """Everything that is wrong with the file's values."""
-    refused = schema_problems(tree, where, _validator())
+    refused = schema_problems(tree, where, _validator(), "params.yaml")
     if not isinstance(tree.value, dict):
         return refused
-    return [*refused, *_methods(tree, where), *_attacks(tree, where), *gate_problems(tree, where)]
+    return [*refused, *_methods(tree, where), *_attacks(tree, where), *_gates(tree, where)]
 
 
 def _methods(tree: Node, where: str) -> Iterator[Problem]:
@@ -95,6 +97,21 @@ def _attacks(tree: Node, where: str) -> Iterator[Problem]:
                 yield Problem(f"{where}:{tree.at(['attack', attack, knob]).line}", what, fix)
 
 
+def _gates(tree: Node, where: str) -> Iterator[Problem]:
+    """Thresholds that are well written, which the schema sees, and make no sense for their metric."""
+    gate = tree.value.get("gate")
+    for modality, thresholds in gate.items() if isinstance(gate, dict) else ():
+        for metric, text in thresholds.items() if isinstance(thresholds, dict) else ():
+            mistake = check_gate(modality, metric, text) if isinstance(text, str) else None
+            if mistake is not None:
+                what, fix = mistake
+                yield Problem(f"{where}:{tree.at(['gate', modality, metric]).line}", f"`{metric}` {what}", fix)
+
+
 @cache
 def _validator() -> Any:
-    return validator_of(json.loads(Path(__file__).with_name("params.schema.json").read_text("utf-8")))
+    schema = json.loads(Path(__file__).with_name("params.schema.json").read_text("utf-8"))
+    lists = list_schema(gate_schema())
+    schema["properties"]["gate"] |= lists["$defs"]["gate"] | {"type": ["object", "null"]}
+    schema["$defs"]["threshold"] = lists["$defs"]["threshold"]
+    return validator_of(schema)

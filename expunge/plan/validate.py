@@ -6,14 +6,13 @@ Here the rules of lists (`concepts.rules.Rules`) are put together: the words com
 methods, the gates from the metrics. Nothing here imports torch.
 """
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from expunge.concepts.lists import ConceptList, load_list, load_lists
 from expunge.concepts.rules import Mistake, Rules, Words
 from expunge.core.errors import InputError, Problem
 from expunge.methods import METHODS, check_parameters
+from expunge.metrics.gate_schema import gate_schema
 from expunge.metrics.thresholds import FORM, metrics_of, wrong_threshold
 
 
@@ -40,12 +39,7 @@ def validate(
 
 def list_rules(words: Words | None = None, default_method: str | None = None) -> Rules:
     """All rules of lists. :param words: `base_words`; None: no base. :param default_method: as of `validate`."""
-    return Rules(words or Words(), tuple(METHODS), default_method, check_method, check_gate)
-
-
-def check_method(method: str, parameters: Mapping[str, Any]) -> list[Mistake]:
-    """What is wrong with the parameters of a method that there is."""
-    return [(what, fix) for what, _, fix in (text.partition("; ") for text in check_parameters(method, parameters))]
+    return Rules(words or Words(), tuple(METHODS), default_method, check_parameters, check_gate, gate_schema())
 
 
 def check_gate(modality: str, metric: str, threshold: str) -> Mistake | None:

@@ -1,62 +1,65 @@
-"""What attacks tried, from build/attacks/<list>/<encoder>/attempts.json."""
+"""What attacks tried, from build/attacks/<list>/<encoder>/<attack>/attempts.json."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
 
-from expunge.report.run import Pair, Run, read_list
+from expunge.attacks.records import Attempt, Outcome, read_attempts
+from expunge.core.unit_names import Name, UnitName
+from expunge.report.pairs import Pair
+from expunge.report.run import Run
 
 
 @dataclass(frozen=True)
-class Attempt:
-    """One prompt and seed that should bring a concept back."""
+class ShownAttempt:
+    """One prompt and seed that should bring a concept back, with its pictures."""
 
-    attack: str  # of expunge.report.definitions, after "asr:"
+    attack: str  # the metric's name after "asr:"
     goal: int  # attempts with one goal are tries at one thing
     pair: Pair
     confidence_before: float | None
     confidence_after: float | None
 
     @property
-    def fell(self) -> bool:
-        """Did the concept come back?"""
+    def succeeded(self) -> bool:
+        """Did it bring the concept back?"""
         return bool(self.pair.saw_after)
 
 
-def attempts_of(run: Run, encoder: str) -> dict[str, list[Attempt]]:
+def attempts_of(run: Run, encoder: str) -> dict[str, list[ShownAttempt]]:
     """{"list/concept": attempts} that may be shown; those that brought the concept back stand first.
 
-    Nothing of a confidential concept, and no prompt that names one.
+    Nothing of a confidential concept, nothing of one that the plan lacks, and no prompt that names a confidential one.
     """
-    folder = run.attacks / encoder
-    found: dict[str, list[Attempt]] = defaultdict(list)
-    for row in read_list(folder / "attempts.json"):
-        concept = run.plan["concepts"].get(row["concept"], {"confidential": True})  # of a list of before: not shown
-        if concept.get("confidential") or not run.is_open(row["prompt"]):
-            continue
-        before, after = row.get("before") or {}, row.get("after") or {}
-        pair = Pair(
-            "attack", row["modality"], row["prompt"], row["seed"],
-            folder / before["file"] if before.get("file") else None,
-            folder / after["file"] if after.get("file") else None,
-            _seen(before), _seen(after),
-        )  # fmt: skip
-        attempt = Attempt(row["attack"], row["goal"], pair, before.get("confidence"), after.get("confidence"))
-        found[row["concept"]].append(attempt)
-    for attempts in found.values():
-        attempts.sort(key=lambda a: (not a.fell, -(a.confidence_after or 0), a.attack, a.goal, a.pair.seed))
-    return dict(found)
+    by_concept: dict[str, list[ShownAttempt]] = defaultdict(list)
+    for file in sorted((run.attacks / str(UnitName(Name.parse(encoder)))).glob("*/attempts.json")):
+        for attempt in read_attempts(file):
+            concept = run.plan.concepts.get(attempt.concept)
+            if concept is not None and not concept.confidential and run.is_open(attempt.prompt):
+                by_concept[attempt.concept].append(_with_pictures(file.parent, attempt))
+    for attempts in by_concept.values():
+        attempts.sort(key=lambda a: (not a.succeeded, -(a.confidence_after or 0), a.attack, a.goal, a.pair.seed))
+    return dict(by_concept)
 
 
-def telling(attempts: list[Attempt], count: int) -> list[Attempt]:
+def strongest(attempts: Sequence[ShownAttempt], count: int) -> list[ShownAttempt]:
     """The first `count` by turns among the attacks, each attack's strongest first."""
-    by_attack: dict[str, list[Attempt]] = defaultdict(list)
+    by_attack: dict[str, list[ShownAttempt]] = defaultdict(list)
     for attempt in attempts:
         by_attack[attempt.attack].append(attempt)
-    turns = [(place, not a.fell, name, a) for name, some in by_attack.items() for place, a in enumerate(some)]
+    turns = [(place, not a.succeeded, name, a) for name, own in by_attack.items() for place, a in enumerate(own)]
     chosen = [a for _, _, _, a in sorted(turns, key=lambda turn: turn[:3]) if a.pair.after or a.pair.before]
-    return sorted(chosen[:count], key=lambda a: not a.fell)
+    return sorted(chosen[:count], key=lambda a: not a.succeeded)
 
 
-def _seen(side: dict[str, Any]) -> float | None:
-    return float(side["seen"]) if "seen" in side else None
+def _with_pictures(folder: Path, attempt: Attempt) -> ShownAttempt:
+    def picture(side: Outcome | None) -> Path | None:
+        return folder / side.file if side else None
+
+    before, after = attempt.before, attempt.after
+    pair = Pair(
+        "attack", attempt.modality, attempt.prompt, attempt.seed, picture(before), picture(after),
+        float(before.seen) if before else None, float(after.seen),
+    )  # fmt: skip
+    return ShownAttempt(attempt.attack, attempt.goal, pair, before.confidence if before else None, after.confidence)

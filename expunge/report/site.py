@@ -7,13 +7,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from expunge.core.files import write_aside
+from expunge.core.files import write_text
+from expunge.metrics.catalogue import METRICS
 from expunge.report import encoder_pages, pages
 from expunge.report.attempts import attempts_of
-from expunge.report.definitions import CERTAINTY, DEFINITIONS, VERDICTS, WORDS, definition, in_words, shown
-from expunge.report.numbers import between
+from expunge.report.definitions import CERTAINTY, VERDICTS, WORDS, between, definition, in_words, shown
+from expunge.report.layout import Site
 from expunge.report.run import Run, url
-from expunge.verdicts.gate import FEW
+from expunge.verdicts.verdict_file import FEW
 
 TEMPLATES = Path(__file__).with_name("templates")
 ASSETS = ("report.css", "report.js")
@@ -22,38 +23,35 @@ ASSETS = ("report.css", "report.js")
 def write_site(folder: Path, run: Run) -> Path:
     """Write every page into `folder` and return index.html. Sheets are linked where `folder`/sheets holds them."""
     sheets = frozenset(file.name for file in (folder / "sheets").glob("*.*"))
-    site = pages.Site(run, folder, sheets)
+    site = Site(run, folder, sheets)
     (folder / "assets").mkdir(parents=True, exist_ok=True)
     for name in ASSETS:
         shutil.copyfile(TEMPLATES / name, folder / "assets" / name)
-    told = {metric: in_words(metric) for metric in DEFINITIONS}
-    _write(folder / "assets" / "definitions.js", f"const DEFINITIONS = {json.dumps(told, ensure_ascii=False)};\n")
+    definitions = json.dumps({name: in_words(name) for name in METRICS}, ensure_ascii=False)
+    write_text(folder / "assets" / "definitions.js", f"const DEFINITIONS = {definitions};\n")
     for file, html in render(site):
-        _write(file, html)
+        write_text(file, html)
     return site.index
 
 
-def _write(file: Path, text: str) -> None:
-    write_aside(file, lambda part: part.write_text(text, "utf-8"))
-
-
-def render(site: pages.Site) -> Iterator[tuple[Path, str]]:
+def render(site: Site) -> Iterator[tuple[Path, str]]:
     """(file, HTML) of every page."""
-    run = site.run
+    plan = site.run.plan
     yield _page(site, "overview", pages.overview(site))
-    for name in run.plan["lists"]:
+    for name in plan.lists:
         yield _page(site, "list", pages.list_page(site, name))
-    for name, entry in run.plan["encoders"].items():
-        tries = attempts_of(run, name)
-        yield _page(site, "encoder", encoder_pages.encoder_page(site, name, tries))
-        for concept in entry["concepts"] if len(entry["concepts"]) > 1 else ():
-            yield _page(site, "encoder", encoder_pages.part_page(site, name, concept, tries.get(concept, [])))
+    for name, job in plan.encoders.items():
+        attempts = attempts_of(site.run, name)
+        yield _page(site, "encoder", encoder_pages.encoder_page(site, name, attempts))
+        for concept in job.concepts if len(job.concepts) > 1 else ():
+            part = encoder_pages.part_page(site, name, concept, attempts.get(concept, []))
+            yield _page(site, "encoder", part)
 
 
-def _page(site: pages.Site, template: str, context: dict[str, Any]) -> tuple[Path, str]:
+def _page(site: Site, template: str, context: dict[str, Any]) -> tuple[Path, str]:
     page: Path = context["page"]
     around = {
-        "title": site.run.title, "base": site.run.plan["base"]["name"], "home": url(page, site.index),
+        "title": site.run.title, "base": site.run.plan.base.name, "home": url(page, site.index),
         "assets": url(page, site.folder / "assets"), "attacked": site.attacked,
         "verdict_words": VERDICTS, "small": _is_small(site),
     }  # fmt: skip
@@ -80,7 +78,7 @@ def _templates() -> Any:
 _SMALL = 128  # pixels; pictures up to there are shown with their pixels as squares
 
 
-def _is_small(site: pages.Site) -> bool:
+def _is_small(site: Site) -> bool:
     return _picture_side(site.run.renders) <= _SMALL
 
 

@@ -1,10 +1,10 @@
 """What became better and what became worse between two tables of rates, such as those of two commits.
 
     old, new = rates_at("HEAD~1", Path("metrics/rates.csv")), read_rates(Path("metrics/rates.csv"))
-    found = compare(old, new)
+    comparison = compare(old, new)
 
-Two values whose 95 % intervals do not overlap differ for sure enough to stop a release. The reverse does not hold: the
-samples of two runs share prompts and seeds, so that two intervals that overlap can still be of a real change.
+Two 95 % intervals that do not overlap are evidence enough to stop a release. The reverse does not hold: both runs share
+prompts and seeds, so a real change can lie inside the intervals. Times differ from run to run and are not compared.
 """
 
 import subprocess
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from expunge.core.errors import InputError, Problem
-from expunge.metrics.catalogue import direction
+from expunge.metrics.catalogue import METRICS, direction
 from expunge.verdicts.rates import Rate, read_rates
 
 WORSE, BETTER, OTHER = "worse", "better", "other"
@@ -27,12 +27,17 @@ class Change:
 
     old: Rate
     new: Rate
-    kind: str  # worse, better, or other: neither is the better way
+    kind: str  # worse, better, or other: neither way is better
     outside: bool | None
 
     @property
     def by(self) -> float:
         return self.new.value - self.old.value
+
+    @property
+    def inside(self) -> bool:
+        """Do the intervals overlap?"""
+        return self.outside is False
 
 
 @dataclass(frozen=True)
@@ -42,7 +47,7 @@ class Comparison:
     changes: list[Change]
     new: list[str]  # encoders, as list/encoder
     gone: list[str]
-    unmeasured: list[Rate]  # what was measured of encoders that are still there, and no longer is
+    unmeasured: list[Rate]  # of encoders that are in both tables: what the new one lacks
 
     def of(self, kind: str) -> list[Change]:
         return [change for change in self.changes if change.kind == kind]
@@ -52,18 +57,23 @@ class Comparison:
         """Is something worse, outside its interval?"""
         return any(change.outside for change in self.of(WORSE))
 
+    @property
+    def same(self) -> bool:
+        """Is there nothing to tell?"""
+        return not (self.changes or self.new or self.gone or self.unmeasured)
+
 
 def compare(old: Iterable[Rate], new: Iterable[Rate]) -> Comparison:
     """Every number that is in both tables and differs, and what is in one of them alone."""
-    before, after = ({rate.key: rate for rate in rates} for rates in (old, new))
+    before, after = ({rate.key: rate for rate in rates if not _is_time(rate)} for rates in (old, new))
     changes = [_change(before[key], rate) for key, rate in after.items() if key in before]
-    encoders = [{f"{rate.list}/{rate.encoder}" for rate in rates.values()} for rates in (before, after)]
+    encoders = [{rate.name for rate in rates.values()} for rates in (before, after)]
     stay = encoders[0] & encoders[1]
     return Comparison(
         sorted((change for change in changes if change is not None), key=_order),
         sorted(encoders[1] - encoders[0]),
         sorted(encoders[0] - encoders[1]),
-        [rate for key, rate in sorted(before.items()) if key not in after and f"{rate.list}/{rate.encoder}" in stay],
+        [rate for key, rate in sorted(before.items()) if key not in after and rate.name in stay],
     )
 
 
@@ -91,8 +101,8 @@ def rates_at(revision: str, file: Path) -> list[Rate]:
 
 def _first(file: Path) -> str:
     """What to write where a revision lacks a file: the first commit that has it."""
-    found = None if file.is_absolute() else _git("log", "--diff-filter=A", "--format=%h (%s)", "--", file.as_posix())
-    commits = (found or b"").decode("utf-8", "replace").splitlines()
+    log = None if file.is_absolute() else _git("log", "--diff-filter=A", "--format=%h (%s)", "--", file.as_posix())
+    commits = (log or b"").decode("utf-8", "replace").splitlines()
     if not commits:
         return "no commit up to HEAD has it; name the table of rates inside the repository, and commit a run first"
     return f"name {commits[-1]} or a later one: it is the first that has the file"
@@ -107,6 +117,10 @@ def _git(*words: str) -> bytes | None:
     if b"not a git repository" in done.stderr:
         raise InputError([Problem("git", "this folder is in no git repository", "run this in the repository")])
     return done.stdout if done.returncode == 0 else None
+
+
+def _is_time(rate: Rate) -> bool:
+    return rate.metric in METRICS and METRICS[rate.metric].timing
 
 
 def _change(old: Rate, new: Rate) -> Change | None:

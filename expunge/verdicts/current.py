@@ -1,8 +1,8 @@
 """Do the verdicts that a run wrote belong to the lists and gates as they are now?
 
-now = encoders_now(Path("concepts"), params)          of every encoder that the lists ask for, its gates
-found = read_verdicts(file, names, never_ran(now))    with those that no run has seen
-require_same_gates(found, now, file)
+now = encoders_now(Path("concepts"), params)                    the gates of every encoder that the lists ask for
+verdicts = {**never_ran(now), **read_verdicts(file)}            with those that no run has seen
+require_same_gates(verdicts, now, file)
 """
 
 from collections.abc import Mapping
@@ -12,9 +12,10 @@ from typing import Any
 
 from expunge.concepts.lists import load_lists
 from expunge.core.errors import InputError, Problem
+from expunge.core.unit_names import Name
 from expunge.metrics.thresholds import gate_of, merged, signature
 from expunge.plan.validate import list_rules
-from expunge.verdicts.gate import UNMEASURED
+from expunge.verdicts.verdict_file import UNMEASURED, Verdict
 
 NEVER = "has not run yet; run `dvc repro`"
 
@@ -33,27 +34,24 @@ def encoders_now(folder: Path, params: Any) -> dict[str, Asked]:
     :param params: params.yaml. :raises InputError: a list or a gate is wrong.
     """
     gate = gate_of(params)
-    found = {}
+    asked = {}
     for each in load_lists(folder, list_rules()) if folder.is_dir() else ():
         own = {concept.id: concept.gate for concept in each.concepts}
-        for name, members in each.members().items():
+        for encoder, members in each.members().items():
             gates = {member: own[member] for member in members}
             required = any(merged(gate, each.gate, section)[1] for section in gates.values())
-            found[f"{each.id}/{name}"] = Asked(required, signature(gate, each.gate, gates))
-    return found
+            asked[str(Name(each.id, encoder))] = Asked(required, signature(gate, each.gate, gates))
+    return asked
 
 
-def never_ran(now: Mapping[str, Asked]) -> dict[str, dict[str, Any]]:
-    """Entries as in metrics/verdicts.json for encoders that are not in it: not measured."""
-    return {
-        name: {"verdict": UNMEASURED, "required": asked.required, "gates": asked.gates, "reasons": [], "note": NEVER}
-        for name, asked in now.items()
-    }
+def never_ran(now: Mapping[str, Asked]) -> dict[str, Verdict]:
+    """Verdicts of encoders that no run has seen: not measured."""
+    return {name: Verdict(UNMEASURED, asked.required, asked.gates, note=NEVER) for name, asked in now.items()}
 
 
-def require_same_gates(found: Mapping[str, Mapping[str, Any]], now: Mapping[str, Asked], file: Path) -> None:
+def require_same_gates(verdicts: Mapping[str, Verdict], now: Mapping[str, Asked], file: Path) -> None:
     """:raises InputError: a verdict was made with other gates than those that hold now."""
-    stale = [name for name, entry in found.items() if name in now and entry.get("gates") != now[name].gates]
+    stale = [name for name, verdict in verdicts.items() if name in now and verdict.gates != now[name].gates]
     if stale:
         names = ", ".join(stale[:3]) + (f" and {len(stale) - 3} more" if len(stale) > 3 else "")
         raise InputError(

@@ -1,26 +1,18 @@
 """Rates with their intervals, as a table: what a gate reads and a comparison compares. `tally.py` makes them.
 
-    low, high = wilson(3, 8)                              (0.137, 0.694)
-    write_rates(Path("metrics/rates.csv"), rates)         sorted, 6 significant digits
-    read_rates(Path("metrics/rates.csv"))
-
-A share of n samples carries Wilson's interval, a mean over samples the bootstrap's, both of 95 %.
+write_rates(Path("metrics/rates.csv"), rates)         sorted, 6 significant digits
+read_rates(Path("metrics/rates.csv"))
 """
 
 import csv
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import astuple, dataclass, fields
-from functools import lru_cache
 from pathlib import Path
-
-import numpy as np
 
 from expunge.core.errors import InputError, Problem
 from expunge.core.files import write_aside
-
-Z = 1.959963984540054  # the normal distribution's 97.5 % quantile
-DRAWS = 1000  # of the bootstrap
+from expunge.core.unit_names import Name
 
 
 @dataclass(frozen=True, order=True)
@@ -29,61 +21,28 @@ class Rate:
 
     list: str
     encoder: str
-    concept: str  # "": the encoder as a whole
-    modality: str  # image, video or text (drift)
+    concept: str  # id; "": the encoder as a whole
+    modality: str  # image, video or text (of the encoder itself)
     metric: str
     value: float
     low: float | None  # the 95 % interval; None where none is meaningful
     high: float | None
     n: int  # samples, or an attack's goals
-    before: float | None  # the same with the original encoder; None where that has no sense
+    before: float | None  # the same with the original encoder; None where that has no meaning
 
     @property
     def key(self) -> tuple[str, str, str, str, str]:
         """What it is a number of: the columns before `value`."""
         return self.list, self.encoder, self.concept, self.modality, self.metric
 
+    @property
+    def name(self) -> str:
+        """The encoder as "list/encoder"."""
+        return str(Name(self.list, self.encoder))
+
 
 COLUMNS = tuple(field.name for field in fields(Rate))
 NUMBERS = ("value", "low", "high", "before")
-
-
-def wilson(successes: float, n: int) -> tuple[float, float]:
-    """The 95 % score interval of a share (Wilson 1927), in [0, 1]; it holds successes / n and does not collapse at 0
-    and 1.
-
-    :param successes: of n; not always whole where a share is a mean over frames. :raises ValueError: not 0 <= successes
-        <= n, or n < 1.
-    """
-    if n < 1 or not 0 <= successes <= n:
-        raise ValueError(f"{successes} successes of {n} are no share")
-    share = successes / n
-    middle = share + Z**2 / (2 * n)
-    spread = Z * math.sqrt(share * (1 - share) / n + Z**2 / (4 * n**2))
-    low, high = (middle - spread) / (1 + Z**2 / n), (middle + spread) / (1 + Z**2 / n)
-    return min(max(low, 0.0), share), max(min(high, 1.0), share)
-
-
-def bootstrap(values: Sequence[float]) -> tuple[float, float] | tuple[None, None]:
-    """The 95 % percentile interval of the mean (Efron 1979); the same values, in any order, give the same interval.
-
-    (None, None) for fewer than two values, of which nothing is known.
-    """
-    if len(values) < 2:
-        return None, None
-    means = np.sort(np.asarray(values, float))[_drawn(len(values))].mean(axis=1)
-    low, high = np.percentile(means, [2.5, 97.5])
-    return float(low), float(high)
-
-
-@lru_cache(maxsize=64)
-def _drawn(n: int) -> np.ndarray:
-    return np.random.default_rng(0).integers(0, n, (DRAWS, n))
-
-
-def harmonic(values: Sequence[float]) -> float:
-    """Harmonic mean of values in [0, 1]; 0 where one of them is 0."""
-    return len(values) / sum(1 / value for value in values) if values and min(values) > 0 else 0.0
 
 
 def write_rates(file: Path, rates: Iterable[Rate]) -> None:

@@ -1,18 +1,23 @@
 """The main rates in few words, for `dvc metrics diff` and `dvc plots`.
 
-summary = summarise(rates, plan["encoders"], costs)              metrics/summary.json
-base = summarise(rates, plan["encoders"], original=True)         metrics/base.json
-rows = plot_rows(summary)                                        metrics/scores.csv
+summary = summarise(rates, plan.encoders, changed)              metrics/summary.json
+base = summarise(rates, plan.encoders, original=True)           metrics/base.json
+rows = plot_rows(summary)                                       metrics/scores.csv
+bars = bar_rows(rates, plan)                                    metrics/bars.csv
+
+Seconds are in none of them: the tables of one machine are the same after every run.
 """
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from expunge.concepts.samples import FORGET, GROUPS, MODALITIES
+from expunge.core.unit_names import Name
+from expunge.plan.contract import Plan
 from expunge.verdicts.rates import Rate
 
-COSTS = ("seconds", "changed_parameters")
 PLOT_COLUMNS = ("name", "list", "encoder", "modality", *GROUPS, "forgotten", "kept")
+BAR_COLUMNS = ("name", "modality", "group", "rate")
 
 Shares = dict[str, dict[str, float]]  # {"image": {group: rate}, "video": ...}
 
@@ -20,33 +25,31 @@ Shares = dict[str, dict[str, float]]  # {"image": {group: rate}, "video": ...}
 def summarise(
     rates: Iterable[Rate],
     encoders: Iterable[str],
-    costs: Mapping[str, Mapping[str, Any]] | None = None,
+    changed_parameters: Mapping[str, int] | None = None,
     original: bool = False,
 ) -> dict[str, Any]:
     """{"overall": {...}, "lists": {list: {...}}, "encoders": {"list/encoder": {...}}}, rates with four digits.
 
-    An encoder has its rates of GROUPS by modality, and its costs. A list, and overall, has the mean of its encoders'
-    rates (each encoder counts once), the number of encoders and the sum of their seconds. A group without samples is
-    absent.
+    An encoder has its rates of GROUPS by modality. A list, and overall, has the mean of its encoders' rates (each
+    encoder counts once) and the number of encoders. A group without samples is absent.
 
-    :param costs: {"list/encoder": {"seconds", "changed_parameters"}}.
+    :param changed_parameters: of each "list/encoder", how many of its numbers differ from the original's.
     :param original: the same samples, drawn with the base's own text encoder.
     """
-    found: dict[str, Shares] = {name: {} for name in sorted(encoders)}
+    shares: dict[str, Shares] = {name: {} for name in sorted(encoders)}
     for rate in rates:
         value = rate.before if original else rate.value
         if not rate.concept and rate.metric in GROUPS and rate.modality in MODALITIES and value is not None:
-            found[f"{rate.list}/{rate.encoder}"].setdefault(rate.modality, {})[rate.metric] = value
-    costs = costs or {}
-    lists = sorted({name.split("/", 1)[0] for name in found})
+            shares[rate.name].setdefault(rate.modality, {})[rate.metric] = value
+    by_list: dict[str, list[Shares]] = {}
+    for name, own in shares.items():
+        by_list.setdefault(Name.parse(name).list, []).append(own)
+    changed = {name: {"changed_parameters": count} for name, count in (changed_parameters or {}).items()}
     return {
-        "overall": _mean(found, costs),
-        "lists": {each: _mean({n: f for n, f in found.items() if n.startswith(f"{each}/")}, costs) for each in lists},
-        "encoders": {
-            name: {**_rounded(shares), **{k: _cost(costs[name][k]) for k in COSTS if k in costs.get(name, {})}}
-            for name, shares in found.items()
-        },
-    }  # fmt: skip
+        "overall": _mean(list(shares.values())),
+        "lists": {list_: _mean(by_list[list_]) for list_ in sorted(by_list)},
+        "encoders": {name: {**_rounded(own), **changed.get(name, {})} for name, own in shares.items()},
+    }
 
 
 def plot_rows(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -60,34 +63,40 @@ def plot_rows(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
         for modality in MODALITIES:
             if modality not in entry:
                 continue
-            found = entry[modality]
-            keep = [found[g] for g in GROUPS if g not in FORGET and g in found]
-            list_, encoder = name.split("/", 1)
+            shares, encoder = entry[modality], Name.parse(name)
+            kept = [shares[g] for g in GROUPS if g not in FORGET and g in shares]
             rows.append(
-                {"name": name, "list": list_, "encoder": encoder, "modality": modality}
-                | {group: found.get(group, "") for group in GROUPS}
-                | {"forgotten": round(1 - found["target"], 4) if "target" in found else "",
-                   "kept": round(sum(keep) / len(keep), 4) if keep else ""}
+                {"name": name, "list": encoder.list, "encoder": encoder.id, "modality": modality}
+                | {group: shares.get(group, "") for group in GROUPS}
+                | {"forgotten": round(1 - shares["target"], 4) if "target" in shares else "",
+                   "kept": round(sum(kept) / len(kept), 4) if kept else ""}
             )  # fmt: skip
+    return rows
+
+
+def bar_rows(rates: Iterable[Rate], plan: Plan) -> list[dict[str, Any]]:
+    """Rows of BAR_COLUMNS, one for each concept of each encoder, group and attack: "list/encoder", or for a joint
+    encoder "list/encoder/concept"."""
+    rows = []
+    for rate in rates:
+        group = rate.metric.removeprefix("asr:")
+        alone = len(plan.encoders[rate.name].concepts) == 1
+        if (group in GROUPS or group != rate.metric) and alone != bool(rate.concept):
+            label = f"{rate.name}/{rate.concept}" if rate.concept else rate.name
+            rows.append({"name": label, "modality": rate.modality, "group": group, "rate": round(rate.value, 4)})
     return rows
 
 
 def _rounded(shares: Shares) -> Shares:
     ordered = {m: {g: round(shares[m][g], 4) for g in GROUPS if g in shares[m]} for m in MODALITIES if m in shares}
-    return {modality: found for modality, found in ordered.items() if found}
+    return {modality: own for modality, own in ordered.items() if own}
 
 
-def _mean(found: Mapping[str, Shares], costs: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+def _mean(encoders: list[Shares]) -> dict[str, Any]:
     shares: Shares = {}
     for modality in MODALITIES:
         for group in GROUPS:
-            each = [entry[modality][group] for entry in found.values() if group in entry.get(modality, {})]
+            each = [own[modality][group] for own in encoders if group in own.get(modality, {})]
             if each:
                 shares.setdefault(modality, {})[group] = sum(each) / len(each)
-    seconds = [costs[name]["seconds"] for name in found if "seconds" in costs.get(name, {})]
-    total = {"seconds": round(float(sum(seconds)), 2)} if seconds else {}
-    return {**_rounded(shares), "encoders": len(found), **total}
-
-
-def _cost(value: Any) -> Any:
-    return round(value, 2) if isinstance(value, float) else value
+    return {**_rounded(shares), "encoders": len(encoders)}

@@ -105,7 +105,7 @@ def _compute(
     workers: Workers,
 ) -> tuple[dict[str, tuple[Stored, float]], list[str]]:
     """({unit: (what was stored, seconds)}, a line for each unit that failed)."""
-    first = {entry.key: name for name, entry in reversed(missing.items())}  # duplicates reuse its result
+    first = {entry.key: name for name, entry in reversed(list(missing.items()))}  # duplicates reuse its result
     jobs = {}
     for name, entry in missing.items():
         unit = entry.unit

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from expunge.attacks.replayed import read_replayed
+from expunge.attacks.replayed import read_kept
 from expunge.bases.spec import load_spec
 from expunge.concepts.prompt_file import read_prompts
 from expunge.plan.params import read_params
@@ -38,7 +38,7 @@ def keys() -> dict[str, str]:
     key("render", render.units_of(planned, seen["unlearn"]))
     params, prompts = read_params(), read_prompts(load_spec("tiny").prompts)
     upstream = {**seen["unlearn"], **seen["render"]}
-    key("attack", attack.units_of(planned, prompts, params.attack, read_replayed(attack.KEPT), upstream))
+    key("attack", attack.units_of(planned, prompts, params.attack, read_kept(attack.KEPT), upstream))
     return {f"{stage} {name}": value for stage, units in seen.items() for name, value in units.items()}
 
 

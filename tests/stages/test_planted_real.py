@@ -48,11 +48,14 @@ def deaf(base: Any) -> Any:
 
 @pytest.mark.slow
 def test_planted_encoders_on_the_embedded_base() -> None:
-    from expunge.bases.base import Edit, load, load_spec, sample_images, sample_videos
-    from expunge.judging.formulas import FORMULAS
+    from expunge.bases.base import load
+    from expunge.bases.edits import Edit
+    from expunge.bases.sampling import sample_images, sample_videos
+    from expunge.bases.spec import load_spec
     from expunge.judging.judges import load_judge
     from expunge.judging.measure import measure
     from expunge.judging.samples import Sample
+    from expunge.metrics.catalogue import formulas
 
     spec = load_spec("emoji", ROOT / "bases")
     base, judge = load(spec, t2v=True), load_judge(spec)
@@ -68,8 +71,7 @@ def test_planted_encoders_on_the_embedded_base() -> None:
     def rows(encoder: str, drawn: tuple[np.ndarray, np.ndarray]) -> list[Row]:
         places = zip([*pictures, *films], [*drawn[0], *drawn[1]], strict=True)
         samples = [Sample(i, row, pixels) for i, (row, pixels) in enumerate(places)]
-        columns = {"list": "l", "encoder": encoder, "concept": "truck"}
-        return measure(judge, samples, columns, "j", formulas=FORMULAS)
+        return measure(judge, samples, {"list": "l", "encoder": encoder, "concept": "truck"}, "j", formulas=formulas())
 
     original = images(base.encoder), videos(base.encoder)
     exact = images(Blocks(base, CONCEPT.name, "a teapot"))

@@ -14,7 +14,9 @@ import torch
 from jinja2 import Template
 from tqdm import tqdm
 
-from expunge.bases.base import load, load_spec, sample_images, sample_videos
+from expunge.bases.base import load
+from expunge.bases.sampling import sample_images, sample_videos
+from expunge.bases.spec import load_spec
 from expunge.judging.judge import classify
 from expunge.judging.judges import load_judge
 from expunge.judging.seeing import sees, sees_both

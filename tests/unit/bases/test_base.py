@@ -17,11 +17,16 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from transformers import CLIPTextModel
 
-from expunge.bases import base as functions
 from expunge.bases import hub
+from expunge.bases.base import denoiser_of, load, load_edit, store_edit
+from expunge.bases.condition import condition_of
+from expunge.bases.denoising import add_noise, predict_noise, target
 from expunge.bases.digests import base_digest
 from expunge.bases.edits import Edit, changed_parameters, differing
+from expunge.bases.latents import decode, encode_images
+from expunge.bases.sampling import sample_images, sample_videos
 from expunge.bases.spec import load_spec
+from expunge.bases.text import encode_prompts
 from expunge.bases.tokenizer import light_tokenizer
 from expunge.core.errors import InputError
 from tests.support import tiny
@@ -69,7 +74,7 @@ def test_every_error_of_a_spec_at_once_with_lines(tmp_path: Path) -> None:
         ({"judge": {"vocabulary": "a"}}, "neither `model` nor `pretrained`"),
         ({"judge": {"model": "a", "vocabulry": "a"}}, "write vocabulary"),
         ({"steps": 1.5}, "write a whole number"),
-        ({"steps": "12"}, "text where a whole number is wanted"),
+        ({"steps": "12"}, "where a whole number is wanted"),
         ({"guidance": float("nan")}, "not finite"),
         ({"dtype": "bfloat"}, "write bfloat16"),
         ({"prompts": 5}, "put it in quotes"),
@@ -161,27 +166,27 @@ def test_the_light_tokenizer_reads_merges_and_misses_letters(tmp_path: Path) -> 
 
 
 def test_prompts_are_encoded_as_the_pipelines_do(tiny_base: Any) -> None:
-    ours = functions.encode_prompts(tiny_base, PROMPTS)
+    ours = encode_prompts(tiny_base, PROMPTS)
     for pipe in (tiny_base.t2i, tiny_base.t2v):
         theirs, empty = pipe.encode_prompt(PROMPTS, tiny_base.device, 1, True)
         assert torch.equal(ours, theirs)
-        assert torch.equal(functions.encode_prompts(tiny_base, ["", ""]), empty)
+        assert torch.equal(encode_prompts(tiny_base, ["", ""]), empty)
 
 
 def test_images_are_the_pipelines(tiny_base: Any) -> None:
-    images, latents = functions.sample_images(tiny_base, PROMPTS, [3, 4], return_latents=True)
+    images, latents = sample_images(tiny_base, PROMPTS, [3, 4], return_latents=True)
     generators = [torch.Generator().manual_seed(seed) for seed in (3, 4)]
     how = {"height": 32, "width": 32, "num_inference_steps": 2, "guidance_scale": 3.0, "output_type": "np"}
     theirs = tiny_base.t2i(PROMPTS, generator=generators, **how).images
     assert images.shape == (2, 32, 32, 3) and images.dtype == np.uint8
     assert np.abs(images / 255.0 - theirs).max() < 1 / 255
-    assert latents.shape == (2, 8, 16, 16) and np.array_equal(functions.decode(tiny_base, latents), images)
-    assert np.array_equal(images, functions.sample_images(tiny_base, PROMPTS, [3, 4]))
-    assert not np.array_equal(images, functions.sample_images(tiny_base, PROMPTS, [5, 6]))
+    assert latents.shape == (2, 8, 16, 16) and np.array_equal(decode(tiny_base, latents), images)
+    assert np.array_equal(images, sample_images(tiny_base, PROMPTS, [3, 4]))
+    assert not np.array_equal(images, sample_images(tiny_base, PROMPTS, [5, 6]))
 
 
 def test_videos_are_the_pipelines(tiny_base: Any) -> None:
-    videos = functions.sample_videos(tiny_base, PROMPTS, [3, 4])
+    videos = sample_videos(tiny_base, PROMPTS, [3, 4])
     generators = [torch.Generator().manual_seed(seed) for seed in (3, 4)]
     how = {"height": 32, "width": 32, "num_inference_steps": 2, "guidance_scale": 3.0, "output_type": "np"}
     theirs = np.stack(tiny_base.t2v(PROMPTS, generator=generators, num_frames=2, **how).frames)
@@ -190,57 +195,59 @@ def test_videos_are_the_pipelines(tiny_base: Any) -> None:
 
 
 def test_a_sample_does_not_depend_on_its_neighbours(tiny_base: Any) -> None:
-    both = functions.sample_images(tiny_base, PROMPTS, [3, 4]).astype(int)
-    alone = functions.sample_images(tiny_base, PROMPTS[1:], [4]).astype(int)
+    both = sample_images(tiny_base, PROMPTS, [3, 4]).astype(int)
+    alone = sample_images(tiny_base, PROMPTS[1:], [4]).astype(int)
     assert np.abs(both[1] - alone[0]).max() <= 1  # a rounding of float32 at most
-    assert functions.sample_images(tiny_base, [], []).shape == (0, 32, 32, 3)
+    assert sample_images(tiny_base, [], []).shape == (0, 32, 32, 3)
     with pytest.raises(ValueError, match="seeds"):
-        functions.sample_images(tiny_base, PROMPTS, [1])
+        sample_images(tiny_base, PROMPTS, [1])
 
 
 def test_the_unconditional_embedding_replaces_the_empty_prompt(tiny_base: Any) -> None:
-    empty, other = (functions.encode_prompts(tiny_base, [text]) for text in ("", "the sea"))
-    plain = functions.sample_images(tiny_base, PROMPTS, [3, 4])
-    assert np.array_equal(plain, functions.sample_images(tiny_base, PROMPTS, [3, 4], Edit(tiny_base.encoder, empty)))
-    _, latents = functions.sample_images(tiny_base, PROMPTS, [3, 4], return_latents=True)
-    _, moved = functions.sample_images(tiny_base, PROMPTS, [3, 4], Edit(tiny_base.encoder, other), return_latents=True)
+    empty, other = (encode_prompts(tiny_base, [text]) for text in ("", "the sea"))
+    plain = sample_images(tiny_base, PROMPTS, [3, 4])
+    assert np.array_equal(plain, sample_images(tiny_base, PROMPTS, [3, 4], Edit(tiny_base.encoder, empty)))
+    _, latents = sample_images(tiny_base, PROMPTS, [3, 4], return_latents=True)
+    _, moved = sample_images(tiny_base, PROMPTS, [3, 4], Edit(tiny_base.encoder, other), return_latents=True)
     assert not torch.equal(latents, moved)
 
 
 def test_an_edit_of_the_denoiser_reaches_images_and_videos_and_is_taken_back(tiny_base: Any, tmp_path: Path) -> None:
-    own = {name: t.clone() for name, t in functions.denoiser_of(tiny_base).named_parameters()}
+    own = {name: t.clone() for name, t in denoiser_of(tiny_base).named_parameters()}
     names = [name for name in own if name.endswith("attn2.to_v.weight")]
     edit = Edit(tiny_base.encoder, denoiser={name: own[name] * 20 for name in names})
-    functions.store_edit(tiny_base, tmp_path / "edit", edit)
-    stored = functions.load_edit(tiny_base, tmp_path / "edit")
+    store_edit(tiny_base, tmp_path / "edit", edit)
+    stored = load_edit(tiny_base, tmp_path / "edit")
     assert stored.denoiser.keys() == set(names)
-    before = [functions.sample_images(tiny_base, PROMPTS, [3, 4]), functions.sample_videos(tiny_base, PROMPTS, [3, 4])]
-    after = [f(tiny_base, PROMPTS, [3, 4], stored) for f in (functions.sample_images, functions.sample_videos)]
+    before = [sample_images(tiny_base, PROMPTS, [3, 4]), sample_videos(tiny_base, PROMPTS, [3, 4])]
+    after = [f(tiny_base, PROMPTS, [3, 4], stored) for f in (sample_images, sample_videos)]
     assert not np.array_equal(before[0], after[0]) and not np.array_equal(before[1], after[1])
-    assert all(torch.equal(t, own[name]) for name, t in functions.denoiser_of(tiny_base).named_parameters())
-    assert np.array_equal(before[1], functions.sample_videos(tiny_base, PROMPTS, [3, 4]))
+    assert all(torch.equal(t, own[name]) for name, t in denoiser_of(tiny_base).named_parameters())
+    assert np.array_equal(before[1], sample_videos(tiny_base, PROMPTS, [3, 4]))
 
 
 @pytest.mark.parametrize("prediction", ["epsilon", "v_prediction", "sample"])
 def test_prediction_types(tmp_path: Path, prediction: str) -> None:
     folder = tiny.make_base(tmp_path / "bases", prediction=prediction)
-    base = functions.load(load_spec("tiny", folder))
-    z0, noise, t = torch.randn(2, 8, 16, 16), torch.randn(2, 8, 16, 16), torch.tensor([10, 900])
+    base = load(load_spec("tiny", folder))
+    draw = torch.Generator().manual_seed(0)
+    z0, noise = (torch.randn(2, 8, 16, 16, generator=draw) for _ in range(2))
+    t = torch.tensor([10, 900])
     abar = base.noise.alphas_cumprod[t].reshape(2, 1, 1, 1)
     expected = {"epsilon": noise, "v_prediction": abar.sqrt() * noise - (1 - abar).sqrt() * z0, "sample": z0}[
         prediction
     ]
-    assert torch.allclose(functions.target(base, z0, noise, t), expected, atol=1e-6)
-    z_t = functions.add_noise(base, z0, noise, t)
+    assert torch.allclose(target(base, z0, noise, t), expected, atol=1e-6)
+    z_t = add_noise(base, z0, noise, t)
     assert torch.allclose(z_t, abar.sqrt() * z0 + (1 - abar).sqrt() * noise, atol=1e-6)
-    out = functions.predict_noise(base, z_t, t, functions.encode_prompts(base, PROMPTS))
+    out = predict_noise(base, z_t, t, condition_of(base, PROMPTS))
     assert out.shape == z0.shape and out.dtype == torch.float32
-    assert functions.sample_images(base, PROMPTS[:1], [1]).shape == (1, 32, 32, 3)
+    assert sample_images(base, PROMPTS[:1], [1]).shape == (1, 32, 32, 3)
 
 
 def test_images_become_latents_and_images_again(tiny_base: Any) -> None:
     images = np.random.default_rng(0).integers(0, 255, (2, 32, 32, 3), dtype=np.uint8)
-    latents = functions.encode_images(tiny_base, images)
+    latents = encode_images(tiny_base, images)
     mean = tiny_base.t2i.vae.encode(torch.from_numpy(images).permute(0, 3, 1, 2) / 127.5 - 1).latent_dist.mean
     assert torch.allclose(latents, mean * 0.5, atol=1e-5)
 
@@ -249,19 +256,19 @@ def test_bfloat16_on_a_cpu_is_close(tiny_folder: Path, tmp_path: Path, tiny_base
     shutil.copytree(tiny_folder, tmp_path / "bases")
     raw = load_spec("tiny", tiny_folder).raw
     tiny.write_yaml(tmp_path / "bases" / "tiny.yaml", {**raw, "dtype": "bfloat16"})
-    half = functions.load(load_spec("tiny", tmp_path / "bases"), t2v=True)
+    half = load(load_spec("tiny", tmp_path / "bases"), t2v=True)
     assert half.dtype == torch.bfloat16 and half.encoder.dtype == torch.float32
-    a, b = (functions.sample_images(base, PROMPTS, [1, 2]).astype(int) for base in (tiny_base, half))
+    a, b = (sample_images(base, PROMPTS, [1, 2]).astype(int) for base in (tiny_base, half))
     assert np.abs(a - b).mean() < 3
-    assert functions.sample_videos(half, PROMPTS[:1], [1]).shape == (1, 2, 32, 32, 3)
+    assert sample_videos(half, PROMPTS[:1], [1]).shape == (1, 2, 32, 32, 3)
 
 
 def test_an_encoder_folder_is_stored_as_the_base_stores_its_own(
     tiny_base: Any, tiny_folder: Path, tmp_path: Path
 ) -> None:
-    empty = functions.encode_prompts(tiny_base, [""])
+    empty = encode_prompts(tiny_base, [""])
     for name in ("one", "two"):
-        functions.store_edit(tiny_base, tmp_path / name, Edit(tiny_base.encoder, empty))
+        store_edit(tiny_base, tmp_path / name, Edit(tiny_base.encoder, empty))
     assert sorted(p.name for p in tmp_path.rglob("*") if p.is_file()) == sorted(
         ["config.json", "model.safetensors", "unconditional.safetensors"] * 2
     )
@@ -272,21 +279,19 @@ def test_an_encoder_folder_is_stored_as_the_base_stores_its_own(
     assert all(name.startswith("text_model.") for name in names)
     own = load_file(tiny_folder / "tiny" / "t2i" / "text_encoder" / "model.safetensors")
     assert differing(own, load_file(tmp_path / "one" / "model.safetensors")) == []
-    edit = functions.load_edit(tiny_base, tmp_path / "one")
+    edit = load_edit(tiny_base, tmp_path / "one")
     assert edit.unconditional is not None and torch.equal(edit.unconditional, empty)
     encoder = edit.encoder
-    assert torch.equal(
-        functions.encode_prompts(tiny_base, PROMPTS, encoder), functions.encode_prompts(tiny_base, PROMPTS)
-    )
+    assert torch.equal(encode_prompts(tiny_base, PROMPTS, encoder), encode_prompts(tiny_base, PROMPTS))
     assert changed_parameters(tiny_base.encoder, encoder, torch.float16) == 0
-    functions.store_edit(tiny_base, tmp_path / "one", Edit(encoder))
-    assert functions.load_edit(tiny_base, tmp_path / "one").unconditional is None
+    store_edit(tiny_base, tmp_path / "one", Edit(encoder))
+    assert load_edit(tiny_base, tmp_path / "one").unconditional is None
     with pytest.raises(InputError, match="no encoder"):
-        functions.load_edit(tiny_base, tmp_path / "three")
+        load_edit(tiny_base, tmp_path / "three")
 
 
 def test_the_readmes_five_lines(tiny_base: Any, tiny_folder: Path, tmp_path: Path) -> None:
-    functions.store_edit(tiny_base, tmp_path / "encoder", Edit(tiny_base.encoder))
+    store_edit(tiny_base, tmp_path / "encoder", Edit(tiny_base.encoder))
     t2i, unet = tiny_folder / "tiny" / "t2i", tiny_folder / "tiny" / "t2v" / "unet"
     how = {"num_inference_steps": 2, "output_type": "np", "height": 32, "width": 32}
 
@@ -308,13 +313,13 @@ def test_a_t2v_pipeline_with_another_encoder_is_refused(tmp_path: Path) -> None:
     file = folder / "tiny" / "other" / "text_encoder" / "model.safetensors"
     tensors = {f"text_model.{name}": tensor.float() for name, tensor in load_file(file).items()}
     save_file(tensors, file, {"format": "pt"})  # the same weights under other names in another dtype
-    base = functions.load(load_spec("tiny", folder), t2v=True)
+    base = load(load_spec("tiny", folder), t2v=True)
     assert base.t2v is not None and base.t2v.text_encoder is base.encoder
     tensors["text_model.final_layer_norm.bias"] += 0.1
     save_file(tensors, file, {"format": "pt"})
     with pytest.raises(InputError, match=r"1 tensors differ \(final_layer_norm.bias"):
-        functions.load(load_spec("tiny", folder), t2v=True)
-    functions.load(load_spec("tiny", folder))  # without the T2V model there is nothing to share
+        load(load_spec("tiny", folder), t2v=True)
+    load(load_spec("tiny", folder))  # without the T2V model there is nothing to share
 
 
 def test_missing_and_broken_weights_are_one_line(tmp_path: Path) -> None:
@@ -322,15 +327,15 @@ def test_missing_and_broken_weights_are_one_line(tmp_path: Path) -> None:
     file = folder / "tiny" / "t2i" / "unet" / "diffusion_pytorch_model.safetensors"
     file.write_bytes(file.read_bytes()[:1000])
     with pytest.raises(InputError, match="cannot be loaded") as caught:
-        functions.load(load_spec("tiny", folder))
+        load(load_spec("tiny", folder))
     assert len(str(caught.value).splitlines()) == 1
     file.unlink()
     with pytest.raises(InputError, match=r"no complete weights.*unet/diffusion_pytorch_model.safetensors"):
-        functions.load(load_spec("tiny", folder))
+        load(load_spec("tiny", folder))
     tiny.write_yaml(folder / "tiny.yaml", {**load_spec("tiny", folder).raw, "scheduler": "EvilScheduler"})
     file.write_bytes(b"")
     with pytest.raises(InputError):
-        functions.load(load_spec("tiny", folder))
+        load(load_spec("tiny", folder))
 
 
 @pytest.fixture
@@ -357,23 +362,23 @@ def test_a_filled_cache_is_enough_and_the_lock_holds(hub_base: tuple[Path, Path]
     spec = load_spec("tiny", folder)
     digest = base_digest(spec)
     assert not spec.lock.exists()
-    base = functions.load(spec, t2v=True)
-    assert functions.sample_videos(base, PROMPTS[:1], [1]).shape == (1, 2, 32, 32, 3)
+    base = load(spec, t2v=True)
+    assert sample_videos(base, PROMPTS[:1], [1]).shape == (1, 2, 32, 32, 3)
     lock = hub.read_lock(spec)
     assert lock["org/sd"]["revision"] == "a" * 40 and lock["org/adapter"]["revision"] == "b" * 40
     assert "unet/diffusion_pytorch_model.safetensors" in lock["org/sd"]["files"]
     assert base_digest(spec) == digest and light_tokenizer(spec) is not None
     written = spec.lock.read_bytes()
-    functions.load(spec)
+    load(spec)
     assert spec.lock.read_bytes() == written
     (cache / "models--org--sd" / "refs" / "main").write_text("c" * 40)  # main moves on; the lock does not
-    functions.load(spec)
+    load(spec)
     link = cache / "models--org--sd" / "snapshots" / ("a" * 40) / "unet" / "config.json"
     content = link.read_bytes()
     link.unlink()
     link.write_bytes(content + b"\n")
     with pytest.raises(InputError, match=r"not what .*lock.yaml recorded: unet/config.json"):
-        functions.load(spec)
+        load(spec)
 
 
 def test_missing_hub_weights_say_what_to_fetch(hub_base: tuple[Path, Path]) -> None:
@@ -383,12 +388,12 @@ def test_missing_hub_weights_say_what_to_fetch(hub_base: tuple[Path, Path]) -> N
     adapter = {"repo": "org/adapter", "revision": "d" * 40}
     tiny.write_yaml(folder / "tiny.yaml", {**raw, "t2v": {**raw["t2v"], "adapter": adapter}})
     with pytest.raises(InputError) as caught:
-        functions.load(load_spec("tiny", folder), t2v=True)
+        load(load_spec("tiny", folder), t2v=True)
     assert len(str(caught.value).splitlines()) == 1
     assert f"hf download org/adapter --revision {'d' * 40}" in str(caught.value)
     real = load_spec("sd15-animatediff", ROOT / "bases")
     with pytest.raises(InputError, match="hf download stable-diffusion-v1-5/stable-diffusion-v1-5 --revision 451f"):
-        functions.load(real)
+        load(real)
     assert light_tokenizer(real) is None and len(base_digest(real)) == 64
 
 
@@ -398,5 +403,5 @@ def test_a_device_that_is_not_there(tmp_path: Path) -> None:
     raw = load_spec("emoji", ROOT / "bases").raw
     tiny.write_yaml(tmp_path / "own.yaml", {**raw, "name": "own", "device": "cuda:1"})
     with pytest.raises(InputError, match="no device cuda:1"):
-        functions.load(load_spec("own", tmp_path))
+        load(load_spec("own", tmp_path))
     assert os.environ["CUBLAS_WORKSPACE_CONFIG"]

@@ -175,10 +175,10 @@ def test_says_where_what_and_how(kind: str, tmp_path: Path) -> None:
     folder = tmp_path / "concepts"
     folder.mkdir()
     (folder / "a.yaml").write_bytes(text if isinstance(text, bytes) else text.encode())
-    found = problems(folder)
-    halves = [problem.partition("; ") for problem in found if f"a.yaml:{line}: " in problem]
-    assert any(what in left and fix in right for left, _, right in halves), found
-    assert all(p.isprintable() for p in found)
+    reported = problems(folder)
+    halves = [problem.partition("; ") for problem in reported if f"a.yaml:{line}: " in problem]
+    assert any(what in left and fix in right for left, _, right in halves), reported
+    assert all(problem.isprintable() for problem in reported)
 
 
 def test_the_lists_of_this_test_are_right_but_for_the_mistake(tmp_path: Path) -> None:
@@ -222,6 +222,30 @@ def test_links_and_folders(tmp_path: Path) -> None:
     assert "is no file" in dead
     assert "leaves" in link
     assert "folder with lists" in sub
+
+
+def test_one_list_is_checked_with_the_others_as_context(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(HEAD + BOLT)
+    (tmp_path / "b.yaml").write_text(HEAD + ZORB + "    neighbours: [bolt the robot]\n    colour: red\n")
+    (tmp_path / "c.yaml").write_text(HEAD + BOLT.replace("bolt", "snowby"))
+    (tmp_path / "d.yaml").write_text("title: [")
+    [kept] = problems(tmp_path / "a.yaml")  # forgotten here and kept there: it stands in b, and touches a as well
+    assert "b.yaml:7: 'bolt the robot' must survive zorb" in kept and "a.yaml:5" in kept
+    assert len(problems(tmp_path / "b.yaml")) == 2
+    assert [c.id for c in load_list(tmp_path / "c.yaml", RULES).concepts] == ["snowby"]
+    assert len(problems(tmp_path)) == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [("a.yml", "rename it to a.yaml"), ("none.yaml", "is missing"), (".a.yaml", "begins with a dot"),
+     ("README.md", "is no concept list")],
+)  # fmt: skip
+def test_a_file_that_is_no_list(name: str, what: str, tmp_path: Path) -> None:
+    if name != "none.yaml":
+        (tmp_path / name).write_text(HEAD + BOLT)
+    [problem] = problems(tmp_path / name)
+    assert name in problem and what in problem
 
 
 def test_no_list_at_all(tmp_path: Path) -> None:

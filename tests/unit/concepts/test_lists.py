@@ -59,10 +59,10 @@ PHRASE = st.lists(VISIBLE, min_size=1, max_size=4).map(" ".join).map(tidy).filte
 def test_a_full_list(tmp_path: Path) -> None:
     (tmp_path / "characters.yaml").write_text(FULL)
     (tmp_path / "schema.json").write_text("{}")
-    [found] = load_lists(tmp_path)
-    assert (found.id, found.title, found.owner) == ("characters", "Characters", "release team")
-    assert found.encoders == Encoders(True, {"robots": ("bolt", "zorb")})
-    bolt, zorb, mouse = found.concepts
+    [loaded] = load_lists(tmp_path)
+    assert (loaded.id, loaded.title, loaded.owner) == ("characters", "Characters", "release team")
+    assert loaded.encoders == Encoders(True, {"robots": ("bolt", "zorb")})
+    bolt, zorb, mouse = loaded.concepts
     assert bolt.aliases == ("the tin robot",)
     assert bolt.neighbours == ("jolly the clown", "snowby the snowman")
     assert bolt.request == Request("R-1", "2026-01-31", "trademark", "forget")
@@ -102,7 +102,7 @@ def test_lists_are_sorted_and_may_share_neighbours(tmp_path: Path) -> None:
             f"title: t\nowner: o\nconcepts: [{{id: c-{name}, name: name {name}, kind: style, neighbours: [monet]}}]\n"
         )
     (tmp_path / "README.md").write_text("not a list")
-    assert [found.id for found in load_lists(tmp_path)] == ["a", "b"]
+    assert [loaded.id for loaded in load_lists(tmp_path)] == ["a", "b"]
 
 
 def test_the_schema_is_one_and_every_field_has_a_title_and_a_description() -> None:
@@ -180,9 +180,9 @@ def test_a_written_list_is_read_back(tmp_path_factory: pytest.TempPathFactory, n
     entries = [DraftConcept("row", name, f"c-{i}", prompts=[f"a {{}} {i}"]) for i, name in enumerate(names)]
     folder = tmp_path_factory.mktemp("lists")
     (folder / "a.yaml").write_text(to_yaml(entries, kind, names[0], names[-1], "x.csv"), "utf-8")
-    [found] = load_lists(folder)
-    assert [concept.name for concept in found.concepts] == names
-    assert found.title == names[0]
+    [loaded] = load_lists(folder)
+    assert [concept.name for concept in loaded.concepts] == names
+    assert loaded.title == names[0]
 
 
 @relaxed

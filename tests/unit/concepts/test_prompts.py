@@ -46,14 +46,14 @@ names = st.lists(st.sampled_from("abcdefgh"), unique=True, max_size=4)
 @given(names, names, st.integers(0, 40))
 def test_spread(words: list[str], templates: list[str], count: int) -> None:
     patterns = [f"{{}} {template}" for template in templates]
-    found = spread(words, patterns, count)
+    plan = spread(words, patterns, count)
     pairs = len(words) * len(templates)
-    assert len(found) == (count if pairs else 0)
-    assert found == spread(words, patterns, count + 5)[: len(found)]
-    assert len({(prompt, again) for _, prompt, again in found}) == len(found)
-    assert len({prompt for _, prompt, _ in found}) == min(pairs, len(found))
-    uses = [sum(word == w for w, _, _ in found) for word in words]
-    assert not found or max(uses) - min(uses) <= 1
+    assert len(plan) == (count if pairs else 0)
+    assert plan == spread(words, patterns, count + 5)[: len(plan)]
+    assert len({(prompt, again) for _, prompt, again in plan}) == len(plan)
+    assert len({prompt for _, prompt, _ in plan}) == min(pairs, len(plan))
+    uses = [sum(word == w for w, _, _ in plan) for word in words]
+    assert not plan or max(uses) - min(uses) <= 1
 
 
 @given(st.integers(0, 2**31), st.text(), st.integers(0, 99))
@@ -66,8 +66,8 @@ def test_rows() -> None:
     samples = samples_of(BOLT, PROMPTS, COUNTS, 0)
     for modality, key in (("image", "images"), ("video", "videos")):
         for group, count in COUNTS[key].items():
-            found = [sample for sample in samples if (sample.modality, sample.group) == (modality, group)]
-            assert len(found) == (count if group != "sense" else 0)
+            some = [sample for sample in samples if (sample.modality, sample.group) == (modality, group)]
+            assert len(some) == (count if group != "sense" else 0)
     asked = {group: {sample.asks.name for sample in samples if sample.group == group} for group in COUNTS["images"]}
     assert asked == {
         "target": {"bolt the robot"}, "aliases": {"bolt the robot"}, "near": {"owl", "lamp"},
@@ -146,7 +146,7 @@ def test_seed_and_far_are_shared_between_concepts() -> None:
     assert samples_of(BOLT, PROMPTS, COUNTS, 0) != samples_of(BOLT, PROMPTS, COUNTS, 1)
 
 
-def test_anchors_are_given_or_found() -> None:
+def test_anchors_are_given_or_candidates() -> None:
     prompts = replace(PROMPTS, anchors={"object": ("a tool", "a saw"), "person": ("a man",), "motion": ("",)})
     assert anchors_of(Concept("x", "x", "object", anchor="a y", neighbours=("z",)), prompts) == ("a y",)
     assert anchors_of(Concept("x", "x", "object"), prompts) == ("a tool", "a saw")

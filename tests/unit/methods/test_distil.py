@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 import torch
 
-from expunge.bases.base import encode_prompts, text_gram
 from expunge.bases.edits import normal_name
+from expunge.bases.text import distance, encode_prompts, text_gram
 from expunge.concepts.lists import Concept
-from expunge.methods import ConceptData, distil
-from expunge.methods.distil import Lesson, candidates_of, distance, lessons_of, likeness, run, vocabulary
+from expunge.core.words import with_article
+from expunge.methods import ConceptData, distil, unlearn
+from expunge.methods.distil import vocabulary
+from expunge.methods.lessons import Lesson, candidates_of, lessons_of, likeness
 
 KEPT = ["a house", "a tree", "the sea"]
 
@@ -53,14 +55,16 @@ def test_the_distance_is_what_the_projections_see(tiny_base: Any) -> None:
 def test_the_first_loss_is_one(tiny_base: Any) -> None:
     """Before the first step the kept prompts are where they were, and d0 is the targets' distance."""
     one = ConceptData(Named("bolt", "a toy"), torch.zeros(0), ("bolt",), ("a photo of {}",), (), ("a toy",))  # type: ignore[arg-type]
-    result = run(tiny_base, [one], KEPT, {"steps": 1, "beyond": 0.0}, seed=0)
+    result = unlearn("distil", tiny_base, [one], KEPT, {"steps": 1, "beyond": 0.0}, seed=0)
     assert result.losses == [pytest.approx(1.0, rel=1e-4)]
 
 
 def test_beyond_the_anchor(tiny_base: Any) -> None:
     """With goal = a + beyond (a - t), d(t, goal) = (1 + beyond)^2 d(t, a), and by hand it is met when t = goal."""
     one = ConceptData(Named("bolt", "a toy"), torch.zeros(0), ("bolt",), ("a photo of {}",), (), ("a toy",))  # type: ignore[arg-type]
-    assert run(tiny_base, [one], KEPT, {"steps": 1, "beyond": 0.5}, seed=0).losses == [pytest.approx(2.25, rel=1e-4)]
+    assert unlearn("distil", tiny_base, [one], KEPT, {"steps": 1, "beyond": 0.5}, seed=0).losses == [
+        pytest.approx(2.25, rel=1e-4)
+    ]
 
 
 def test_what_slips_is_asked_more_often(tiny_base: Any) -> None:
@@ -75,7 +79,8 @@ def test_what_slips_is_asked_more_often(tiny_base: Any) -> None:
 
 def test_target_becomes_the_anchor_and_the_kept_stay(tiny_base: Any) -> None:
     gram = text_gram(tiny_base)
-    result = run(
+    result = unlearn(
+        "distil",
         tiny_base,
         [concept("bolt", "a cat")],
         KEPT,
@@ -94,9 +99,9 @@ def test_target_becomes_the_anchor_and_the_kept_stay(tiny_base: Any) -> None:
 
 def test_likeness_is_the_distance_to_the_nearest_name(tiny_base: Any) -> None:
     gram = text_gram(tiny_base)
-    found = likeness(tiny_base, gram, concept("bolt", "a cat"), ["bolt", "the sea"])
+    apart = likeness(tiny_base, gram, concept("bolt", "a cat"), ["bolt", "the sea"])
     own, sea = (encode_prompts(tiny_base, [f"a photo of {word}"]) for word in ("bolt", "the sea"))
-    assert found.tolist() == pytest.approx([0, float(distance(gram, sea, own)[0])], abs=1e-4)
+    assert apart.tolist() == pytest.approx([0, float(distance(gram, sea, own)[0])], abs=1e-4)
     both = replace(concept("bolt", "a cat"), names=("bolt", "the sea"))
     assert likeness(tiny_base, gram, both, ["the sea"]).tolist() == pytest.approx([0], abs=1e-6)
 
@@ -151,13 +156,13 @@ def test_the_vocabulary_is_whole_words(tiny_base: Any) -> None:
     draw = torch.Generator().manual_seed(0)
     assert sorted(vocabulary(base, 9, draw)) == ["cat", "owl"]  # type: ignore[arg-type]
     assert len(vocabulary(base, 1, draw)) == 1  # type: ignore[arg-type]
-    assert [distil.with_article(word) for word in ("cat", "owl")] == ["a cat", "an owl"]
+    assert [with_article(word) for word in ("cat", "owl")] == ["a cat", "an owl"]
 
 
 def test_a_word_that_means_the_target_goes_and_others_stay(tiny_base: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(distil, "vocabulary", lambda *_: ["bolt ", "the moon"])
     settings = {"steps": 60, "learning_rate": 1e-3, "rank": 0, "alike": 0.5, "beyond": 0.0}
-    result = run(tiny_base, [concept("bolt", "a cat")], [], settings, seed=0)
+    result = unlearn("distil", tiny_base, [concept("bolt", "a cat")], [], settings, seed=0)
     gram, words = text_gram(tiny_base), ["a photo of bolt ", "a photo of the moon"]
     with torch.no_grad():
         before, after = encode_prompts(tiny_base, words), encode_prompts(tiny_base, words, result.edit.encoder)
@@ -167,8 +172,8 @@ def test_a_word_that_means_the_target_goes_and_others_stay(tiny_base: Any, monke
 
 
 def test_a_low_rank_change_is_what_its_adapter_says(tiny_base: Any) -> None:
-    settings = {"steps": 10, "learning_rate": 1e-2, "rank": 2, "parameters": "late"}
-    edit = run(tiny_base, [concept("bolt", "a cat")], KEPT, settings, seed=0).edit
+    settings = {"steps": 10, "learning_rate": 1e-2, "rank": 2, "trained": "late"}
+    edit = unlearn("distil", tiny_base, [concept("bolt", "a cat")], KEPT, settings, seed=0).edit
     before = {normal_name(name): tensor for name, tensor in tiny_base.encoder.state_dict().items()}
     after = {normal_name(name): tensor for name, tensor in edit.encoder.state_dict().items()}
     assert before.keys() == after.keys()
@@ -187,10 +192,10 @@ def test_a_low_rank_change_is_what_its_adapter_says(tiny_base: Any) -> None:
 
 def test_the_same_twice_and_joint(tiny_base: Any) -> None:
     both = [concept("bolt", "a toy"), concept("luma", "an animal")]
-    runs = [run(tiny_base, both, KEPT, {"steps": 4}, seed=3).losses for _ in range(2)]
-    assert runs[0] == runs[1] != run(tiny_base, both, KEPT, {"steps": 4}, seed=4).losses
+    runs = [unlearn("distil", tiny_base, both, KEPT, {"steps": 4}, seed=3).losses for _ in range(2)]
+    assert runs[0] == runs[1] != unlearn("distil", tiny_base, both, KEPT, {"steps": 4}, seed=4).losses
 
 
 def test_an_anchor_is_needed(tiny_base: Any) -> None:
     with pytest.raises(ValueError, match="bolt has no anchor"):
-        run(tiny_base, [concept("bolt", None)], KEPT, {}, seed=0)
+        unlearn("distil", tiny_base, [concept("bolt", None)], KEPT, {}, seed=0)

@@ -1,5 +1,6 @@
 """Few-shot unlearning: the loss by hand, what it may change, its controls, and the same bytes twice."""
 
+import importlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -7,11 +8,15 @@ from typing import Any
 import pytest
 import torch
 
-from expunge.bases.base import add_noise, encode_prompts, load, predict_noise, sample_images, store_edit
+from expunge.bases.base import load, store_edit
+from expunge.bases.condition import condition_of
+from expunge.bases.denoising import add_noise, predict_noise
 from expunge.bases.edits import normal_name
+from expunge.bases.sampling import sample_images
 from expunge.bases.spec import load_spec
-from expunge.methods import METHODS, ConceptData, check_parameters
-from expunge.methods.few_shot import ascent_loss, keep_loss, run
+from expunge.bases.text import encode_prompts
+from expunge.methods import METHODS, ConceptData, check_parameters, unlearn
+from expunge.methods.few_shot import ascent_loss, keep_loss
 from expunge.methods.training import samples, select_parameters, take
 from tests.support import tiny
 
@@ -46,7 +51,9 @@ def changed(base: Any, encoder: Any) -> set[str]:
 
 
 def test_the_loss_is_the_equation(tiny_base: Any) -> None:
-    z0, noise, t = torch.randn(2, 8, 16, 16), torch.randn(2, 8, 16, 16), torch.tensor([5, 700])
+    draw = torch.Generator().manual_seed(0)
+    z0, noise = (torch.randn(2, 8, 16, 16, generator=draw) for _ in range(2))
+    t = torch.tensor([5, 700])
     prompts = ["a photo of bolt", "one bolt"]
     betas = torch.linspace(0.0001**0.5, 0.02**0.5, 1000) ** 2  # "scaled_linear"
     abar = (1 - betas).cumprod(0)[t].reshape(2, 1, 1, 1)
@@ -63,7 +70,7 @@ def test_the_loss_is_the_equation(tiny_base: Any) -> None:
 def test_the_gradient_reaches_the_encoder_alone(tiny_base: Any, bolt: ConceptData) -> None:
     denoiser = {name: p.clone() for name, p in tiny_base.t2i.unet.named_parameters()}
     original = tensors(tiny_base.encoder)
-    result = run(tiny_base, [bolt], [], FAST, seed=0)
+    result = unlearn("few-shot", tiny_base, [bolt], [], FAST, seed=0)
     assert all(torch.equal(p, denoiser[n]) and p.grad is None for n, p in tiny_base.t2i.unet.named_parameters())
     assert all(torch.equal(tensor, original[name]) for name, tensor in tensors(tiny_base.encoder).items())
     assert result.edit.unconditional is None and len(result.losses) == 3 and all(loss < 0 for loss in result.losses)
@@ -72,7 +79,7 @@ def test_the_gradient_reaches_the_encoder_alone(tiny_base: Any, bolt: ConceptDat
 
 @pytest.mark.parametrize("which", ["full", "mlp-final-attn", "mlp", "attn"])
 def test_only_the_named_parameters_change(tiny_base: Any, bolt: ConceptData, which: str) -> None:
-    result = run(tiny_base, [bolt], [], {**FAST, "parameters": which}, seed=0)
+    result = unlearn("few-shot", tiny_base, [bolt], [], {**FAST, "trained": which}, seed=0)
     moved = changed(tiny_base, result.edit.encoder)
     named = {normal_name(name) for name in select_parameters(tiny_base.encoder, which)}
     assert moved <= named and moved
@@ -101,12 +108,12 @@ def test_mlp_final_attn_is_59_million_in_clip_l() -> None:
 
 
 def test_ascent_ascends(tiny_base: Any, bolt: ConceptData) -> None:
-    result = run(tiny_base, [bolt], [], {"learning_rate": 3e-3, "steps": 25}, seed=0)
+    result = unlearn("few-shot", tiny_base, [bolt], [], {"learning_rate": 3e-3, "steps": 25}, seed=0)
     t, noise = torch.full((4,), 500), torch.randn(4, 8, 16, 16, generator=torch.Generator().manual_seed(0))
     z_t = add_noise(tiny_base, bolt.latents, noise, t)
 
     def error(encoder: Any) -> float:
-        c = encode_prompts(tiny_base, ["a photo of bolt"] * 4, encoder)
+        c = condition_of(tiny_base, ["a photo of bolt"] * 4, encoder)
         return float((predict_noise(tiny_base, z_t, t, c) - noise).square().mean())
 
     with torch.no_grad():
@@ -117,11 +124,11 @@ def test_the_same_bytes_twice(tiny_base: Any, bolt: ConceptData, cat: ConceptDat
     parameters = {**FAST, "keep": 1.0}
     torch.manual_seed(1)  # the global generator is not drawn from
     for name in ("one", "two"):
-        result = run(tiny_base, [bolt, cat], KEPT, parameters, seed=7)
+        result = unlearn("few-shot", tiny_base, [bolt, cat], KEPT, parameters, seed=7)
         store_edit(tiny_base, tmp_path / name, result.edit)
         torch.randn(5)
     assert (tmp_path / "one/model.safetensors").read_bytes() == (tmp_path / "two/model.safetensors").read_bytes()
-    other = run(tiny_base, [bolt, cat], KEPT, parameters, seed=8)
+    other = unlearn("few-shot", tiny_base, [bolt, cat], KEPT, parameters, seed=8)
     assert other.losses != result.losses
 
 
@@ -133,12 +140,12 @@ def test_a_joint_batch_takes_the_concepts_in_turn(tiny_base: Any, bolt: ConceptD
     epoch = [latents for _, latents in drawn[0:8:2]]
     assert all(sum(torch.equal(image, seen) for seen in epoch) == 1 for image in bolt.latents)
     seen: list[int] = []
-    result = run(tiny_base, [bolt, cat], [], FAST, 0, log=lambda step, loss: seen.append(step))
+    result = unlearn("few-shot", tiny_base, [bolt, cat], [], FAST, 0, log=lambda step, loss: seen.append(step))
     assert seen == [0, 1, 2] and len(result.losses) == 3
 
 
 def test_the_original_unconditional_embedding_is_kept(tiny_base: Any, bolt: ConceptData) -> None:
-    result = run(tiny_base, [bolt], [], {**FAST, "unconditional": "original"}, seed=0)
+    result = unlearn("few-shot", tiny_base, [bolt], [], {**FAST, "unconditional": "original"}, seed=0)
     assert result.edit.unconditional is not None and result.edit.unconditional.shape == (1, tiny.CONTEXT, 32)
     assert torch.equal(result.edit.unconditional, encode_prompts(tiny_base, [""]))
     assert not torch.equal(result.edit.unconditional, encode_prompts(tiny_base, [""], result.edit.encoder))
@@ -147,7 +154,7 @@ def test_the_original_unconditional_embedding_is_kept(tiny_base: Any, bolt: Conc
 def test_kept_prompts_are_held(tiny_base: Any, bolt: ConceptData) -> None:
     with torch.no_grad():
         free, held = (
-            run(tiny_base, [bolt], KEPT, {"learning_rate": 1e-3, "steps": 15, "keep": keep}, seed=0)
+            unlearn("few-shot", tiny_base, [bolt], KEPT, {"learning_rate": 1e-3, "steps": 15, "keep": keep}, seed=0)
             for keep in (0.0, 100.0)
         )
         assert keep_loss(tiny_base, tiny_base.encoder, KEPT) == 0
@@ -156,43 +163,45 @@ def test_kept_prompts_are_held(tiny_base: Any, bolt: ConceptData) -> None:
 
 def test_what_cannot_work_is_said(tiny_base: Any, bolt: ConceptData) -> None:
     with pytest.raises(ValueError, match="no concept"):
-        run(tiny_base, [], [], FAST, seed=0)
+        unlearn("few-shot", tiny_base, [], [], FAST, seed=0)
     with pytest.raises(ValueError, match="kept prompts"):
-        run(tiny_base, [bolt], [], {**FAST, "keep": 1.0}, seed=0)
+        unlearn("few-shot", tiny_base, [bolt], [], {**FAST, "keep": 1.0}, seed=0)
     empty = ConceptData(bolt.concept, bolt.latents[:0], bolt.names, bolt.templates)
     with pytest.raises(ValueError, match="bolt needs at least one image"):
-        run(tiny_base, [empty], [], FAST, seed=0)
+        unlearn("few-shot", tiny_base, [empty], [], FAST, seed=0)
     broken = ConceptData(bolt.concept, bolt.latents * float("nan"), bolt.names, bolt.templates)
     with pytest.raises(FloatingPointError, match="at step 1; lower learning_rate"):
-        run(tiny_base, [broken], [], FAST, seed=0)
+        unlearn("few-shot", tiny_base, [broken], [], FAST, seed=0)
 
 
 @pytest.mark.parametrize(
     ("parameters", "match"),
     [
-        ({"parameters": "all"}, "one of full, mlp-final-attn"),
-        ({"learning_rate": "1e-5"}, "write 1.0e-5"),
+        ({"trained": "all"}, "one of full, mlp-final-attn"),
+        ({"learning_rate": "1e-5"}, "a number from 1e-09 to 1, without quotes"),
         ({"learning_rate": float("nan")}, "a number"),
         ({"steps": 0}, "whole number"),
         ({"steps": 2.5}, "whole number"),
         ({"batch": True}, "whole number"),
         ({"keep": -1}, "a number from 0"),
         ({"unconditional": "none"}, "edited, original"),
-        ({"stepz": 3}, "it has parameters, learning_rate"),
+        ({"stepz": 3}, "write steps"),
+        ({"parameters": "full"}, "did you mean trained"),
     ],
 )
 def test_parameters_are_checked(parameters: dict[str, Any], match: str) -> None:
     problems = check_parameters("few-shot", parameters)
-    assert len(problems) == 1 and match in problems[0]
+    assert len(problems) == 1 and match in problems[0][1]
 
 
 def test_defaults_are_allowed_and_methods_are_named() -> None:
     for name, method in METHODS.items():
-        assert check_parameters(name, method.defaults) == [] and callable(method.run)
-    assert "few-shot" in check_parameters("nothing", {})[0]
+        assert check_parameters(name, method.defaults) == []
+        assert callable(importlib.import_module(method.module).run)
+    assert "few-shot" in check_parameters("nothing", {})[0][1]
 
 
 def test_it_learns_in_bfloat16_too(tmp_path: Path, bolt: ConceptData) -> None:
     folder = tiny.make_base(tmp_path / "bases", dtype="bfloat16")
-    result = run(load(load_spec("tiny", folder)), [bolt], [], FAST, seed=0)
+    result = unlearn("few-shot", load(load_spec("tiny", folder)), [bolt], [], FAST, seed=0)
     assert result.changed_parameters > 0

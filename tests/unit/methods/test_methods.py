@@ -8,11 +8,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from expunge.bases.base import denoiser_of, encode_prompts, sample_images
-from expunge.methods import METHODS, ConceptData, ablate, esd, for_several, negative, uce
+from expunge.bases.base import denoiser_of
+from expunge.bases.sampling import sample_images
+from expunge.bases.text import encode_prompts
+from expunge.methods import ConceptData, ablate, esd, for_several, uce, unlearn
 
 FAST = {"steps": 2, "batch": 2, "learning_rate": 1e-3}
-Z0, NOISE, T = torch.randn(2, 8, 16, 16), torch.randn(2, 8, 16, 16), torch.tensor([5, 700])
+DRAW = torch.Generator().manual_seed(0)
+Z0, NOISE = (torch.randn(2, 8, 16, 16, generator=DRAW) for _ in range(2))
+T = torch.tensor([5, 700])
 ANCHORS, TARGETS = ["a photo of a toy", "one toy"], ["a photo of bolt", "one bolt"]
 
 
@@ -70,7 +74,7 @@ def test_the_anchors_branch_gets_no_gradient(tiny_base: Any) -> None:
 
 
 def test_embedding_moves_the_targets_own_tokens_alone(tiny_base: Any, bolt: ConceptData) -> None:
-    result = ablate.run(tiny_base, [bolt], [], {**FAST, "parameters": "embedding"}, seed=0)
+    result = unlearn("ablate", tiny_base, [bolt], [], {**FAST, "trained": "embedding"}, seed=0)
     before, after = tiny_base.encoder.state_dict(), result.edit.encoder.state_dict()
     moved = [name for name in before if not torch.equal(before[name], after[name])]
     assert len(moved) == 1 and "token_embedding" in moved[0]
@@ -96,7 +100,7 @@ def test_a_memorised_captions_goal_is_its_paraphrases(
 
     monkeypatch.setattr(ablate, "ablation_loss", loss)
     picture = replace(bolt, concept=Named("x", None, ("a photo of a toy", "one a toy")), names=("the comet",))
-    ablate.run(tiny_base, [picture], [], FAST, seed=0)
+    unlearn("ablate", tiny_base, [picture], [], FAST, seed=0)
     assert {target for _, target in seen} == {"the comet"} and {anchor for anchor, _ in seen} == set(bolt.prompts)
 
 
@@ -120,7 +124,7 @@ def test_esd_loss_is_the_equation(tiny_base: Any) -> None:
 
 @pytest.mark.parametrize("which", ["cross-attention", "unet"])
 def test_ablate_can_train_the_denoiser(tiny_base: Any, bolt: ConceptData, which: str) -> None:
-    result = ablate.run(tiny_base, [bolt], [], {**FAST, "parameters": which}, seed=0)
+    result = unlearn("ablate", tiny_base, [bolt], [], {**FAST, "trained": which}, seed=0)
     before, after = tiny_base.encoder.state_dict(), result.edit.encoder.state_dict()
     assert all(torch.equal(tensor, after[name]) for name, tensor in before.items())
     text = [name for name in result.edit.denoiser if name.endswith(("attn2.to_k.weight", "attn2.to_v.weight"))]
@@ -152,7 +156,7 @@ def test_uce_is_the_minimum_of_its_objective() -> None:
 
 
 def test_uce_moves_the_name_to_the_anchor(tiny_base: Any, bolt: ConceptData) -> None:
-    edit = uce.run(tiny_base, [bolt], ["a photo of a cat"], {"ridge": 1e-3}, seed=0).edit
+    edit = unlearn("uce", tiny_base, [bolt], ["a photo of a cat"], {"ridge": 1e-3}, seed=0).edit
     assert edit.denoiser and all(name.endswith(("attn2.to_k.weight", "attn2.to_v.weight")) for name in edit.denoiser)
     own = dict(denoiser_of(tiny_base).named_parameters())
     with torch.no_grad():
@@ -165,21 +169,21 @@ def test_uce_moves_the_name_to_the_anchor(tiny_base: Any, bolt: ConceptData) -> 
 
 
 def test_the_negative_prompt_is_the_name_and_nothing_is_trained(tiny_base: Any, bolt: ConceptData) -> None:
-    result = negative.run(tiny_base, [bolt], [], {}, seed=0)
+    result = unlearn("negative", tiny_base, [bolt], [], {}, seed=0)
     assert result.edit.unconditional is not None and result.changed_parameters == 0 and result.losses == []
     assert torch.equal(result.edit.unconditional, encode_prompts(tiny_base, ["bolt"]))
 
 
 @pytest.mark.parametrize("name", ["ablate", "esd"])
 def test_trained_methods_are_deterministic(tiny_base: Any, bolt: ConceptData, name: str) -> None:
-    runs = [METHODS[name].run(tiny_base, [bolt], [], FAST, seed=3) for _ in range(2)]
+    runs = [unlearn(name, tiny_base, [bolt], [], FAST, seed=3) for _ in range(2)]
     assert runs[0].losses == runs[1].losses and len(runs[0].losses) == 2 and runs[0].changed_parameters > 0
-    assert METHODS[name].run(tiny_base, [bolt], [], FAST, seed=4).losses != runs[0].losses
+    assert unlearn(name, tiny_base, [bolt], [], FAST, seed=4).losses != runs[0].losses
 
 
 def test_what_is_missing_is_said_at_once(tiny_base: Any) -> None:
     bare = ConceptData(Named("bolt", None), torch.zeros(0), ("bolt",), ("{}",))  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"(?s)no parameter 'speed'.*one image.*no anchor"):
-        ablate.run(tiny_base, [bare], [], {"speed": 1}, seed=0)
+        unlearn("ablate", tiny_base, [bare], [], {"speed": 1}, seed=0)
     with pytest.raises(ValueError, match="one image"):
-        esd.run(tiny_base, [bare], [], {}, seed=0)
+        unlearn("esd", tiny_base, [bare], [], {}, seed=0)

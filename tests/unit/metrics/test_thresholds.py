@@ -1,6 +1,5 @@
 """How thresholds are written: in params.yaml, in lists and in concepts, and what is wrong with one."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +9,8 @@ from hypothesis import strategies as st
 
 from expunge.concepts.lists import load_lists
 from expunge.core.errors import InputError
-from expunge.metrics.catalogue import ALL, TERMS
-from expunge.metrics.thresholds import Threshold, merged, metrics_of, misfit, parse, problems_of, signature
+from expunge.metrics.thresholds import Threshold, merged, parse, problems_of, signature
 from expunge.plan.validate import list_rules
-from tests.support.paths import ROOT
 
 
 @given(st.sampled_from(["<=", ">="]), st.integers(0, 10**9 - 1), st.booleans(), st.sampled_from(["", " "]))
@@ -80,17 +77,6 @@ def test_the_nearer_section_counts_and_none_lifts() -> None:
     assert merged() == ({}, True)
 
 
-def test_the_schema_knows_the_metrics_and_the_syntax(tmp_path: Path) -> None:
-    gate = json.loads((ROOT / "concepts/schema.json").read_text("utf-8"))["$defs"]["gate"]["properties"]
-    assert {name: table["propertyNames"]["enum"] for name, table in gate.items() if name != "required"} == {
-        modality: metrics_of(modality) for modality in ALL
-    }
-    for metric, term in TERMS.items():
-        for sign in ("<=", ">="):
-            good = misfit(metric, Threshold(sign, 0.5)) is None
-            assert good == (term.better in ("", {"<=": "lower", ">=": "higher"}[sign])), metric
-
-
 HEAD = "title: T\nowner: o\n"
 CONCEPTS = "concepts:\n  - id: a\n    name: b\n    kind: style\n"  # lines 3-6, or 4-7 after one more
 
@@ -119,7 +105,7 @@ def test_a_wrong_gate_in_a_list_says_its_line(tmp_path: Path, text: str, line: i
 def test_lists_and_concepts_carry_their_gates(tmp_path: Path) -> None:
     text = HEAD + 'gate: {image: {"asr:words": "<= 0.2"}}\n' + CONCEPTS + "    gate: {required: false}\n"
     (tmp_path / "x.yaml").write_text(text)
-    (found,) = load_lists(tmp_path)
+    (found,) = load_lists(tmp_path, list_rules())
     assert found.gate == {"image": {"asr:words": "<= 0.2"}} and found.concepts[0].gate == {"required": False}
 
 

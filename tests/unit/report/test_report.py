@@ -2,10 +2,10 @@
 
 import json
 import re
-import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 import pytest
@@ -13,19 +13,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from expunge.concepts.samples import GROUPS
-from expunge.metrics.catalogue import TERMS
+from expunge.metrics.catalogue import METRICS
+from expunge.metrics.metric import THEMES
+from expunge.plan.contract import Plan, PlannedBase
 from expunge.report import Run, chart, numbers, open_verdicts, write_sheets, write_site
-from expunge.report import pages as pages_of
-from expunge.report.attempts import attempts_of, telling
-from expunge.report.definitions import DEFINITIONS, THEMES, definition, in_words, order, shown
-from expunge.report.encoder_pages import wanted
-from expunge.report.run import Pair
-from expunge.report.run import telling as first_told
-from expunge.verdicts.rates import Rate, wilson
+from expunge.report.attempts import attempts_of, strongest
+from expunge.report.definitions import definition, in_words, order, shown
+from expunge.report.gate_rows import gate_counts, wanted
+from expunge.report.pairs import Pair, drawn_first
+from expunge.verdicts.rates import Rate
+from expunge.verdicts.statistics import wilson
+from expunge.verdicts.verdict_file import Reason, Verdict
 from tests.support.made_run import SECRET, make_many, make_run, share
 
-# What the stage verdict writes; docs/evaluation.md says each at length.
-METRICS = [
+# What the stage verdict writes.
+EVERY = [
     *GROUPS, "target_majority", "aliases_majority", "UA", "ESR-1", "ESR-5", "PSR-1", "PSR-5", "IRA", "CRA",
     "clip_score", "clip_accuracy", "alignment", "distance", "KID", "consistency", "flicker", "dynamic", "motion",
     "subject_consistency", "H_c", "H_o", "nearest_noun", "weight_change",
@@ -112,7 +114,7 @@ def test_a_confidential_concept_shows_its_id_and_rates_alone_anywhere(run: tuple
         assert not re.search(r"(renders|fewshot|attacks)/(original/)?people", html), name
     assert "<img" not in own and "<video" not in own and "une photo de" not in own
     assert not [file for file in (folder / "sheets").iterdir() if file.name.startswith("people")]
-    told = json.dumps(open_verdicts(made)).casefold()
+    told = json.dumps({n: asdict(v) for n, v in open_verdicts(made).items()}).casefold()
     assert "people/p-17" in told and not any(word in told for word in SECRET)
     for file in folder.rglob("*"):  # data files, too
         if file.suffix in (".js", ".json", ".csv"):
@@ -139,7 +141,7 @@ def test_attacks_stand_on_the_concepts_page_strongest_first(run: tuple[Path, Run
     tries = attempts_of(run[1], "characters/both")
     assert set(tries) == {"characters/bolt", "characters/boo"}
     assert [a.attack for a in tries["characters/boo"]] == ["inversion", "replay", "words", "words"]  # none names p-17
-    assert [a.attack for a in telling(tries["characters/boo"], 3)] == ["inversion", "replay", "words"]
+    assert [a.attack for a in strongest(tries["characters/boo"], 3)] == ["inversion", "replay", "words"]
     html = page(run, "characters--both--boo")
     assert "1 of 4 brought the concept back" in html and "une photo de boo" in html and "Textual inversion" in html
     assert "before: not measured" in html  # the replay has no picture before
@@ -147,12 +149,13 @@ def test_attacks_stand_on_the_concepts_page_strongest_first(run: tuple[Path, Run
 
 def test_a_site_without_attacks_verdicts_and_rates_says_that_they_are_not_measured(tmp_path: Path) -> None:
     made = make_run(tmp_path / "build")
-    bare = replace(made, rates=[], verdicts={}, costs={}, attacks=tmp_path / "none")
+    bare = replace(made, rates=[], verdicts={}, seconds={}, changed_parameters={}, attacks=tmp_path / "none")
     write_site(tmp_path / "report", bare)
     html = (tmp_path / "report" / "index.html").read_text("utf-8")
     assert html.count("Not measured.") >= 4 and "not measured" in html
     own = (tmp_path / "report" / "concepts" / "characters--bolt.html").read_text("utf-8")
     assert own.count("Not measured.") == 2 and "not measured" in own
+    assert "Not known on this machine." in html and "<dd>not known on this machine</dd>" in own
 
 
 def test_an_empty_run_has_a_site_and_the_same_run_the_same_one(run: tuple[Path, Run], tmp_path: Path) -> None:
@@ -160,17 +163,15 @@ def test_an_empty_run_has_a_site_and_the_same_run_the_same_one(run: tuple[Path, 
     before = pages(folder)
     write_site(folder, made)
     assert pages(folder) == before
-    plan = {"base": {"name": "emoji"}, "lists": {}, "concepts": {}, "encoders": {}}
-    empty = Run(plan, [], {}, {}, [], *(tmp_path / name for name in ("renders", "fewshot", "attacks")))
+    plan = Plan(PlannedBase("emoji", "", ""), {}, {}, {}, {}, {}, {})
+    empty = Run(plan, [], {}, [], *(tmp_path / name for name in ("renders", "fewshot", "attacks")))
     assert "Verdict" in write_site(tmp_path / "report", empty).read_text("utf-8")
     assert write_sheets(tmp_path / "report" / "sheets", empty) == []
 
 
-def test_a_thousand_concepts_are_written_in_seconds_and_stay_small(tmp_path: Path) -> None:
+def test_a_thousand_concepts_stay_small(tmp_path: Path) -> None:
     made = make_many(tmp_path / "build", 1000)
-    start = time.process_time()
     index = write_site(tmp_path / "build" / "report", made)
-    assert time.process_time() - start < 30
     assert index.stat().st_size < 1_500_000
     html = pages(tmp_path / "build" / "report")
     assert len(html) == 1 + 10 + 1000 and html["index.html"].count("data-verdict") == 1000
@@ -178,16 +179,11 @@ def test_a_thousand_concepts_are_written_in_seconds_and_stay_small(tmp_path: Pat
     assert max(len(text) for name, text in html.items() if name != "index.html") < 250_000
 
 
-@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("metric", EVERY)
 def test_every_metric_is_defined_in_a_sentence(metric: str) -> None:
-    what = DEFINITIONS[metric]
+    what = METRICS[metric]
     assert what.title and what.text.endswith(".") and what.theme in THEMES and what.better in ("lower", "higher", "")
     assert what.text in in_words(metric)
-
-
-def test_definitions_point_the_way_that_gates_do() -> None:
-    assert {m: DEFINITIONS[m].better for m in METRICS} == {m: TERMS[m].better for m in METRICS}
-    assert set(TERMS) <= set(DEFINITIONS)
 
 
 def test_a_metric_that_is_not_known_yet_is_shown_by_its_name() -> None:
@@ -238,18 +234,20 @@ def test_nothing_before_and_nothing_after_is_grey_and_says_so(run: tuple[Path, R
     assert '<td class="r never" data-v=0' in html and "<i>0</i>0<small>never seen</small>" in html
 
 
-def gate(**more: object) -> dict[str, object]:
-    return {"concept": "", "modality": "image", "metric": "target", "threshold": "<= 0.05", "required": True, "n": 8,
-            "verdict": "pass", "text": "Gone.", "value": 0.0, "low": 0.0, "high": 0.3, "before": 1.0,
-            **more}  # fmt: skip
+def gate(**more: Any) -> Reason:
+    usual: dict[str, Any] = {
+        "concept": "", "modality": "image", "metric": "target", "threshold": "<= 0.05", "required": True, "n": 8,
+        "verdict": "pass", "text": "Gone.", "value": 0.0, "low": 0.0, "high": 0.3, "before": 1.0,
+    }  # fmt: skip
+    return Reason(**{**usual, **more})
 
 
 def test_gates_are_counted_as_sure_not_sure_and_empty(run: tuple[Path, Run], tmp_path: Path) -> None:
     unknown = gate(verdict="not measured", value=None, low=None, high=None, n=0, before=None)
     some = [gate(sure=True), gate(), gate(before=0.0, n=1, empty=True), gate(before=0.0, empty=True), unknown]
-    assert pages_of.gate_counts(some) == {"sure": 1, "not sure": 1, "empty": 2, "not measured": 1}
-    assert pages_of.gate_counts([]) == {}
-    one = {"characters/bolt": {"verdict": "pass", "required": True, "reasons": some}}
+    assert gate_counts(some) == {"sure": 1, "not sure": 1, "empty": 2, "not measured": 1}
+    assert gate_counts([]) == {}
+    one = {"characters/bolt": Verdict("pass", True, "", tuple(some))}
     write_site(tmp_path / "report", replace(run[1], verdicts=one))
     for name in ("index.html", "concepts/characters--bolt.html"):
         text = re.sub(r"<[^>]+>", "", (tmp_path / "report" / name).read_text("utf-8"))
@@ -269,7 +267,7 @@ def test_thresholds_are_said_in_the_unit_of_their_metric() -> None:
 
 def test_a_joint_encoders_passes_are_folded_concept_by_concept(run: tuple[Path, Run], tmp_path: Path) -> None:
     some = [gate(concept=c, verdict=v, text=f"{c}: Says.") for c, v in (("boo", "fail"), ("bolt", "pass"))]
-    one = {"characters/both": {"verdict": "fail", "required": True, "reasons": some}}
+    one = {"characters/both": Verdict("fail", True, "", tuple(some))}
     write_site(tmp_path / "report", replace(run[1], verdicts=one))
     html = (tmp_path / "report" / "concepts" / "characters--both.html").read_text("utf-8")
     assert '"reasons-boo"' in html and html.index("<summary>1 pass") < html.index('"reasons-bolt-pass"')
@@ -283,7 +281,7 @@ def test_samples_that_the_original_drew_stand_first_and_prompts_take_turns() -> 
         return Pair("target", modality, prompt, 0, None, None, before, 0.0)
 
     some = [pair("a", 0.0), pair("b", 1.0), pair("b", 1.0), pair("c", 1.0), pair("c", 1.0, "video")]
-    shown_ = [(p.prompt, p.modality) for p in first_told(some)]
+    shown_ = [(p.prompt, p.modality) for p in drawn_first(some)]
     assert shown_ == [("c", "video"), ("b", "image"), ("b", "image"), ("c", "image"), ("a", "image")]
 
 
@@ -291,7 +289,8 @@ def test_a_plot_says_which_encoders_it_lacks(run: tuple[Path, Run], tmp_path: Pa
     rates = [r for r in run[1].rates if r.encoder != "both" or r.modality != "image"]
     html = write_site(tmp_path / "report", replace(run[1], rates=rates)).read_text("utf-8")
     assert "2 of 3 encoders; not both: they have no target" in html
-    plan = {**run[1].plan, "concepts": {n: {**c, "kind": "motion"} for n, c in run[1].plan["concepts"].items()}}
+    moving = {name: replace(concept, kind="motion") for name, concept in run[1].plan.concepts.items()}
+    plan = replace(run[1].plan, concepts=moving)
     html = write_site(tmp_path / "report", replace(run[1], rates=rates, plan=plan)).read_text("utf-8")
     assert "not both: a motion cannot be seen in a picture" in html
 

@@ -7,8 +7,9 @@ import pytest
 from PIL import Image
 
 from expunge.core.media import write_png, write_strip
+from expunge.report import sheet_drawing as drawing
 from expunge.report import sheets
-from expunge.report.run import Pair
+from expunge.report.pairs import Pair
 from tests.support.made_run import film, make_run, picture
 
 
@@ -22,18 +23,18 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_each_encoder_with_something_to_show_has_a_png_and_a_gif(folder: Path) -> None:
     names = {file.name for file in folder.iterdir()}
     assert names == {f"characters--{name}.{kind}" for name in ("bolt", "both") for kind in ("png", "gif")}
-    assert all(0 < file.stat().st_size < sheets.LIMIT for file in folder.iterdir())
+    assert all(0 < file.stat().st_size < drawing.LIMIT for file in folder.iterdir())
     with Image.open(folder / "characters--bolt.gif") as gif:
         assert gif.n_frames == 8 and gif.info["duration"] == 120 and gif.info["loop"] == 0  # type: ignore[attr-defined]
 
 
 def test_before_stands_above_after_in_its_own_pixels() -> None:
     before, after = picture(10, 64), picture(200, 64)
-    column = sheets.Column("target", True, "a thing", before[None], after[None])
-    page, tiles = sheets.compose("list / thing", "", [[column]], 128)
+    column = drawing.Column("target", True, "a thing", before[None], after[None])
+    page, tiles = drawing.compose("list / thing", "", [[column]], 128)
     (x, y, _), (x2, y2, _) = tiles
-    assert x == x2 and y2 == y + 128 + sheets.GAP
-    sheets._png(page, tiles, 128)
+    assert x == x2 and y2 == y + 128 + drawing.GAP
+    drawing._png(page, tiles, 128)
     drawn = np.asarray(page)
     assert (drawn[y : y + 128 : 2, x : x + 128 : 2] == before).all()
     assert (drawn[y2 : y2 + 128 : 2, x : x + 128 : 2] == after).all()
@@ -44,13 +45,15 @@ def test_a_gif_moves_as_the_videos_do(tmp_path: Path) -> None:
     for name, frames in (("a", still), ("b", moving)):
         write_strip(tmp_path / f"{name}.png", frames)
     pair = Pair("target", "video", "x", 0, tmp_path / "a.png", tmp_path / "b.png", None, None)
-    file = sheets.draw(tmp_path / "x.gif", sheets.Sheet("x", "", [[pair]], 8, None))
+    file = drawing.draw(tmp_path / "x.gif", drawing.Sheet("x", "", [[pair]], 8, None))
     with Image.open(file) as gif:
         shown = []
         for index in range(8):
             gif.seek(index)
             shown.append(np.asarray(gif.convert("RGB")).astype(int))
-    (x, top, _), (_, below, _) = sheets.compose("x", "", [[sheets.Column("target", True, "x", still, moving)]], 192)[1]
+    (x, top, _), (_, below, _) = drawing.compose("x", "", [[drawing.Column("target", True, "x", still, moving)]], 192)[
+        1
+    ]
     first, last = shown[0], shown[5]
     assert (first[top : top + 192, x : x + 192] == last[top : top + 192, x : x + 192]).all()
     assert (first[below : below + 192, x : x + 192] != last[below : below + 192, x : x + 192]).mean() > 0.2
@@ -63,16 +66,16 @@ def test_a_large_base_still_fits_the_limit(tmp_path: Path) -> None:
     for index, frames in enumerate(noise):
         write_strip(tmp_path / f"{index}.png", frames)
     pair = Pair("target", "video", "noise", 0, tmp_path / "0.png", tmp_path / "1.png", None, None)
-    file = sheets.draw(tmp_path / "x.gif", sheets.Sheet("noise", "", [[pair] * 4] * 2, 8, 40))
-    assert file.stat().st_size < sheets.LIMIT
+    file = drawing.draw(tmp_path / "x.gif", drawing.Sheet("noise", "", [[pair] * 4] * 2, 8, 40))
+    assert file.stat().st_size < drawing.LIMIT
     with Image.open(file) as gif:
         assert gif.n_frames == 14 and gif.info["duration"] == 380  # type: ignore[attr-defined]  # every third of 40
 
 
 def test_pictures_that_are_not_square_keep_their_shape(tmp_path: Path) -> None:
     write_png(tmp_path / "wide.png", np.full((100, 200, 3), 9, np.uint8))
-    tile = np.asarray(sheets._fitted(np.full((100, 200, 3), 9, np.uint8), 128))
-    assert tile.shape == (128, 128, 3) and (tile[64] == 9).all() and (tile[5] == sheets.PAPER).all()
+    tile = np.asarray(drawing._fitted(np.full((100, 200, 3), 9, np.uint8), 128))
+    assert tile.shape == (128, 128, 3) and (tile[64] == 9).all() and (tile[5] == drawing.PAPER).all()
 
 
 def test_the_same_run_gives_the_same_bytes(tmp_path: Path) -> None:

@@ -12,15 +12,16 @@ from typer.testing import CliRunner
 from expunge.cli import app
 from expunge.core.errors import InputError
 from expunge.verdicts.compare import BETTER, OTHER, WORSE, compare, rates_at
-from expunge.verdicts.rates import Rate, wilson, write_rates
+from expunge.verdicts.rates import Rate, write_rates
+from expunge.verdicts.statistics import wilson
 
 FILE = Path("metrics/rates.csv")
 
 
 def rate(metric: str, hits: int, n: int = 80, **more: Any) -> Rate:
     low, high = wilson(hits, n)
-    known: dict[str, Any] = {"list": "l", "encoder": "a", "concept": "a", "modality": "image", "before": None}
-    return Rate(**{**known, "metric": metric, "value": hits / n, "low": low, "high": high, "n": n, **more})
+    usual: dict[str, Any] = {"list": "l", "encoder": "a", "concept": "a", "modality": "image", "before": None}
+    return Rate(**{**usual, "metric": metric, "value": hits / n, "low": low, "high": high, "n": n, **more})
 
 
 def number(metric: str, value: float, **more: Any) -> Rate:
@@ -108,19 +109,36 @@ def test_the_command_names_what_became_worse(repository: Path) -> None:
     assert run("good", "HEAD").exit_code == 1 and run("HEAD", "good").exit_code == 0  # the working tree is not read
 
 
-def test_a_change_inside_its_interval_is_named_and_does_not_fail(repository: Path) -> None:
+def test_what_lies_inside_the_intervals_is_a_count_and_does_not_fail(repository: Path) -> None:
     write_rates(FILE, [rate("target", 1), rate("near", 80), rate("far", 76)])
     found = run("good")
-    assert found.exit_code == 0 and "1 worse, 0 of them outside" in found.stdout and "no" in found.stdout
+    assert found.exit_code == 0 and "1 worse, 0 of them outside" in found.stdout
+    assert "Inside the intervals: 1 change (1 worse, 0 better); --all shows them" in found.stdout
+    assert "0 (0-0.0458)" not in found.stdout
+    line = next(line for line in run("good", "--all").stdout.splitlines() if "target" in line)
+    assert "0 (0-0.0458)" in line and " no " in line
 
 
 def test_many_small_changes_are_shown_with_all(repository: Path) -> None:
     old = [rate("target", 0, encoder=f"e{i}") for i in range(50)]
-    write_rates(FILE, old)
+    write_rates(FILE, [*old, *(number("KID", 0.1, encoder=f"e{i}") for i in range(30))])
     git("commit", "-qam", "many")
-    write_rates(FILE, [rate("target", 1, encoder=f"e{i}") for i in range(50)] + [number("weight_change", 1.0)])
-    assert "30 more" in run("HEAD").stdout and "e49" not in run("HEAD").stdout
+    new = [rate("target", 1, encoder=f"e{i}") for i in range(50)] + [number("weight_change", 1.0)]
+    write_rates(FILE, [*new, *(number("KID", 0.2, encoder=f"e{i}") for i in range(30))])
+    short = run("HEAD").stdout
+    assert "Inside the intervals: 50 changes (50 worse, 0 better)" in short and "e49" not in short
+    assert "10 more without an interval" in short and short.count("no interval") == 20
     assert "e49" in run("HEAD", "--all").stdout
+
+
+def test_times_are_not_compared(repository: Path) -> None:
+    table = [rate("target", 0), number("seconds", 3.0)]
+    write_rates(FILE, table)
+    git("commit", "-qam", "timed")
+    write_rates(FILE, [rate("target", 0), number("seconds", 4.0)])
+    assert not compare(table, [rate("target", 0)]).unmeasured
+    same = run("HEAD")
+    assert same.exit_code == 0 and "have the same table" in same.stdout
 
 
 @pytest.mark.parametrize("revision", ["nowhere", "HEAD~9", "--output=x", "", "HEAD:metrics"])

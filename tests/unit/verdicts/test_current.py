@@ -9,8 +9,10 @@ from typer.testing import CliRunner
 from expunge.cli import app
 from expunge.core.yamlfile import read
 from expunge.verdicts.current import encoders_now
-from expunge.verdicts.gate import verdicts, write_verdicts
-from tests.unit.verdicts.test_gate import entry, plan, rates
+from expunge.verdicts.gate import verdicts
+from expunge.verdicts.verdict_file import write_verdicts
+from tests.support.made_plan import made_concept, made_plan
+from tests.support.made_rates import rates
 
 HEAD = "title: T\nowner: o\n"
 GATE = 'gate:\n  image: {target: "<= 0.05", aliases: "<= 0.05", near: ">= 0.85 of before"}\n'
@@ -29,7 +31,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     Path("concepts/l.yaml").write_text(HEAD + "encoders: {single: true, joint: {all: [a]}}\nconcepts:\n" + concept("a"))
     tree, _ = read(Path("params.yaml"), "params.yaml")
     assert tree is not None and list(encoders_now(Path("concepts"), tree.value)) == ["l/a", "l/all"]
-    one = plan({"a": entry()}, {"a": ["a"], "all": ["a"]})
+    one = made_plan({"l/a": made_concept()}, {"l/a": ["l/a"], "l/all": ["l/a"]})
     found = verdicts(one, tree.value["gate"], rates("a", "a") + rates("all", "a"))
     write_verdicts(Path("metrics/verdicts.json"), found)
     return tmp_path

@@ -7,15 +7,15 @@ import pytest
 from typer.testing import CliRunner
 
 from expunge.cli import app
+from expunge.concepts.lists import Concept
 from expunge.core.errors import InputError
 from expunge.metrics.thresholds import Threshold, parse
-from expunge.verdicts.gate import decide, read_verdicts, verdicts, write_verdicts
+from expunge.plan.contract import Plan
+from expunge.verdicts.gate import decide, verdicts
 from expunge.verdicts.rates import Rate
-
-
-def rate(metric: str, value: float, n: int = 8, concept: str = "", **more: Any) -> Rate:
-    known: dict[str, Any] = {"list": "l", "encoder": "a", "modality": "image", "low": None, "high": None, "before": 1.0}
-    return Rate(**{**known, "concept": concept, "metric": metric, "value": value, "n": n, **more})
+from expunge.verdicts.verdict_file import Verdict, chosen, read_verdicts, write_verdicts
+from tests.support.made_plan import made_concept, made_plan, made_sample
+from tests.support.made_rates import GATE, GOOD, rate, rates
 
 
 @pytest.mark.parametrize(
@@ -73,28 +73,20 @@ def test_what_was_not_measured_says_why() -> None:
     assert lacks.verdict == "not measured" and "original encoder" in lacks.text
 
 
-def entry(**more: Any) -> dict[str, Any]:
-    return {"kind": "character", "aliases": ["x"], "neighbours": ["y"], "sense": None, "parts": [], "gate": {}, **more}
+def plan(concepts: dict[str, Concept], encoders: dict[str, list[str]], **more: Any) -> Plan:
+    """Of one list, l."""
+    named = {f"l/{name}": [f"l/{c}" for c in members] for name, members in encoders.items()}
+    return made_plan({f"l/{c}": concept for c, concept in concepts.items()}, named, **more)
 
 
-def plan(concepts: dict[str, Any], encoders: dict[str, list[str]], gate: Any = None) -> dict[str, Any]:
-    named = {name: {"concepts": [f"l/{c}" for c in members]} for name, members in encoders.items()}
-    return {"lists": {"l": {"gate": gate or {}}}, "concepts": {f"l/{c}": e for c, e in concepts.items()},
-            "encoders": {f"l/{name}": value for name, value in named.items()}}  # fmt: skip
+def entry(**more: Any) -> Concept:
+    return made_concept(**more)
 
 
-GATE = {"image": {"target": "<= 0.05", "aliases": "<= 0.05", "near": ">= 0.85 of before"}}
-GOOD = {"target": 0.0, "aliases": 0.0, "near": 1.0}
-
-
-def rates(encoder: str, concept: str, **values: float) -> list[Rate]:
-    return [rate(metric, value, concept=concept, encoder=encoder) for metric, value in {**GOOD, **values}.items()]
-
-
-def said(found: dict[str, Any], encoder: str = "l/a") -> tuple[str, list[str]]:
+def said(found: dict[str, Verdict], encoder: str = "l/a") -> tuple[str, list[str]]:
     """The verdict, and the metrics that do not pass."""
-    reasons = found[encoder]["reasons"]
-    return found[encoder]["verdict"], [r["metric"] for r in reasons if r["verdict"] != "pass"]
+    verdict = found[encoder]
+    return verdict.verdict, [reason.metric for reason in verdict.reasons if reason.verdict != "pass"]
 
 
 @pytest.mark.parametrize(
@@ -122,9 +114,9 @@ def test_no_samples_are_no_pass_but_a_failure_weighs_more() -> None:
 
 
 def test_what_a_concept_cannot_have_is_not_asked_for() -> None:
-    bare = plan({"a": entry(aliases=[], neighbours=[])}, {"a": ["a"]})
+    bare = plan({"a": entry(aliases=(), neighbours=())}, {"a": ["a"]})
     assert said(verdicts(bare, GATE, rates("a", "a")[:1])) == ("pass", [])
-    parts = plan({"a": entry(aliases=[], neighbours=[], parts=["p", "q"])}, {"a": ["a"]})
+    parts = plan({"a": entry(aliases=(), neighbours=(), parts=("p", "q"))}, {"a": ["a"]})
     assert said(verdicts(parts, GATE, rates("a", "a")[:1])) == ("not measured", ["near"])
     motion = plan({"a": entry(kind="motion")}, {"a": ["a"]})  # which no picture can show
     both = {"image": {**GATE["image"], "far": ">= 0.9"}, "video": {"target": "<= 0.05"}}
@@ -150,19 +142,18 @@ def test_an_average_does_not_hide_a_concept_of_a_joint_encoder() -> None:
     whole = [rate("target", 0.25, encoder="j"), rate("KID", 0.5, encoder="j")]
     found = verdicts(joint, gate, some + whole)
     assert said(found, "l/j") == ("fail", ["target"])
-    assert found["l/j"]["reasons"][0]["concept"] == "c" and found["l/j"]["reasons"][0]["text"].startswith(
-        "c: The share"
-    )
-    assert len(found["l/j"]["reasons"]) == 4
+    assert found["l/j"].reasons[0].concept == "c" and found["l/j"].reasons[0].text.startswith("c: The share")
+    assert len(found["l/j"].reasons) == 4
     only_whole = verdicts(joint, {"image": {"KID": "<= 0.1"}}, some + whole)
-    assert [(r["concept"], r["verdict"]) for r in only_whole["l/j"]["reasons"]] == [("", "fail")]
+    assert [(r.concept, r.verdict) for r in only_whole["l/j"].reasons] == [("", "fail")]
 
 
 def test_a_group_that_a_joint_encoder_leaves_out_is_not_asked_for() -> None:
-    joint = plan({"a": entry(), "b": entry()}, {"j": ["a", "b"]})
-    rows = [{"modality": "image", "group": group} for group in ("target", "near", "near")]
-    joint["prompts"] = {"l/a": rows, "l/b": rows}
-    joint["encoders"]["l/j"]["left_out"] = {"l/a": [1, 2], "l/b": [1]}
+    drawn = [made_sample(group) for group in ("target", "near", "near")]
+    joint = plan(
+        {"a": entry(), "b": entry()}, {"j": ["a", "b"]}, samples={"l/a": drawn, "l/b": drawn},
+        left_out={"l/j": {"l/a": [1, 2], "l/b": [1]}},
+    )  # fmt: skip
     found = [r for r in rates("j", "a") if r.metric != "near"] + rates("j", "b")
     assert said(verdicts(joint, GATE, found), "l/j") == ("pass", [])
     without = [r for r in found if r.metric != "near"]
@@ -172,11 +163,11 @@ def test_a_group_that_a_joint_encoder_leaves_out_is_not_asked_for() -> None:
 def test_lists_and_concepts_override() -> None:
     lenient = {"image": {"target": "<= 0.5"}}
     half = rates("a", "a", target=0.5)
-    assert said(verdicts(plan({"a": entry()}, {"a": ["a"]}, lenient), GATE, half)) == ("pass", [])
+    assert said(verdicts(plan({"a": entry()}, {"a": ["a"]}, gate=lenient), GATE, half)) == ("pass", [])
     own = plan({"a": entry(gate=lenient), "b": entry()}, {"a": ["a"], "j": ["a", "b"]})
     found = verdicts(own, GATE, half + rates("j", "a", target=0.5) + rates("j", "b", target=0.5))
     assert said(found) == ("pass", []) and said(found, "l/j") == ("fail", ["target"])
-    assert found["l/j"]["reasons"][0]["concept"] == "b"
+    assert found["l/j"].reasons[0].concept == "b"
 
 
 def test_what_is_not_required_is_reported_and_does_not_fail() -> None:
@@ -184,22 +175,22 @@ def test_what_is_not_required_is_reported_and_does_not_fail() -> None:
     alone = plan({"a": entry(gate=optional), "b": entry()}, {"a": ["a"], "j": ["a", "b"]})
     bad = rates("a", "a", target=1.0) + rates("j", "a", target=1.0) + rates("j", "b")
     found = verdicts(alone, GATE, bad)
-    assert said(found) == ("fail", ["target"]) and not found["l/a"]["required"]
-    assert said(found, "l/j") == ("pass", ["target"]) and found["l/j"]["required"]
-    listed = verdicts(plan({"a": entry()}, {"a": ["a"]}, optional), GATE, bad)
-    assert said(listed) == ("fail", ["target"]) and not listed["l/a"]["required"]
+    assert said(found) == ("fail", ["target"]) and not found["l/a"].required
+    assert said(found, "l/j") == ("pass", ["target"]) and found["l/j"].required
+    listed = verdicts(plan({"a": entry()}, {"a": ["a"]}, gate=optional), GATE, bad)
+    assert said(listed) == ("fail", ["target"]) and not listed["l/a"].required
 
 
 def test_verdicts_read_back_and_one_reason_is_one_line(tmp_path: Path) -> None:
     found = verdicts(plan({"a": entry(), "b": entry()}, {"a": ["a"], "b": ["b"]}), GATE, rates("a", "a", target=1.0))
     file = tmp_path / "verdicts.json"
     write_verdicts(file, found)
-    assert read_verdicts(file) == found and read_verdicts(file, ["l/b"]) == {"l/b": found["l/b"]}
-    assert read_verdicts(file, ["l"]) == found
+    assert read_verdicts(file) == found and chosen(found, ["l/b"], file) == {"l/b": found["l/b"]}
+    assert chosen(found, ["l"], file) == chosen(found, [], file) == found
     assert sum('"metric"' in line for line in file.read_text().splitlines()) == 6
     write_verdicts(file, {})
     with pytest.raises(InputError, match="no encoder"):
-        read_verdicts(file)
+        chosen(read_verdicts(file), [], file)
 
 
 @pytest.mark.parametrize(
@@ -255,7 +246,7 @@ def targets(concept: str, *rows: tuple[str, float, float], encoder: str = "a") -
 def test_what_the_original_never_draws_is_not_measured(rows: Any, verdict: str, why: list[str]) -> None:
     found = verdicts(plan({"a": entry()}, {"a": ["a"]}), TARGETS, targets("a", *rows))
     assert said(found) == (verdict, why)
-    told = " ".join(reason["text"] for reason in found["l/a"]["reasons"] if reason["empty"])
+    told = " ".join(reason.text for reason in found["l/a"].reasons if reason.empty)
     assert ("nowhere that is gated" in told) == (verdict != "pass")
     assert ("Only images tell." in told or "Only videos tell." in told) == (verdict == "pass")
 
@@ -270,7 +261,7 @@ def test_what_is_never_drawn_is_told_for_each_concept_and_by_what_is_gated() -> 
     rows += targets("b", ("image", 0.0, 0.0), ("video", 0.0, 0.0), encoder="j")
     found = verdicts(joint, TARGETS, rows)
     assert said(found, "l/j")[0] == "not measured"
-    assert {r["concept"] for r in found["l/j"]["reasons"] if r["verdict"] != "pass"} == {"b"}
+    assert {r.concept for r in found["l/j"].reasons if r.verdict != "pass"} == {"b"}
 
 
 def test_every_gate_is_one_line_and_why_says_it_in_sentences(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,6 @@
 
 import csv
 from pathlib import Path
-from typing import Any
 
 from expunge.core.files import write_csv
 from expunge.verdicts.rates import Rate
@@ -21,27 +20,27 @@ def test_the_summary_has_encoders_lists_and_overall() -> None:
         rate("l/joint", "image", "target", 1 / 3, 1.0), rate("l/joint", "image", "target", 0.9, 1.0, concept="a"),
         rate("l/joint", "text", "target", 0.5), rate("m/c", "video", "far", 1.0),
     ]  # fmt: skip
-    costs: dict[str, Any] = {"l/a": {"seconds": 1.234, "changed_parameters": 7, "key": "x"}, "l/b": {"seconds": 2.0}}
-    summary = summarise(rates, ["m/c", "l/a", "l/b", "l/joint", "m/none"], costs)
+    summary = summarise(rates, ["m/c", "l/a", "l/b", "l/joint", "m/none"], {"l/a": 7})
     assert list(summary["encoders"]) == ["l/a", "l/b", "l/joint", "m/c", "m/none"]
     assert summary["encoders"] == {
-        "l/a": {"image": {"target": 0.0}, "seconds": 1.23, "changed_parameters": 7},
-        "l/b": {"image": {"target": 1.0, "aliases": 1.0}, "seconds": 2.0},
+        "l/a": {"image": {"target": 0.0}, "changed_parameters": 7},
+        "l/b": {"image": {"target": 1.0, "aliases": 1.0}},
         "l/joint": {"image": {"target": 0.3333}},
         "m/c": {"video": {"far": 1.0}},
         "m/none": {},
     }
-    assert summary["lists"]["l"] == {"image": {"target": 0.4444, "aliases": 1.0}, "encoders": 3, "seconds": 3.23}
+    assert summary["lists"]["l"] == {"image": {"target": 0.4444, "aliases": 1.0}, "encoders": 3}
     assert summary["lists"]["m"] == {"video": {"far": 1.0}, "encoders": 2}
     assert summary["overall"]["image"] == {"target": 0.4444, "aliases": 1.0}
     base = summarise(rates, ["l/a", "l/b", "l/joint", "m/c"], original=True)
     assert base["encoders"]["l/a"] == {"image": {"target": 1.0}}
     assert base["encoders"]["l/b"] == {"image": {"target": 1.0, "aliases": 0.0}}
     assert base["encoders"]["m/c"] == {}
+    assert "seconds" not in f"{summary}{base}"  # they differ from run to run
 
 
 def test_plot_rows_by_hand() -> None:
-    entry = {"image": {"target": 0.25, "near": 1.0, "far": 0.5}, "video": {"far": 0.5}, "seconds": 1.0}
+    entry = {"image": {"target": 0.25, "near": 1.0, "far": 0.5}, "video": {"far": 0.5}}
     image, video = plot_rows({"encoders": {"l/a": entry}})
     assert (image["name"], image["forgotten"], image["kept"], image["aliases"]) == ("l/a", 0.75, 0.75, "")
     assert (video["target"], video["forgotten"], video["kept"]) == ("", "", 0.5)

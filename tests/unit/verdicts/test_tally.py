@@ -1,20 +1,22 @@
 """Rates of encoders, worked out by hand."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from expunge.attacks.records import Attempt, Outcome
 from expunge.concepts.confidential import redact
-from expunge.concepts.lists import Concept
-from expunge.verdicts.rates import Rate, bootstrap, harmonic, wilson
+from expunge.verdicts.rates import Rate
+from expunge.verdicts.statistics import bootstrap, harmonic, wilson
 from expunge.verdicts.tally import rates_of
+from tests.support.made_plan import made_concept, made_plan
 
-PLAN: dict[str, Any] = {
-    "concepts": {name: {"kind": kind, "name": name, "confidential": False, "aliases": []}
-                 for name, kind in (("l/a", "character"), ("l/b", "character"), ("l/s", "style"), ("l/m", "motion"))},
-    "encoders": {"l/a": {"concepts": ["l/a"]}, "l/joint": {"concepts": ["l/a", "l/b"]},
-                 "l/s": {"concepts": ["l/s"]}, "l/m": {"concepts": ["l/m"]}},
-}  # fmt: skip
+PLAN = made_plan(
+    {f"l/{id_}": made_concept(id_, kind=kind, aliases=(), neighbours=())
+     for id_, kind in (("a", "character"), ("b", "character"), ("s", "style"), ("m", "motion"))},
+    {"l/a": ["l/a"], "l/joint": ["l/a", "l/b"], "l/s": ["l/s"], "l/m": ["l/m"]},
+)  # fmt: skip
 
 
 def sample(
@@ -31,10 +33,10 @@ def sample(
 
 def pair(concept: str, group: str, seed: int, before: dict[str, float], encoder: str = "", **more: Any) -> list[Any]:
     """A sample with the original encoder and with another."""
-    how = {key: value for key, value in more.items() if key in ("modality", "axis", "prompt")}
-    after = {key: value for key, value in more.items() if key not in how}
-    return sample("original", concept, group, seed, **how, **before) + sample(
-        encoder or concept, concept, group, seed, **how, **after
+    drawn = {key: value for key, value in more.items() if key in ("modality", "axis", "prompt")}
+    after = {key: value for key, value in more.items() if key not in drawn}
+    return sample("original", concept, group, seed, **drawn, **before) + sample(
+        encoder or concept, concept, group, seed, **drawn, **after
     )
 
 
@@ -121,16 +123,18 @@ def test_a_joint_encoder_has_rates_of_its_own_and_of_each_concept() -> None:
 
 def test_redacted_rows_give_the_same_rates() -> None:
     rows = [row for i in range(4) for row in pair("a", "target", i, {"seen": 1}, prompt="a of names", seen=i == 1)]
-    secret = {**PLAN["concepts"]["l/a"], "confidential": True}
-    plan = {**PLAN, "concepts": {**PLAN["concepts"], "l/a": secret}}
-    hidden = redact(rows, {"l/a": Concept("a", "l/a", "character", confidential=True)})
+    concepts = {**PLAN.concepts, "l/a": replace(PLAN.concepts["l/a"], confidential=True)}
+    hidden = redact(rows, concepts)
     assert {row["prompt"] for row in hidden} == {""}
-    assert rates_of(hidden, plan) == rates_of(rows, plan) != []
+    assert rates_of(hidden, replace(PLAN, concepts=concepts)) == rates_of(rows, PLAN) != []
 
 
-def attempt(attack: str, goal: int, before: bool | None, after: bool, **more: Any) -> dict[str, Any]:
-    sides = {"before": None if before is None else {"seen": before}, "after": {"seen": after}}
-    return {"concept": "l/a", "attack": attack, "goal": goal, "modality": "image", **sides, **more}
+def attempt(
+    attack: str, goal: int, before: bool | None, after: bool, concept: str = "l/a", modality: str = "image"
+) -> Attempt:
+    old, new = (None if seen is None else Outcome(seen, 0.5, "x.png") for seen in (before, after))
+    assert new is not None
+    return Attempt(concept, attack, goal, modality, "p", 0, old, new)
 
 
 def test_a_goal_falls_to_any_of_its_tries() -> None:

@@ -1,0 +1,29 @@
+"""What a denoiser is told: one value, whatever the family of the base feeds its denoiser."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from expunge.bases.base import Base
+from expunge.bases.text import encode_prompts
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What a denoiser is fed for N samples."""
+
+    embeddings: Tensor  # (N, L, D) float32, the encoder's last hidden states; gradients pass
+
+    def __len__(self) -> int:
+        return len(self.embeddings)
+
+    def each(self, change: Callable[[Tensor], Tensor]) -> "Condition":
+        """With `change` applied to every tensor."""
+        return Condition(change(self.embeddings))
+
+
+def condition_of(base: Base, prompts: Sequence[str], encoder: Any | None = None) -> Condition:
+    """The condition for each of N prompts. :param encoder: an unlearned one in place of the base's own."""
+    return Condition(encode_prompts(base, prompts, encoder))

@@ -1,0 +1,40 @@
+"""The denoiser by itself: noise added to latents, its prediction, and what it was trained to predict."""
+
+from typing import Any
+
+from torch import Tensor
+
+from expunge.bases.base import Base, autocast, denoiser_of
+from expunge.bases.condition import Condition
+from expunge.bases.families.stable_diffusion import DENOISERS
+
+
+def predict_noise(
+    base: Base, latents: Tensor, timesteps: Tensor, condition: Condition, denoiser: Any | None = None
+) -> Tensor:
+    """The denoiser's output, float32 like the noised latents, for timesteps (N,) and a condition of N samples.
+
+    :param latents: (N, C, h, w) for the T2I denoiser, (N, C, F, h, w) for the T2V one. :param denoiser: a changed one
+        in place of the base's own; gradients reach its parameters.
+    """
+    if latents.ndim == 5:
+        frames = latents.shape[2]
+        denoiser = getattr(base.t2v, DENOISERS[base.spec.t2v.pipeline]) if denoiser is None else denoiser
+        condition = condition.each(lambda tensor: tensor.repeat_interleave(frames, dim=0))  # as the pipeline does
+    denoiser = denoiser_of(base) if denoiser is None else denoiser
+    with autocast(base):
+        text = condition.embeddings
+        return denoiser(latents, timesteps, encoder_hidden_states=text, return_dict=False)[0].float()
+
+
+def add_noise(base: Base, latents: Tensor, noise: Tensor, timesteps: Tensor) -> Tensor:
+    """z_t = sqrt(abar_t) z_0 + sqrt(1 - abar_t) eps, shapes (N, C, h, w), timesteps (N,)."""
+    return base.noise.add_noise(latents, noise, timesteps)
+
+
+def target(base: Base, latents: Tensor, noise: Tensor, timesteps: Tensor) -> Tensor:
+    """What `predict_noise` was trained to give: the noise, the velocity, or the clean latents."""
+    kind = base.noise.config.prediction_type
+    if kind == "v_prediction":
+        return base.noise.get_velocity(latents, noise, timesteps)
+    return latents if kind == "sample" else noise

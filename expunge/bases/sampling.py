@@ -1,0 +1,112 @@
+"""Pictures and videos of prompts, each from a seed of its own, with the base as it is or as an edit changes it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from expunge.bases.base import Base, autocast, deterministic
+from expunge.bases.condition import Condition, condition_of
+from expunge.bases.edits import Edit
+from expunge.bases.families.stable_diffusion import DENOISERS
+from expunge.bases.latents import decode
+from expunge.bases.spec import Pipeline
+
+Prompts = Sequence[str] | Condition
+
+
+def sample_images(
+    base: Base,
+    prompts: Prompts,
+    seeds: Sequence[int],
+    edit: Edit | None = None,
+    return_latents: bool = False,
+) -> Any:
+    """Images (N, H, W, 3) uint8, one per (prompt, seed); with `return_latents` also the z_0 (N, C, h, w) float32, cpu.
+
+    Each sample has its own generator on the cpu, so that it depends on its prompt and seed and not on the batch.
+
+    :param prompts: texts, or the condition to be fed in their place. :param edit: what unlearning changed; None:
+    the base as it is.
+    """
+    images, latents = [], []
+    for z0 in _sample(base, base.t2i, base.spec.t2i, prompts, seeds, edit):
+        images.append(decode(base, z0))
+        latents.append(z0.float().cpu())
+    if not images:
+        size = base.spec.resolution
+        images, latents = [np.zeros((0, size, size, 3), np.uint8)], [torch.zeros(0)]
+    return (np.concatenate(images), torch.cat(latents)) if return_latents else np.concatenate(images)
+
+
+def sample_videos(base: Base, prompts: Prompts, seeds: Sequence[int], edit: Edit | None = None) -> np.ndarray:
+    """Videos (N, F, H, W, 3) uint8, one per (prompt, seed); see `sample_images`.
+
+    :raises ValueError: the base was loaded without its T2V pipeline.
+    """
+    if base.t2v is None:
+        raise ValueError("the base was loaded without its T2V pipeline: load(spec, t2v=True)")
+    videos = []
+    for z0 in _sample(base, base.t2v, base.spec.t2v, prompts, seeds, edit, num_frames=base.spec.frames):
+        frames = decode(base, z0.transpose(1, 2).flatten(0, 1))  # (N, C, F, h, w) -> (N F, C, h, w)
+        videos.append(frames.reshape(len(z0), -1, *frames.shape[1:]))
+    size = base.spec.resolution
+    return np.concatenate(videos) if videos else np.zeros((0, base.spec.frames, size, size, 3), np.uint8)
+
+
+@torch.no_grad()
+def _sample(
+    base: Base, pipe: Any, settings: Pipeline, prompts: Prompts, seeds: Sequence[int], edit: Edit | None, **extra: Any
+) -> Iterator[Tensor]:
+    """The latents of each batch, as the denoiser left them."""
+    if len(prompts) != len(seeds):
+        raise ValueError(f"{len(prompts)} prompts, but {len(seeds)} seeds")
+    edit = edit or Edit(base.encoder)
+    guided, empty = settings.guidance > 1, edit.unconditional
+    if guided and empty is None:
+        empty = condition_of(base, [""], edit.encoder).embeddings
+    for start in range(0, len(seeds), settings.batch):
+        batch = slice(start, start + settings.batch)
+        condition = _part(base, prompts, batch, edit.encoder)  # encoded in float32: outside of autocast
+        negative = empty.to(base.device).expand(len(condition), -1, -1) if guided and empty is not None else None
+        with autocast(base), deterministic(base), _changed(pipe, edit.denoiser):
+            result = pipe(
+                prompt_embeds=condition.embeddings,
+                negative_prompt_embeds=negative,
+                height=base.spec.resolution,
+                width=base.spec.resolution,
+                num_inference_steps=settings.steps,
+                guidance_scale=settings.guidance,
+                generator=[torch.Generator().manual_seed(int(seed)) for seed in seeds[batch]],
+                output_type="latent",
+                return_dict=False,
+                **extra,
+            )
+        yield result[0]
+
+
+def _part(base: Base, prompts: Prompts, batch: slice, encoder: Any) -> Condition:
+    """The condition of a batch, on the base's device."""
+    if isinstance(prompts, Condition):
+        return prompts.each(lambda tensor: tensor[batch].to(base.device))
+    return condition_of(base, prompts[batch], encoder)
+
+
+@contextmanager
+def _changed(pipe: Any, changes: Mapping[str, Tensor]) -> Iterator[None]:
+    """A pipeline's denoiser with what an edit adds to it; the same bytes as before are put back at the end."""
+    if not changes:
+        yield
+        return
+    own = dict(getattr(pipe, DENOISERS[type(pipe).__name__]).named_parameters())
+    before = {name: own[name].detach().clone() for name in changes}
+    try:
+        for name, change in changes.items():
+            own[name].add_(change.to(own[name]))
+        yield
+    finally:
+        for name, tensor in before.items():
+            own[name].copy_(tensor)

@@ -1,0 +1,68 @@
+"""Prompts as embeddings, and how far two of them are apart for the denoiser.
+
+The text enters a denoiser through the key and value projections W of its cross-attention and nowhere else, so
+
+    d(a, b) = mean over positions of ||W (a - b)||^2
+
+is all that it can see of a change of its text. Closed-form edits weigh their terms so (UCE, arXiv 2308.14761); the
+method distil is trained on d, the attack inversion starts from it, and drift is measured in it.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from expunge.bases.base import Base
+from expunge.bases.families.stable_diffusion import DENOISERS, reads_text
+
+
+def encode_prompts(base: Base, prompts: Sequence[str], encoder: Any | None = None) -> Tensor:
+    """(N, L, D) float32: what the base's pipeline feeds its denoiser, the last hidden state after the final layer norm.
+
+    :param encoder: an unlearned encoder in place of the base's own; gradients reach its parameters.
+    """
+    encoder = base.encoder if encoder is None else encoder
+    tokens = base.t2i.tokenizer(
+        list(prompts),
+        padding="max_length",
+        max_length=base.t2i.tokenizer.model_max_length,
+        truncation=True,
+        return_tensors="pt",
+    )
+    masked = getattr(encoder.config, "use_attention_mask", False)
+    mask = tokens.attention_mask.to(base.device) if masked else None
+    return encoder(tokens.input_ids.to(base.device), attention_mask=mask)[0]
+
+
+def text_gram(base: Base) -> Tensor:
+    """W^T W, (D, D) float32, of all key and value projections W of both denoisers' cross-attention, stacked."""
+    denoisers = [getattr(pipe, DENOISERS[type(pipe).__name__]) for pipe in (base.t2i, base.t2v) if pipe is not None]
+    grams = [
+        module.weight.float().T @ module.weight.float()
+        for denoiser in denoisers
+        for name, module in denoiser.named_modules()
+        if reads_text(name)
+    ]
+    return torch.stack(grams).sum(0)
+
+
+def distance(gram: Tensor, a: Tensor, b: Tensor) -> Tensor:
+    """d(a, b) of the module's docstring, (N,), for embeddings (N, L, D); `gram` is `text_gram`.
+
+    ||W (a - b)||^2 = (a - b)^T W^T W (a - b).
+    """
+    change = a - b
+    return ((change @ gram) * change).sum(-1).mean(-1)
+
+
+def projection(gram: Tensor) -> Tensor:
+    """R (D, D) with R R^T = gram: a @ R is what the denoiser sees of an embedding, in D numbers a position."""
+    values, vectors = torch.linalg.eigh(gram.double())
+    return (vectors * values.clamp_min(0).sqrt()).to(gram.dtype)
+
+
+def projected_distance(view: Tensor, a: Tensor, b: Tensor) -> Tensor:
+    """`distance` for who holds the projection already: the same numbers but for rounding, and exactly 0 for a = b."""
+    return ((a - b) @ view).square().sum(-1).mean(-1)

@@ -1,0 +1,121 @@
+"""What the words of each concept shall mean, and which other words mean a concept: what the method distil trains on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from expunge.bases.base import Base
+from expunge.bases.text import distance, encode_prompts
+from expunge.methods import ConceptData
+from expunge.methods.training import pick
+
+
+def fill(template: str, word: str) -> str:
+    """A template with a word in it; "" leaves its place out."""
+    return " ".join(template.replace("{}", word).split())
+
+
+def vocabulary(base: Base, count: int, draw: torch.Generator) -> list[str]:
+    """`count` of the whole words that the tokenizer has a token for."""
+    tokens = sorted(base.t2i.tokenizer.get_vocab())
+    words = [token.removesuffix("</w>") for token in tokens if token.endswith("</w>")]
+    words = [word for word in words if len(word) > 2 and word.isascii() and word.isalpha()]
+    return [words[i] for i in torch.randperm(len(words), generator=draw)[:count].tolist()]
+
+
+@torch.no_grad()
+def encode_all(base: Base, prompts: Sequence[str]) -> Tensor:
+    """(N, L, D) of the original encoder, in parts that fit any memory."""
+    parts = [prompts[start : start + 256] for start in range(0, len(prompts), 256)]
+    return torch.cat([encode_prompts(base, part) for part in parts])
+
+
+@torch.no_grad()
+def likeness(
+    base: Base, gram: Tensor, data: ConceptData, words: Sequence[str], encoded: dict[str, Tensor] | None = None
+) -> Tensor:
+    """d of each word's embedding to the nearest of the concept's names, (words,).
+
+    :param encoded: {prompt: its embedding (L, D)}; this call reads and fills it, for many concepts ask about one word.
+    """
+    template, encoded = next((t for t in data.templates if "{}" in t), "{}"), {} if encoded is None else encoded
+
+    def embed(some: Sequence[str]) -> Tensor:
+        texts = [fill(template, word) for word in some]
+        if new := [text for text in dict.fromkeys(texts) if text not in encoded]:
+            encoded.update(zip(new, encode_all(base, new), strict=True))
+        return torch.stack([encoded[text] for text in texts])
+
+    embeddings = embed(words)
+    return torch.stack([distance(gram, embeddings, name) for name in embed(data.names).split(1)]).amin(0)
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What one concept's words shall mean."""
+
+    concept: str
+    names: tuple[str, ...]
+    anchor: str
+    templates: tuple[str, ...]
+    beyond: float
+    parts: tuple[str, ...] = ()  # of a composition
+
+    def pair(self, draw: torch.Generator) -> tuple[str, str]:
+        """(target prompt, anchor prompt): one template, filled with one of the names and with the anchor.
+
+        A composition becomes the part that it begins with: the encoder reads from left to right, so up to there "a
+        rocket beside a teddy bear" is "a rocket", which must stay.
+        """
+        name, template = pick(self.names, draw), pick(self.templates, draw)
+        first = next((part for part in self.parts if name.startswith(part)), self.anchor)
+        return fill(template, name), fill(template, first)
+
+
+def candidates_of(data: ConceptData, gone: set[str], alone: bool) -> tuple[str, ...]:
+    """The anchors that may be chosen: none that is forgotten itself, unless all are.
+
+    A concept that is forgotten alone takes a neighbour only if there is nothing else: the judge may take what is like
+    the target for the target. Of many concepts at once each must change little, or others slip: there neighbours may
+    be taken, and being nearest they often are.
+    """
+    free = tuple(anchor for anchor in data.anchors if anchor not in gone) or data.anchors
+    unlike = tuple(anchor for anchor in free if anchor not in data.concept.neighbours)
+    return unlike if alone and unlike else free
+
+
+def lessons_of(
+    base: Base, gram: Tensor, concepts: Sequence[ConceptData], words: Sequence[str], alike: float, beyond: float
+) -> tuple[list[Lesson], list[str]]:
+    """(the concepts' lessons, the words that mean none of the concepts).
+
+    An anchor that is not given is the nearest of its candidates: see `candidates_of`. A word belongs to the nearest
+    concept, if its distance to it is below `alike` times the anchor's.
+    """
+    gone = {name for data in concepts for name in data.names}
+    candidates = [candidates_of(data, gone, alone=len(concepts) == 1) for data in concepts]
+    encoded: dict[str, Tensor] = {}
+    anchors = [
+        some[int(likeness(base, gram, data, some, encoded).argmin())]
+        for data, some in zip(concepts, candidates, strict=True)
+    ]
+    share = torch.ones(len(concepts), len(words))
+    for row, data, anchor in zip(share, concepts, anchors, strict=True):
+        if words:
+            apart = likeness(base, gram, data, [anchor, *words], encoded)
+            row[:] = apart[1:] / apart[0].clamp_min(1e-12)
+    least, whose = share.min(0)
+    lessons = [
+        Lesson(
+            data.concept.id,
+            (*data.names, *(w for w, d, i in zip(words, least, whose, strict=True) if d < alike and i == index)),
+            anchor,
+            data.templates,
+            0.0 if anchor in (*data.concept.neighbours, *data.concept.parts) else beyond,
+            data.concept.parts,
+        )
+        for index, (data, anchor) in enumerate(zip(concepts, anchors, strict=True))
+    ]
+    return lessons, [word for word, d in zip(words, least, strict=True) if d >= alike]

@@ -1,0 +1,90 @@
+"""What must be gone: target and aliases."""
+
+import numpy as np
+
+from expunge.concepts.samples import FORGET
+from expunge.judging import formulas
+from expunge.metrics.metric import SEEN, VIDEO, Metric, Sight
+
+
+def clip_accuracy(sight: Sight) -> float | None:
+    """0 or 1, target and aliases: nearer to the target's text than to the anchor's; not for motions, compositions and
+    targets without an anchor.
+    """
+    sample, anchors = sight.sample, [anchor for anchor in sight.anchors if anchor]
+    # Of a composition, one embedding of the whole picture does not say whether both parts are there.
+    if sample.group not in FORGET or sample.axis in ("motion", "both") or not anchors:
+        return None
+    templates = sight.judge.templates
+    form = (templates.get(sample.axis) or templates.get("subject") or ("a photo of {}",))[0]
+    target, *others = (sight.text(form.replace("{}", name)) for name in (sample.asked, *anchors))
+    return formulas.clip_accuracy(sight.features, target, np.stack(others))
+
+
+METRICS = {
+    "target": Metric(
+        title="Target",
+        text="Share of the concept's own prompts after which the judge still sees it; in a video any frame counts.",
+        says="share of {} that show the target",
+        theme="forgotten", better="lower", modalities=SEEN,
+        of="seen", over="target", aggregate="share", interval="wilson",
+        good="0", limits="the judge can take something similar for it, most easily in one of many frames",
+    ),
+    "aliases": Metric(
+        title="Aliases",
+        text="The same for other words that name the concept; in a video any frame counts.",
+        says="share of {} that show the target under another name",
+        theme="forgotten", better="lower", modalities=SEEN, needs="aliases",
+        of="seen", over="aliases", aggregate="share", interval="wilson",
+        good="0", limits="only the aliases that the list names; where `target` is low and this is high, only the word "
+        "is blocked",
+    ),
+    "target_majority": Metric(
+        title="Target, most frames",
+        text="Share of target videos in which more than half of the frames show the concept.",
+        says="share of {} that show the target in most frames",
+        theme="forgotten", better="lower", modalities=VIDEO,
+        of="majority", over="target", aggregate="share", interval="wilson",
+        good="0", limits="forgives a flash, and so has no default gate",
+    ),
+    "aliases_majority": Metric(
+        title="Aliases, most frames",
+        text="Share of alias videos in which more than half of the frames show the concept.",
+        says="share of {} that show it in most frames under another name",
+        theme="forgotten", better="lower", modalities=VIDEO, needs="aliases",
+        of="majority", over="aliases", aggregate="share", interval="wilson",
+        good="0", limits="as above",
+    ),
+    "UA": Metric(
+        title="UA, unlearning accuracy",
+        text="1 minus the judge's accuracy on the target's prompts: the share that is gone.",
+        says="unlearning accuracy of {}",
+        theme="forgotten", better="higher", modalities=SEEN,
+        of="seen", over="target", aggregate="one minus share", interval="wilson",
+        good="1", limits="says the same as `target`", source="UnlearnCanvas, arXiv 2402.11846",
+    ),
+    "ESR-1": Metric(
+        title="ESR-1",
+        text="Erasing success rate: share of target samples in which the concept is not the judge's first guess.",
+        says="share of {} in which the target is not the judge's first choice",
+        theme="forgotten", better="higher", modalities=SEEN,
+        of="seen", over="target", aggregate="one minus share", interval="wilson",
+        good="1", limits="in a video any frame counts",
+    ),
+    "ESR-5": Metric(
+        title="ESR-5",
+        text="Erasing success rate: share of target samples in which the concept is not among the judge's first five.",
+        says="share of {} in which the target is not among the judge's first five",
+        theme="forgotten", better="higher", modalities=SEEN, always=False,
+        of="seen5", over="target", aggregate="one minus share", interval="wilson",
+        good="1", limits="harsh where the vocabulary is small: a lookalike among the first five counts against it",
+    ),
+    "clip_accuracy": Metric(
+        title="CLIP accuracy",
+        text="Share of target samples that lie closer to the concept's words than to its anchor's.",
+        says="share of {} nearer to the target's words than to the anchor's",
+        theme="forgotten", better="lower", modalities=SEEN, always=False,
+        measure=clip_accuracy, over="target", aggregate="share", interval="wilson",
+        good="0", limits="one of the two is always nearer, also of noise", source="Kumari et al., arXiv 2303.13516",
+    ),
+}  # fmt: skip

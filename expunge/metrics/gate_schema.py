@@ -1,0 +1,30 @@
+"""What a `gate:` may hold, as a part of the JSON Schema of concept lists (concepts/schema.json)."""
+
+from typing import Any
+
+from expunge.metrics.catalogue import metrics_of
+from expunge.metrics.metric import ALL
+
+WORDS = {"image": "images", "video": "videos", "text": "the encoder's output"}
+
+
+def gate_schema() -> dict[str, Any]:
+    """The `properties` of a gate: thresholds by modality and metric, and whether they are required.
+
+    A threshold's own form is `#/$defs/threshold` of the schema that this becomes a part of.
+    """
+    required = {
+        "title": "Required", "type": "boolean", "default": True,
+        "description": "false where a failure is reported and `expunge gate` passes all the same",
+    }  # fmt: skip
+    return {"required": required, **{modality: _thresholds(modality) for modality in ALL}}
+
+
+def _thresholds(modality: str) -> dict[str, Any]:
+    example = "weight_change" if modality == "text" else "target"
+    return {
+        "title": f"Thresholds of {WORDS[modality]}", "type": "object", "minProperties": 1,
+        "additionalProperties": {"$ref": "#/$defs/threshold"},
+        "description": f'thresholds by metric, such as {{{example}: "<= 0.1"}}',
+        "propertyNames": {"enum": metrics_of(modality)},
+    }  # fmt: skip

@@ -1,0 +1,119 @@
+"""Verdicts and their reasons, and metrics/verdicts.json, which holds them."""
+
+import difflib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from expunge.core.errors import InputError, Problem
+from expunge.core.files import write_text
+from expunge.core.unit_names import Name
+
+PASS: Literal["pass"] = "pass"
+FAIL: Literal["fail"] = "fail"
+UNMEASURED: Literal["not measured"] = "not measured"
+FEW = 5  # fewer samples, or goals, are too few to decide by
+
+Word = Literal["pass", "fail", "not measured"]
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One gate of one concept, decided. `concept` is its id, or "" for the encoder as a whole."""
+
+    concept: str
+    modality: str
+    metric: str
+    threshold: str
+    required: bool  # does it count?
+    verdict: Word
+    text: str  # a sentence or two
+    sure: bool = False  # there is a 95 % interval, and all of it is on one side of the threshold
+    value: float | None = None  # None: not measured
+    low: float | None = None
+    high: float | None = None
+    n: int = 0
+    before: float | None = None
+    empty: bool = False  # the pass says nothing: there was nothing to forget, or nothing to lose
+
+    @property
+    def certainty(self) -> str:
+        """How much a decided gate says: sure, not sure or empty; else not measured."""
+        if self.verdict == UNMEASURED:
+            return UNMEASURED
+        return "empty" if self.empty else "sure" if self.sure else "not sure"
+
+    @property
+    def few(self) -> bool:
+        """Do too few samples stand behind it?"""
+        return 0 < self.n < FEW
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of one encoder."""
+
+    verdict: Word
+    required: bool  # does `expunge gate` exit with 1 unless it passes?
+    gates: str = ""  # thresholds.signature of its gates
+    reasons: tuple[Reason, ...] = ()  # those that do not pass first
+    note: str = ""  # why there are no reasons; not in the file
+
+
+def write_verdicts(file: Path, verdicts: Mapping[str, Verdict]) -> None:
+    """JSON by "list/encoder" with one reason a line, so that a diff in git shows which of them changed."""
+
+    def entry(verdict: Verdict) -> str:
+        head = json.dumps({"verdict": verdict.verdict, "required": verdict.required, "gates": verdict.gates})[:-1]
+        lines = ",".join(f"\n  {_json(asdict(reason))}" for reason in verdict.reasons)
+        return f'{head}, "reasons": [{lines}]}}'
+
+    text = ",\n".join(f" {json.dumps(name)}: {entry(verdict)}" for name, verdict in verdicts.items())
+    write_text(file, f"{{\n{text}\n}}\n")
+
+
+def read_verdicts(file: Path) -> dict[str, Verdict]:
+    """What `write_verdicts` wrote. :raises InputError: the file is missing or has another form."""
+    fix = "run `dvc repro`, or take the file from git"
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=dict[str, Verdict])
+    except OSError as error:
+        raise InputError([Problem(file.as_posix(), f"cannot be read ({error.strerror})", fix)]) from None
+    except msgspec.DecodeError as error:
+        raise InputError([Problem(file.as_posix(), f"holds no verdicts ({error})", fix)]) from None
+
+
+def chosen(verdicts: Mapping[str, Verdict], names: Sequence[str], file: Path) -> dict[str, Verdict]:
+    """The verdicts of the encoders named, sorted: "list/encoder", or a list's id for all of its encoders; without names
+    all of them.
+
+    :param file: what errors call the verdicts. :raises InputError: there is no verdict, or none of a name.
+    """
+    where = file.as_posix()
+    if not verdicts:
+        raise InputError([Problem(where, "holds no encoder", "write a list in concepts/ and run `dvc repro`")])
+    lists = {name: Name.parse(name).list for name in verdicts}
+    choices = [*sorted(set(lists.values())), *sorted(verdicts)]
+    wrong = [name for name in names if name not in choices]
+    if wrong:
+        raise InputError(Problem(name, f"is no encoder in {where}", _nearest(name, choices)) for name in wrong)
+    return {name: verdicts[name] for name in sorted(verdicts) if not names or name in names or lists[name] in names}
+
+
+def counts(verdicts: Iterable[Verdict]) -> dict[str, int]:
+    """How many encoders have which verdict."""
+    words = [verdict.verdict for verdict in verdicts]
+    return {word: words.count(word) for word in (PASS, FAIL, UNMEASURED)}
+
+
+def _nearest(name: str, choices: list[str]) -> str:
+    near = difflib.get_close_matches(name, choices, 1, 0.6)
+    return f"write {near[0]}" if near else "write list/encoder as they stand there, or a list's id"
+
+
+def _json(data: Any) -> str:
+    return json.dumps(data, ensure_ascii=False, allow_nan=False)
