@@ -15,10 +15,12 @@ from expunge.concepts.prompt_file import Prompts
 from expunge.concepts.prompts import eval_templates
 from expunge.concepts.samples import GROUPS, Asks, PlannedSample
 from expunge.core.seeds import derive_seed
+from expunge.core.words import plain
 from expunge.judging.judge import Judge, classify
 from expunge.judging.measure import measure as look_at
 from expunge.judging.samples import Sample
-from expunge.judging.vocabulary import Label, plain
+from expunge.judging.vocabulary import Label
+from expunge.metrics.catalogue import formulas
 
 KEPT = {"near", "far", "sense"}
 Row = dict[str, Any]
@@ -91,12 +93,9 @@ def measure(
     """
     modality, judge = rows[0].modality, eyes.judge
     (low, high), frames = eyes.limits[modality], draw(eyes, rows, edit)
-    samples = [
-        Sample(i, r.group, r.prompt, r.seed, modality, r.asks.axis, r.asks.name, pixels)
-        for i, (r, pixels) in enumerate(zip(rows, frames, strict=True))
-    ]
+    samples = [Sample(i, row, pixels) for i, (row, pixels) in enumerate(zip(rows, frames, strict=True))]
     originals = before["samples"] if before else samples
-    seen = look_at(judge, samples, {"list": "", "encoder": "", "concept": ""}, "", originals, formulas=FORMULAS)
+    seen = look_at(judge, samples, {"list": "", "encoder": "", "concept": ""}, "", originals, formulas=formulas())
     found: dict[str, Any] = shares(seen)
     target = [row.prompt for row in rows if row.group == "target"]
     drawn = frames[[i for i, row in enumerate(rows) if row.group == "target"]]

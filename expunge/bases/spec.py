@@ -34,7 +34,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Pipeline:
-    """One pipeline of a base: its diffusers class, where its parts lie, and how it samples."""
+    """One pipeline of a base: its diffusers class, where its parts lie, and the settings of its sampler."""
 
     pipeline: str
     source: Source | None  # None: every part but `unet` / `adapter` is the T2I pipeline's own

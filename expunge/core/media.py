@@ -5,14 +5,14 @@
 - `.gif` and contact sheets, for documents.
 """
 
-import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from expunge.core.files import write_aside
 
 # One thread and no encoder's signature: the same bytes on every run. A key frame every second lets a page seek.
 X264 = {
@@ -29,8 +29,8 @@ def write_png(file: Path | str, picture: np.ndarray) -> None:
     from PIL import Image
 
     _check(picture, 3)
-    with _aside(Path(file)) as part:
-        Image.fromarray(picture).save(part, format="PNG", compress_level=6)
+    image = Image.fromarray(picture)
+    write_aside(Path(file), lambda part: image.save(part, format="PNG", compress_level=6))
 
 
 def read_png(file: Path | str) -> np.ndarray:
@@ -68,33 +68,37 @@ def write_mp4(file: Path | str, frames: np.ndarray, fps: int, scale: int | None 
 
     Odd sides get one more row or column of the last pixels, since yuv420p halves them.
 
-    :param scale: how much larger each pixel is drawn; by default 4 below 128 pixels, else 1.
+    :param scale: each pixel becomes a square of that side; by default 4 for frames below 128 pixels, else 1.
     """
-    import av
-
     _check(frames, 4)
     scale = scale or (4 if max(frames.shape[1:3]) <= 128 else 1)
     frames = enlarge(frames, scale)
     odd = [(0, 0), (0, frames.shape[1] % 2), (0, frames.shape[2] % 2), (0, 0)]
     frames = np.ascontiguousarray(np.pad(frames, odd, mode="edge"))
-    with _aside(Path(file)) as part:
-        options = {"movflags": "+faststart", "fflags": "+bitexact"}
-        with av.open(str(part), "w", format="mp4", options=options) as out:
-            stream: Any = out.add_stream("libx264", rate=fps, options=X264)
-            stream.height, stream.width = frames.shape[1:3]
-            stream.pix_fmt, stream.gop_size = "yuv420p", max(fps, 1)
-            stream.codec_context.flags |= 1 << 23  # AV_CODEC_FLAG_BITEXACT
-            stream.codec_context.time_base = Fraction(1, fps)
-            stream.codec_context.color_range = 1  # limited ("tv")
-            stream.codec_context.colorspace = stream.codec_context.color_primaries = stream.codec_context.color_trc = 1
-            for index, frame in enumerate(frames):
-                picture = av.VideoFrame.from_ndarray(frame, format="rgb24")
-                picture = picture.reformat(format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG")
-                picture.pts, picture.time_base = index, Fraction(1, fps)
-                for packet in stream.encode(picture):
-                    out.mux(packet)
-            for packet in stream.encode():
+    write_aside(Path(file), lambda part: _encode(part, frames, fps))
+
+
+def _encode(file: Path, frames: np.ndarray, fps: int) -> None:
+    """H.264 of frames with even sides."""
+    import av
+
+    options = {"movflags": "+faststart", "fflags": "+bitexact"}
+    with av.open(str(file), "w", format="mp4", options=options) as out:
+        stream: Any = out.add_stream("libx264", rate=fps, options=X264)
+        stream.height, stream.width = frames.shape[1:3]
+        stream.pix_fmt, stream.gop_size = "yuv420p", max(fps, 1)
+        stream.codec_context.flags |= 1 << 23  # AV_CODEC_FLAG_BITEXACT
+        stream.codec_context.time_base = Fraction(1, fps)
+        stream.codec_context.color_range = 1  # limited ("tv")
+        stream.codec_context.colorspace = stream.codec_context.color_primaries = stream.codec_context.color_trc = 1
+        for index, frame in enumerate(frames):
+            picture = av.VideoFrame.from_ndarray(frame, format="rgb24")
+            picture = picture.reformat(format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG")
+            picture.pts, picture.time_base = index, Fraction(1, fps)
+            for packet in stream.encode(picture):
                 out.mux(packet)
+        for packet in stream.encode():
+            out.mux(packet)
 
 
 def read_mp4(file: Path | str) -> np.ndarray:
@@ -113,11 +117,9 @@ def write_gif(file: Path | str, frames: np.ndarray, fps: int, scale: int = 2) ->
     frames = enlarge(frames, scale)
     palette = Image.fromarray(np.concatenate(list(frames), axis=0)).quantize(256, dither=Image.Dither.NONE)
     pages = [Image.fromarray(frame).quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
-    with _aside(Path(file)) as part:
-        duration = round(1000 / fps / 10) * 10  # GIF counts hundredths of a second
-        pages[0].save(
-            part, format="GIF", save_all=True, append_images=pages[1:], loop=0, duration=duration, optimize=False
-        )
+    duration = round(1000 / fps / 10) * 10  # GIF counts hundredths of a second
+    options: dict[str, Any] = {"save_all": True, "append_images": pages[1:], "loop": 0, "duration": duration}
+    write_aside(Path(file), lambda part: pages[0].save(part, format="GIF", optimize=False, **options))
 
 
 def contact_sheet(
@@ -170,15 +172,3 @@ def _check(pixels: np.ndarray, axes: int) -> None:
     if pixels.dtype != np.uint8 or pixels.ndim != axes or pixels.shape[-1] != 3 or 0 in pixels.shape:
         shape = "(H, W, 3)" if axes == 3 else "(F, H, W, 3)"
         raise ValueError(f"needs {shape} uint8, not {pixels.shape} {pixels.dtype}")
-
-
-@contextmanager
-def _aside(file: Path) -> Iterator[Path]:
-    """A path in the same folder that takes the file's place if all goes well."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_name(f".{file.name}.{os.getpid()}.part")
-    try:
-        yield part
-        os.replace(part, file)
-    finally:
-        part.unlink(missing_ok=True)

@@ -1,7 +1,7 @@
 """How far an unlearned encoder's embeddings are from the original's, with no picture drawn.
 
-    texts = texts_of(["characters/bolt"], plan["concepts"], plan["training"], prompts, labels)      drift_texts.py
-    found = measure_drift(base, edit, texts)
+    texts = texts_of(["characters/bolt"], plan.concepts, names, prompts, labels)      expunge.judging.drift_texts
+    drift = measure_drift(base, edit, texts)
 
 Of a group of prompts p (target, near, general; the base's evaluation templates, which no training reads):
 
@@ -22,32 +22,35 @@ import torch
 from torch import Tensor
 
 from expunge.bases.base import Base
-from expunge.bases.edits import Edit, normal_name
+from expunge.bases.edits import Edit
+from expunge.bases.families.stable_diffusion import normal_name
 from expunge.bases.text import encode_prompts, projected_distance, projection, text_gram
 from expunge.judging.drift_texts import Texts
 
 Table = dict[str, Any]
-Known = dict[str, Tensor]  # prompt -> (L, D) of the original encoder
+Originals = dict[str, Tensor]  # prompt -> (L, D) of the original encoder
 PART = 32  # prompts encoded at once
 
 
-def measure_drift(base: Base, edit: Edit, texts: Texts, known: Known | None = None) -> Table:
+def measure_drift(base: Base, edit: Edit, texts: Texts, originals: Originals | None = None) -> Table:
     """{"encoder": {group: {"plain", "seen", "n"}, "nearest_noun": {"share", "n", "moved": {word: the nearest now}},
     "weight_change": {"total", "layers": {layer: ...}}}, "concepts": {concept: {group: ..., "nearest": {"before",
     "after"}}}}, groups target, near and general. What has no prompts is absent. Words are not redacted.
 
-    :param known: keeps what other encoders ask of the original one, too: general prompts and words.
+    :param originals: what the original encoder makes of prompts; it grows by general prompts and words, which the next
+        encoder asks for as well.
     """
-    view, known = projection(text_gram(base)), {} if known is None else known
+    view, originals = projection(text_gram(base)), {} if originals is None else originals
 
     def before(prompts: Sequence[str]) -> Tensor:
-        return torch.stack([known[p] for p in prompts]) if known.keys() >= set(prompts) else embed(base, prompts)
+        encoded = originals.keys() >= set(prompts)
+        return torch.stack([originals[p] for p in prompts]) if encoded else embed(base, prompts)
 
     def moved(prompts: Sequence[str], unit: float) -> Table:
         return shift(before(prompts), embed(base, prompts, edit.encoder), view, unit)
 
-    new = [prompt for prompt in dict.fromkeys((*texts.general, *texts.nouns)) if prompt not in known]
-    known.update(zip(new, embed(base, new), strict=True))
+    new = [prompt for prompt in dict.fromkeys((*texts.general, *texts.nouns)) if prompt not in originals]
+    originals.update(zip(new, embed(base, new), strict=True))
     units = {c: projected_distance(view, before(texts.target[c]), before(texts.bare[c])).mean() for c in texts.target}
     unit = float(torch.stack(list(units.values())).mean().clamp_min(1e-12))
     concepts: dict[str, Table] = {}
@@ -56,11 +59,11 @@ def measure_drift(base: Base, edit: Edit, texts: Texts, known: Known | None = No
         groups = {"target": texts.target[concept], "near": texts.near[concept]}
         concepts[concept] = {group: moved(prompts, scale) for group, prompts in groups.items() if prompts}
     encoder = {group: _mean([c[group] for c in concepts.values() if group in c]) for group in ("target", "near")}
-    encoder = {group: found for group, found in encoder.items() if found}
+    encoder = {group: table for group, table in encoder.items() if table}
     if texts.general:
         encoder["general"] = moved(texts.general, unit)
     if texts.nouns:
-        own, now = (_flat(found, view) for found in (before(texts.nouns), embed(base, texts.nouns, edit.encoder)))
+        own, now = (_flat(each, view) for each in (before(texts.nouns), embed(base, texts.nouns, edit.encoder)))
         encoder["nearest_noun"] = nearest_nouns(own, now, texts.words, texts.meanings)
         for concept, (name, prompt) in texts.names.items():
             here = _flat(torch.cat([before([prompt]), embed(base, [prompt], edit.encoder)]), view)
@@ -111,8 +114,8 @@ def embed(base: Base, prompts: Sequence[str], encoder: Any = None) -> Tensor:
     what else is encoded.
     """
     parts = [list(prompts[start : start + PART]) for start in range(0, len(prompts), PART)]
-    found = [encode_prompts(base, part + [""] * (PART - len(part)), encoder)[: len(part)] for part in parts]
-    return torch.cat(found) if found else torch.zeros(0)
+    encoded = [encode_prompts(base, part + [""] * (PART - len(part)), encoder)[: len(part)] for part in parts]
+    return torch.cat(encoded) if encoded else torch.zeros(0)
 
 
 def _flat(embeddings: Tensor, view: Tensor) -> Tensor:

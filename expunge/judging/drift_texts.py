@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from expunge.concepts.kinds import KINDS
+from expunge.concepts.lists import Concept
 from expunge.concepts.prompt_file import Prompts
 from expunge.core.words import holds, plain
 from expunge.judging.vocabulary import Label, matching
@@ -26,37 +26,37 @@ class Texts:
 
 def texts_of(
     members: Sequence[str],
-    concepts: Mapping[str, Any],
-    training: Mapping[str, Any],
+    concepts: Mapping[str, Concept],
+    names: Mapping[str, Sequence[str]],
     prompts: Prompts,
     labels: Mapping[str, Sequence[Label]],
 ) -> Texts:
     """The texts of an encoder that forgets `members` ("list/concept").
 
-    :param concepts: the plan's. :param training: the plan's, {concept: {"names"}}. :param prompts: the base's prompts
-        file (`expunge.concepts.prompt_file.read_prompts`). :param labels: the judge's vocabulary by axis; may be empty.
+    :param concepts: by "list/concept". :param names: of each concept, those that training fills in. :param labels: the
+        judge's vocabulary by axis; may be empty.
     """
-    gone = [name for concept in members for name in training[concept]["names"]]
+    gone = [name for concept in members for name in names[concept]]
     lost = {plain(name) for name in gone}
-    target, bare, near, names = {}, {}, {}, {}
+    target, bare, near, called = {}, {}, {}, {}
     forms = {"subject": "a picture of {}"}
     for concept in members:
-        entry, own = concepts[concept], training[concept]["names"]
-        templates = prompts.eval[entry["kind"]]
-        kept = [*entry["neighbours"], *entry["parts"], *(entry["sense"]["keep"] if entry["sense"] else ())]
+        entry, own = concepts[concept], names[concept]
+        templates = prompts.eval[entry.kind]
+        kept = [*entry.neighbours, *entry.parts, *(entry.sense.keep if entry.sense else ())]
         kept = [word for word in kept if plain(word) not in lost]
         target[concept] = tuple(template.replace("{}", name) for name in own for template in templates)
         bare[concept] = tuple(" ".join(template.replace("{}", "").split()) for _ in own for template in templates)
         near[concept] = tuple(dict.fromkeys(t.replace("{}", word) for word in kept for t in templates))
-        axis = KINDS[entry["kind"]].near_axis
-        names[concept] = own[0], forms.setdefault(axis, templates[0]).replace("{}", own[0])
+        axis = KINDS[entry.kind].near_axis
+        called[concept] = own[0], forms.setdefault(axis, templates[0]).replace("{}", own[0])
     nouns: dict[str, tuple[str, str]] = {}
     for axis, form in forms.items():
-        known = labels.get(axis, ())
-        hidden = {index for name in gone for index in matching(known, name)}
-        for label in (label for index, label in enumerate(known) if index not in hidden):
+        own_labels = labels.get(axis, ())
+        hidden = {index for name in gone for index in matching(own_labels, name)}
+        for label in (label for index, label in enumerate(own_labels) if index not in hidden):
             nouns.update({word: (form.replace("{}", word), f"{axis} {label.id}") for word in label.names})
     every = (*prompts.general, *(far.prompt for far in prompts.far))
     general = tuple(dict.fromkeys(prompt for prompt in every if not holds(prompt, lost)))
     filled, meanings = (tuple(pair[i] for pair in nouns.values()) for i in (0, 1))
-    return Texts(target, bare, near, general, tuple(nouns), filled, meanings, names)
+    return Texts(target, bare, near, general, tuple(nouns), filled, meanings, called)

@@ -16,8 +16,8 @@ def encode(judge: Any, samples: Sequence[Sample]) -> dict[int, np.ndarray]:
     from expunge.judging.judge import features
 
     encoded: dict[int, np.ndarray] = {}
-    for modality in sorted({s.planned.modality for s in samples}):
-        batch = [s for s in samples if s.planned.modality == modality]
+    for modality in sorted({s.modality for s in samples}):
+        batch = [s for s in samples if s.modality == modality]
         pixels = np.stack([s.pixels for s in batch])
         encoded.update(zip((s.index for s in batch), features(judge, pixels), strict=True))
     return encoded

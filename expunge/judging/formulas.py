@@ -1,8 +1,5 @@
 """How good a picture or a video is, from the judge's features and from pixels, without any label.
 
-`FORMULAS` holds those of one sample, by the metric's name: each takes a `Sight` and gives a number, or None where the
-metric does not apply. The functions below them are the equations.
-
 Features are the judge's image embeddings of length 1 (`judge.features`): (D,) of a picture, (F, D) of a video;
 texts' are (D,). They are not those that the published numbers were made with (CLIP ViT-B/32, DINO, RAFT), but those of
 the base's judge: compare them with the same base's original encoder, not between bases.
@@ -13,16 +10,19 @@ dynamic degree for the same reason).
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
-from expunge.judging.sight import Sight
-from expunge.judging.texts import contest, depicts
 from expunge.judging.vocabulary import Label
 
-Formula = Callable[[Sight], float | None]
 NOISE = 16 / 255  # a pixel's change from frame to frame up to which it is the sampler's noise
+
+
+def depicts(axis: str, name: str) -> str:
+    """The text that a picture of something is compared with: Hessel et al. (arXiv 2104.08718) put "A photo depicts"
+    before every caption."""
+    return f"A photo in the style of {name}" if axis == "style" else f"A photo depicts {name}"
 
 
 def clip_score(frames: np.ndarray, text: np.ndarray) -> float:
@@ -143,49 +143,3 @@ def _change(video: np.ndarray) -> np.ndarray:
 def _several(frames: np.ndarray) -> None:
     if len(frames) < 2:
         raise ValueError("a video has two frames or more")
-
-
-def _clip_score(sight: Sight) -> float | None:
-    asks = sight.sample.planned.asks
-    if asks.axis == "motion":  # which no frame shows
-        return None
-    return clip_score(sight.features, sight.text(depicts(asks.axis, asks.name)))
-
-
-def _clip_accuracy(sight: Sight) -> float | None:
-    texts = contest(sight.sample.planned, sight.judge, sight.anchors)
-    if not texts:
-        return None
-    target, *others = (sight.text(text) for text in texts)
-    return clip_accuracy(sight.features, target, np.stack(others))
-
-
-def _alignment(sight: Sight) -> float:
-    return clip_score(sight.features, sight.text(sight.sample.planned.prompt))
-
-
-def _distance(sight: Sight) -> float | None:
-    return None if sight.original_features is None else distance(sight.features, sight.original_features)
-
-
-def _of_videos(formula: Callable[[np.ndarray], float], of_pixels: bool = False) -> Formula:
-    """A formula of a video's frames, (F, D) features or (F, H, W, 3) pixels; None for pictures and single frames."""
-
-    def apply(sight: Sight) -> float | None:
-        if sight.sample.planned.modality != "video" or len(sight.sample.pixels) < 2:
-            return None
-        return formula(sight.sample.pixels if of_pixels else sight.features)
-
-    return apply
-
-
-FORMULAS: Mapping[str, Formula] = {
-    "clip_score": _clip_score,
-    "clip_accuracy": _clip_accuracy,
-    "alignment": _alignment,
-    "consistency": _of_videos(consistency),
-    "flicker": _of_videos(flicker, of_pixels=True),
-    "subject_consistency": _of_videos(subject_consistency),
-    "dynamic": _of_videos(dynamic, of_pixels=True),
-    "distance": _distance,
-}

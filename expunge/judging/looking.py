@@ -52,8 +52,8 @@ def memorised_picture(originals: Sequence[Sample]) -> np.ndarray | None:
     """
     from expunge.judging.copies import reference
 
-    drawn = [s for s in originals if s.planned.asks.axis == "copy" and s.planned.group == "target"]
-    pictures = [s.pixels for s in drawn if s.planned.modality == "image"]
+    drawn = [s for s in originals if s.axis == "copy" and s.group == "target"]
+    pictures = [s.pixels for s in drawn if s.modality == "image"]
     pictures = pictures or [frame for s in drawn for frame in s.pixels]
     return reference(np.stack(pictures)) if pictures else None
 

@@ -16,6 +16,30 @@ class Sample:
     planned: PlannedSample
     pixels: np.ndarray  # uint8: (H, W, 3), or (F, H, W, 3) for a video
 
+    @property
+    def group(self) -> str:
+        return self.planned.group
+
+    @property
+    def prompt(self) -> str:
+        return self.planned.prompt
+
+    @property
+    def seed(self) -> int:
+        return self.planned.seed
+
+    @property
+    def modality(self) -> str:
+        return self.planned.modality
+
+    @property
+    def axis(self) -> str:
+        return self.planned.asks.axis
+
+    @property
+    def asked(self) -> str:
+        return self.planned.asks.name
+
 
 def read_samples(folder: Path, frames: int) -> list[Sample]:
     """The samples of one unit of build/renders, from its prompts.json and PNGs.

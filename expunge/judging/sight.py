@@ -1,6 +1,6 @@
 """What a formula may read of a sample."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,6 +33,9 @@ class Sight:
         if words not in self._vectors:
             self._vectors[words] = text_features(self.judge, [words])[0]
         return self._vectors[words]
+
+
+Formula = Callable[[Sight], float | None]  # None: the metric does not apply to the sample
 
 
 def sights_of(

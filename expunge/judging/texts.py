@@ -4,12 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from expunge.concepts.samples import FORGET, PlannedSample
-
-
-def depicts(axis: str, name: str) -> str:
-    """The text that a picture of something is compared with: Hessel et al. (arXiv 2104.08718) put "A photo depicts"
-    before every caption."""
-    return f"A photo in the style of {name}" if axis == "style" else f"A photo depicts {name}"
+from expunge.judging.formulas import depicts
 
 
 def contest(planned: PlannedSample, judge: Any, anchors: Sequence[str]) -> list[str]:
@@ -26,5 +21,5 @@ def contest(planned: PlannedSample, judge: Any, anchors: Sequence[str]) -> list[
 
 
 def usual_texts(planned: PlannedSample, judge: Any, anchors: Sequence[str]) -> list[str]:
-    """What the formulas ask of nearly every sample: its prompt, what it should depict, and its contest."""
+    """What the formulas ask for nearly every sample: its prompt, what it should depict, and its contest."""
     return [planned.prompt, depicts(planned.asks.axis, planned.asks.name), *contest(planned, judge, anchors)]

@@ -10,7 +10,7 @@ import inspect
 import pkgutil
 from pathlib import Path
 
-from expunge.metrics.metric import THEMES, Measure, Metric
+from expunge.metrics.metric import THEMES, Formula, Metric
 
 OTHERS = {"catalogue", "drawn", "gate_schema", "markdown", "metric", "thresholds"}  # files that declare no metric
 
@@ -47,7 +47,7 @@ def metrics_of(modality: str) -> list[str]:
     return [name for name, metric in METRICS.items() if metric.gateable and modality in metric.modalities]
 
 
-def formulas() -> dict[str, Measure]:
+def formulas() -> dict[str, Formula]:
     """What is measured of each sample, by name; the first paragraph of a formula's docstring says what it is."""
     return {name: metric.measure for name, metric in METRICS.items() if metric.measure is not None}
 

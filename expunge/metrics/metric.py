@@ -8,11 +8,12 @@ need name them: the table of rates, the gates and their schema, the report and d
     )}
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Literal
 
-import numpy as np
+from expunge.judging.sight import Formula, Sight
+
+__all__ = ["ALL", "SEEN", "TEXT", "THEMES", "VIDEO", "Formula", "Metric", "Sight"]
 
 SEEN = ("image", "video")  # modalities of what was drawn
 VIDEO = ("video",)
@@ -35,23 +36,6 @@ Aggregate = Literal["share", "one minus share", "mean", "harmonic", "given"]
 Interval = Literal["wilson", "bootstrap", "parts", ""]
 
 
-class Sight(Protocol):
-    """One sample with what the judge makes of it: what a per-sample formula may read."""
-
-    sample: Any  # group, prompt, seed, modality, axis, asked, pixels: expunge.judging.measure.Sample
-    features: np.ndarray  # (D,) of a picture, (F, D) of a video, each of length 1
-    original_features: np.ndarray | None  # of what the original encoder draws for the same prompt and seed
-    judge: Any
-    anchors: tuple[str, ...]  # what the target may have become
-
-    def text(self, words: str) -> np.ndarray:
-        """The judge's embedding of a text, (D,), of length 1."""
-        ...
-
-
-Measure = Callable[[Sight], float | None]  # None: it cannot be had of this sample
-
-
 @dataclass(frozen=True, kw_only=True)
 class Metric:
     """One number that an encoder is judged by. Its name is its key in `METRICS`."""
@@ -65,7 +49,7 @@ class Metric:
     share: bool = True  # in [0, 1] and shown in percent
 
     # how it follows from samples
-    measure: Measure | None = None  # of one sample; the first line of its docstring says its range and what it is
+    measure: Formula | None = None  # of one sample; the first line of its docstring says its range and what it is
     of: str = ""  # the per-sample measure that is aggregated; "": the metric's own name
     over: str = ""  # which samples: a key of expunge.metrics.drawn.OVER
     aggregate: Aggregate = "given"  # given: an attack, KID or drift brings the number

@@ -74,7 +74,7 @@ def test_every_error_of_a_spec_at_once_with_lines(tmp_path: Path) -> None:
         ({"judge": {"vocabulary": "a"}}, "neither `model` nor `pretrained`"),
         ({"judge": {"model": "a", "vocabulry": "a"}}, "write vocabulary"),
         ({"steps": 1.5}, "write a whole number"),
-        ({"steps": "12"}, "text where a whole number is wanted"),
+        ({"steps": "12"}, "where a whole number is wanted"),
         ({"guidance": float("nan")}, "not finite"),
         ({"dtype": "bfloat"}, "write bfloat16"),
         ({"prompts": 5}, "put it in quotes"),

@@ -2,37 +2,26 @@
 
 import copy
 import json
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 
 from expunge.bases.edits import Edit
 from expunge.bases.text import projection, text_gram
+from expunge.concepts.lists import Concept, Sense
 from expunge.concepts.prompt_file import FarPrompt, Prompts
 from expunge.concepts.samples import Asks
 from expunge.judging import drift
 from expunge.judging.drift_texts import Texts, texts_of
 from expunge.judging.vocabulary import Label
 
-SENSE = {"forget": ["a bat"], "keep": ["a cricket bat"]}
 CONCEPTS = {
-    "l/bolt": {"kind": "character", "neighbours": ["a zorb", "the tin one"], "parts": [], "sense": None},
-    "l/bat": {
-        "kind": "object",
-        "neighbours": ["an owl"],
-        "parts": [],
-        "sense": {"forget": ["a bat"], "keep": ["a cricket bat"]},
-    },
-    "l/spin": {"kind": "motion", "neighbours": ["sliding"], "parts": [], "sense": None},
+    "l/bolt": Concept("bolt", "bolt", "character", neighbours=("a zorb", "the tin one")),
+    "l/bat": Concept("bat", "a bat", "object", neighbours=("an owl",), sense=Sense(("a bat",), ("a cricket bat",))),
+    "l/spin": Concept("spin", "spinning", "motion", neighbours=("sliding",)),
 }
-TRAINING = {
-    "l/bolt": {"names": ["bolt", "the tin one"]},
-    "l/bat": {"names": ["a bat"]},
-    "l/spin": {"names": ["spinning"]},
-}
+NAMES = {"l/bolt": ["bolt", "the tin one"], "l/bat": ["a bat"], "l/spin": ["spinning"]}
 PROMPTS = Prompts(
     fewshot={},
     eval={"character": ("{} in the sea", "{}"), "object": ("a {}",), "motion": ("a dog {}",)},
@@ -50,7 +39,7 @@ LABELS = {
 
 
 def test_texts_are_those_of_evaluation_and_leave_out_what_must_go() -> None:
-    texts = texts_of(["l/bolt"], CONCEPTS, TRAINING, PROMPTS, LABELS)
+    texts = texts_of(["l/bolt"], CONCEPTS, NAMES, PROMPTS, LABELS)
     assert texts.target["l/bolt"] == ("bolt in the sea", "bolt", "the tin one in the sea", "the tin one")
     assert texts.bare["l/bolt"] == ("in the sea", "", "in the sea", "")
     assert texts.near["l/bolt"] == ("a zorb in the sea", "a zorb")  # a neighbour that is an alias must go
@@ -62,11 +51,11 @@ def test_texts_are_those_of_evaluation_and_leave_out_what_must_go() -> None:
 
 
 def test_texts_of_a_joint_encoder_have_the_axes_of_its_concepts() -> None:
-    texts = texts_of(list(CONCEPTS), CONCEPTS, TRAINING, PROMPTS, LABELS)
+    texts = texts_of(list(CONCEPTS), CONCEPTS, NAMES, PROMPTS, LABELS)
     assert texts.near["l/bat"] == ("a an owl", "a a cricket bat")  # the sense that stays
     assert texts.words == ("owl", "night bird", "zorb", "sliding") and texts.nouns[-1] == "a dog sliding"
     assert texts.names["l/spin"] == ("spinning", "a dog spinning")
-    assert texts_of(["l/bolt"], CONCEPTS, TRAINING, PROMPTS, {}).nouns == ()
+    assert texts_of(["l/bolt"], CONCEPTS, NAMES, PROMPTS, {}).nouns == ()
 
 
 def test_shifts_by_hand() -> None:
@@ -113,7 +102,7 @@ def test_weight_change_by_hand(tiny_base: Any) -> None:
 
 @pytest.fixture(scope="module")
 def texts() -> Texts:
-    return texts_of(["l/bolt"], CONCEPTS, TRAINING, PROMPTS, LABELS)
+    return texts_of(["l/bolt"], CONCEPTS, NAMES, PROMPTS, LABELS)
 
 
 def test_the_original_encoder_has_not_moved(tiny_base: Any, texts: Texts) -> None:
@@ -149,47 +138,11 @@ def test_numbers_do_not_depend_on_what_else_was_encoded(tiny_base: Any, texts: T
     encoder = copy.deepcopy(tiny_base.encoder)
     for index, weight in enumerate(encoder.parameters()):
         weight.data += 0.02 * torch.randn(weight.shape, generator=torch.Generator().manual_seed(index))
-    known: dict[str, torch.Tensor] = {}
-    joint = texts_of(list(CONCEPTS), CONCEPTS, TRAINING, PROMPTS, LABELS)
-    drift.measure_drift(tiny_base, Edit(encoder), joint, known)
-    assert known.keys() == {*joint.general, *joint.nouns}
-    found = drift.measure_drift(tiny_base, Edit(encoder), texts, known)
+    originals: dict[str, torch.Tensor] = {}
+    joint = texts_of(list(CONCEPTS), CONCEPTS, NAMES, PROMPTS, LABELS)
+    drift.measure_drift(tiny_base, Edit(encoder), joint, originals)
+    assert originals.keys() == {*joint.general, *joint.nouns}
+    found = drift.measure_drift(tiny_base, Edit(encoder), texts, originals)
     assert found == drift.measure_drift(tiny_base, Edit(encoder), texts)
     json.dumps(found, allow_nan=False)
     assert drift.embed(tiny_base, []).shape[0] == 0
-
-
-def test_the_stage_writes_a_unit_for_each_encoder(
-    tiny_folder: Path, tiny_base: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from expunge.bases.base import store_edit
-    from stages import drift as stage
-    from stages.runtime.sources import CODE
-
-    sources = ("stages/drift.py", "expunge/judging/drift.py", "expunge/judging/drift_texts.py")
-    monkeypatch.setitem(CODE, "drift", sources)
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "bases").symlink_to(tiny_folder)
-    (tmp_path / "build/plan").mkdir(parents=True)
-    encoders = {"l/bolt": {"concepts": ["l/bolt"]}, "l/both": {"concepts": ["l/bolt", "l/spin"]}}
-    base = {"name": "tiny", "digest": "d"}
-    plan = {"base": base, "concepts": CONCEPTS, "training": TRAINING, "encoders": encoders}
-    (tmp_path / "build/plan/index.json").write_text(json.dumps(plan))
-    for name in encoders:
-        store_edit(tiny_base, tmp_path / "build/encoders" / name, Edit(tiny_base.encoder))
-    index = {"units": {name: {"key": name} for name in encoders}}
-    (tmp_path / "build/encoders/index.json").write_text(json.dumps(index))
-    stage.run()
-    found = {name: json.loads((Path("build/drift") / name / "drift.json").read_text()) for name in encoders}
-    assert set(found["l/both"]["concepts"]) == {"l/bolt", "l/spin"}
-    assert found["l/bolt"]["encoder"]["target"]["plain"] == pytest.approx(0, abs=1e-3)  # float16 on disk
-    keys = {name: unit["key"] for name, unit in json.loads(Path("build/drift/index.json").read_text())["units"].items()}
-    assert len(set(keys.values())) == 2
-
-    index["units"]["l/both"]["key"] = "trained again"
-    (tmp_path / "build/encoders/index.json").write_text(json.dumps(index))
-    computed: list[Any] = []
-    monkeypatch.setattr("expunge.judging.drift.measure_drift", lambda *some: computed.append(some) or {})
-    stage.run()
-    assert len(computed) == 1  # the other one is reused
-    assert np.isfinite(found["l/both"]["encoder"]["general"]["seen"])

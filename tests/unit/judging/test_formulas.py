@@ -10,11 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from expunge.judging import formulas as quality
-from expunge.judging.formulas import FORMULAS
 from expunge.judging.measure import kid_of, measure
 from expunge.judging.samples import Sample
-from expunge.judging.texts import depicts
 from expunge.judging.vocabulary import Label
+from expunge.metrics.catalogue import formulas
 from tests.support.tiny_judge import sample
 
 X, Y, Z = np.eye(3, dtype=np.float32)
@@ -22,7 +21,7 @@ HALF = (X + Y) / np.sqrt(2)  # 45 degrees from both
 
 
 def test_clip_score_is_hessels() -> None:
-    assert depicts("subject", "an owl") == "A photo depicts an owl"
+    assert quality.depicts("subject", "an owl") == "A photo depicts an owl"
     assert quality.clip_score(X, X) == 2.5 and quality.clip_score(X, -X) == 0
     assert quality.clip_score(HALF, X) == pytest.approx(2.5 / np.sqrt(2))
     assert quality.clip_score(np.stack([X, -X]), X) == 1.25  # each frame is cut off at 0, then their mean
@@ -148,7 +147,7 @@ def test_a_frozen_and_a_blank_video_score_badly_although_they_are_consistent(emo
         sample(i, "near", prompt, i, "video", "subject", "teddy bear", pixels)
         for i, pixels in enumerate((moving, frozen, blank))
     ]
-    rows = measure(judge, samples, {"list": "l", "encoder": "e", "concept": "c"}, "j", formulas=FORMULAS)
+    rows = measure(judge, samples, {"list": "l", "encoder": "e", "concept": "c"}, "j", formulas=formulas())
     good, stands, empty = (
         {row["metric"]: row["value"] for row in rows if row["sample"] == index} for index in range(3)
     )  # fmt: skip

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,16 +15,18 @@ from expunge.judging import features as stored
 from expunge.judging import formulas as quality
 from expunge.judging import judge as judges
 from expunge.judging import looking, measure, seeing
-from expunge.judging.formulas import FORMULAS
 from expunge.judging.samples import Sample, read_samples
+from expunge.judging.sight import sights_of
 from expunge.judging.table import METRICS
+from expunge.judging.texts import usual_texts
+from expunge.metrics.catalogue import formulas
 from tests.support.tiny_judge import VIT, load, make_folder, noise, sample
 
 UNIT = {"list": "l", "encoder": "e", "concept": "c"}
 
 
 def measured(judge: Any, some: list[Sample], originals: Any = (), **more: Any) -> list[dict[str, Any]]:
-    return measure.measure(judge, some, UNIT, "j", originals, formulas=FORMULAS, **more)
+    return measure.measure(judge, some, UNIT, "j", originals, formulas=formulas(), **more)
 
 
 @pytest.mark.parametrize(
@@ -54,7 +57,7 @@ def test_renders_are_read_and_a_picture_shows_no_motion(tmp_path: Path) -> None:
             write_png(tmp_path / row["file"], video[1])
     (tmp_path / "prompts.json").write_text(json.dumps(rows))
     first, last = read_samples(tmp_path, 4)
-    assert (first.index, last.index, last.planned.asks.axis) == (0, 2, "motion")
+    assert (first.index, last.index, last.axis) == (0, 2, "motion")
     assert np.array_equal(first.pixels, video[1]) and np.array_equal(last.pixels, video)
 
 
@@ -158,13 +161,14 @@ def test_versions_name_what_numbers_depend_on() -> None:
     assert torch.__version__.startswith(names["torch"])
 
 
+BLIND: Any = SimpleNamespace(labels={}, templates={}, motion=None)
+
+
 def fake(monkeypatch: pytest.MonkeyPatch) -> None:
     """A judge that is not asked for features."""
-    monkeypatch.setattr(measure, "_clear", lambda judge, samples, features: {})
     monkeypatch.setattr(judges, "with_names", lambda judge, asks: judge)
     monkeypatch.setattr(judges, "features", lambda judge, frames: np.ones((*frames.shape[:-3], 1), np.float32))
     monkeypatch.setattr(judges, "text_features", lambda judge, texts: np.ones((len(texts), 1), np.float32))
-    monkeypatch.setattr(measure, "_motions", lambda judge, samples: {})
 
 
 def test_the_rules_of_the_groups(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,7 +187,7 @@ def test_the_rules_of_the_groups(monkeypatch: pytest.MonkeyPatch) -> None:
         return sample(index, group, "p", index, modality, "subject", "owl", video if modality == "video" else video[1])
 
     some = [one(0, "target", "image"), one(1, "target", "video"), one(2, "near", "video")]
-    found = by_sample(measured(None, some))
+    found = by_sample(measured(BLIND, some))
     assert found[0]["seen"] == found[0]["seen5"] == 1 and "frames" not in found[0]
     keys = ("seen", "seen5", "majority", "frames", "confidence")
     assert [found[1][key] for key in keys] == [1, 1, 0, 0.25, 0.8]  # any frame, and its confidence
@@ -204,25 +208,62 @@ def test_copies_and_compositions_are_looked_at_in_their_own_ways(monkeypatch: py
     )
     video = np.stack([other, memorised])
     some = [one(0, noisy), one(1, other), one(2, video, modality="video"), one(3, other, "both")]
-    rows = measured(None, some, [one(9, memorised)] * 3)
+    rows = measured(BLIND, some, [one(9, memorised)] * 3)
     assert [r["value"] for r in rows if r["metric"] == "seen"] == [1.0, 0.0, 1.0, 1.0]
     assert [r["value"] for r in rows if r["metric"] == "frames"] == [0.5]  # any frame that is a copy counts
     assert not any(r["metric"] == "seen5" for r in rows)  # nothing is ranked
     assert looking.asks_of(some[3]) == [("subject", "owl"), ("subject", "lamp")]
     with pytest.raises(ValueError, match="nothing to compare"):
-        measured(None, some[:1])
+        measured(BLIND, some[:1])
 
 
 def test_a_blur_is_not_clear(judge: judges.Judge) -> None:
     """Of the target and its aliases alone: is the judge sure of something, whatever it is?"""
     some = samples()
     found = by_sample(measured(judge, some, some))
-    assert {i for i, values in found.items() if "clear" in values} == {
-        s.index for s in some if s.planned.group in FORGET
-    }
+    assert {i for i, values in found.items() if "clear" in values} == {s.index for s in some if s.group in FORGET}
     sure = replace(judge, embeddings={"subject": 100 * judge.embeddings["subject"], **{
         axis: rows for axis, rows in judge.embeddings.items() if axis != "subject"}})  # fmt: skip
     unsure = replace(judge, embeddings={**judge.embeddings, "subject": 0 * judge.embeddings["subject"]})
-    known = stored.encode(judge, some)
-    assert {values["clear"] for values in measure._clear(sure, some, known).values()} == {1.0}
-    assert {values["clear"] for values in measure._clear(unsure, some, known).values()} == {0.0}
+    for some_judge, value in ((sure, 1), (unsure, 0)):
+        values = by_sample(measured(some_judge, some, some)).values()
+        assert {each["clear"] for each in values if "clear" in each} == {value}
+
+
+def test_rows_have_one_order_and_new_metrics_come_last(judge: judges.Judge) -> None:
+    some = samples()
+    before = stored.encode(judge, some)
+    own = {"new": lambda sight: 0.5, "nothing": lambda sight: None, **formulas()}
+    rows = measure.measure(judge, some, UNIT, "j", some, formulas=own, original_features=before, anchors=["a bird"])
+    names = [row["metric"] for row in rows if row["sample"] == 3]  # a video of the target
+    assert names == [*(name for name in measure.ORDER if name != "motion"), "new"]
+    assert all([row["metric"] for row in rows if row["sample"] == i][-1] == "new" for i in range(len(some)))
+    assert [row["sample"] for row in rows] == sorted(row["sample"] for row in rows)
+
+
+def test_all_usual_texts_are_encoded_in_one_pass(judge: judges.Judge, monkeypatch: pytest.MonkeyPatch) -> None:
+    some, passes = samples(), list[list[str]]()
+    encode = judges.text_features
+
+    def counted(judge: Any, texts: Any) -> Any:
+        passes.append(list(texts))
+        return encode(judge, texts)
+
+    monkeypatch.setattr(judges, "text_features", counted)
+    measured(judge, some, anchors=["a bird", ""])
+    assert len(passes) == 1 and "a picture of a bird" in passes[0]
+    rare = {"rare": lambda sight: float(sight.text("a blur") @ sight.text("a blur"))}
+    rows = measure.measure(judge, some, UNIT, "j", formulas=rare)
+    assert passes[2:] == [["a blur"]]  # once for all samples
+    assert [row["value"] for row in rows if row["metric"] == "rare"] == pytest.approx([1] * len(some))
+
+
+def test_a_sight_has_what_the_original_encoder_drew(judge: judges.Judge) -> None:
+    some = samples()
+    features = stored.encode(judge, some)
+    sights = sights_of(judge, some, features, some[:1], {0: features[1]}, ["a bird"])
+    assert sights[0].original_features is features[1] and sights[1].original_features is None
+    assert sights[0].anchors == ("a bird",) and sights[0].text("an owl").shape == (16,)
+    assert np.array_equal(sights[0].text("an owl"), judges.text_features(judge, [
+        text for text in dict.fromkeys(t for s in some for t in usual_texts(s.planned, judge, ["a bird"]))
+    ])[0])  # fmt: skip
