@@ -23,6 +23,7 @@ from expunge.concepts.prompt_file import Prompts, read_prompts
 from expunge.concepts.prompts import eval_templates
 from expunge.core.index import read_index
 from expunge.core.unit_names import Name, UnitName
+from expunge.judging.judges import module_of
 from expunge.plan.contract import Plan, public
 from expunge.plan.params import read_params
 from stages.runtime.models import loaded_base, loaded_edit, loaded_judge
@@ -60,7 +61,8 @@ def run() -> None:
     plan, params = read_plan_here(), read_params(Path("params.yaml"))
     prompts = read_prompts(load_spec(plan.base.name).prompts, {concept.kind for concept in plan.concepts.values()})
     keys = {name: record.key for out in (ENCODERS, RENDERS) for name, record in read_index(out).units.items()}
-    units = units_of(plan, prompts, params.attack, read_kept(KEPT), keys)
+    judge = module_of(load_spec(plan.base.name)).__name__
+    units = units_of(plan, prompts, params.attack, read_kept(KEPT), keys, judge)
     run_units(
         "attack", OUT, units, partial(attack, plan.base.name),
         modules=["stages.attack"], base=plan.base.models, workers=planned_workers(plan),
@@ -73,10 +75,11 @@ def units_of(
     budgets: Mapping[str, Mapping[str, Any]],
     kept: Sequence[KeptPrompt],
     keys: Mapping[str, str],
+    judge: str,
 ) -> dict[str, Unit]:
     """A unit for each encoder and attack, and one for each encoder of whose concepts prompts were kept.
 
-    :param keys: of the encoders and of what the original encoder drew.
+    :param keys: of the encoders and of what the original encoder drew. :param judge: the module that loads the judge.
     """
     units = {}
     for name, job in plan.encoders.items():
@@ -102,7 +105,7 @@ def units_of(
                 Inputs(attack, budget, members, job.seed, plan.base.frames, plan.base.judge.digest),
                 upstream={each: keys[each] for each in (name, *originals.values())},
                 reads={"encoder": ENCODERS / name, **{c: RENDERS / unit for c, unit in originals.items()}},
-                code=(ATTACKS[attack].module,) if attack != REPLAY else (),
+                code=(judge, *((ATTACKS[attack].module,) if attack != REPLAY else ())),
             )
     return units
 

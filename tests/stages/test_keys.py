@@ -38,7 +38,12 @@ def keys() -> dict[str, str]:
     key("render", render.units_of(planned, seen["unlearn"]))
     params, prompts = read_params(), read_prompts(load_spec("tiny").prompts)
     upstream = {**seen["unlearn"], **seen["render"]}
-    key("attack", attack.units_of(planned, prompts, params.attack, read_kept(attack.KEPT), upstream))
+    key(
+        "attack",
+        attack.units_of(
+            planned, prompts, params.attack, read_kept(attack.KEPT), upstream, "expunge.judging.judges.open_clip"
+        ),
+    )
     return {f"{stage} {name}": value for stage, units in seen.items() for name, value in units.items()}
 
 

@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from expunge.concepts.samples import GROUPS
+from expunge.core.digest import Fingerprint
 from expunge.metrics.catalogue import METRICS
 from expunge.metrics.metric import THEMES
-from expunge.core.digest import Fingerprint
 from expunge.plan.contract import Plan, PlannedBase
 from expunge.report import Run, chart, numbers, open_verdicts, write_sheets, write_site
 from expunge.report.attempts import attempts_of, strongest
