@@ -1,4 +1,4 @@
-"""The command line: `expunge validate`, `import`, `gate`, `compare`, `doctor`; exit code 2 where input is bad."""
+"""The command line. Every command exits with 2 where its input is bad, with a line for each problem."""
 
 import sys
 from collections.abc import Callable
@@ -47,7 +47,7 @@ def validate(
     Of one list, shows its own mistakes and where it contradicts another list of its folder.
     Where there is neither a params.yaml nor a folder of bases, lists are checked without a base.
 
-    Exit code 0: all is well. 2: something must be mended.
+    Exit code 0: all is well. 2: something must be fixed.
     """
     from expunge.plan.validate import validate as check
 
@@ -228,7 +228,7 @@ def why(
 
 @app.command()
 @_errors_in_lines
-def doctor(fix: Annotated[bool, typer.Option("--fix", help="Mend what can be mended safely.")] = False) -> None:
+def doctor(fix: Annotated[bool, typer.Option("--fix", help="Fix what can be fixed safely.")] = False) -> None:
     """Look for what a killed run can leave behind."""
     from expunge.core.rwlock import find_repository, repair_rwlock
 

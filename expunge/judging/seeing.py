@@ -50,7 +50,7 @@ def sees_both(judge: Judge, frames: np.ndarray, axis: str, first: Sequence[str],
     """(N,) or (N, F) bool: of a scene with two things side by side, one glance sees the first, the other the second.
 
     The glances are squares of 9/16 of the height, the leftmost and the rightmost of the middle band. A judge's single
-    embedding of the whole picture lies between the two things, and often nearest to neither (docs/base.md).
+    embedding of the whole picture lies between the two things, and often nearest to neither (docs/emoji.md).
     """
     height, width = frames.shape[-3:-1]
     side = min(width, round(height * 9 / 16))

@@ -18,7 +18,7 @@ def build(config: dict[str, Any]) -> AutoencoderKL:
         block_out_channels=tuple(channels),
         layers_per_block=1,
         latent_channels=config["vae"]["latent_channels"],
-        # one group: several groups of few channels forget how bright and how colourful a patch is (docs/base.md)
+        # one group: several groups of few channels forget how bright and how colourful a patch is (docs/emoji.md)
         norm_num_groups=1,
         sample_size=64,
         mid_block_add_attention=False,
