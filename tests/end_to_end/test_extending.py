@@ -168,6 +168,10 @@ def test_the_attack_gives_attempts_and_has_a_rate_and_a_gate(project: Project) -
     (text,) = [reason["text"] for reason in reasons if reason["metric"] == "asr:in-company"]
     assert "share of goals that in-company reaches in images" in text
     report = "".join(page.read_text("utf-8") for page in (project.folder / "build/report").rglob("*.html"))
+    index = project.json("build/attacks/index.json")
+    versions = {name: index["code"][unit["parts"]["code"]] for name, unit in index["units"].items()}
+    own = {name for name, files in versions.items() if "expunge/attacks/in_company.py" in files}
+    assert own == {"list/one/in-company"} < versions.keys()  # the others' results stand
     assert "In company" in report and "names another thing first brings the concept back" in report
 
 
