@@ -1,7 +1,12 @@
 """What every stage after `plan` asks first: the plan, and how many processes this machine gives it."""
 
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
+from expunge.bases.arithmetic import Arithmetic, arithmetic_of
+from expunge.bases.spec import load_spec
+from expunge.core.errors import InputError, Problem
 from expunge.plan.contract import Plan, read_plan
 from expunge.plan.params import read_run_params
 from stages.runtime.executors import Workers, workers_for
@@ -17,4 +22,18 @@ def read_plan_here() -> Plan:
 def planned_workers(plan: Plan) -> Workers:
     """Where units that need the base's models are computed. `run:` in params.yaml says how; it changes no result."""
     run = read_run_params(Path("params.yaml"))
-    return workers_for(run.executor, run.workers, plan.base.threads, plan.base.device)
+    workers = workers_for(run.executor, run.workers, plan.base.threads, plan.base.device)
+    return replace(workers, before=partial(require_same_arithmetic, plan))
+
+
+def require_same_arithmetic(plan: Plan) -> None:
+    """A plan that was pulled may be another machine's. What is computed here must be what its keys say.
+
+    :raises InputError: this machine would compute on another kind of device, or in another dtype.
+    """
+    spec = load_spec(plan.base.name)
+    here, planned = arithmetic_of(spec), Arithmetic(plan.base.device, plan.base.dtype)
+    if here != planned:
+        what = f"the plan is for {planned.device} in {planned.dtype}, and here is {here.device} in {here.dtype}"
+        fix = "run `dvc repro --force plan` to plan for this machine, or fix `device:` and `dtype:` in the base's file"
+        raise InputError([Problem(spec.file.as_posix(), what, fix)])
