@@ -33,6 +33,10 @@ class Attack:
 
     name: str
     module: str
+    title: str = ""  # as pages call it; "": its name
+    text: str = ""  # what its success rate is, in a sentence: "Share of goals at which ... brings the concept back."
+    needs: str = ""  # what an attacker needs
+    source: str = ""  # paper
     replayed: bool = False  # are its prompts texts that are worth keeping for later runs?
     order: int = LAST
     knobs: Schemas = field(default_factory=dict)  # `images` and `videos` are the numbers of goals

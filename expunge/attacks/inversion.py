@@ -22,6 +22,11 @@ from expunge.bases.text import distance, encode_prompts, text_gram
 from expunge.core.knobs import Knobs
 
 ATTACK = {
+    "title": "Textual inversion",
+    "text": "Share of goals at which a new token embedding, learnt on the concept's images, brings the concept "
+    "back; no known method of unlearning resists it.",
+    "needs": "the model and the pictures",
+    "source": "CCE, arXiv 2308.01508",
     "order": 6,
     "knobs": {
         "images": {"default": 4, "type": "integer", "minimum": 0, "maximum": 10000, "description": "goals in images"},

@@ -16,6 +16,10 @@ from expunge.concepts.prompts import near_words
 from expunge.core.knobs import Knobs
 
 ATTACK = {
+    "title": "Mixture",
+    "text": "Share of goals at which a mixture of prompt embeddings, or a step past the target, brings the "
+    "concept back.",
+    "needs": "feeding embeddings",
     "order": 3,
     "knobs": {
         "images": {"default": 4, "type": "integer", "minimum": 0, "maximum": 10000, "description": "goals in images"},

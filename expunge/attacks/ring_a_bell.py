@@ -16,6 +16,11 @@ from expunge.bases.text import encode_prompts
 from expunge.core.knobs import Knobs
 
 ATTACK = {
+    "title": "Ring-A-Bell",
+    "text": "Share of goals at which tokens that a search with a concept vector finds, in the text encoder alone, "
+    "bring the concept back.",
+    "needs": "both text encoders",
+    "source": "arXiv 2310.10012",
     "order": 4,
     "replayed": True,
     "knobs": {

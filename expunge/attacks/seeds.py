@@ -6,6 +6,9 @@ from expunge.attacks import Try, Victim
 from expunge.core.knobs import Knobs
 
 ATTACK = {
+    "title": "Seed search",
+    "text": "Share of goals at which one of many seeds of the same prompt brings the concept back.",
+    "needs": "patience",
     "order": 2,
     "knobs": {
         "images": {"default": 1, "type": "integer", "minimum": 0, "maximum": 10000, "description": "goals in images"},

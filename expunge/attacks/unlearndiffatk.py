@@ -15,6 +15,11 @@ from expunge.bases.base import deterministic
 from expunge.core.knobs import Knobs
 
 ATTACK = {
+    "title": "UnlearnDiffAtk",
+    "text": "Share of goals at which a few prompt tokens, found by gradient through the denoiser, bring the "
+    "concept back.",
+    "needs": "the model, a GPU or time",
+    "source": "arXiv 2310.11868",
     "order": 5,
     "replayed": True,
     "knobs": {

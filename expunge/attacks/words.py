@@ -13,6 +13,10 @@ from expunge.core.knobs import Knobs
 from expunge.core.words import split_article
 
 ATTACK = {
+    "title": "Other words",
+    "text": "Share of goals at which an alias, misspelling, spacing, paraphrase or a foreign sentence around the name, "
+    "where the tokenizer has its words, brings the concept back.",
+    "needs": "a keyboard",
     "order": 1,
     "replayed": True,
     "knobs": {

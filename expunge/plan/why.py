@@ -6,15 +6,13 @@ from pathlib import Path
 
 from expunge.core.accounts import read_account
 from expunge.core.errors import InputError, Problem
-from expunge.core.index import read_index
+from expunge.core.index import Index, read_index
 from expunge.core.schema import did_you_mean
 from expunge.core.unit_names import Name, UnitName
 from expunge.plan.contract import Plan
 
-OUTS = {  # stage: its out, below build/
-    "fewshot": "fewshot", "unlearn": "encoders", "render": "renders", "score": "scores", "drift": "drift",
-    "attack": "attacks",
-}  # fmt: skip
+PLAN = "plan"  # its out holds the plan, and no units
+ORDER = ("fewshot", "unlearn", "render", "score", "drift", "attack")  # in which stages are told of; others come last
 
 
 @dataclass(frozen=True)
@@ -30,17 +28,27 @@ class Told:
 def why(plan: Plan, encoder: str, stage: str | None = None, build: Path = Path("build")) -> list[Told]:
     """What the last run did with the units of an encoder.
 
-    :raises InputError: there is no such encoder or stage, or an index is missing.
+    :raises InputError: there is no such encoder, or no such stage has run.
     """
     if encoder not in plan.encoders:
         raise InputError([Problem(encoder, "is no encoder of the plan", did_you_mean(encoder, list(plan.encoders)))])
-    if stage is not None and stage not in OUTS:
-        raise InputError([Problem(stage, "is no stage with units", did_you_mean(stage, list(OUTS)))])
-    return [told for each in OUTS if stage in (None, each) for told in _stage(plan, encoder, each, build / OUTS[each])]
+    indexes = indexes_of(build)
+    if stage is not None and stage not in indexes:
+        if stage in ORDER:
+            raise InputError([Problem(stage, "has not run", "run `dvc repro`, or `dvc pull`")])
+        raise InputError([Problem(stage, "is no stage with units", did_you_mean(stage, [*ORDER, *indexes]))])
+    return [told for each in indexes if stage in (None, each) for told in _stage(plan, encoder, indexes[each])]
 
 
-def _stage(plan: Plan, encoder: str, stage: str, out: Path) -> Iterator[Told]:
-    index, account = read_index(out), read_account(stage)
+def indexes_of(build: Path) -> dict[str, Index]:
+    """{stage: the index of its out}, of every stage with units that has run."""
+    outs = [file.parent for file in build.glob("*/index.json") if file.parent.name != PLAN]
+    indexes = {index.stage: index for index in map(read_index, outs)}
+    return dict(sorted(indexes.items(), key=lambda item: (_place(item[0]), item[0])))
+
+
+def _stage(plan: Plan, encoder: str, index: Index) -> Iterator[Told]:
+    stage, account = index.stage, read_account(index.stage)
     for name, record in index.units.items():
         if not _belongs(name, plan, encoder):
             continue
@@ -50,6 +58,10 @@ def _stage(plan: Plan, encoder: str, stage: str, out: Path) -> Iterator[Told]:
             yield Told(stage, name, "not known", (reason,))
         else:
             yield Told(stage, name, "made anew" if entry.made else "reused", entry.reasons)
+
+
+def _place(stage: str) -> int:
+    return ORDER.index(stage) if stage in ORDER else len(ORDER)
 
 
 def _belongs(unit: str, plan: Plan, encoder: str) -> bool:
