@@ -17,17 +17,16 @@ from expunge.attacks import ATTACKS
 from expunge.attacks.records import Attempt, write_attempts
 from expunge.attacks.replayed import REPLAY, KeptPrompt, read_kept, worth_keeping
 from expunge.bases.spec import load_spec
+from expunge.concepts.concept import Concept
 from expunge.concepts.kinds import KINDS
-from expunge.concepts.lists import Concept
 from expunge.concepts.prompt_file import Prompts, read_prompts
 from expunge.concepts.prompts import eval_templates
 from expunge.core.index import read_index
 from expunge.core.unit_names import Name, UnitName
 from expunge.judging.judges import module_of
 from expunge.plan.contract import Plan, public
-from expunge.plan.params import read_params
 from stages.runtime.models import loaded_base, loaded_edit, loaded_judge
-from stages.runtime.planned import planned_workers, read_plan_here
+from stages.runtime.planned import attack_budgets, planned_workers, read_plan_here
 from stages.runtime.process import main
 from stages.runtime.run import run_units
 from stages.runtime.units import Task, Unit
@@ -58,11 +57,11 @@ class Inputs:
 
 
 def run() -> None:
-    plan, params = read_plan_here(), read_params(Path("params.yaml"))
-    prompts = read_prompts(load_spec(plan.base.name).prompts, {concept.kind for concept in plan.concepts.values()})
+    plan = read_plan_here()
+    spec = load_spec(plan.base.name)
+    prompts = read_prompts(spec.prompts, {concept.kind for concept in plan.concepts.values()})
     keys = {name: record.key for out in (ENCODERS, RENDERS) for name, record in read_index(out).units.items()}
-    judge = module_of(load_spec(plan.base.name)).__name__
-    units = units_of(plan, prompts, params.attack, read_kept(KEPT), keys, judge)
+    units = units_of(plan, prompts, attack_budgets(), read_kept(KEPT), keys, module_of(spec).__name__)
     run_units(
         "attack", OUT, units, partial(attack, plan.base.name),
         modules=["stages.attack"], base=plan.base.models, workers=planned_workers(plan),

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from expunge.concepts.lists import Concept
+from expunge.concepts.concept import Concept
 from expunge.core.files import write_json
 from expunge.core.index import read_index
 from expunge.methods import METHODS, ConceptData, unlearn
