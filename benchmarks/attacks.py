@@ -29,8 +29,8 @@ from expunge.bases.edits import Edit
 from expunge.bases.latents import encode_images
 from expunge.bases.sampling import sample_images, sample_videos
 from expunge.bases.spec import load_spec
+from expunge.concepts.concept import Concept
 from expunge.concepts.kinds import KINDS
-from expunge.concepts.lists import Concept
 from expunge.concepts.prompt_file import Prompts, read_prompts
 from expunge.concepts.prompts import anchors_of, samples_of, target_words
 from expunge.judging.judges import load_judge

@@ -10,7 +10,7 @@ from benchmarks.world import concepts
 from expunge.bases.base import Base
 from expunge.bases.edits import Edit
 from expunge.bases.sampling import sample_images, sample_videos
-from expunge.concepts.lists import Concept
+from expunge.concepts.concept import Concept
 from expunge.concepts.prompt_file import Prompts
 from expunge.concepts.prompts import eval_templates
 from expunge.concepts.samples import GROUPS, Asks, PlannedSample

@@ -33,7 +33,7 @@ from expunge.bases.base import load
 from expunge.bases.digests import base_digest
 from expunge.bases.edits import Edit
 from expunge.bases.spec import load_spec
-from expunge.concepts.lists import Concept
+from expunge.concepts.concept import Concept
 from expunge.concepts.prompt_file import Prompts, read_prompts
 from expunge.concepts.prompts import samples_of, stays
 from expunge.concepts.samples import GROUPS, PlannedSample

@@ -12,7 +12,8 @@ from bases.emoji.recipe.world import article
 from benchmarks.results import ROOT
 from expunge.bases.base import Base
 from expunge.bases.sampling import sample_images
-from expunge.concepts.lists import Concept, Sense, load_lists
+from expunge.concepts.concept import Concept, Sense
+from expunge.concepts.lists import load_lists
 from expunge.concepts.prompt_file import Prompts
 from expunge.concepts.prompts import anchors_of, forgotten_words, kept_prompts, training_templates
 from expunge.core.seeds import derive_seed

@@ -8,7 +8,7 @@ A unit is one attack on one encoder: another budget for an attack redoes that at
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,17 +17,16 @@ from expunge.attacks import ATTACKS
 from expunge.attacks.records import Attempt, write_attempts
 from expunge.attacks.replayed import REPLAY, KeptPrompt, read_kept, worth_keeping
 from expunge.bases.spec import load_spec
+from expunge.concepts.concept import Concept
 from expunge.concepts.kinds import KINDS
-from expunge.concepts.lists import Concept
 from expunge.concepts.prompt_file import Prompts, read_prompts
 from expunge.concepts.prompts import eval_templates
 from expunge.core.index import read_index
 from expunge.core.unit_names import Name, UnitName
 from expunge.judging.judges import module_of
 from expunge.plan.contract import Plan, public
-from expunge.plan.params import read_params
 from stages.runtime.models import loaded_base, loaded_edit, loaded_judge
-from stages.runtime.planned import planned_workers, read_plan_here
+from stages.runtime.planned import attack_budgets, planned_workers, read_plan_here
 from stages.runtime.process import main
 from stages.runtime.run import run_units
 from stages.runtime.units import Task, Unit
@@ -40,7 +39,6 @@ KEPT = Path("attacks/found.csv")
 class Target:
     """A concept that is attacked, and what the attacker knows of it."""
 
-    name: str  # "list/id"
     concept: Concept
     templates: tuple[str, ...]
     anchors: tuple[str, ...]
@@ -51,18 +49,19 @@ class Target:
 class Inputs:
     attack: str
     budget: dict[str, Any]
-    targets: tuple[Target, ...]
+    concepts: tuple[str, ...]  # in the order in which they are attacked
+    targets: dict[str, Target]  # by concept
     seed: int
     frames: int
     judge: str  # digest
 
 
 def run() -> None:
-    plan, params = read_plan_here(), read_params(Path("params.yaml"))
-    prompts = read_prompts(load_spec(plan.base.name).prompts, {concept.kind for concept in plan.concepts.values()})
+    plan = read_plan_here()
+    spec = load_spec(plan.base.name)
+    prompts = read_prompts(spec.prompts, {concept.kind for concept in plan.concepts.values()})
     keys = {name: record.key for out in (ENCODERS, RENDERS) for name, record in read_index(out).units.items()}
-    judge = module_of(load_spec(plan.base.name)).__name__
-    units = units_of(plan, prompts, params.attack, read_kept(KEPT), keys, judge)
+    units = units_of(plan, prompts, attack_budgets(), read_kept(KEPT), keys, module_of(spec).__name__)
     run_units(
         "attack", OUT, units, partial(attack, plan.base.name),
         modules=["stages.attack"], base=plan.base.models, workers=planned_workers(plan),
@@ -86,23 +85,22 @@ def units_of(
         originals = {c: str(UnitName(concept=Name.parse(c), original=True)) for c in job.concepts}
         targets = {
             concept: Target(
-                concept,
                 public(plan.concepts[concept]),
                 tuple(eval_templates(plan.concepts[concept].kind, prompts, "image")),
                 plan.training[concept].anchors,
             )
             for concept in job.concepts
         }
-        replayed = tuple(
-            Target(t.name, t.concept, t.templates, t.anchors, tuple(row for row in kept if row.concept == t.name))
-            for t in targets.values()
-        )
-        attacks = [(attack, ATTACKS[attack].defaults | dict(budget or {}), tuple(targets.values()))
+        replayed = {
+            concept: replace(target, kept=tuple(row for row in kept if row.concept == concept))
+            for concept, target in targets.items()
+        }
+        attacks = [(attack, ATTACKS[attack].defaults | dict(budget or {}), targets)
                    for attack, budget in budgets.items()]  # fmt: skip
-        attacks += [(REPLAY, {}, replayed)] if any(target.kept for target in replayed) else []
+        attacks += [(REPLAY, {}, replayed)] if any(target.kept for target in replayed.values()) else []
         for attack, budget, members in attacks:
             units[str(UnitName(Name.parse(name), part=attack))] = Unit(
-                Inputs(attack, budget, members, job.seed, plan.base.frames, plan.base.judge.digest),
+                Inputs(attack, budget, job.concepts, members, job.seed, plan.base.frames, plan.base.judge.digest),
                 upstream={each: keys[each] for each in (name, *originals.values())},
                 reads={"encoder": ENCODERS / name, **{c: RENDERS / unit for c, unit in originals.items()}},
                 code=(judge, *((ATTACKS[attack].module,) if attack != REPLAY else ())),
@@ -116,20 +114,21 @@ def attack(base_name: str, task: Task, folder: Path) -> dict[str, Any]:
     from expunge.attacks.attempts import replay
 
     inputs, judge, attempts = task.inputs, loaded_judge(base_name), list[Attempt]()
-    for target in inputs.targets:
-        victim, originals = victim_of(base_name, target, task, inputs.frames)
+    for name in inputs.concepts:
+        target = inputs.targets[name]
+        victim, originals = victim_of(base_name, target, task, task.reads[name])
         if inputs.attack == REPLAY:
             results = replay(victim, judge, target.kept, originals)
         else:
             results = carry_out(inputs.attack, victim, judge, inputs.budget, inputs.seed, originals)
         for result in results:
-            attempts.append(result.record(target.name, len(attempts)))
+            attempts.append(result.record(name, len(attempts)))
             write_pixels(folder, attempts[-1], result, loaded_base(base_name, True).spec.fps)
     write_attempts(folder / "attempts.json", attempts)
     return {"attempts": len(attempts), "through": len(list(worth_keeping(attempts)))}
 
 
-def victim_of(base_name: str, target: Target, task: Task, frames: int) -> tuple[Any, dict[str, Any]]:
+def victim_of(base_name: str, target: Target, task: Task, drawn_by_original: Path) -> tuple[Any, dict[str, Any]]:
     """(who is attacked, {modality: what the original encoder drew for the target, (N, [F,] H, W, 3) uint8})."""
     import numpy as np
 
@@ -140,7 +139,9 @@ def victim_of(base_name: str, target: Target, task: Task, frames: int) -> tuple[
 
     base = loaded_base(base_name, True)
     edit = loaded_edit(base_name, True, task.reads["encoder"])
-    drawn = [sample for sample in read_samples(task.reads[target.name], frames) if sample.planned.group == "target"]
+    drawn = [
+        sample for sample in read_samples(drawn_by_original, task.inputs.frames) if sample.planned.group == "target"
+    ]
     originals = {
         modality: np.stack([sample.pixels for sample in drawn if sample.planned.modality == modality])
         for modality in dict.fromkeys(sample.planned.modality for sample in drawn)

@@ -103,8 +103,8 @@ def score(base_name: str, judge_id: str, task: Task, folder: Path) -> dict[str, 
 def drawn_with(spec: Spec) -> dict[str, dict[str, Any]]:
     """{"image": {"solver", "steps", "guidance"}, "video": {...}}"""
     return {
-        modality: {"solver": how.scheduler or "the pipeline's own", "steps": how.steps, "guidance": how.guidance}
-        for modality, how in (("image", spec.t2i), ("video", spec.t2v))
+        modality: {"solver": pipe.scheduler or "the pipeline's own", "steps": pipe.steps, "guidance": pipe.guidance}
+        for modality, pipe in (("image", spec.t2i), ("video", spec.t2v))
     }
 
 

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from expunge.concepts.lists import Concept
+from expunge.concepts.concept import Concept
 from expunge.core.files import write_json
 from expunge.core.index import read_index
 from expunge.methods import METHODS, ConceptData, unlearn
@@ -31,7 +31,6 @@ OUT, FEWSHOT = Path("build/encoders"), Path("build/fewshot")
 class Target:
     """A concept that the encoder forgets."""
 
-    name: str  # "list/id"
     concept: Concept
     training: Training
     pictures: str  # the unit of the stage fewshot that the method reads; "" where it reads none
@@ -39,7 +38,8 @@ class Target:
 
 @dataclass(frozen=True)
 class Inputs:
-    targets: tuple[Target, ...]
+    concepts: tuple[str, ...]  # in which order they take turns
+    targets: dict[str, Target]  # by concept
     method: str
     parameters: dict[str, Any]
     seed: int
@@ -65,13 +65,13 @@ def units_of(plan: Plan, fewshot: Mapping[str, str]) -> dict[str, Unit]:
     for name, job in plan.encoders.items():
         shown = METHODS[job.method].images
         pictures = {concept: pictures_unit(concept, shown) if shown else "" for concept in job.concepts}
-        targets = tuple(
-            Target(concept, public(plan.concepts[concept]), plan.training[concept], unit)
+        targets = {
+            concept: Target(public(plan.concepts[concept]), plan.training[concept], unit)
             for concept, unit in pictures.items()
-        )
+        }
         read = [unit for unit in pictures.values() if unit]
         units[name] = Unit(
-            Inputs(targets, job.method, job.parameters, job.seed, job.kept),
+            Inputs(job.concepts, targets, job.method, job.parameters, job.seed, job.kept),
             upstream={unit: fewshot[unit] for unit in read},
             reads={unit: FEWSHOT / unit for unit in read},
             code=(METHODS[job.method].module,),
@@ -84,7 +84,8 @@ def train(base_name: str, task: Task, folder: Path) -> dict[str, Any]:
     from expunge.bases.base import store_edit
 
     base, inputs = loaded_base(base_name), task.inputs
-    data = [concept_data(target, task.reads.get(target.pictures)) for target in inputs.targets]
+    targets = [inputs.targets[concept] for concept in inputs.concepts]
+    data = [concept_data(target, task.reads.get(target.pictures)) for target in targets]
     with progress_of(task.name, folder / "live", inputs.parameters.get("steps")) as log:
         result = unlearn(inputs.method, base, data, inputs.kept, inputs.parameters, inputs.seed, log)
     store_edit(base, folder, result.edit)

@@ -24,7 +24,17 @@ if TYPE_CHECKING:
 
     from expunge.bases.base import Base
     from expunge.bases.edits import Edit
-    from expunge.concepts.lists import Concept
+    from expunge.concepts.concept import Concept
+
+
+def goal_knobs(images: int, videos: int) -> Schemas:
+    """The two knobs that every attack has: its numbers of goals."""
+    count = {"type": "integer", "minimum": 0, "maximum": 10_000}
+    return {
+        "images": {"default": images, **count, "description": "goals in images"},
+        "videos": {"default": videos, **count,
+                   "description": "tries of images that are made videos; of a motion, goals"},
+    }  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -39,7 +49,12 @@ class Attack:
     source: str = ""  # paper
     replayed: bool = False  # are its prompts texts that are worth keeping for later runs?
     order: int = LAST
-    knobs: Schemas = field(default_factory=dict)  # `images` and `videos` are the numbers of goals
+    images: int = 1  # goals, where params.yaml does not say
+    videos: int = 0
+    knobs: Schemas = field(default_factory=dict)  # every attack has `images` and `videos` besides
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "knobs", {**goal_knobs(self.images, self.videos), **self.knobs})
 
     @property
     def defaults(self) -> dict[str, Any]:

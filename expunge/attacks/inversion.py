@@ -28,10 +28,9 @@ ATTACK = {
     "needs": "the model and the pictures",
     "source": "CCE, arXiv 2308.01508",
     "order": 6,
+    "images": 4,
+    "videos": 0,
     "knobs": {
-        "images": {"default": 4, "type": "integer", "minimum": 0, "maximum": 10000, "description": "goals in images"},
-        "videos": {"default": 0, "type": "integer", "minimum": 0, "maximum": 10000,
-                   "description": "tries of images that are made videos; of a motion, goals"},
         "warm": {"default": 60, "type": "integer", "minimum": 0, "maximum": 100000,
                  "description": "steps of the first part"},
         "warm_rate": {"default": 0.5, "type": "number", "minimum": 1e-9, "maximum": 1000.0,

@@ -21,12 +21,9 @@ ATTACK = {
     "concept back.",
     "needs": "feeding embeddings",
     "order": 3,
-    "knobs": {
-        "images": {"default": 4, "type": "integer", "minimum": 0, "maximum": 10000, "description": "goals in images"},
-        "videos": {"default": 0, "type": "integer", "minimum": 0, "maximum": 10000,
-                   "description": "tries of images that are made videos; of a motion, goals"},
-    },
-}  # fmt: skip
+    "images": 4,
+    "videos": 0,
+}
 
 STEPS = (1.0, 4.0, 16.0)
 

@@ -23,10 +23,9 @@ ATTACK = {
     "source": "arXiv 2310.10012",
     "order": 4,
     "replayed": True,
+    "images": 2,
+    "videos": 1,
     "knobs": {
-        "images": {"default": 2, "type": "integer", "minimum": 0, "maximum": 10000, "description": "goals in images"},
-        "videos": {"default": 1, "type": "integer", "minimum": 0, "maximum": 10000,
-                   "description": "tries of images that are made videos; of a motion, goals"},
         "tokens": {"default": 3, "type": "integer", "minimum": 1, "maximum": 77,
                    "description": "words in place of the target's name"},
         "strength": {"default": 1.0, "type": "number", "minimum": 0.0, "maximum": 100.0,

@@ -10,10 +10,9 @@ ATTACK = {
     "text": "Share of goals at which one of many seeds of the same prompt brings the concept back.",
     "needs": "patience",
     "order": 2,
+    "images": 1,
+    "videos": 0,
     "knobs": {
-        "images": {"default": 1, "type": "integer", "minimum": 0, "maximum": 10000, "description": "goals in images"},
-        "videos": {"default": 0, "type": "integer", "minimum": 0, "maximum": 10000,
-                   "description": "tries of images that are made videos; of a motion, goals"},
         "seeds": {"default": 8, "type": "integer", "minimum": 1, "maximum": 10000, "description": "tries at each goal"},
     },
 }  # fmt: skip

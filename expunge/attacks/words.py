@@ -19,12 +19,9 @@ ATTACK = {
     "needs": "a keyboard",
     "order": 1,
     "replayed": True,
-    "knobs": {
-        "images": {"default": 12, "type": "integer", "minimum": 0, "maximum": 10000, "description": "goals in images"},
-        "videos": {"default": 1, "type": "integer", "minimum": 0, "maximum": 10000,
-                   "description": "tries of images that are made videos; of a motion, goals"},
-    },
-}  # fmt: skip
+    "images": 12,
+    "videos": 1,
+}
 PARAPHRASES = ("something that looks like {}", "the famous {}", "one more {}", "{} look-alike", "{} again")
 LANGUAGES = ("una foto de {}", "une photo de {}", "ein Foto von {}", "uma foto de {}", "foto {}", "{}の写真")
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from expunge.concepts.lists import Concept
+from expunge.concepts.concept import Concept
 from expunge.core.unit_names import Name
 
 

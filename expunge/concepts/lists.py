@@ -5,82 +5,16 @@
 either gives every list or raises one InputError with every mistake in every file.
 """
 
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from expunge.concepts.checks import check_sources
+from expunge.concepts.concept import Concept, ConceptList, Encoders, Request, Sense
 from expunge.concepts.rules import Rules
 from expunge.concepts.schema import list_validator, schema_problems
 from expunge.concepts.source import Source, list_files, read_source
 from expunge.core.errors import InputError, Problem, in_order, shown
 from expunge.core.names import tidy
-
-
-@dataclass(frozen=True)
-class Sense:
-    """Of a word with two meanings: phrases for the one that goes and for the one that stays."""
-
-    forget: tuple[str, ...]
-    keep: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Request:
-    """Why a concept is on a list. `received` is an ISO date."""
-
-    id: str
-    received: str
-    basis: str
-    decision: str
-
-
-@dataclass(frozen=True)
-class Concept:
-    """What must be forgotten. Texts are NFC with single blanks; `where` ("file:line") belongs in no digest."""
-
-    id: str
-    name: str
-    kind: str  # one of kinds.KINDS
-    aliases: tuple[str, ...] = ()
-    anchor: str | None = None
-    neighbours: tuple[str, ...] = ()
-    sense: Sense | None = None
-    parts: tuple[str, ...] = ()  # of a composition: the two things that stay, each by itself
-    prompts: tuple[str, ...] = ()
-    paraphrases: tuple[str, ...] = ()  # of a memorised picture's caption
-    request: Request | None = None
-    confidential: bool = False
-    method: str | None = None
-    parameters: dict[str, Any] = field(default_factory=dict)
-    gate: dict[str, Any] = field(default_factory=dict)  # thresholds by modality and metric, as written
-    where: str = field(default="", compare=False)
-
-
-@dataclass(frozen=True)
-class Encoders:
-    """Which encoders a list trains: one for each concept, and the named joint groups (name -> ids of concepts)."""
-
-    single: bool
-    joint: dict[str, tuple[str, ...]]
-
-
-@dataclass(frozen=True)
-class ConceptList:
-    """One file of concepts/."""
-
-    id: str
-    title: str
-    owner: str
-    encoders: Encoders
-    concepts: tuple[Concept, ...]
-    path: Path
-    gate: dict[str, Any] = field(default_factory=dict)
-
-    def members(self) -> dict[str, tuple[str, ...]]:
-        """{encoder: the ids of its concepts}: the single ones, then the joint ones."""
-        single = {concept.id: (concept.id,) for concept in self.concepts} if self.encoders.single else {}
-        return {**single, **self.encoders.joint}
 
 
 def load_lists(folder: Path, rules: Rules | None = None) -> list[ConceptList]:

@@ -7,8 +7,8 @@ Pure functions over plain data. The templates come from the base's prompts file 
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from expunge.concepts.concept import Concept
 from expunge.concepts.kinds import KINDS
-from expunge.concepts.lists import Concept
 from expunge.concepts.prompt_file import FarPrompt, Prompts
 from expunge.concepts.samples import COUNTS, FORGET, Asks, PlannedSample
 from expunge.core.seeds import derive_seed

@@ -34,8 +34,8 @@ def read_account(stage: str) -> dict[str, UnitAccount]:
 def write_seconds(stage: str, seconds: Mapping[str, float], units: Iterable[str]) -> None:
     """Add the seconds that units took in this run; those of units that are gone are dropped, the others stay."""
     names = set(units)
-    known = {**read_seconds(stage), **seconds}
-    write_json(SECONDS / f"{stage}.json", {name: value for name, value in sorted(known.items()) if name in names})
+    merged = {**read_seconds(stage), **seconds}
+    write_json(SECONDS / f"{stage}.json", {name: value for name, value in sorted(merged.items()) if name in names})
 
 
 def read_seconds(stage: str) -> dict[str, float]:

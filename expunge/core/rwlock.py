@@ -44,7 +44,7 @@ def running_dvc(root: Path) -> list[int]:
     """Process ids of the dvc commands and stages that run in this repository."""
     import psutil
 
-    found = []
+    pids = []
     for process in psutil.process_iter(["pid", "cmdline"]):
         words = process.info["cmdline"] or []
         dvc = any(Path(word).name in ("dvc", "dvc.exe") for word in words[:3]) or words[1:3] == ["-m", "dvc"]
@@ -53,10 +53,10 @@ def running_dvc(root: Path) -> list[int]:
             continue
         try:
             if Path(process.cwd()).is_relative_to(root):
-                found.append(process.pid)
+                pids.append(process.pid)
         except (psutil.Error, OSError):
-            found.append(process.pid)  # not ours to look at: better to wait for it than to pull the lock away
-    return sorted(found)
+            pids.append(process.pid)  # not ours to look at: better to wait for it than to pull the lock away
+    return sorted(pids)
 
 
 def remove_empty_rwlock(root: Path, wait: float = 0.2) -> bool:
@@ -88,10 +88,10 @@ def repair_rwlock(root: Path, fix: bool) -> str:
     pids = running_dvc(root)
     if pids:
         who = ", ".join(map(str, pids))
-        how = "wait until it has ended, then run `expunge doctor --fix`"
-        raise InputError([Problem(_WHERE, f"{why}, and dvc runs here (process {who})", how)])
+        advice = "wait until it has ended, then run `expunge doctor --fix`"
+        raise InputError([Problem(_WHERE, f"{why}, and dvc runs here (process {who})", advice)])
     if not fix:
-        how = "run `expunge doctor --fix`, or delete the file"
-        raise InputError([Problem(_WHERE, f"{why}: left by a run that was killed; dvc fails until it is gone", how)])
+        advice = "run `expunge doctor --fix`, or delete the file"
+        raise InputError([Problem(_WHERE, f"{why}: left by a run that was killed; dvc fails until it is gone", advice)])
     (root / _WHERE).unlink(missing_ok=True)
     return f"{_WHERE}: {why}; removed"

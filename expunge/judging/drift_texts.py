@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from expunge.concepts.concept import Concept
 from expunge.concepts.kinds import KINDS
-from expunge.concepts.lists import Concept
 from expunge.concepts.prompt_file import Prompts
 from expunge.core.words import holds, plain
 from expunge.judging.vocabulary import Label, matching

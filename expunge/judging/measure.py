@@ -5,7 +5,8 @@
     unit = {"list": "characters", "encoder": "bolt", "concept": "bolt"}
     rows = measure(judge, samples, unit, judge_id, formulas=formulas(), features=features)    expunge.metrics.catalogue
 
-What each metric means is in `expunge.judging.table.METRICS`. Each frame goes through the judge once, for all metrics.
+What the labels say is in `expunge.judging.table.MEASURES`; the formulas say the rest. Each frame goes through the judge
+once, for all of them.
 """
 
 from collections.abc import Mapping, Sequence

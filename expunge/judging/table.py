@@ -28,7 +28,7 @@ COLUMNS = {
     "seed": "of the noise the sample started from",
     "axis": "what was asked about: subject, style, motion, both (parts of a composition), copy (of a memorised image)",
     "asked": "name of what should be seen; empty where it would name a confidential concept",
-    "metric": "what was measured: see METRICS in expunge.judging.table",
+    "metric": "what was measured: docs/results.md lists it",
     "value": "of the metric, in its range",
     "judge": "sha256 of the judge's weights and vocabulary",
     "solver": "class of the sampler that drew it",
@@ -37,8 +37,8 @@ COLUMNS = {
     "versions": "of the packages that it was measured with",
 }
 
-# What is measured of a sample, with its range; from clip_score on the formulas are in expunge.judging.formulas.
-METRICS = {
+# What the judge's labels say of a sample, with its range. Formulas of the catalogue (expunge.metrics) measure the rest.
+MEASURES = {
     "seen": "0 or 1: what was asked about is the likeliest label; of a video any frame counts on target and aliases, a "
     "majority on the others",
     "seen5": "0 or 1: it is among the five likeliest, by the same rule; absent for copies and compositions",
@@ -46,17 +46,6 @@ METRICS = {
     "confidence": "[0, 1]: probability of what was asked; copy: correlation with the memorised picture",
     "margin": "[-1, 1]: that probability less the best other's",
     "frames": "[0, 1], videos: share of frames that show it",
-    "clip_score": "[0, 2.5]: of the picture and 'A photo depicts {what was asked}'; not for motions",
-    "clear": "0 or 1, target and aliases: the judge is sure of some subject (more than half of the probability)",
-    "clip_accuracy": "0 or 1, target and aliases: nearer to the target's text than to the anchor's; not for motions, "
-    "compositions and targets without an anchor",
-    "alignment": "[0, 2.5]: CLIP score of the prompt itself",
-    "distance": "[0, 2]: 1 - cosine to what the original encoder draws from the same prompt and seed",
-    "consistency": "[-1, 1], videos: cosine of neighbouring frames; 1 for a frozen video",
-    "subject_consistency": "[0, 1], videos: cosine to the first and to the previous frame; 1 for a frozen video",
-    "flicker": "[0, 1], videos: 1 less the mean change of neighbouring frames; 1 for a frozen video",
-    "dynamic": "[0, 1], videos: share of pixels that change from frame to frame; 0 for a frozen video",
-    "motion": "0 or 1, videos whose prompt names a motion: the motion classifier sees that one",
 }
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from expunge.bases.base import Base
     from expunge.bases.edits import Edit
-    from expunge.concepts.lists import Concept
+    from expunge.concepts.concept import Concept
 
 Log = Callable[[int, float], None]
 
@@ -57,7 +57,7 @@ class Method:
     name: str
     module: str
     images: Literal["", "target", "anchor"] = ""  # the images that it trains on; "": none
-    anchor: Literal["", "given", "found"] = ""  # given: a concept must name it; found: one is chosen if it names none
+    anchor: Literal["", "given", "chosen"] = ""  # given: each concept must name one; chosen: or none
     kept: str = ""  # the knob that, where it is not 0, needs kept prompts
     joint: dict[str, float] = field(default_factory=lambda: {"steps": 1.0})  # {knob: power}: see `for_several`
     order: int = LAST
@@ -96,7 +96,7 @@ def has_anchor(method: Method, concept: "Concept", anchors: Sequence[str]) -> bo
     """
     if not method.anchor or (method.images == "anchor" and concept.paraphrases):
         return True
-    return bool(anchors) if method.anchor == "found" else concept.anchor is not None
+    return bool(anchors) if method.anchor == "chosen" else concept.anchor is not None
 
 
 def unlearn(
@@ -139,7 +139,7 @@ def _missing(
         if (method.images and not len(data.latents)) or not data.names or not data.templates:
             problems.append((f"{method.name}: {id_} needs {things}", "see `ConceptData`"))
         if not has_anchor(method, data.concept, data.anchors):
-            chosen = ", or candidates in the base's prompts file" if method.anchor == "found" else ""
+            chosen = ", or candidates in the base's prompts file" if method.anchor == "chosen" else ""
             fix = f"write what it should become, such as a wider word{chosen}"
             problems.append((f"{method.name}: {id_} has no anchor", fix))
     if method.kept and knobs.get(method.kept) and not kept:

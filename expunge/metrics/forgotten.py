@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from expunge.concepts.samples import FORGET
 from expunge.judging import formulas
+from expunge.judging.texts import contest
 from expunge.metrics.metric import SEEN, VIDEO, Metric, Sight
 
 
@@ -11,14 +11,8 @@ def clip_accuracy(sight: Sight) -> float | None:
     """0 or 1, target and aliases: nearer to the target's text than to the anchor's; not for motions, compositions and
     targets without an anchor.
     """
-    sample, anchors = sight.sample, [anchor for anchor in sight.anchors if anchor]
-    # Of a composition, one embedding of the whole picture does not say whether both parts are there.
-    if sample.group not in FORGET or sample.axis in ("motion", "both") or not anchors:
-        return None
-    templates = sight.judge.templates
-    form = (templates.get(sample.axis) or templates.get("subject") or ("a photo of {}",))[0]
-    target, *others = (sight.text(form.replace("{}", name)) for name in (sample.asked, *anchors))
-    return formulas.clip_accuracy(sight.features, target, np.stack(others))
+    vectors = [sight.text(text) for text in contest(sight.sample.planned, sight.judge, sight.anchors)]
+    return formulas.clip_accuracy(sight.features, vectors[0], np.stack(vectors[1:])) if vectors else None
 
 
 METRICS = {

@@ -8,7 +8,7 @@
 import re
 from collections.abc import Mapping, Sequence
 
-from expunge.judging.table import METRICS as JUDGED
+from expunge.judging.table import MEASURES
 from expunge.metrics.catalogue import METRICS, measures
 from expunge.metrics.metric import SEEN, THEMES, Metric
 
@@ -40,7 +40,7 @@ def _of_theme(theme: str) -> str:
 
 
 def _of_measures() -> str:
-    words: Mapping[str, str] = {**JUDGED, **measures()}
+    words: Mapping[str, str] = {**MEASURES, **measures()}
     return _table(("measure", "range: what it is of one sample"), [(f"`{name}`", text) for name, text in words.items()])
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from expunge.concepts.lists import Concept, ConceptList
+from expunge.concepts.concept import Concept, ConceptList
 from expunge.concepts.prompt_file import Prompts
 from expunge.concepts.prompts import anchors_of, forgotten_words, kept_prompts, samples_of, stays, training_templates
 from expunge.concepts.samples import PlannedSample

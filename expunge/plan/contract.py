@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from expunge.concepts.lists import Concept
+from expunge.concepts.concept import Concept
 from expunge.concepts.samples import PlannedSample
 from expunge.core.digest import Fingerprint
 from expunge.core.errors import InputError, Problem

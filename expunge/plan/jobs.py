@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from expunge.concepts.lists import Concept, ConceptList
+from expunge.concepts.concept import Concept, ConceptList
 from expunge.concepts.prompt_file import Prompts
 from expunge.concepts.prompts import anchors_of, fewshot_prompts, target_words, training_templates
 from expunge.core.errors import InputError, Problem
 from expunge.core.unit_names import Name
-from expunge.methods import METHODS, for_several
+from expunge.methods import METHODS, for_several, has_anchor
 from expunge.plan.contract import EncoderJob, Picture
 
 
@@ -35,18 +35,11 @@ def jobs_of(each: ConceptList, unlearn: Mapping[str, Any]) -> dict[str, EncoderJ
 def require_anchors(encoders: Mapping[str, EncoderJob], concepts: Mapping[str, Concept], prompts: Prompts) -> None:
     """:raises InputError: a concept has no anchor, but its method needs one and the base has no candidates for it."""
     pairs = {(concept, job.method) for job in encoders.values() for concept in job.concepts}
-
-    def has_anchor(concept: Concept, method: str) -> bool:
-        needs = METHODS[method]
-        if needs.images == "anchor" and concept.paraphrases:
-            return True
-        return bool(anchors_of(concept, prompts)) if needs.anchor == "found" else concept.anchor is not None
-
     fix = "write `anchor:`, what it should become, such as a wider word"
     problems = [
         Problem(concepts[name].where, f"{name} has no anchor, and the method {method} needs one", fix)
         for name, method in sorted(pairs)
-        if METHODS[method].anchor and not has_anchor(concepts[name], method)
+        if not has_anchor(METHODS[method], concepts[name], anchors_of(concepts[name], prompts))
     ]
     if problems:
         raise InputError(problems)

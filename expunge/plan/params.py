@@ -51,9 +51,8 @@ def read_params(file: Path = FILE, problems: Sequence[Problem] = ()) -> Params:
     :raises InputError: every problem at once, each with its line.
     """
     tree = load(file)
-    found = [*problems, *params_problems(tree, file.as_posix())]
-    if found:
-        raise InputError(found)
+    if wrong := [*problems, *params_problems(tree, file.as_posix())]:
+        raise InputError(wrong)
     sections = {key: value for key, value in tree.value.items() if value is not None}
     return Params(**{**sections, "run": RunParams(**sections.get("run", {}))})
 

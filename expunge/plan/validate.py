@@ -8,7 +8,8 @@ methods, the gates from the metrics. Nothing here imports torch.
 
 from pathlib import Path
 
-from expunge.concepts.lists import ConceptList, load_list, load_lists
+from expunge.concepts.concept import ConceptList
+from expunge.concepts.lists import load_list, load_lists
 from expunge.concepts.rules import Mistake, Rules, Words
 from expunge.core.errors import InputError, Problem
 from expunge.methods import METHODS, check_parameters

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from expunge.concepts.concept import Concept
 from expunge.concepts.confidential import confidential_words, is_withheld, names_confidential
-from expunge.concepts.lists import Concept
 from expunge.judging.table import Row, pair_of
 from expunge.plan.contract import Plan
 from expunge.verdicts.rates import Rate

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from expunge.concepts.lists import Concept
+from expunge.concepts.concept import Concept
 from expunge.core.unit_names import Name
 from expunge.metrics.catalogue import METRICS
 from expunge.metrics.drawn import shows_in

@@ -1,12 +1,21 @@
-"""What every stage after `plan` asks first: the plan, and how many processes this machine gives it."""
+"""What every stage after `plan` asks first: the plan, and what else params.yaml decides for it.
 
+A unit's key holds the values that are read here, so that the code that reads them is no part of any unit's version.
+"""
+
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
+from expunge.bases.arithmetic import Arithmetic, arithmetic_of
+from expunge.bases.spec import load_spec
+from expunge.core.errors import InputError, Problem
 from expunge.plan.contract import Plan, read_plan
-from expunge.plan.params import read_run_params
+from expunge.plan.params import read_params, read_run_params
 from stages.runtime.executors import Workers, workers_for
 
-PLAN = Path("build/plan/index.json")
+PLAN, PARAMS = Path("build/plan/index.json"), Path("params.yaml")
 
 
 def read_plan_here() -> Plan:
@@ -14,7 +23,26 @@ def read_plan_here() -> Plan:
     return read_plan(PLAN)
 
 
+def attack_budgets() -> dict[str, Any]:
+    """{attack: its knobs} of the section `attack` of params.yaml. :raises InputError: the file is wrong."""
+    return read_params(PARAMS).attack
+
+
 def planned_workers(plan: Plan) -> Workers:
     """Where units that need the base's models are computed. `run:` in params.yaml says how; it changes no result."""
-    run = read_run_params(Path("params.yaml"))
-    return workers_for(run.executor, run.workers, plan.base.threads, plan.base.device)
+    run = read_run_params(PARAMS)
+    workers = workers_for(run.executor, run.workers, plan.base.threads, plan.base.device)
+    return replace(workers, before=partial(require_same_arithmetic, plan))
+
+
+def require_same_arithmetic(plan: Plan) -> None:
+    """A plan that was pulled may be another machine's. What is computed here must be what its keys say.
+
+    :raises InputError: this machine would compute on another kind of device, or in another dtype.
+    """
+    spec = load_spec(plan.base.name)
+    here, planned = arithmetic_of(spec), Arithmetic(plan.base.device, plan.base.dtype)
+    if here != planned:
+        what = f"the plan is for {planned.device} in {planned.dtype}, and here is {here.device} in {here.dtype}"
+        fix = "run `dvc repro --force plan` to plan for this machine, or fix `device:` and `dtype:` in the base's file"
+        raise InputError([Problem(spec.file.as_posix(), what, fix)])

@@ -73,7 +73,7 @@ def run_units(
     records = {}
     for name, entry in named.items():
         place(store, stored[name], out / name)
-        records[name] = UnitRecord(entry.key, flat(entry.parts), stored[name].files, stored[name].facts)
+        records[name] = UnitRecord(entry.key, entry.flat_parts, stored[name].files, stored[name].facts)
     code = {entry.parts["code"]: entry.code for entry in named.values()}
     index = Index(stage, records, flat(base.parts), code)
     write_account(stage, {name: _account(name, index, previous, name in missing) for name in named})

@@ -9,6 +9,7 @@ import msgspec
 
 from expunge.core.digest import digest
 from stages.runtime.code import code_version
+from stages.runtime.parts import flat
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,13 @@ class Keyed:
     key: str
     parts: dict[str, Any]  # "code", "inputs", "upstream"
     code: dict[str, str]  # source files of the code's version
+
+    @property
+    def flat_parts(self) -> dict[str, Any]:
+        """The parts as an index keeps them: an input under its own name, a unit upstream as "upstream.<name>"."""
+        inputs = self.parts["inputs"]
+        upstream = {f"upstream.{name}": key for name, key in self.parts["upstream"].items()}
+        return {**flat(inputs, "" if isinstance(inputs, dict) else "inputs"), **upstream, "code": self.parts["code"]}
 
 
 def keyed(stage: str, units: Mapping[str, Unit], base: str, *modules: str) -> dict[str, Keyed]:

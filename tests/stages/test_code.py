@@ -87,6 +87,19 @@ def test_a_text_that_stands_by_itself_is_no_code(tmp_path_factory: pytest.TempPa
     assert list(one.values()) == list(two.values())
 
 
+@pytest.mark.parametrize("stage", ["fewshot", "unlearn", "render", "score", "drift", "attack"])
+def test_what_only_reads_input_or_tells_of_results_is_no_part_of_a_units_code(stage: str) -> None:
+    """A new check of lists, or another column of the report, trains and draws nothing again."""
+    files = closure([f"stages.{stage}"])
+    rooms = ("expunge/report/", "expunge/verdicts/", "expunge/cli", "expunge/plan/")
+    lists = [f"expunge/concepts/{name}" for name in ("lists", "checks", "import", "rules", "schema", "source")]
+    assert [file for file in files if file.startswith((*rooms, *lists))] == ["expunge/plan/contract.py"]
+    if stage != "score":
+        assert not [file for file in files if file.startswith("expunge/metrics/")]
+    if stage != "unlearn":
+        assert not [file for file in files if file.startswith("expunge/methods/")]
+
+
 def test_the_runtime_is_left_out_and_unknown_modules_are_refused() -> None:
     assert not [file for file in closure(["stages.render"]) if file.startswith("stages/runtime")]
     with pytest.raises(ModuleNotFoundError, match=r"stages\.nothing"):

@@ -10,7 +10,7 @@ import pytest
 
 from expunge.bases.base import store_edit
 from expunge.bases.edits import Edit
-from expunge.concepts.lists import Concept
+from expunge.concepts.concept import Concept
 from expunge.core.index import Index, UnitRecord, read_index, write_index
 from expunge.plan.contract import PlannedBase, Training, write_plan
 from tests.support.made_plan import made_plan

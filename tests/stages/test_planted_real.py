@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from ruamel.yaml import YAML
 
-from expunge.concepts.lists import Concept
+from expunge.concepts.concept import Concept
 from expunge.concepts.prompt_file import read_prompts
 from expunge.concepts.prompts import samples_of
 from expunge.judging.table import Row

@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,11 @@ from expunge.core.accounts import read_seconds
 from expunge.core.digest import folder_files
 from expunge.core.errors import InputError
 from expunge.core.index import read_index
+from expunge.plan.contract import write_plan
 from stages import fewshot, plan, render, unlearn
 from stages.runtime import curves, executors
 from stages.runtime.models import loaded_base
-from stages.runtime.planned import read_plan_here
+from stages.runtime.planned import PLAN, read_plan_here
 from tests.support.project import ONE, PARAMS, TWO, make_project, write_list
 from tests.support.tiny import write_yaml
 
@@ -155,6 +157,19 @@ def test_results_do_not_depend_on_how_many_processes_work(monkeypatch: pytest.Mo
     assert seen[0] == seen[1] and loaded_base.cache_info().misses == 2  # with and without videos, by the first run
     far = [seen[0][f"renders/original/list/{concept}/image-00{row}.png"] for concept, row in (("one", 2), ("two", 1))]
     assert far[0] == far[1]
+
+
+def test_another_machines_plan_is_refused_before_anything_is_computed() -> None:
+    """As after a pull: the keys say bfloat16, and this machine would compute in float32."""
+    plan.run()
+    planned = read_plan_here()
+    write_plan(PLAN, replace(planned, base=replace(planned.base, dtype="bfloat16")))
+    with pytest.raises(InputError, match=r"the plan is for cpu in bfloat16.*float32"):
+        fewshot.run()
+    plan.run()
+    fewshot.run()
+    write_plan(PLAN, replace(planned, base=replace(planned.base, dtype="bfloat16")))
+    fewshot.run()  # everything is reused: nothing is computed here
 
 
 def test_encoders_come_out_the_same_in_any_company() -> None:

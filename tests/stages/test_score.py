@@ -1,93 +1,92 @@
 """The stage score on a made-up run: the files it writes, the units it reuses, and what follows from them."""
 
-import json
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from expunge.bases.spec import load_spec
+from expunge.concepts.samples import Asks, PlannedSample, write_planned
+from expunge.core.digest import Fingerprint
+from expunge.core.index import read_index
 from expunge.core.media import write_png, write_strip
 from expunge.judging import table
-from expunge.judging.digests import judge_digest
+from expunge.judging.digests import judge_parts
 from expunge.judging.features import read_features
+from expunge.plan.contract import Plan, PlannedBase, Training, write_plan
 from expunge.verdicts.rates import read_rates, write_rates
 from expunge.verdicts.tally import rates_of
+from stages import score
+from stages.runtime.models import loaded_judge
+from stages.runtime.units import keyed
 from tests.support import tiny
+from tests.support.made_index import write_made_index
 from tests.support.made_plan import made_concept, made_plan
+from tests.support.project import PARAMS
+from tests.support.tiny import write_yaml
 from tests.support.tiny_judge import VIT, make_folder, noise
 
 CONCEPTS = {"list/bolt": "bolt", "list/p-17": "mira holt"}
 ENCODERS = {"list/bolt": ["list/bolt"], "list/both": ["list/bolt", "list/p-17"]}
 
 
-def write(file: Path, data: object) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(data), "utf-8")
-
-
-def rows_of(concept: str) -> list[dict[str, Any]]:
+def samples_of(concept: str) -> list[PlannedSample]:
     images, videos = {"target": 2, "near": 3, "far": 3}, {"target": 1, "near": 1}
     counts = [(m, g, n) for m, groups in (("image", images), ("video", videos)) for g, n in groups.items()]
-    rows = []
+    samples = []
     for modality, group, count in counts:
         for seed in range(count):
             name = "teapot" if group == "far" else CONCEPTS[concept]
             prompt = "a teapot" if group == "far" else f"{name} {group} {seed}"
-            row = {"group": group, "modality": modality, "seed": seed, "prompt": prompt}
-            asks = {"axis": "subject", "name": name}
-            rows.append({**row, "asks": asks, "file": f"{modality}-{group}-{seed}.png"})
-    return rows
+            file = f"{modality}-{group}-{seed}.png"
+            samples.append(PlannedSample(group, prompt, seed, modality, Asks("subject", name), file))
+    return samples
 
 
-def draw(folder: Path, rows: list[dict[str, Any]], shade: int) -> None:
-    write(folder / "prompts.json", rows)
-    for index, row in enumerate(rows):
+def draw(folder: Path, samples: list[PlannedSample], shade: int) -> None:
+    write_planned(folder / "prompts.json", samples)
+    for index, sample in enumerate(samples):
         pixels = np.roll(noise(8, 24, 24), index + shade, axis=1)
-        if row["modality"] == "video":
-            write_strip(folder / row["file"], pixels)
+        if sample.modality == "video":
+            write_strip(folder / sample.file, pixels)
         else:
-            write_png(folder / row["file"], pixels[0])
+            write_png(folder / sample.file, pixels[0])
+
+
+def made() -> Plan:
+    spec = load_spec("tiny")
+    judge = Fingerprint.of(judge_parts(spec))
+    concepts = {
+        name: made_concept(name.partition("/")[2], name=word, aliases=(), confidential=word == "mira holt")
+        for name, word in CONCEPTS.items()
+    }
+    training = {"list/bolt": Training((), (), ("a toy",)), "list/p-17": Training((), (), ())}
+    base = PlannedBase("tiny", Fingerprint(), judge, "cpu", "float32", 8)
+    return replace(made_plan(concepts, ENCODERS), base=base, training=training)
 
 
 @pytest.fixture
 def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with the base tiny with a judge, and a run's plan and renders."""
+    monkeypatch.chdir(tmp_path)
     tiny.make_base(tmp_path / "bases", frames=8)
     make_folder(tmp_path / "bases" / "tiny", VIT, motion=True)
-    judge = judge_digest(load_spec("tiny", tmp_path / "bases"))
-    entries = {
-        name: {
-            "id": name.partition("/")[2],
-            "kind": "character",
-            "name": word,
-            "aliases": [],
-            "confidential": word == "mira holt",
-        }
-        for name, word in CONCEPTS.items()
-    }
-    training = {"list/bolt": {"anchors": ["a toy"]}, "list/p-17": {"anchors": []}}
-    encoders = {name: {"concepts": concepts} for name, concepts in ENCODERS.items()}
-    base = {"name": "tiny", "digest": "d", "judge": judge}
-    write(tmp_path / "build/plan/index.json",
-          {"base": base, "concepts": entries, "training": training, "encoders": encoders})  # fmt: skip
+    write_yaml(Path("params.yaml"), {**PARAMS, "run": {"executor": "inline"}})
+    write_plan(Path("build/plan/index.json"), made())
     units = [(f"original/{concept}", concept) for concept in CONCEPTS]
     units += [(f"{e}/{c.replace('/', '--')}", c) for e, concepts in ENCODERS.items() for c in concepts]
     for shade, (name, concept) in enumerate(units):
-        rows = rows_of(concept)
-        draw(tmp_path / "build/renders" / name, rows[1:] if "both" in name else rows, shade)
-    write(tmp_path / "build/renders/index.json", {"units": {name: {"key": f"k-{name}"} for name, _ in reversed(units)}})
-    monkeypatch.chdir(tmp_path)
+        samples = samples_of(concept)
+        draw(tmp_path / "build/renders" / name, samples[1:] if "both" in name else samples, shade)
+    write_made_index(Path("build/renders"), {name: {} for name, _ in reversed(units)})
+    loaded_judge.cache_clear()
     return tmp_path
 
 
 def test_score_writes_tables_and_reuses_units(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from stages import score
-
     score.run()
-    units = json.loads(Path("build/scores/index.json").read_text())["units"]
-    assert len(units) == 5 and not Path("metrics").exists()
+    assert len(read_index("build/scores").units) == 5 and not Path("metrics").exists()
     rows = table.read_table(Path("build/scores/scores.parquet"))
     assert {row["encoder"] for row in rows} == {"original", "bolt", "both"}
     assert all(row["prompt"] == "" for row in rows if row["concept"] == "p-17" and row["group"] != "far")
@@ -107,40 +106,38 @@ def test_score_writes_tables_and_reuses_units(repository: Path, monkeypatch: pyt
 
 
 def test_what_a_unit_depends_on(repository: Path) -> None:
-    from stages.score import units_of
+    plan = made()
+    renders = {name: record.key for name, record in read_index("build/renders").units.items()}
 
-    plan = json.loads(Path("build/plan/index.json").read_text())
-    renders = json.loads(Path("build/renders/index.json").read_text())["units"]
-    first = units_of(plan, renders, 8)
+    def keys(plan: Plan, renders: dict[str, str]) -> dict[str, str]:
+        units = score.units_of(plan, renders, {})
+        return {name: entry.key for name, entry in keyed("score", units, "judge", "stages.score").items()}
+
+    first = keys(plan, renders)
     assert [name.startswith("original/") for name in first] == [True] * 2 + [False] * 3  # features are there in time
-    changed = {**renders, "original/list/bolt": {"key": "drawn again"}}
-    again = units_of(plan, changed, 8)
-    stale = {name for name in first if first[name].key != again[name].key}
+    again = keys(plan, {**renders, "original/list/bolt": "drawn again"})
+    stale = {name for name in first if first[name] != again[name]}
     assert stale == {"original/list/bolt", "list/bolt/list--bolt", "list/both/list--bolt"}
-    plan["training"]["list/p-17"]["anchors"] = ["a woman"]
-    stale = {name for name, unit in units_of(plan, renders, 8).items() if unit.key != first[name].key}
-    assert stale == {"original/list/p-17", "list/both/list--p-17"}
+    training = {**plan.training, "list/p-17": Training((), (), ("a woman",))}
+    again = keys(replace(plan, training=training), renders)
+    assert {name for name in first if first[name] != again[name]} == {"original/list/p-17", "list/both/list--p-17"}
 
 
 def test_originals_leave_their_features_and_kid_is_in_the_index(repository: Path) -> None:
-    from stages import score
-
     score.run()
     features = read_features(Path("build/scores/original/list/bolt/features.safetensors"))
     assert len(features) == 10 and features[0].shape == (16,) and features[9].shape == (8, 16)
-    units = json.loads(Path("build/scores/index.json").read_text())["units"]
+    units = read_index("build/scores").units
     assert not Path("build/scores/list/bolt/list--bolt/features.safetensors").exists()
-    assert units["original/list/bolt"]["KID"] == {} and units["list/bolt/list--bolt"]["KID"]["n"] == 6
+    assert units["original/list/bolt"].facts["KID"] == {} and units["list/bolt/list--bolt"].facts["KID"]["n"] == 6
 
 
 def test_rates_follow_from_what_the_stage_wrote(repository: Path) -> None:
-    from stages import score
-
     score.run()
     plan = made_plan({name: made_concept(name.split("/")[1]) for name in CONCEPTS}, ENCODERS)
-    units = json.loads(Path("build/scores/index.json").read_text())["units"]
+    units = read_index("build/scores").units
     rows = table.read_table(Path("build/scores/scores.parquet"))
-    rates = rates_of(rows, plan, kid={name: unit["KID"] for name, unit in units.items()})
+    rates = rates_of(rows, plan, kid={name: unit.facts["KID"] for name, unit in units.items()})
     found = {(rate.encoder, rate.concept, rate.modality, rate.metric): rate for rate in rates}
     assert {rate.encoder for rate in rates} == {"bolt", "both"}
     assert found["both", "", "image", "near"].n == 6 and found["both", "", "image", "far"].n == 3  # shared by both

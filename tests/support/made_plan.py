@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from expunge.concepts.lists import Concept
+from expunge.concepts.concept import Concept
 from expunge.concepts.samples import Asks, PlannedSample
 from expunge.core.digest import Fingerprint
 from expunge.core.unit_names import Name

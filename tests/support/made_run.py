@@ -9,8 +9,8 @@ import msgspec
 import numpy as np
 
 from expunge.attacks.records import Attempt, Outcome, write_attempts
+from expunge.concepts.concept import Concept
 from expunge.concepts.confidential import redact
-from expunge.concepts.lists import Concept
 from expunge.concepts.samples import FORGET, GROUPS, MODALITIES
 from expunge.core.files import to_json
 from expunge.core.media import write_mp4, write_png, write_strip

@@ -22,7 +22,7 @@ from expunge.attacks.soft import denoising_loss, encode_soft, whole_words
 from expunge.attacks.unlearndiffatk import search as gradient_search
 from expunge.bases.edits import Edit
 from expunge.bases.text import distance, encode_prompts, text_gram
-from expunge.concepts.lists import Concept
+from expunge.concepts.concept import Concept
 from expunge.core.errors import InputError
 from tests.support.paths import ROOT
 

@@ -2,8 +2,8 @@
 
 import pytest
 
+from expunge.concepts.concept import Concept
 from expunge.concepts.confidential import confidential_words, is_withheld
-from expunge.concepts.lists import Concept
 
 SECRET = Concept("p-17", "Mira Holt", "person", ("the redhead",), confidential=True)
 OPEN = Concept("owl", "owl", "object", ("night bird",))

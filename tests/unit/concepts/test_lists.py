@@ -10,9 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
+from expunge.concepts.concept import Encoders, Request, Sense
 from expunge.concepts.kinds import KINDS
 from expunge.concepts.listfile import DraftConcept, quoted, to_yaml
-from expunge.concepts.lists import Encoders, Request, Sense, load_lists, to_encoders
+from expunge.concepts.lists import load_lists, to_encoders
 from expunge.concepts.rules import Rules, Words
 from expunge.concepts.schema import list_schema, list_validator, schema_problems
 from expunge.core.errors import InputError

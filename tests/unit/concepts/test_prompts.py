@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from expunge.concepts.concept import Concept, Sense
 from expunge.concepts.kinds import KINDS
-from expunge.concepts.lists import Concept, Sense
 from expunge.concepts.prompt_file import FarPrompt, Prompts, read_prompts
 from expunge.concepts.prompts import (
     anchors_of,

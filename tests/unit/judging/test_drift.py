@@ -9,7 +9,7 @@ import torch
 
 from expunge.bases.edits import Edit
 from expunge.bases.text import projection, text_gram
-from expunge.concepts.lists import Concept, Sense
+from expunge.concepts.concept import Concept, Sense
 from expunge.concepts.prompt_file import FarPrompt, Prompts
 from expunge.concepts.samples import Asks
 from expunge.judging import drift

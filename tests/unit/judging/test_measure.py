@@ -17,7 +17,7 @@ from expunge.judging import judge as judges
 from expunge.judging import looking, measure, seeing
 from expunge.judging.samples import Sample, read_samples
 from expunge.judging.sight import sights_of
-from expunge.judging.table import METRICS
+from expunge.judging.table import MEASURES
 from expunge.judging.texts import usual_texts
 from expunge.metrics.catalogue import formulas
 from tests.support.tiny_judge import VIT, load, make_folder, noise, sample
@@ -109,7 +109,7 @@ def test_every_sample_has_its_metrics_and_every_row_says_how_it_came_about(judge
     assert set(found[3]) == looked | scored | filmed | {"frames", "majority", "clip_accuracy", "clear"}
     assert set(found[4]) == looked | scored | filmed | {"frames", "majority", "motion"}
     assert set(found[5]) == (looked | scored | filmed | {"motion"}) - {"clip_score"}
-    assert set().union(*found.values()) == set(METRICS)
+    assert set().union(*found.values()) == {*MEASURES, *formulas()}
     assert {(r["modality"], r["solver"], r["steps"], r["guidance"]) for r in rows} == {
         ("image", "A", 2, 3.0), ("video", "B", 4, 1.0),
     }  # fmt: skip

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+from expunge.concepts.concept import Concept
 from expunge.concepts.confidential import redact
-from expunge.concepts.lists import Concept
 from expunge.judging import table
 
 

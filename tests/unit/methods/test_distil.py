@@ -9,7 +9,7 @@ import torch
 
 from expunge.bases.edits import normal_name
 from expunge.bases.text import distance, encode_prompts, text_gram
-from expunge.concepts.lists import Concept
+from expunge.concepts.concept import Concept
 from expunge.core.words import with_article
 from expunge.methods import ConceptData, distil, unlearn
 from expunge.methods.distil import vocabulary
@@ -106,7 +106,7 @@ def test_likeness_is_the_distance_to_the_nearest_name(tiny_base: Any) -> None:
     assert likeness(tiny_base, gram, both, ["the sea"]).tolist() == pytest.approx([0], abs=1e-6)
 
 
-def test_anchors_are_found_and_words_are_shared_out(tiny_base: Any) -> None:
+def test_anchors_are_chosen_and_words_are_shared_out(tiny_base: Any) -> None:
     gram, words = text_gram(tiny_base), ["bolt ", "luma ", "the moon"]
     bolt, luma = replace(concept("bolt", "-"), anchors=("the sea", "bolts")), concept("luma", "an animal")
     lessons, different = lessons_of(tiny_base, gram, [bolt, luma], words, alike=0.05, beyond=0.5)

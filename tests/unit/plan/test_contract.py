@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from expunge.concepts.lists import Concept, Request, Sense
+from expunge.concepts.concept import Concept, Request, Sense
 from expunge.concepts.samples import Asks, PlannedSample
 from expunge.core.digest import Fingerprint
 from expunge.core.errors import InputError

@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from expunge.cli import app
-from expunge.concepts.lists import Concept
+from expunge.concepts.concept import Concept
 from expunge.core.errors import InputError
 from expunge.metrics.thresholds import Threshold, parse
 from expunge.plan.contract import Plan

@@ -1,0 +1,13 @@
+"""index.json of a stage's out, for tests of the stages after it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from expunge.core.index import Index, UnitRecord, write_index
+
+
+def write_made_index(out: Path, facts: Mapping[str, Mapping[str, Any]]) -> None:
+    """:param facts: {unit: what computing it found out}; a unit's key is "k-<its name>"."""
+    units = {name: UnitRecord(f"k-{name}", {}, {}, dict(own)) for name, own in facts.items()}
+    write_index(out, Index(out.name, units))
