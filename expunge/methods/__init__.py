@@ -57,9 +57,7 @@ class Method:
     name: str
     module: str
     images: Literal["", "target", "anchor"] = ""  # the images that it trains on; "": none
-    anchor: Literal["", "given", "chosen"] = (
-        ""  # given: each concept must name one; chosen: or none
-    )
+    anchor: Literal["", "given", "chosen"] = ""  # given: each concept must name one; chosen: or none
     kept: str = ""  # the knob that, where it is not 0, needs kept prompts
     joint: dict[str, float] = field(default_factory=lambda: {"steps": 1.0})  # {knob: power}: see `for_several`
     order: int = LAST
