@@ -42,22 +42,24 @@ COLUMNS = ["base", "method", "settings", "concept", "attack", "budget", "before"
 COUNTS = {"images": {"target": 8}, "videos": {"target": 2}}
 
 
-def victim_of(base: Base, prompts: Prompts, edit: Edit, concept: Concept, known: Concept) -> tuple[Victim, Any]:
-    """(who is attacked, {modality: what the original draws for the target}). :param known: the concept as training saw
-    it, whose anchors it has."""
+def victim_of(base: Base, prompts: Prompts, edit: Edit, concept: Concept, trained: Concept) -> tuple[Victim, Any]:
+    """(who is attacked, {modality: what the original draws for the target}).
+
+    :param trained: the concept as training saw it, whose anchors it has.
+    """
     modality = KINDS[concept.kind].modalities[0]
     rows = [sample for sample in samples_of(concept, prompts, COUNTS, 0) if sample.modality == modality]
     sample = sample_images if modality == "image" else sample_videos
     pixels = sample(base, [row.prompt for row in rows], [row.seed for row in rows])
     latents = encode_images(base, pixels.reshape(-1, *pixels.shape[-3:])).unflatten(0, pixels.shape[:-3])
     latents = latents.transpose(1, 2) if modality == "video" else latents
-    templates, anchors = prompts.eval[concept.kind], anchors_of(known, prompts)
+    templates, anchors = prompts.eval[concept.kind], anchors_of(trained, prompts)
     return Victim(base, edit, concept, target_words(concept), templates, anchors, latents), {modality: pixels}
 
 
 def table_of(rows: list[dict[str, str]]) -> list[list[str]]:
     """A row for each method and its settings: how many concepts, and of each attack "before -> after" in percent."""
-    found = [["method", "settings", "n", *ATTACKS]]
+    table = [["method", "settings", "n", *ATTACKS]]
     for method, settings in dict.fromkeys((row["method"], row["settings"]) for row in rows):
         own = [row for row in rows if (row["method"], row["settings"]) == (method, settings)]
         cells = []
@@ -66,8 +68,8 @@ def table_of(rows: list[dict[str, str]]) -> list[list[str]]:
             goals = sum(int(row["goals"]) for row in some)
             sums = [sum(int(row[side]) for row in some) for side in ("before", "after")]
             cells.append(f"{100 * sums[0] / goals:.0f} → {100 * sums[1] / goals:.0f}" if goals else "")
-        found.append([method, settings, str(len({row["concept"] for row in own})), *cells])
-    return found
+        table.append([method, settings, str(len({row["concept"] for row in own})), *cells])
+    return table
 
 
 def main(
@@ -79,38 +81,39 @@ def main(
     set_: Annotated[list[str] | None, typer.Option("--set", help="METHOD.PARAMETER=VALUE in JSON")] = None,
     budget: Annotated[list[str] | None, typer.Option(help="ATTACK.PARAMETER=VALUE in JSON")] = None,
 ) -> None:
+    """Attack each concept after each method, and show how many goals fall."""
     settings, budgets = parsed(set_, METHODS), parsed(budget, ATTACKS)
     spec = load_spec("emoji")
     base, judge, prompts = load(spec, t2v=True), load_judge(spec), read_prompts(spec.prompts)
     digest, wanted = base_digest(spec)[:8], {word for word in only.split(",") if word}
     rows = read(FILE, digest)
     done = {(row["method"], row["settings"], row["concept"], row["attack"], row["budget"]) for row in rows}
-    known = [each for each in concepts(load_world()) if not wanted or wanted & {each[0].id, each[0].kind}]
+    chosen = [each for each in concepts(load_world()) if not wanted or wanted & {each[0].id, each[0].kind}]
     names = [name for name in ATTACKS if not attacks or name in attacks.split(",")]
-    for (concept, held), method in tqdm([(c, m) for c in known[::every] for m in methods or ["none", *METHODS]]):
+    for (concept, held), method in tqdm([(c, m) for c in chosen[::every] for m in methods or ["none", *METHODS]]):
         text = json.dumps(settings.get(method, {}), sort_keys=True)
         todo = {}
         for name in names:
-            how = {**ATTACKS[name].defaults, **budgets.get(name, {})}
-            how["videos"] = min(how["videos"], int(concept.kind == "motion"))
-            if how["videos" if concept.kind == "motion" else "images"]:
-                todo[name] = how
+            knobs = {**ATTACKS[name].defaults, **budgets.get(name, {})}
+            knobs["videos"] = min(knobs["videos"], int(concept.kind == "motion"))
+            if knobs["videos" if concept.kind == "motion" else "images"]:
+                todo[name] = knobs
         todo = {n: b for n, b in todo.items() if (method, text, concept.id, n, json.dumps(b)) not in done}
         if not todo:
             continue
         edit = Edit(base.encoder)
         if method != "none":
-            how = {**METHODS[method].defaults, **settings.get(method, {})}
-            edit = train(base, [concept], prompts, method, how)[0].edit
+            parameters = {**METHODS[method].defaults, **settings.get(method, {})}
+            edit = train(base, [concept], prompts, method, parameters)[0].edit
         whole = replace(concept, aliases=(*concept.aliases, *held))
-        trained = replace(concept, anchor=None) if method == "none" or METHODS[method].anchor == "found" else concept
+        trained = replace(concept, anchor=None) if method == "none" or METHODS[method].anchor == "chosen" else concept
         victim, originals = victim_of(base, prompts, edit, whole, trained)
-        for name, how in todo.items():
-            carried = carry_out(name, victim, judge, how, 0, originals)
+        for name, knobs in todo.items():
+            carried = carry_out(name, victim, judge, knobs, 0, originals)
             for before, after in fallen([one.record(concept.id, 0) for one in carried]).values():
                 sums = {"before": int(sum(before)), "after": int(sum(after))}
                 row = {"base": digest, "method": method, "settings": text, "concept": concept.id, "attack": name,
-                       "budget": json.dumps(how), **sums, "goals": len(after)}  # fmt: skip
+                       "budget": json.dumps(knobs), **sums, "goals": len(after)}  # fmt: skip
                 append(FILE, COLUMNS, row)
     table = table_of(read(FILE, digest))
     shown = Table(*table[0])

@@ -2,7 +2,8 @@
 
     uv run python -m benchmarks.few_shot
 
-dvc's cache keeps what each run computed, so a second call is quick. At the end params.yaml is put back, and run.
+Seconds are those of the training on this machine. dvc's cache keeps what each run computed, so a second call is quick.
+At the end params.yaml is put back, and run.
 """
 
 import json
@@ -11,8 +12,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import typer
 from jinja2 import Template
 from ruamel.yaml import YAML
+
+from expunge.core.accounts import read_seconds
 
 ROOT = Path(__file__).resolve().parents[1]
 VARIANTS = ("mlp-final-attn", "full")
@@ -26,13 +30,13 @@ for near and far. `original` is the encoder before. Written by `benchmarks/few_s
 {% for modality in ("image", "video") %}
 
 ## {{ modality | capitalize }}s
-| encoder | parameters | target | aliases | near | far | sense | seconds |
+| encoder | trained | target | aliases | near | far | sense | seconds |
 |---|---|---|---|---|---|---|---|
 {% for encoder in original %}
 {% for name, table in tables.items() %}
 {% set rates = table[encoder][modality] %}
 | {{ encoder }} | {{ name }} | {% for group in ("target", "aliases", "near", "far", "sense") -%}
-{{ "%.2f" | format(rates[group]) if group in rates else "" }} | {% endfor %}{{ table[encoder].seconds | default("") }} |
+{{ "%.2f" | format(rates[group]) if group in rates else "" }} | {% endfor %}{{ seconds[name][encoder] | default("") }} |
 {% endfor %}
 {% endfor %}
 {% endfor %}
@@ -44,10 +48,11 @@ def repro() -> None:
 
 
 def main() -> None:
+    """Run the pipeline with few-shot in both variants, and write docs/few-shot.md."""
     yaml = YAML()
     before = (ROOT / "params.yaml").read_text("utf-8")
     params = yaml.load(before)
-    tables: dict[str, Any] = {}
+    tables, seconds = dict[str, Any](), {"original": dict[str, float]()}
     try:
         for variant in VARIANTS:
             params["unlearn"]["method"], params["unlearn"]["few-shot"]["trained"] = "few-shot", variant
@@ -55,16 +60,17 @@ def main() -> None:
                 yaml.dump(params, file)
             repro()
             original = json.loads((ROOT / "metrics" / "base.json").read_text())["encoders"]
+            seconds[variant] = read_seconds("unlearn")
             tables[variant] = json.loads((ROOT / "metrics" / "summary.json").read_text())["encoders"]
     finally:
         (ROOT / "params.yaml").write_text(before, "utf-8")
     repro()
     template = Template(PAGE, trim_blocks=True, lstrip_blocks=True)
-    page = template.render(
-        original=original, tables={"original": original, **tables}, settings=params["unlearn"]["few-shot"]
-    )
+    settings = params["unlearn"]["few-shot"]
+    tables = {"original": original, **tables}
+    page = template.render(original=original, tables=tables, seconds=seconds, settings=settings)
     (ROOT / "docs" / "few-shot.md").write_text(page + "\n", "utf-8")
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

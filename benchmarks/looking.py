@@ -53,7 +53,7 @@ class Eyes:
     base: Base
     judge: Judge
     limits: dict[str, tuple[float, float]]  # of a clean sample's contrast, by modality
-    known: dict[tuple[str, str, int], np.ndarray]  # what the original drew: concepts share neighbours
+    drawn: dict[tuple[str, str, int], np.ndarray]  # what the original drew: concepts share neighbours
 
 
 def draw(eyes: Eyes, rows: list[PlannedSample], edit: Edit | None) -> np.ndarray:
@@ -63,11 +63,11 @@ def draw(eyes: Eyes, rows: list[PlannedSample], edit: Edit | None) -> np.ndarray
     def key(row: PlannedSample) -> tuple[str, str, int]:
         return row.modality, row.prompt, row.seed
 
-    known = {} if edit else eyes.known
-    if new := [each for each in dict.fromkeys(map(key, rows)) if each not in known]:
+    done = {} if edit else eyes.drawn
+    if new := [each for each in dict.fromkeys(map(key, rows)) if each not in done]:
         frames = sample(eyes.base, [prompt for _, prompt, _ in new], [seed for *_, seed in new], edit)
-        known.update(zip(new, frames, strict=True))
-    return np.stack([known[key(row)] for row in rows])
+        done.update(zip(new, frames, strict=True))
+    return np.stack([done[key(row)] for row in rows])
 
 
 def typical_range(base: Base, world: Row, prompts: Prompts, modality: str, count: int) -> tuple[float, float]:
@@ -80,8 +80,8 @@ def typical_range(base: Base, world: Row, prompts: Prompts, modality: str, count
         for templates in [eval_templates(thing.kind, prompts, modality)]
     ]
     sample = sample_images if modality == "image" else sample_videos
-    found = contrast_of(sample(base, texts, [derive_seed(11, text) for text in texts]))
-    return float(found.min()), float(found.max())
+    contrast = contrast_of(sample(base, texts, [derive_seed(11, text) for text in texts]))
+    return float(contrast.min()), float(contrast.max())
 
 
 def measure(
@@ -96,7 +96,7 @@ def measure(
     samples = [Sample(i, row, pixels) for i, (row, pixels) in enumerate(zip(rows, frames, strict=True))]
     originals = before["samples"] if before else samples
     seen = look_at(judge, samples, {"list": "", "encoder": "", "concept": ""}, "", originals, formulas=formulas())
-    found: dict[str, Any] = shares(seen)
+    rates: dict[str, Any] = shares(seen)
     target = [row.prompt for row in rows if row.group == "target"]
     drawn = frames[[i for i, row in enumerate(rows) if row.group == "target"]]
     whats, sure = classify(judge, drawn, axis), classify(judge, drawn, "subject").max(-1)
@@ -105,26 +105,26 @@ def measure(
     labels = [judge.labels[axis][i] for i in whats.argmax(-1)]
     followed = [says(prompt, label) for prompt, label in zip(target, labels, strict=True)]
     asked = [row["value"] for row in seen if row["group"] == "rest" and row["metric"] == "seen"]
-    found |= {"followed": np.array([*followed, *asked], float), "samples": samples}
+    rates |= {"followed": np.array([*followed, *asked], float), "samples": samples}
     contrast = contrast_of(drawn)
-    found["clean"] = float(np.mean((sure > 0.5) & (contrast >= low) & (contrast <= high)))
+    rates["clean"] = float(np.mean((sure > 0.5) & (contrast >= low) & (contrast <= high)))
     if before:
-        found["clean"] = min(1.0, found["clean"] / before["clean"]) if before["clean"] else float("nan")
+        rates["clean"] = min(1.0, rates["clean"] / before["clean"]) if before["clean"] else float("nan")
         there = before["followed"] > 0  # what the original does not follow cannot be lost
         if samples[0].axis != "copy" and there.any():  # a memorised picture has nothing beside itself
-            found["rest"] = float(found["followed"][there].mean())
-        for group in KEPT & found.keys():
-            found[group] = min(1.0, found[group] / before[group]) if before[group] else float("nan")
-    return found
+            rates["rest"] = float(rates["followed"][there].mean())
+        for group in KEPT & rates.keys():
+            rates[group] = min(1.0, rates[group] / before[group]) if before[group] else float("nan")
+    return rates
 
 
 def shares(seen: list[Row]) -> dict[str, float]:
     """{group: share of its samples in which the judge sees what was asked}; what several concepts share counts once."""
-    found: dict[str, dict[Any, float]] = {}
+    values: dict[str, dict[Any, float]] = {}
     for row in seen:
         if row["metric"] == "seen" and row["group"] in GROUPS:
-            found.setdefault(row["group"], {})[row["prompt"], row["seed"]] = row["value"]
-    return {group: float(np.mean(list(values.values()))) for group, values in found.items()}
+            values.setdefault(row["group"], {})[row["prompt"], row["seed"]] = row["value"]
+    return {group: float(np.mean(list(each.values()))) for group, each in values.items()}
 
 
 def says(prompt: str, label: Label) -> bool:

@@ -3,11 +3,12 @@
 uv run python -m benchmarks.report [CONCEPTS]
 """
 
-import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from expunge.report import write_site
 from tests.support.made_run import make_many
@@ -20,13 +21,14 @@ CLICK = """() => {
 }"""
 
 
-def main(count: int) -> None:
+def main(concepts: Annotated[int, typer.Argument(help="of the made-up run")] = 1000) -> None:
+    """How long the report of many concepts takes."""
     with tempfile.TemporaryDirectory() as folder:
-        made = make_many(Path(folder) / "build", count)
+        made = make_many(Path(folder) / "build", concepts)
         start = time.perf_counter()
         index = write_site(Path(folder) / "build" / "report", made)
         seconds, size = time.perf_counter() - start, index.stat().st_size
-        print(f"{count} concepts: written in {seconds:.1f} s, index.html {size:,} bytes")
+        print(f"{concepts} concepts: written in {seconds:.1f} s, index.html {size:,} bytes")
         if not CHROMIUM.exists():
             print(f"not opened: there is no {CHROMIUM}")
             return
@@ -50,4 +52,4 @@ def in_browser(play: Any, index: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 1000)
+    typer.run(main)

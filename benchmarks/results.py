@@ -12,19 +12,19 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "methods.md"
 
 
-def parsed(words: Sequence[str] | None, known: Iterable[str]) -> dict[str, dict[str, Any]]:
+def parsed(words: Sequence[str] | None, names: Iterable[str]) -> dict[str, dict[str, Any]]:
     """["distil.steps=200"] -> {"distil": {"steps": 200}}; values are JSON.
 
-    :raises BadParameter: a name is not known.
+    :param names: that may be set. :raises BadParameter: another name.
     """
-    found: dict[str, dict[str, Any]] = {}
+    settings: dict[str, dict[str, Any]] = {}
     for word in words or []:
         where, _, value = word.partition("=")
         name, _, key = where.partition(".")
-        if name not in known:
-            raise typer.BadParameter(f"{word!r}: write NAME.PARAMETER=VALUE with one of {', '.join(known)}")
-        found.setdefault(name, {})[key] = json.loads(value)
-    return found
+        if name not in names:
+            raise typer.BadParameter(f"{word!r}: write NAME.PARAMETER=VALUE with one of {', '.join(names)}")
+        settings.setdefault(name, {})[key] = json.loads(value)
+    return settings
 
 
 def read(file: Path, digest: str) -> list[dict[str, str]]:

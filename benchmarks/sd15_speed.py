@@ -16,6 +16,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import torch
+import typer
 from diffusers import AutoencoderKL, DDPMScheduler, StableDiffusionPipeline, UNet2DConditionModel
 from rich import print
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizerFast
@@ -64,6 +65,7 @@ def seconds(call: Callable[[], Any]) -> float:
 
 
 def main() -> None:
+    """What a concept costs at Stable Diffusion 1.5's sizes: six minutes on 2 cores."""
     base = random_base()
     latents = torch.randn(IMAGES, 4, 64, 64)
     concept: Any = SimpleNamespace(id="bolt", anchor="a toy", paraphrases=(), neighbours=(), parts=())
@@ -108,4 +110,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

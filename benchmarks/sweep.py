@@ -84,19 +84,19 @@ def means(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         together = f" ({row['concept']})" if row["concept"].endswith(" jointly") else ""
         return row["method"] + together, row["settings"], row["modality"]
 
-    found = []
+    averages = []
     for key in dict.fromkeys(map(key_of, rows)):
         some = [row for row in rows if key_of(row) == key]
         values = {group: [float(row[group]) for row in some if row[group] not in ("", "nan")] for group in SHOWN}
         average: dict[str, Any] = {group: float(np.mean(seen)) for group, seen in values.items() if seen}
-        found.append(
+        averages.append(
             {"method": key[0], "settings": key[1], "modality": key[2], "n": len(some), **average,
              "H_o": harmonic(average), "worst target": max(values["target"]),
              "worst near": min(values["near"] or [1.0]),
              "seconds": float(np.mean([float(row["seconds"]) for row in some])),
              "kB": float(np.mean([float(row["bytes"]) for row in some])) / 1000}
         )  # fmt: skip
-    return found
+    return averages
 
 
 TABLE = ("method", "settings", "modality", "n", *SHOWN, "H_o", "worst target", "worst near", "seconds", "kB")
@@ -113,15 +113,15 @@ def cells(entry: dict[str, Any]) -> list[str]:
 
 def to_the_docs(rows: list[dict[str, Any]]) -> None:
     """docs/methods.csv, which `dvc plots` draws, and the table in docs/methods.md between its two marks."""
-    found = means(rows)
+    entries = means(rows)
     with open(ROOT / "docs" / "methods.csv", "w", newline="") as file:
         writer = csv.DictWriter(file, ["method", "settings", "modality", "n", "forgotten", "kept"])
         writer.writeheader()
-        for entry in found:
+        for entry in entries:
             kept = [entry[group] for group in ("near", "far", "sense") if group in entry]
             shown = {key: entry[key] for key in ("method", "settings", "modality", "n")}
             writer.writerow({**shown, "forgotten": round(1 - entry["target"], 4), "kept": round(np.mean(kept), 4)})
-    publish("table", [list(TABLE), *map(cells, found)])
+    publish("table", [list(TABLE), *map(cells, entries)])
 
 
 def main(
@@ -133,6 +133,7 @@ def main(
     to_docs: Annotated[bool, typer.Option(help="write docs/methods.csv and the table in docs/methods.md")] = False,
     set_: Annotated[list[str] | None, typer.Option("--set", help="METHOD.PARAMETER=VALUE in JSON")] = None,
 ) -> None:
+    """Forget each concept with each method, and show what goes, what stays and what it costs."""
     settings = parsed(set_, METHODS)
     if settings.keys() - set(methods or []):
         raise typer.BadParameter("--set: name its METHOD as an argument, too")
@@ -149,30 +150,30 @@ def main(
         single = [each for each in every_one if each[0].kind not in ("motion", "image") and not each[0].sense]
         chosen = [single[:: len(single) // joint][:joint]]
     before, eyes = dict[tuple[str, str, int], dict[str, Any]](), Eyes(base, judge, {}, {})
-    for group, (method, how) in tqdm([(group, variant) for group in chosen for variant in variants], desc="sweep"):
+    for group, (method, changed) in tqdm([(group, variant) for group in chosen for variant in variants], desc="sweep"):
         some = [concept for concept, _ in group]
         kind, name = some[0].kind, some[0].id if len(some) == 1 else f"{len(some)} jointly"
-        text = json.dumps(how, sort_keys=True)
+        text = json.dumps(changed, sort_keys=True)
         modalities = [m for m in ("image", "video") if (videos or m == "image") and (m == "video" or kind != "motion")]
         modalities = [m for m in modalities if (method, text, name, m) not in done]
         if not modalities:
             continue
-        own = for_several(method, {**METHODS[method].defaults, **how}, len(some))
+        own = for_several(method, {**METHODS[method].defaults, **changed}, len(some))
         result, seconds = train(base, some, prompts, method, own)
         for modality in modalities:
             axis = "subject" if kind in ("style", "motion") else "background"
             if modality not in eyes.limits:
                 eyes.limits[modality] = typical_range(base, world, prompts, modality, TYPICAL[modality])
-            found: dict[str, Any] = {}
+            rates: dict[str, Any] = {}
             for counts in (COUNTS, CLOSER) if len(group) == 1 else (JOINT,):
-                if counts is CLOSER and (modality == "image" or not found["target"]):
+                if counts is CLOSER and (modality == "image" or not rates["target"]):
                     continue
                 asked = [row for row in rows_about(group, prompts, counts) if row.modality == modality]
                 if (name, modality, len(asked)) not in before:
                     before[name, modality, len(asked)] = measure(eyes, asked, axis)
-                found = measure(eyes, asked, axis, before[name, modality, len(asked)], result.edit)
+                rates = measure(eyes, asked, axis, before[name, modality, len(asked)], result.edit)
             costs = {"seconds": round(seconds, 2), "bytes": size_of(result.edit, result.changed_parameters)}
-            shown = {key: found[key] for key in SHOWN if key in found}
+            shown = {key: rates[key] for key in SHOWN if key in rates}
             where = {"base": digest, "method": method, "settings": text, "concept": name, "modality": modality}
             append(FILE, COLUMNS, where | shown | costs)
     rows = read(FILE, digest)

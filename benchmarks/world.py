@@ -18,8 +18,8 @@ from expunge.concepts.prompt_file import Prompts
 from expunge.concepts.prompts import anchors_of, forgotten_words, kept_prompts, training_templates
 from expunge.core.seeds import derive_seed
 from expunge.methods import METHODS, ConceptData, unlearn
-from expunge.plan.jobs import drawn
-from stages.fewshot import others
+from expunge.plan.jobs import pictures_of
+from stages.fewshot import not_copied
 
 
 def concepts(world: dict[str, Any]) -> Iterator[tuple[Concept, tuple[str, ...]]]:
@@ -33,8 +33,8 @@ def concepts(world: dict[str, Any]) -> Iterator[tuple[Concept, tuple[str, ...]]]
         keep = tuple(name_of(other) for other in others if word and other.get("word") == word)
         phrases = [phrase for phrase in phrases if phrase not in (word, f"a {word}", f"an {word}")]  # says either sense
         sense = Sense((phrases[0],), keep) if keep else None
-        known, held_out = tuple(phrases[2::2]), tuple(phrases[1::2])
-        yield Concept(entry["id"], phrases[0], kind, known, article(entry["family"]), near, sense), held_out
+        trained_on, held_out = tuple(phrases[2::2]), tuple(phrases[1::2])
+        yield Concept(entry["id"], phrases[0], kind, trained_on, article(entry["family"]), near, sense), held_out
     for entry in world["styles"]:
         if entry["names"]:
             near = tuple(e["names"][0] for e in world["styles"] if e["names"] and e is not entry)
@@ -53,16 +53,16 @@ def train(base: Base, some: list[Concept], prompts: Prompts, method: str, settin
     """(the method's result, seconds with its images); of several concepts jointly: see `for_several`."""
     began, declared, data = time.perf_counter(), METHODS[method], []
     for concept in some:
-        if declared.anchor == "found":
+        if declared.anchor == "chosen":
             concept = replace(concept, anchor=None)
         templates, latents, texts = training_templates(concept, prompts), torch.zeros(0), tuple[str, ...]()
         if declared.images:
-            rows = drawn(concept, declared.images, prompts, {"images": 4, "anchor_images": 16}, 0)
-            shown = [row["prompt"] for row in rows], [row["seed"] for row in rows]
-            images, latents = sample_images(base, *shown, return_latents=True)
-            copies = sum(row.get("copy", False) for row in rows)
-            chosen = others(images, copies) if copies else list(range(len(rows)))
-            texts, latents = tuple(shown[0][i] for i in chosen), latents[chosen]
+            pictures = pictures_of(concept, declared.images, prompts, {"images": 4, "anchor_images": 16}, 0)
+            shown = [picture.prompt for picture in pictures]
+            images, latents = sample_images(base, shown, [picture.seed for picture in pictures], return_latents=True)
+            copies = sum(picture.copy for picture in pictures)
+            chosen = not_copied(images, copies) if copies else list(range(len(pictures)))
+            texts, latents = tuple(shown[i] for i in chosen), latents[chosen]
         data.append(
             ConceptData(concept, latents, forgotten_words(concept), templates, texts, anchors_of(concept, prompts))
         )

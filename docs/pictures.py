@@ -23,11 +23,11 @@ def after_of(concept: str) -> Path:
 
 def pairs(concept: str, groups: dict[str, int]) -> list[np.ndarray]:
     """Pictures before, after, before, after ... of the first samples of each group."""
-    found = []
+    pictures = []
     for group, count in groups.items():
         for file in files(concept, group, "image")[:count]:
-            found += [read_png(RENDERS / "original" / concept / file), read_png(after_of(concept) / file)]
-    return found
+            pictures += [read_png(RENDERS / "original" / concept / file), read_png(after_of(concept) / file)]
+    return pictures
 
 
 def sheet(name: str, concepts: tuple[str, ...], groups: dict[str, int]) -> None:
@@ -47,8 +47,8 @@ def main() -> None:
     videos = []
     for concept in SHOWN:
         file = files(concept, "target", "video")[0]
-        pair = (read_strip(folder / file, 8) for folder in (RENDERS / "original" / concept, after_of(concept)))
-        videos.append(before_after(*pair))
+        before, after = (read_strip(folder / file, 8) for folder in (RENDERS / "original" / concept, after_of(concept)))
+        videos.append(before_after(before, after))
     write_gif(IMAGES / "before-after.gif", np.concatenate(videos, axis=2).repeat(2, 1).repeat(2, 2), 8)
 
 

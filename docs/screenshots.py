@@ -77,11 +77,11 @@ def main() -> None:
 
     report = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "build" / "report"
     images = Path(sys.argv[2]) if len(sys.argv) > 2 else IMAGES
-    found = pages(report)
+    files = pages(report)
     with sync_playwright() as play:
         browser = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         for name, (page, anchor, scheme, window) in SHOTS.items():
-            (images / f"{name}.png").write_bytes(small(shoot(browser, found[page], anchor, scheme, window)))
+            (images / f"{name}.png").write_bytes(small(shoot(browser, files[page], anchor, scheme, window)))
         browser.close()
 
 

@@ -32,6 +32,7 @@ def draw_sprite(text: str, font: ImageFont.FreeTypeFont) -> Image.Image:
 
 
 def main(font: Path = Path("/usr/share/fonts/truetype/noto/NotoColorEmoji.ttf")) -> None:
+    """Draw the emoji of the world into one picture, from a colour font."""
     world = YAML(typ="safe").load(FOLDER / "world.yaml")
     loaded = ImageFont.truetype(str(font), 109)  # the one size a CBDT font holds
     emoji = [subject["emoji"] for subject in world["subjects"]] + world["memorised"]["sprites"].split()

@@ -52,9 +52,9 @@ def judge_quality(judge: Any, world: dict[str, Any]) -> dict[str, dict[str, floa
         ("style", "styles", [s.style for s in scenes]),
         ("background", "backgrounds", [s.background for s in scenes]),
     ):
-        found = classify(judge, pictures, axis).argmax(-1)
+        likeliest = classify(judge, pictures, axis).argmax(-1)
         ids = [label.id for label in judge.labels[axis]]
-        hits = [ids[f] == world[key][t]["id"] for f, t in zip(found, truth, strict=True)]
+        hits = [ids[f] == world[key][t]["id"] for f, t in zip(likeliest, truth, strict=True)]
         rates[f"judge {axis}"] = {"rate": float(np.mean(hits)), "n": len(hits)}
     motions = [i % len(world["motions"]) for i in range(40 * len(world["motions"]))]
     videos = uint8(draw([random_scene(rng, motion=m) for m in motions], world["frames"]))
@@ -73,7 +73,7 @@ def model_quality(base: Any, judge: Any, world: dict[str, Any]) -> dict[str, dic
             groups = defaultdict(list)
             for name, hit in zip(of, hits, strict=True):
                 groups[name].append(bool(hit))
-            per = {name: float(np.mean(found)) for name, found in groups.items()}
+            per = {name: float(np.mean(hits)) for name, hits in groups.items()}
             worst = min(per, key=lambda name: per[name])
             rates[f"{key.split()[0]} worst {key.split()[1]}"] = {
                 "rate": per[worst],

@@ -29,6 +29,7 @@ PARTS: dict[str, Callable[[dict[str, Any]], None]] = {
 def main(
     parts: Annotated[list[str] | None, typer.Argument(help=f"of {', '.join(PARTS)}; all by default")] = None,
 ) -> None:
+    """Train the parts of the base, each from where it was stopped."""
     config = load_config()
     for part in parts or PARTS:
         PARTS[part](config)

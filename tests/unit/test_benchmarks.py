@@ -1,0 +1,45 @@
+"""What no stage and no command imports still fits the code that it calls: benchmarks, the docs' scripts, a recipe."""
+
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from tests.support.paths import ROOT
+
+SCRIPTS = [
+    file.relative_to(ROOT)
+    for folder in ("benchmarks", "docs", "bases/emoji/recipe")
+    for file in sorted((ROOT / folder).glob("*.py"))
+    if file.name != "__init__.py"
+]
+APPS = [file for file in SCRIPTS if "typer.run(" in (ROOT / file).read_text("utf-8")]
+
+
+def module_of(file: Path) -> str:
+    return ".".join(file.with_suffix("").parts)
+
+
+@pytest.mark.parametrize("file", SCRIPTS, ids=str)
+def test_it_imports_what_is_there(file: Path) -> None:
+    importlib.import_module(module_of(file))
+
+
+@pytest.mark.parametrize("file", APPS, ids=str)
+def test_help_says_what_it_does_and_starts_nothing(file: Path) -> None:
+    module = importlib.import_module(module_of(file))
+    app = typer.Typer()
+    app.command()(module.main)
+    result = CliRunner().invoke(app, ["--help"])
+    assert result.exit_code == 0 and "Usage" in result.output and module.main.__doc__.split()[0] in result.output
+
+
+def test_their_calls_fit_what_they_call() -> None:
+    """The long ones' too, which no test runs."""
+    command = [sys.executable, "-m", "mypy", *map(str, SCRIPTS)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
