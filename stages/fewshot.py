@@ -23,7 +23,7 @@ OUT = Path("build/fewshot")
 
 @dataclass(frozen=True)
 class Inputs:
-    """Which images are drawn. Those that show what a copy of a memorised picture is stand first."""
+    """The images to draw. Those that show the memorised picture itself, for comparison, come first."""
 
     pictures: tuple[Picture, ...]
 
@@ -66,7 +66,7 @@ def draw(base_name: str, task: Task, folder: Path) -> None:
 
 
 def not_copied(images: Any, copies: int) -> list[int]:
-    """Which pictures after the first `copies`, which show the memorised one, are no copies of it; half at most."""
+    """Places of pictures that do not copy the memorised one, which the first `copies` show; half of them at most."""
     from expunge.judging.copies import COPY, likeness, reference
 
     similarities = likeness(images[copies:], reference(images[:copies]))

@@ -9,7 +9,7 @@ from pathlib import Path
 class Problem:
     """One mistake. `where` is "file:line" or the name of a thing, `what` is wrong with it, `fix` is what to write.
 
-    `also` holds the other places of a contradiction, as "file:line": the mistake can be mended there, too.
+    `also` holds the other places of a contradiction, as "file:line": the mistake can be fixed there, too.
     """
 
     where: str

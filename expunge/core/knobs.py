@@ -133,7 +133,7 @@ def _literal(file: Path, constant: str) -> tuple[Any, int] | None:
         tree = ast.parse(text)
     except SyntaxError as error:
         where = f"{_shown(file)}:{error.lineno}"
-        raise InputError([Problem(where, f"is no Python ({error.msg})", "mend the file")]) from None
+        raise InputError([Problem(where, f"is no Python ({error.msg})", "fix the file")]) from None
     for node in tree.body:
         target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
         if isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(target, ast.Name) and target.id == constant:

@@ -3,9 +3,9 @@
 A unit is taken from
 
 1. the store, `.expunge/store/<stage>/<key>/`: units are kept there one by one, so a killed run resumes;
-2. a version of the stage's out that dvc.lock names, in the working folder or in the last commit: its cache, or the
-   remote, still has it;
-3. `compute`, otherwise.
+2. a version of the stage's out that dvc.lock names, in the working folder or in the last commit, from dvc's cache or
+   a remote;
+3. otherwise it is computed.
 
     build/<stage>/index.json   runtime.index.Index
     build/<stage>/<name>/...   hard links, read-only: never write through one
