@@ -24,7 +24,7 @@ from benchmarks.world import concepts, train
 from expunge.attacks import ATTACKS, Victim
 from expunge.attacks.attempts import attack as carry_out
 from expunge.bases.base import Base, load
-from expunge.bases.digests import base_digest
+from expunge.bases.base_digest import base_digest
 from expunge.bases.edits import Edit
 from expunge.bases.latents import encode_images
 from expunge.bases.sampling import sample_images, sample_videos

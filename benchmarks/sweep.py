@@ -30,7 +30,7 @@ from benchmarks.looking import Eyes, measure, of_the_rest, typical_range
 from benchmarks.results import ROOT, append, parsed, publish, read
 from benchmarks.world import concepts, train
 from expunge.bases.base import load
-from expunge.bases.digests import base_digest
+from expunge.bases.base_digest import base_digest
 from expunge.bases.edits import Edit
 from expunge.bases.spec import load_spec
 from expunge.concepts.concept import Concept

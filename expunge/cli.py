@@ -1,4 +1,4 @@
-"""The command line. Every command exits with 2 where its input is bad, with a line for each problem."""
+"""The command line: one function for each command. Exit code 2 means that the input is wrong."""
 
 import sys
 from collections.abc import Callable
@@ -13,8 +13,8 @@ from expunge.concepts.kinds import KINDS
 from expunge.core.errors import InputError
 
 app = typer.Typer(
-    help="Make text-to-video diffusion models forget.", no_args_is_help=True, add_completion=False,
-    pretty_exceptions_enable=False,
+    help="Make text-to-video diffusion models forget concepts, and check that they did.",
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
 )  # fmt: skip
 Kind = StrEnum("Kind", list(KINDS))  # type: ignore[misc]  # mypy wants the names written out
 Parentheses = StrEnum("Parentheses", ["cut", "alias", "keep"])
@@ -39,17 +39,19 @@ def _errors_in_lines(command: Callable[..., None]) -> Callable[..., None]:
 @_errors_in_lines
 def validate(
     lists: Annotated[Path, typer.Argument(help="A folder of concept lists, or one list.")] = Path("concepts"),
-    base: Annotated[str | None, typer.Option(help="The base that forgets; else the one in params.yaml.")] = None,
+    base: Annotated[
+        str | None, typer.Option(help="The base to check against; default: the one in params.yaml.")
+    ] = None,
     bases: Annotated[Path, typer.Option(help="The folder of bases.")] = Path("bases"),
 ) -> None:
     """Check concept lists in full, without loading a model.
 
-    Of one list, shows its own mistakes and where it contradicts another list of its folder.
-    Where there is neither a params.yaml nor a folder of bases, lists are checked without a base.
+    For a single list, it shows that list's mistakes and its contradictions with other lists in the folder.
+    Without a params.yaml and a folder of bases, lists are checked without a base.
 
-    Exit code 0: all is well. 2: something must be fixed.
+    Exit code 0: no mistakes. 2: there are mistakes; each is printed with its place and a fix.
     """
-    from expunge.plan.validate import validate as check
+    from expunge.plan.validate_lists import validate as check
 
     parameters = _parameters()
     default = parameters["base"] if Path("params.yaml").is_file() or bases.is_dir() else None
@@ -65,31 +67,39 @@ def validate(
 def import_(
     file: Annotated[Path, typer.Argument(help="A CSV, TSV, JSON or TXT file.")],
     kind: Annotated[Kind, typer.Option(help="What the names are.")],
-    out: Annotated[Path | None, typer.Option(help="Where to write; else concepts/<name of the file>.yaml.")] = None,
-    title: Annotated[str | None, typer.Option(help="The list's title; else the file's name.")] = None,
-    owner: Annotated[str | None, typer.Option(help="Who answers for the list.")] = None,
-    base: Annotated[str | None, typer.Option(help="Refuse names that this base cannot spell or read whole.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Where to write; default: concepts/<name of the file>.yaml.")] = None,
+    title: Annotated[str | None, typer.Option(help="The list's title; default: the file's name.")] = None,
+    owner: Annotated[str | None, typer.Option(help="Who is responsible for the list.")] = None,
+    base: Annotated[
+        str | None, typer.Option(help="Refuse names that this base cannot spell, or that are too long for it.")
+    ] = None,
     bases: Annotated[Path, typer.Option(help="The folder of bases.")] = Path("bases"),
     name_column: Annotated[str | None, typer.Option(help="The column or key with the names.")] = None,
-    alias_column: Annotated[str | None, typer.Option(help="The column with aliases, parted by ; or |.")] = None,
-    neighbour_column: Annotated[str | None, typer.Option(help="The column with neighbours, parted by ; or |.")] = None,
+    alias_column: Annotated[str | None, typer.Option(help="The column with aliases, separated by ; or |.")] = None,
+    neighbour_column: Annotated[
+        str | None, typer.Option(help="The column with neighbours, separated by ; or |.")
+    ] = None,
     anchor_column: Annotated[str | None, typer.Option(help="The column with the anchor.")] = None,
     prompt_column: Annotated[str | None, typer.Option(help="The column with the concept's own prompts.")] = None,
-    parentheses: Annotated[Parentheses, typer.Option(help="What is done with (...) in names.")] = Parentheses.cut,
-    comma: Annotated[Comma | None, typer.Option(help="What follows a comma; else cut in TXT, kept elsewhere.")] = None,
-    prompts_of: Annotated[str | None, typer.Option(help="The rows are prompts of this one concept.")] = None,
-    as_names: Annotated[bool, typer.Option(help="The rows are names even if they read like prompts.")] = False,
+    parentheses: Annotated[Parentheses, typer.Option(help="What to do with (...) in names.")] = Parentheses.cut,
+    comma: Annotated[
+        Comma | None, typer.Option(help="What to do with text after a comma; default: cut in TXT, keep in others.")
+    ] = None,
+    prompts_of: Annotated[str | None, typer.Option(help="Read the rows as prompts of this one concept.")] = None,
+    as_names: Annotated[bool, typer.Option(help="Read the rows as names even if they look like prompts.")] = False,
     encoding: Annotated[str, typer.Option(help="The file's encoding.")] = "utf-8-sig",
-    report: Annotated[Path | None, typer.Option(help="Write the report there and only its counts to stderr.")] = None,
-    verbose: Annotated[bool, typer.Option(help="Say row by row what was changed.")] = False,
-    force: Annotated[bool, typer.Option(help="Replace the list if it is there.")] = False,
+    report: Annotated[
+        Path | None, typer.Option(help="Write the report to this file, and only its counts to stderr.")
+    ] = None,
+    verbose: Annotated[bool, typer.Option(help="Report every changed row.")] = False,
+    force: Annotated[bool, typer.Option(help="Replace an existing list.")] = False,
 ) -> None:
-    """Make a concept list of a file, and report what was merged, trimmed, dropped or refused."""
+    """Turn a file into a concept list, and report what was merged, trimmed, dropped or refused."""
     from expunge.concepts.import_notes import summary
     from expunge.concepts.importer import import_file
     from expunge.concepts.listfile import write_list
     from expunge.core.names import slug
-    from expunge.plan.validate import base_words
+    from expunge.plan.validate_lists import base_words
 
     words, notes, problems = base_words(base, bases) if base else (None, [], [])
     if problems:
@@ -121,14 +131,16 @@ def import_(
 def gate(
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="LIST/ENCODER", help="Encoders, or lists for all of theirs; else every encoder."),
+        typer.Argument(
+            metavar="LIST/ENCODER", help="Encoders, or lists to take all their encoders; default: every encoder."
+        ),
     ] = None,
     metrics: Annotated[Path, typer.Option(help="The verdicts that a run wrote.")] = Path("metrics/verdicts.json"),
     concepts: Annotated[Path, typer.Option(help="The folder of concept lists.")] = Path("concepts"),
-    every: Annotated[bool, typer.Option("--all", help="Show every gate, a line each.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Show every gate on one line.")] = False,
     why: Annotated[bool, typer.Option("--why", help="Show every gate in full sentences.")] = False,
 ) -> None:
-    """Say which encoders pass their gates and why the others do not; for CI.
+    """Show which encoders pass their gates, and why the others do not; for CI.
 
     Reads the verdicts of the last run and measures nothing: run `dvc repro` first.
     The thresholds are in params.yaml (section gate), in a list's `gate:` and in a concept's.
@@ -137,8 +149,8 @@ def gate(
     Exit code 0: every required encoder passes. 1: one fails, was not measured, or has not run yet. 2: bad input, or
     the gates have changed since the run.
     """
-    from expunge.verdicts.current import encoders_now, never_ran, require_same_gates
     from expunge.verdicts.print_verdicts import print_verdicts
+    from expunge.verdicts.up_to_date import encoders_now, never_ran, require_same_gates
     from expunge.verdicts.verdict_file import PASS, chosen, read_verdicts
 
     now = encoders_now(concepts, _table())
@@ -153,15 +165,15 @@ def gate(
 @_errors_in_lines
 def compare(
     rev: Annotated[str, typer.Argument(help="The git revision to compare with, such as HEAD~1, main or a tag.")],
-    rev2: Annotated[str | None, typer.Argument(help="The revision that is judged; else the working tree.")] = None,
+    rev2: Annotated[str | None, typer.Argument(help="The revision to judge; default: the working tree.")] = None,
     metrics: Annotated[Path, typer.Option(help="The table of rates that a run wrote.")] = Path("metrics/rates.csv"),
-    every: Annotated[bool, typer.Option("--all", help="Show every change, also inside the intervals.")] = False,
-    fail: Annotated[bool, typer.Option("--fail/--no-fail", help="Exit 1 where something became worse.")] = True,
+    every: Annotated[bool, typer.Option("--all", help="Show every change, even inside the intervals.")] = False,
+    fail: Annotated[bool, typer.Option("--fail/--no-fail", help="Exit 1 if something became worse.")] = True,
 ) -> None:
-    """Say what became worse or better since another commit: which concept, which metric, from what to what.
+    """Show what became worse or better since another commit: which concept, which metric, from what to what.
 
-    A change is outside where the two 95 % intervals do not overlap. Of changes inside them only the number is shown,
-    and of metrics of which neither way is better, such as the change of the weights, nothing; --all shows both.
+    A change is outside its interval if the two 95 % intervals do not overlap. Changes inside are only counted, and
+    metrics without a better direction, such as the change of the weights, are hidden; --all shows both.
     Times are not compared.
 
     Exit code 0: nothing became worse outside its interval (or --no-fail). 1: something did. 2: bad input.
@@ -186,13 +198,13 @@ def compare(
 @_errors_in_lines
 def keep_attacks(
     attacks: Annotated[Path, typer.Option(help="What the stage attack wrote.")] = Path("build/attacks"),
-    file: Annotated[Path, typer.Option(help="The prompts to be replayed.")] = Path("attacks/found.csv"),
+    file: Annotated[Path, typer.Option(help="The file of prompts to replay.")] = Path("attacks/found.csv"),
     plan: Annotated[Path, typer.Option(help="What the stage plan wrote.")] = Path("build/plan/index.json"),
 ) -> None:
-    """Keep the prompts that got through, so that every later run replays them.
+    """Keep the attack prompts that brought a concept back, so that every later run replays them.
 
     Adds to attacks/found.csv: review it and commit it.
-    Prompts of confidential concepts are left out, for the file is read by many.
+    Prompts of confidential concepts are left out, because many people read the file.
     """
     from expunge.attacks.records import read_attempts
     from expunge.attacks.replayed import read_kept, with_new, write_kept
@@ -210,12 +222,12 @@ def keep_attacks(
 @_errors_in_lines
 def why(
     encoder: Annotated[str, typer.Argument(metavar="LIST/ENCODER", help="An encoder of the last run.")],
-    stage: Annotated[str | None, typer.Argument(help="One stage; else every stage that has units.")] = None,
+    stage: Annotated[str | None, typer.Argument(help="One stage; default: every stage that has units.")] = None,
 ) -> None:
-    """Say what the last run here did for an encoder, stage by stage: reused, or made anew and because of what.
+    """Show what the last run did for an encoder, stage by stage: what it reused, what it made anew, and why.
 
-    A cause is a place and its two values: what the list or params.yaml says, code by its file, the base, or what an
-    earlier stage made.
+    A reason names what changed, with its old and new value: an entry of the list, a parameter, a file of code, the
+    base, or the result of an earlier stage.
     """
     from expunge.plan.contract import read_plan
     from expunge.plan.why import why as tell
@@ -229,7 +241,7 @@ def why(
 @app.command()
 @_errors_in_lines
 def doctor(fix: Annotated[bool, typer.Option("--fix", help="Fix what can be fixed safely.")] = False) -> None:
-    """Look for what a killed run can leave behind."""
+    """Look for a broken lock that a killed run left behind."""
     from expunge.core.rwlock import find_repository, repair_rwlock
 
     message = repair_rwlock(find_repository(Path.cwd()), fix)

@@ -28,7 +28,7 @@ from expunge.plan.contract import Plan, public
 from stages.runtime.models import loaded_base, loaded_edit, loaded_judge
 from stages.runtime.planned import attack_budgets, planned_workers, read_plan_here
 from stages.runtime.process import main
-from stages.runtime.run import run_units
+from stages.runtime.reuse import run_units
 from stages.runtime.units import Task, Unit
 
 OUT, ENCODERS, RENDERS = Path("build/attacks"), Path("build/encoders"), Path("build/renders")

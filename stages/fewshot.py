@@ -15,7 +15,7 @@ from expunge.plan.contract import Picture, Plan
 from stages.runtime.models import loaded_base
 from stages.runtime.planned import planned_workers, read_plan_here
 from stages.runtime.process import main
-from stages.runtime.run import run_units
+from stages.runtime.reuse import run_units
 from stages.runtime.units import Task, Unit
 
 OUT = Path("build/fewshot")
@@ -23,7 +23,7 @@ OUT = Path("build/fewshot")
 
 @dataclass(frozen=True)
 class Inputs:
-    """Which images are drawn. Those that show what a copy of a memorised picture is stand first."""
+    """The images to draw. Those that show the memorised picture itself, for comparison, come first."""
 
     pictures: tuple[Picture, ...]
 
@@ -66,7 +66,7 @@ def draw(base_name: str, task: Task, folder: Path) -> None:
 
 
 def not_copied(images: Any, copies: int) -> list[int]:
-    """Which pictures after the first `copies`, which show the memorised one, are no copies of it; half at most."""
+    """Places of pictures that do not copy the memorised one, which the first `copies` show; half of them at most."""
     from expunge.judging.copies import COPY, likeness, reference
 
     similarities = likeness(images[copies:], reference(images[:copies]))

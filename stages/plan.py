@@ -12,18 +12,18 @@ import msgspec
 
 from expunge.attacks.replayed import read_kept
 from expunge.bases.arithmetic import arithmetic_of
-from expunge.bases.digests import base_parts
+from expunge.bases.base_digest import base_parts
 from expunge.bases.spec import Spec, load_spec
 from expunge.concepts.prompt_file import read_prompts
 from expunge.core.digest import Fingerprint
 from expunge.core.errors import InputError, Problem
 from expunge.core.files import write_json
 from expunge.core.unit_names import Name
-from expunge.judging.digests import judge_parts
+from expunge.judging.judge_digest import judge_parts
 from expunge.plan.build import make_plan
 from expunge.plan.contract import Plan, PlannedBase, write_plan
 from expunge.plan.params import read_params
-from expunge.plan.validate import validate
+from expunge.plan.validate_lists import validate
 from stages.runtime.process import main
 
 OUT, REPLAYED = Path("build/plan"), Path("attacks/found.csv")

@@ -20,7 +20,7 @@ from expunge.plan.contract import Plan
 from stages.runtime.models import loaded_base, loaded_edit
 from stages.runtime.planned import planned_workers, read_plan_here
 from stages.runtime.process import main
-from stages.runtime.run import run_units
+from stages.runtime.reuse import run_units
 from stages.runtime.units import Task, Unit
 
 OUT, ENCODERS = Path("build/renders"), Path("build/encoders")

@@ -27,7 +27,7 @@ from expunge.plan.contract import Plan
 from stages.runtime.models import loaded_judge
 from stages.runtime.planned import planned_workers, read_plan_here
 from stages.runtime.process import main
-from stages.runtime.run import run_units
+from stages.runtime.reuse import run_units
 from stages.runtime.units import Task, Unit
 
 OUT, RENDERS, FEATURES = Path("build/scores"), Path("build/renders"), "features.safetensors"

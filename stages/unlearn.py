@@ -21,7 +21,7 @@ from stages.runtime.curves import collect_curves, progress_of
 from stages.runtime.models import loaded_base
 from stages.runtime.planned import planned_workers, read_plan_here
 from stages.runtime.process import main
-from stages.runtime.run import run_units
+from stages.runtime.reuse import run_units
 from stages.runtime.units import Task, Unit
 
 OUT, FEWSHOT = Path("build/encoders"), Path("build/fewshot")

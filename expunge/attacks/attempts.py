@@ -13,20 +13,13 @@ import numpy as np
 import torch
 
 from expunge.attacks import ATTACKS, Try, Victim
+from expunge.attacks.judged import Originals, judged
 from expunge.attacks.records import Attempt, Outcome
 from expunge.attacks.replayed import REPLAY, KeptPrompt
 from expunge.bases.condition import Condition
 from expunge.bases.sampling import sample_images, sample_videos
 from expunge.bases.text import encode_prompts
-from expunge.concepts.prompts import target_asks
-from expunge.concepts.samples import PlannedSample
 from expunge.core.seeds import derive_seed
-from expunge.judging.copies import reference
-from expunge.judging.judge import with_names
-from expunge.judging.looking import asks_of, look
-from expunge.judging.samples import Sample
-
-Originals = Mapping[str, np.ndarray]  # by modality: what the original draws for the target, (N, [F,] H, W, 3) uint8
 
 
 @dataclass(frozen=True)
@@ -121,17 +114,3 @@ def condition_of_tries(victim: Victim, tries: Sequence[Try], encoder: Any) -> Co
     return Condition(torch.cat([
         tried.embed(encoder) if tried.embed else encode_prompts(victim.base, [tried.prompt], encoder) for tried in tries
     ]))  # fmt: skip
-
-
-def judged(
-    victim: Victim, judge: Any, modality: str, pixels: np.ndarray, originals: Originals
-) -> list[tuple[bool, float]]:
-    """(is the concept seen, in any frame; the judge's confidence) of each picture or video."""
-    asks = target_asks(victim.concept, victim.words[0])
-    samples = [Sample(i, PlannedSample("target", "", 0, modality, asks), each) for i, each in enumerate(pixels)]
-    drawn = originals.get("image", originals.get("video"))
-    flat = drawn.reshape(-1, *drawn.shape[-3:]) if drawn is not None else None
-    memorised = reference(flat) if asks.axis == "copy" and flat is not None else None
-    judge = with_names(judge, sorted({ask for s in samples for ask in asks_of(s)}))
-    looks = look(judge, samples, asks.axis, memorised)
-    return [(bool(looks.top1[i].any()), float(np.max(looks.confidence[i]))) for i in range(len(samples))]

@@ -1,6 +1,6 @@
 """What decides about a list besides the list itself: what the base can read, which methods and which gates there are.
 
-The rules come from rooms above this one; `expunge.plan.validate` puts them together.
+The rules come from rooms above this one; `expunge.plan.validate_lists` puts them together.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -21,9 +21,9 @@ class Fingerprint:
 
 
 def canonical(value: Any) -> bytes:
-    """A value as the one JSON that stands for it: sorted keys, no blanks, UTF-8; tuples are lists.
+    """A value in its one canonical JSON form: sorted keys, no blanks, UTF-8; tuples become lists.
 
-    :raises ValueError: NaN or infinity. :raises TypeError: what JSON cannot hold, and keys that are no texts.
+    :raises ValueError: NaN or infinity. :raises TypeError: what JSON cannot hold, and keys that are not text.
     """
     _check_keys(value)
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
@@ -55,7 +55,7 @@ def _check_keys(value: Any) -> None:
     if isinstance(value, Mapping):
         for key, item in value.items():
             if not isinstance(key, str):  # json would write 1 and "1" the same
-                raise TypeError(f"{key!r} is no text, so it cannot be a key")
+                raise TypeError(f"{key!r} is not text, so it cannot be a key")
             _check_keys(item)
     elif isinstance(value, list | tuple):
         for item in value:

@@ -18,9 +18,9 @@ class UnitRecord:
     """One unit as a run left it."""
 
     key: str  # sha256 of all that its files depend on
-    parts: dict[str, Any]  # what the key was made of, flat and short: see `stages.runtime.parts`
+    parts: dict[str, Any]  # what the key was made of, flat and short: see `stages.runtime.key_parts`
     files: dict[str, str]  # path below the unit's folder: sha256
-    facts: dict[str, Any] = field(default_factory=dict)  # what computing it found out
+    facts: dict[str, Any] = field(default_factory=dict)  # numbers that computing it returned
 
 
 @dataclass(frozen=True)

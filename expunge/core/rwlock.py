@@ -55,7 +55,7 @@ def running_dvc(root: Path) -> list[int]:
             if Path(process.cwd()).is_relative_to(root):
                 pids.append(process.pid)
         except (psutil.Error, OSError):
-            pids.append(process.pid)  # not ours to look at: better to wait for it than to pull the lock away
+            pids.append(process.pid)  # it belongs to another user: wait for it rather than take its lock
     return sorted(pids)
 
 

@@ -17,8 +17,8 @@ import numpy as np
 from expunge.concepts.samples import FORGET
 from expunge.judging.features import Features, by_place, encode
 from expunge.judging.formulas import kid
-from expunge.judging.looking import asks_of, look, memorised_picture, seen_in_video
 from expunge.judging.samples import Sample
+from expunge.judging.seen import asks_of, look, memorised_picture, seen_in_video
 from expunge.judging.sight import Formula, sights_of
 from expunge.judging.table import Row
 

@@ -12,7 +12,14 @@ from pathlib import Path
 
 from expunge.metrics.metric import THEMES, Formula, Metric
 
-OTHERS = {"catalogue", "drawn", "gate_schema", "markdown", "metric", "thresholds"}  # files that declare no metric
+OTHERS = {
+    "catalogue",
+    "sample_choices",
+    "gate_schema",
+    "markdown",
+    "metric",
+    "thresholds",
+}  # files that declare no metric
 
 
 def _declared() -> dict[str, Metric]:

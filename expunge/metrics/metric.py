@@ -51,7 +51,7 @@ class Metric:
     # how it follows from samples
     measure: Formula | None = None  # of one sample; the first line of its docstring says its range and what it is
     of: str = ""  # the per-sample measure that is aggregated; "": the metric's own name
-    over: str = ""  # which samples: a key of expunge.metrics.drawn.OVER
+    over: str = ""  # which samples: a key of expunge.metrics.sample_choices.OVER
     aggregate: Aggregate = "given"  # given: an attack, KID or drift brings the number
     parts: tuple[str, ...] = ()  # of a harmonic mean: metrics that are shares; "1 - aliases" turns one round
     interval: Interval = ""  # parts: from the low ends of the parts to their high ends

@@ -95,9 +95,11 @@ def pictures_unit(concept: str, shown: str) -> str:
 
 
 def public(concept: Concept) -> Concept:
-    """A concept with what an encoder may depend on. Who asked for it, whether it may be named and what is expected of
-    the result change no encoder and no attack; neither does its place in its file. Its method and parameters stand in
-    the encoder's job, where they apply."""
+    """A concept reduced to what an encoder or an attack may depend on.
+
+    Who asked for it, whether it is confidential, its gate and its place in the file change neither. Its method and
+    parameters are in the encoder's job.
+    """
     return replace(concept, request=None, confidential=False, gate={}, where="", method=None, parameters={})
 
 

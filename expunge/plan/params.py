@@ -18,7 +18,7 @@ from expunge.core.schema import schema_problems, validator_of
 from expunge.core.yamlfile import Node, load
 from expunge.methods import check_parameters
 from expunge.metrics.gate_schema import gate_schema
-from expunge.plan.validate import check_gate
+from expunge.plan.validate_lists import check_gate
 
 FILE = Path("params.yaml")
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from expunge.concepts.samples import MODALITIES
 from expunge.core.unit_names import Name
-from expunge.metrics.drawn import shows_in
+from expunge.metrics.sample_choices import shows_in
 from expunge.report import chart, numbers
 from expunge.report.definitions import VERDICTS
 from expunge.report.gate_rows import gate_counts

@@ -14,7 +14,7 @@ from typing import Any
 from expunge.concepts.concept import Concept
 from expunge.core.unit_names import Name
 from expunge.metrics.catalogue import METRICS
-from expunge.metrics.drawn import shows_in
+from expunge.metrics.sample_choices import shows_in
 from expunge.metrics.thresholds import Key, Section, Threshold, merged, signature
 from expunge.plan.contract import Plan
 from expunge.verdicts import sentences

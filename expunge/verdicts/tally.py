@@ -18,8 +18,8 @@ from expunge.concepts.samples import MODALITIES
 from expunge.core.unit_names import ORIGINAL, Name, UnitName
 from expunge.judging.table import Row, pair_of
 from expunge.metrics.catalogue import METRICS
-from expunge.metrics.drawn import OVER, Drawn, axis_of
 from expunge.metrics.metric import Metric
+from expunge.metrics.sample_choices import OVER, Drawn, axis_of
 from expunge.plan.contract import Plan
 from expunge.verdicts.rates import Rate
 from expunge.verdicts.statistics import bootstrap, harmonic, wilson

@@ -1,4 +1,4 @@
-"""What went wrong with a unit, in one line for people and in a file for whoever looks closer."""
+"""What went wrong with a unit, in one line on stderr and in full in a file."""
 
 import errno
 import traceback

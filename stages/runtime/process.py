@@ -113,7 +113,7 @@ def _watch(chain: list[psutil.Process], under_dvc: bool, wake: int | None) -> No
 
 
 def _lives(process: psutil.Process) -> bool:
-    """A zombie is dead: whoever should collect it may not, for long."""
+    """A zombie counts as dead: its parent may take long to collect it."""
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:

@@ -9,7 +9,7 @@ import msgspec
 
 from expunge.core.digest import digest
 from stages.runtime.code import code_version
-from stages.runtime.parts import flat
+from stages.runtime.key_parts import flat
 
 
 @dataclass(frozen=True)

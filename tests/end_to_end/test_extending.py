@@ -203,7 +203,7 @@ def test_the_metric_is_measured_everywhere(project: Project) -> None:
 def test_the_judge_is_the_bases(project: Project) -> None:
     said = project.python("""
 from expunge.bases.spec import load_spec
-from expunge.judging.digests import judge_parts
+from expunge.judging.judge_digest import judge_parts
 from expunge.judging.judges import load_judge
 spec = load_spec("mine")
 judge = load_judge(spec, [("subject", "a robot")])

@@ -5,7 +5,7 @@ import json
 from safetensors import safe_open
 
 from expunge.bases.spec import load_spec
-from expunge.plan.validate import validate
+from expunge.plan.validate_lists import validate
 from tests.support.paths import ROOT
 
 EMOJI = ROOT / "bases" / "emoji"

@@ -18,7 +18,7 @@ import pytest
 from expunge.core.digest import folder_files
 from expunge.core.errors import InputError
 from expunge.core.index import read_index
-from stages.runtime.run import run_units
+from stages.runtime.reuse import run_units
 from stages.runtime.units import Task, Unit
 from tests.support.paths import ROOT
 

@@ -18,7 +18,7 @@ from expunge.core.errors import InputError, Problem
 from expunge.core.index import read_index
 from stages.runtime import executors, models
 from stages.runtime.executors import Workers, workers_for
-from stages.runtime.run import run_units
+from stages.runtime.reuse import run_units
 from stages.runtime.units import Task, Unit
 from tests.support.paths import ROOT
 

@@ -12,8 +12,8 @@ from expunge.core.digest import Fingerprint
 from expunge.core.index import read_index
 from expunge.core.media import write_png, write_strip
 from expunge.judging import table
-from expunge.judging.digests import judge_parts
 from expunge.judging.features import read_features
+from expunge.judging.judge_digest import judge_parts
 from expunge.plan.contract import Plan, PlannedBase, Training, write_plan
 from expunge.verdicts.rates import read_rates, write_rates
 from expunge.verdicts.tally import rates_of

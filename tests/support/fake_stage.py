@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from stages.runtime.process import main
-from stages.runtime.run import run_units
+from stages.runtime.reuse import run_units
 from stages.runtime.units import Task, Unit
 
 

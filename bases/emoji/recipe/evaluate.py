@@ -19,7 +19,7 @@ from expunge.bases.sampling import sample_images, sample_videos
 from expunge.bases.spec import load_spec
 from expunge.judging.judge import classify
 from expunge.judging.judges import load_judge
-from expunge.judging.seeing import sees, sees_both
+from expunge.judging.zero_shot import sees, sees_both
 
 from .common import FOLDER, chunks
 from .world import article, draw, load_world, random_scene

@@ -112,7 +112,7 @@ def test_an_unknown_name_names_the_known_ones(name: str) -> None:
 
 def test_reading_a_spec_imports_no_torch(tiny_folder: Path) -> None:
     code = (
-        "import sys; from expunge.bases.spec import load_spec; from expunge.bases.digests import base_digest\n"
+        "import sys; from expunge.bases.spec import load_spec; from expunge.bases.base_digest import base_digest\n"
         "from expunge.bases.tokenizer import light_tokenizer\n"
         f"spec = load_spec('tiny', {str(tiny_folder)!r}); light_tokenizer(spec)[0]('a'); base_digest(spec)\n"
         "from expunge.methods import check_parameters; check_parameters('few-shot', {})\n"

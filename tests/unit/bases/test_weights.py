@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 
 from expunge.bases import hub
 from expunge.bases.base import load
-from expunge.bases.digests import base_digest
+from expunge.bases.base_digest import base_digest
 from expunge.bases.sampling import sample_videos
 from expunge.bases.spec import load_spec
 from expunge.bases.tokenizer import light_tokenizer

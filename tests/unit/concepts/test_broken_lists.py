@@ -10,7 +10,7 @@ import pytest
 from expunge.concepts.lists import load_list, load_lists
 from expunge.concepts.rules import Rules, Words
 from expunge.core.errors import InputError
-from expunge.plan.validate import list_rules
+from expunge.plan.validate_lists import list_rules
 from tests.support.paths import ROOT
 
 HEAD = "title: T\nowner: team\nconcepts:\n"  # lines 1-3
@@ -270,7 +270,7 @@ def test_the_command_line_prints_lines_and_exits_with_2(tmp_path: Path) -> None:
 def test_checking_lists_imports_nothing_heavy(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(HEAD + BOLT)
     code = (
-        "import sys, expunge.cli, expunge.plan.validate; from pathlib import Path;"
+        "import sys, expunge.cli, expunge.plan.validate_lists; from pathlib import Path;"
         "from expunge.concepts.lists import load_lists;"
         f"load_lists(Path({str(tmp_path)!r}));"
         "assert not {'torch', 'transformers', 'diffusers', 'pandas', 'open_clip'} & set(sys.modules)"

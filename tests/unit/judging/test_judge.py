@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from expunge.core.errors import InputError
-from expunge.judging import clip, motion, seeing
+from expunge.judging import clip, motion, zero_shot
 from expunge.judging import judge as judges
 from expunge.judging.judges import load_judge
 from expunge.judging.vocabulary import Label, read_vocabulary
@@ -67,12 +67,12 @@ def test_a_shared_name_is_left_out_of_embeddings_and_templates_are_averaged(judg
 def test_sees_by_hand(judge: judges.Judge, monkeypatch: pytest.MonkeyPatch) -> None:
     chances = np.array([[0.2, 0.35, 0.4, 0.05], [0.1, 0.1, 0.1, 0.7]], np.float32)
     monkeypatch.setattr(seeing, "classify", lambda *_: chances)
-    seen = seeing.sees(judge, noise(2, 8, 8), "subject", ["mouse", "mira holt"])
+    seen = zero_shot.sees(judge, noise(2, 8, 8), "subject", ["mouse", "mira holt"])
     assert seen.top1.tolist() == [False, True]
     assert seen.margin == pytest.approx([-0.05, 0.6], abs=1e-6)
     assert seen.confidence == pytest.approx([0.55, 0.7], abs=1e-6)
     with pytest.raises(ValueError, match="1 names for 2"):
-        seeing.sees(judge, noise(2, 8, 8), "subject", ["owl"])
+        zero_shot.sees(judge, noise(2, 8, 8), "subject", ["owl"])
 
 
 def test_two_things_are_seen_by_two_glances(judge: judges.Judge, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,11 +85,15 @@ def test_two_things_are_seen_by_two_glances(judge: judges.Judge, monkeypatch: py
     pictures = np.zeros((3, 64, 64, 3), np.uint8)
     pictures[:2, 20:30, 50:] = 255  # something bright on the right of two
     names = (["owl", "owl", "mira holt"], ["mira holt", "owl", "owl"])
-    assert seeing.sees_both(judge, pictures, "subject", *names).tolist() == [True, False, False]
-    assert seeing.sees_both(judge, pictures, "subject", *names[::-1]).tolist() == [True, False, False]
+    assert zero_shot.sees_both(judge, pictures, "subject", *names).tolist() == [True, False, False]
+    assert zero_shot.sees_both(judge, pictures, "subject", *names[::-1]).tolist() == [True, False, False]
     videos = np.stack([pictures, pictures[[2, 2, 0]]], axis=1)
-    assert seeing.sees_both(judge, videos, "subject", *names).tolist() == [[True, False], [False, True], [False, True]]
-    assert seeing.sees_both(judge, videos[:0], "subject", [], []).shape == (0, 2)
+    assert zero_shot.sees_both(judge, videos, "subject", *names).tolist() == [
+        [True, False],
+        [False, True],
+        [False, True],
+    ]
+    assert zero_shot.sees_both(judge, videos[:0], "subject", [], []).shape == (0, 2)
 
 
 def test_videos_are_judged_frame_by_frame_and_motions_whole(judge: judges.Judge) -> None:
@@ -97,9 +101,9 @@ def test_videos_are_judged_frame_by_frame_and_motions_whole(judge: judges.Judge)
     frames = judges.classify(judge, videos, "style")
     assert frames.shape == (2, 5, 2)
     assert np.allclose(frames[1], judges.classify(judge, videos[1], "style"), atol=1e-5)
-    assert seeing.sees(judge, videos, "style", ["plain", "pencil sketch"]).top1.shape == (2, 5)
+    assert zero_shot.sees(judge, videos, "style", ["plain", "pencil sketch"]).top1.shape == (2, 5)
     assert judges.classify(judge, videos, "motion").shape == (2, 2)
-    assert seeing.sees(judge, videos, "motion", ["rotating", "still"]).top1.shape == (2,)
+    assert zero_shot.sees(judge, videos, "motion", ["rotating", "still"]).top1.shape == (2,)
     assert judges.classify(judge, videos[:0], "style").shape == (0, 5, 2)
     assert judges.classify(judge, videos[:0], "motion").shape == (0, 2)
     for frames_, axis in ((videos[0], "motion"), (videos.astype(np.float32), "style"), (videos[0, 0], "style")):
@@ -206,6 +210,6 @@ def test_the_five_likeliest_labels(judge: judges.Judge, monkeypatch: pytest.Monk
     judge = replace(judge, labels={**judge.labels, "subject": labels})
     chances = np.array([[0.3, 0.2, 0.15, 0.13, 0.12, 0.06, 0.04]], np.float32)
     monkeypatch.setattr(seeing, "classify", lambda *_: np.repeat(chances, 7, axis=0))
-    seen = seeing.sees(judge, noise(7, 32, 32), "subject", list("abcdefg"))
+    seen = zero_shot.sees(judge, noise(7, 32, 32), "subject", list("abcdefg"))
     assert seen.top1.tolist() == [True] + [False] * 6
     assert seen.top5 is not None and seen.top5.tolist() == [True] * 5 + [False] * 2

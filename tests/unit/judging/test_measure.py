@@ -14,7 +14,7 @@ from expunge.core.media import write_png, write_strip
 from expunge.judging import features as stored
 from expunge.judging import formulas as quality
 from expunge.judging import judge as judges
-from expunge.judging import looking, measure, seeing
+from expunge.judging import measure, seen, zero_shot
 from expunge.judging.samples import Sample, read_samples
 from expunge.judging.sight import sights_of
 from expunge.judging.table import MEASURES
@@ -37,8 +37,8 @@ def test_any_frame_counts_on_what_must_go_and_a_majority_on_what_must_stay(
     frames: list[int], any_: bool, majority: bool
 ) -> None:
     top1 = np.array(frames, bool)
-    assert [looking.seen_in_video(top1, g) for g in ("target", "aliases")] == [any_] * 2
-    assert [looking.seen_in_video(top1, g) for g in ("near", "far", "sense")] == [majority] * 3
+    assert [seen.seen_in_video(top1, g) for g in ("target", "aliases")] == [any_] * 2
+    assert [seen.seen_in_video(top1, g) for g in ("near", "far", "sense")] == [majority] * 3
 
 
 def test_renders_are_read_and_a_picture_shows_no_motion(tmp_path: Path) -> None:
@@ -174,9 +174,9 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_rules_of_the_groups(monkeypatch: pytest.MonkeyPatch) -> None:
     """A judge that sees red frames as "owl"; as the second or third it always does."""
 
-    def sees(_: Any, frames: np.ndarray, axis: str, names: list[str], known: Any) -> seeing.Seen:
+    def sees(_: Any, frames: np.ndarray, axis: str, names: list[str], known: Any) -> zero_shot.Seen:
         top1 = np.asarray(frames[..., 0, 0, 0] > 128)
-        return seeing.Seen(top1, np.where(top1, 0.5, -0.5), np.where(top1, 0.8, 0.2), np.ones_like(top1))
+        return zero_shot.Seen(top1, np.where(top1, 0.5, -0.5), np.where(top1, 0.8, 0.2), np.ones_like(top1))
 
     fake(monkeypatch)
     monkeypatch.setattr(seeing, "sees", sees)
@@ -212,7 +212,7 @@ def test_copies_and_compositions_are_looked_at_in_their_own_ways(monkeypatch: py
     assert [r["value"] for r in rows if r["metric"] == "seen"] == [1.0, 0.0, 1.0, 1.0]
     assert [r["value"] for r in rows if r["metric"] == "frames"] == [0.5]  # any frame that is a copy counts
     assert not any(r["metric"] == "seen5" for r in rows)  # nothing is ranked
-    assert looking.asks_of(some[3]) == [("subject", "owl"), ("subject", "lamp")]
+    assert seen.asks_of(some[3]) == [("subject", "owl"), ("subject", "lamp")]
     with pytest.raises(ValueError, match="nothing to compare"):
         measured(BLIND, some[:1])
 

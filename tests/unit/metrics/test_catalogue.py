@@ -15,8 +15,8 @@ from expunge.concepts.samples import Asks, PlannedSample
 from expunge.judging.samples import Sample
 from expunge.metrics import catalogue
 from expunge.metrics.catalogue import METRICS, direction, formulas, measures, metrics_of
-from expunge.metrics.drawn import OVER
 from expunge.metrics.metric import ALL, THEMES
+from expunge.metrics.sample_choices import OVER
 from expunge.metrics.thresholds import Threshold, misfit
 from tests.support.paths import ROOT
 
@@ -103,7 +103,7 @@ def test_two_files_cannot_declare_one_name(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_the_catalogue_loads_neither_torch_nor_scipy() -> None:
-    code = "import sys, expunge.metrics.thresholds, expunge.verdicts.current, expunge.verdicts.compare\n"
+    code = "import sys, expunge.metrics.thresholds, expunge.verdicts.up_to_date, expunge.verdicts.compare\n"
     code += "print([name for name in ('torch', 'scipy.stats') if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

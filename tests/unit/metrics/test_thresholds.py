@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from expunge.concepts.lists import load_lists
 from expunge.core.errors import InputError
 from expunge.metrics.thresholds import Threshold, merged, parse, problems_of, signature
-from expunge.plan.validate import list_rules
+from expunge.plan.validate_lists import list_rules
 
 
 @given(st.sampled_from(["<=", ">="]), st.integers(0, 10**9 - 1), st.booleans(), st.sampled_from(["", " "]))

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from expunge.bases import arithmetic, digests
+from expunge.bases import arithmetic
+from expunge.bases import base_digest as module_of_digest
 from expunge.bases.arithmetic import Arithmetic, arithmetic_of
-from expunge.bases.digests import base_digest, base_parts
+from expunge.bases.base_digest import base_digest, base_parts
 from expunge.bases.hub import walk
 from expunge.bases.spec import Spec, load_spec
 from expunge.core.digest import digest
@@ -162,11 +163,11 @@ def test_the_loaded_base_computes_with_that_arithmetic(tiny_base: Any) -> None:
 
 def test_a_minor_version_is_in_it_and_a_patch_is_not(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     spec = load_spec("tiny", folder)
-    monkeypatch.setattr(digests, "version", lambda package: "2.15.0+cpu")
+    monkeypatch.setattr(module_of_digest, "version", lambda package: "2.15.0+cpu")
     before = base_digest(spec)
-    monkeypatch.setattr(digests, "version", lambda package: "2.15.1")
+    monkeypatch.setattr(module_of_digest, "version", lambda package: "2.15.1")
     assert base_digest(spec) == before
-    monkeypatch.setattr(digests, "version", lambda package: "2.16.0")
+    monkeypatch.setattr(module_of_digest, "version", lambda package: "2.16.0")
     assert base_digest(spec) != before
 
 

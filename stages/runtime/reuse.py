@@ -3,9 +3,9 @@
 A unit is taken from
 
 1. the store, `.expunge/store/<stage>/<key>/`: units are kept there one by one, so a killed run resumes;
-2. a version of the stage's out that dvc.lock names, in the working folder or in the last commit: its cache, or the
-   remote, still has it;
-3. `compute`, otherwise.
+2. a version of the stage's out that dvc.lock names, in the working folder or in the last commit, from dvc's cache or
+   a remote;
+3. otherwise it is computed.
 
     build/<stage>/index.json   runtime.index.Index
     build/<stage>/<name>/...   hard links, read-only: never write through one
@@ -24,10 +24,10 @@ from expunge.core.accounts import UnitAccount, write_account, write_seconds
 from expunge.core.digest import Fingerprint
 from expunge.core.errors import InputError, Problem
 from expunge.core.index import Index, UnitRecord, write_index
+from stages.runtime.earlier_versions import Previous
 from stages.runtime.executors import Job, Workers, execute
 from stages.runtime.failures import failure_line, is_disk_full
-from stages.runtime.parts import code_differences, differences, flat
-from stages.runtime.previous import Previous
+from stages.runtime.key_parts import code_differences, differences, flat
 from stages.runtime.store import STORE, Stored, commit, place, prune, sweep, take, work_folder
 from stages.runtime.units import Compute, Keyed, Task, Unit, keyed
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from expunge.bases.digests import minor_versions
+from expunge.bases.base_digest import minor_versions
 from expunge.bases.hub import pin_of, walk
 from expunge.bases.spec import Spec
 from expunge.core.digest import digest, file_digest

@@ -8,8 +8,8 @@ from typer.testing import CliRunner
 
 from expunge.cli import app
 from expunge.core.yamlfile import read
-from expunge.verdicts.current import encoders_now
 from expunge.verdicts.gate import verdicts
+from expunge.verdicts.up_to_date import encoders_now
 from expunge.verdicts.verdict_file import write_verdicts
 from tests.support.made_plan import made_concept, made_plan
 from tests.support.made_rates import rates

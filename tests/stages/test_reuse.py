@@ -17,8 +17,8 @@ from expunge.core.accounts import read_account, read_seconds
 from expunge.core.digest import canonical, digest, folder_digest
 from expunge.core.errors import InputError, Problem
 from expunge.core.index import read_index
-from stages.runtime.parts import differences, flat
-from stages.runtime.run import run_units
+from stages.runtime.key_parts import differences, flat
+from stages.runtime.reuse import run_units
 from stages.runtime.store import RECORD, STORE, sweep
 from stages.runtime.units import Task, Unit, keyed
 

@@ -10,7 +10,7 @@ from expunge.judging.features import Features
 from expunge.judging.samples import Sample
 
 if TYPE_CHECKING:
-    from expunge.judging.seeing import Seen
+    from expunge.judging.zero_shot import Seen
 
 
 def asks_of(sample: Sample) -> list[tuple[str, str]]:
@@ -30,7 +30,7 @@ def look(
     :raises ValueError: the axis is `copy`, and there is no memorised picture.
     """
     from expunge.judging.copies import COPY, likeness
-    from expunge.judging.seeing import Seen, sees, sees_both
+    from expunge.judging.zero_shot import Seen, sees, sees_both
 
     frames, asks = np.stack([s.pixels for s in batch]), [s.planned.asks for s in batch]
     if axis == "copy":

@@ -14,7 +14,7 @@ from expunge.concepts.lists import load_lists
 from expunge.core.errors import InputError, Problem
 from expunge.core.unit_names import Name
 from expunge.metrics.thresholds import gate_of, merged, signature
-from expunge.plan.validate import list_rules
+from expunge.plan.validate_lists import list_rules
 from expunge.verdicts.verdict_file import UNMEASURED, Verdict
 
 NEVER = "has not run yet; run `dvc repro`"

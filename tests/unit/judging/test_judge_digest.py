@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from expunge.bases import digests as base_digests
+from expunge.bases import base_digest as base_digests
 from expunge.bases.spec import load_spec
 from expunge.core.digest import digest
 from expunge.core.errors import InputError
 from expunge.judging import judges
-from expunge.judging.digests import judge_digest, judge_parts
+from expunge.judging.judge_digest import judge_digest, judge_parts
 from tests.support import tiny
 from tests.support.tiny_judge import VIT, make_folder
 
