@@ -11,6 +11,8 @@ import pytest
 
 from docs.generated import generated
 from expunge.attacks import ATTACKS
+from expunge.concepts.samples import Asks, PlannedSample
+from expunge.judging.samples import Sample
 from expunge.metrics import catalogue
 from expunge.metrics.catalogue import METRICS, direction, formulas, measures, metrics_of
 from expunge.metrics.drawn import OVER
@@ -113,9 +115,7 @@ def sight(axis: str = "subject", group: str = "target", frames: int = 0, **more:
     pixels = np.stack([np.roll(still + 200, i, 0) for i in range(frames)]) if frames else still
     features = np.eye(4)[:frames] if frames else np.eye(4)[0]
     modality = "video" if frames else "image"
-    sample = SimpleNamespace(
-        group=group, prompt="a cat", seed=0, modality=modality, axis=axis, asked="cat", pixels=pixels
-    )
+    sample = Sample(0, PlannedSample(group, "a cat", 0, modality, Asks(axis, "cat")), pixels)
     usual = {"anchors": (), "original_features": None, "features": features, "sample": sample,
              "judge": SimpleNamespace(templates={}, labels={}, motion=None),
              "text": lambda words: np.eye(4)[0 if "cat" in words else 1]}  # fmt: skip
