@@ -66,7 +66,7 @@ def test_a_shared_name_is_left_out_of_embeddings_and_templates_are_averaged(judg
 
 def test_sees_by_hand(judge: judges.Judge, monkeypatch: pytest.MonkeyPatch) -> None:
     chances = np.array([[0.2, 0.35, 0.4, 0.05], [0.1, 0.1, 0.1, 0.7]], np.float32)
-    monkeypatch.setattr(seeing, "classify", lambda *_: chances)
+    monkeypatch.setattr(zero_shot, "classify", lambda *_: chances)
     seen = zero_shot.sees(judge, noise(2, 8, 8), "subject", ["mouse", "mira holt"])
     assert seen.top1.tolist() == [False, True]
     assert seen.margin == pytest.approx([-0.05, 0.6], abs=1e-6)
@@ -81,7 +81,7 @@ def test_two_things_are_seen_by_two_glances(judge: judges.Judge, monkeypatch: py
         dark = frames.max(axis=(-3, -2, -1), initial=0) == 0
         return np.where(dark[..., None], [0.0, 0.0, 1.0, 0.0], [0.0, 0.0, 0.0, 1.0])
 
-    monkeypatch.setattr(seeing, "classify", brightness)
+    monkeypatch.setattr(zero_shot, "classify", brightness)
     pictures = np.zeros((3, 64, 64, 3), np.uint8)
     pictures[:2, 20:30, 50:] = 255  # something bright on the right of two
     names = (["owl", "owl", "mira holt"], ["mira holt", "owl", "owl"])
@@ -209,7 +209,7 @@ def test_the_five_likeliest_labels(judge: judges.Judge, monkeypatch: pytest.Monk
     labels = tuple(Label(name, (name,)) for name in "abcdefg")
     judge = replace(judge, labels={**judge.labels, "subject": labels})
     chances = np.array([[0.3, 0.2, 0.15, 0.13, 0.12, 0.06, 0.04]], np.float32)
-    monkeypatch.setattr(seeing, "classify", lambda *_: np.repeat(chances, 7, axis=0))
+    monkeypatch.setattr(zero_shot, "classify", lambda *_: np.repeat(chances, 7, axis=0))
     seen = zero_shot.sees(judge, noise(7, 32, 32), "subject", list("abcdefg"))
     assert seen.top1.tolist() == [True] + [False] * 6
     assert seen.top5 is not None and seen.top5.tolist() == [True] * 5 + [False] * 2

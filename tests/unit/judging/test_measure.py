@@ -179,7 +179,7 @@ def test_the_rules_of_the_groups(monkeypatch: pytest.MonkeyPatch) -> None:
         return zero_shot.Seen(top1, np.where(top1, 0.5, -0.5), np.where(top1, 0.8, 0.2), np.ones_like(top1))
 
     fake(monkeypatch)
-    monkeypatch.setattr(seeing, "sees", sees)
+    monkeypatch.setattr(zero_shot, "sees", sees)
     video = np.zeros((4, 8, 8, 3), np.uint8)
     video[1, ..., 0] = 255
 
@@ -204,7 +204,7 @@ def test_copies_and_compositions_are_looked_at_in_their_own_ways(monkeypatch: py
 
     fake(monkeypatch)
     monkeypatch.setattr(
-        seeing, "sees_both", lambda judge, frames, axis, first, second: np.array([first == ["owl"]] * len(frames))
+        zero_shot, "sees_both", lambda judge, frames, axis, first, second: np.array([first == ["owl"]] * len(frames))
     )
     video = np.stack([other, memorised])
     some = [one(0, noisy), one(1, other), one(2, video, modality="video"), one(3, other, "both")]
