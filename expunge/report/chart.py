@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
+from expunge.core.unit_names import Name
+
 VERDICTS = ("pass", "not measured", "fail")
 WIDTH, HEIGHT = 520, 330  # of the SVG's view box
 LEFT, RIGHT, TOP, BOTTOM = 40, 24, 44, 40  # margins
@@ -75,7 +77,7 @@ def _bubble(modality: str, cell: tuple[int, int], own: list[Point], low_x: float
     names = tuple(sorted(p.name for p in own))
     x, y = _x(_share(forgotten, low_x)), _y(_share(kept, low_y))
     text = f"forgotten {100 * forgotten:.0f} %, kept {100 * kept:.0f} %"
-    title = names[0].split("/", 1)[1] if label and len(names) == 1 else ""
+    title = Name.parse(names[0]).id if label and len(names) == 1 else ""
     r = 5.5 if len(own) == 1 else min(20.0, 7 + 2.2 * math.sqrt(len(own)))
     slices = _slices(x, y, r, verdicts) if len(verdicts) > 1 else []
     verdict = ", ".join(f"{v} {n}" for v, n in verdicts) if slices else verdicts[0][0]

@@ -21,6 +21,7 @@ class Previous:
     def __init__(self, out: Path) -> None:
         self.out = out.as_posix()
         self.versions: list[tuple[Any, Index]] = []  # (file system, its index)
+        self.by_key: dict[str, list[tuple[Any, str, UnitRecord]]] = {}  # key: (file system, unit, its record)
         if not Path("dvc.lock").is_file():
             return
         for revision in (None, "HEAD"):
@@ -28,7 +29,10 @@ class Previous:
                 from dvc.api import DVCFileSystem  # takes a second
 
                 files = DVCFileSystem(".", rev=revision)
-                self.versions.append((files, parse_index(files.read_bytes(f"{self.out}/index.json"))))
+                index = parse_index(files.read_bytes(f"{self.out}/index.json"))
+                self.versions.append((files, index))
+                for name, record in index.units.items():
+                    self.by_key.setdefault(record.key, []).append((files, name, record))
 
     def records(self, name: str) -> list[tuple[Index, UnitRecord]]:
         """What each version says of a unit."""
@@ -36,10 +40,9 @@ class Previous:
 
     def take(self, key: str, store: Path) -> Stored | None:
         """Bring a unit into the store; None where no version has it whole."""
-        for files, index in self.versions:
-            for name, record in index.units.items():
-                if record.key == key and (stored := self._bring(files, name, record, store)) is not None:
-                    return stored
+        for files, name, record in self.by_key.get(key, ()):
+            if (stored := self._bring(files, name, record, store)) is not None:
+                return stored
         return None
 
     def _bring(self, files: Any, name: str, record: UnitRecord, store: Path) -> Stored | None:
