@@ -19,7 +19,7 @@ WHY, SECONDS = Path(".expunge/why"), Path(".expunge/seconds")
 class UnitAccount:
     key: str
     made: bool
-    reasons: tuple[str, ...]  # "inputs.job.parameters.steps: 60 -> 80"; none where it was reused
+    reasons: tuple[str, ...]  # "parameters.steps: 60 -> 80"; none where it was reused
 
 
 def write_account(stage: str, units: Mapping[str, UnitAccount]) -> None:

@@ -70,5 +70,4 @@ def _belongs(unit: str, plan: Plan, encoder: str) -> bool:
     own = {str(UnitName(name, concept)) for concept in concepts} | {encoder}
     shared = {str(UnitName(concept=c, part=part)) for c in concepts for part in ("", "anchor")}
     shared |= {str(UnitName(concept=concept, original=True)) for concept in concepts}
-    attacks = UnitName.attack_of(unit, name)
-    return unit in own | shared or attacks is not None
+    return unit in own | shared or UnitName.attack_of(unit, name) is not None
