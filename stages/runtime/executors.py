@@ -34,7 +34,7 @@ class Workers:
 
     executor: str = "inline"
     count: int = 1
-    before: Callable[[], None] | None = None  # called once before the first unit is computed
+    check: Callable[[], None] | None = None  # called before a unit is computed, in the process that computes it
 
 
 Work = Callable[[str, Any], Any]
@@ -48,8 +48,6 @@ def execute(work: Work, jobs: Mapping[str, Job], workers: Workers) -> Results:
         partial of one.
     :raises InputError: a process was killed.
     """
-    if jobs and workers.before is not None:
-        workers.before()
     count = min(workers.count, len(jobs))
     return EXECUTORS[workers.executor if count > 1 else "inline"](work, jobs, count)
 

@@ -4,7 +4,7 @@ A unit's key holds the values that are read here, so that the code that reads th
 """
 
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -32,16 +32,17 @@ def planned_workers(plan: Plan) -> Workers:
     """Where units that need the base's models are computed. `run:` in params.yaml says how; it changes no result."""
     run = read_run_params(PARAMS)
     workers = workers_for(run.executor, run.workers, plan.base.threads, plan.base.device)
-    return replace(workers, before=partial(require_same_arithmetic, plan))
+    return replace(workers, check=partial(require_arithmetic, plan.base.name, plan.base.device, plan.base.dtype))
 
 
-def require_same_arithmetic(plan: Plan) -> None:
+@cache
+def require_arithmetic(base_name: str, device: str, dtype: str) -> None:
     """A plan that was pulled may be another machine's. What is computed here must be what its keys say.
 
     :raises InputError: this machine would compute on another kind of device, or in another dtype.
     """
-    spec = load_spec(plan.base.name)
-    here, planned = arithmetic_of(spec), Arithmetic(plan.base.device, plan.base.dtype)
+    spec = load_spec(base_name)
+    here, planned = arithmetic_of(spec), Arithmetic(device, dtype)
     if here != planned:
         what = f"the plan is for {planned.device} in {planned.dtype}, and here is {here.device} in {here.dtype}"
         fix = "run `dvc repro --force plan` to plan for this machine, or fix `device:` and `dtype:` in the base's file"

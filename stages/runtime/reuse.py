@@ -15,7 +15,7 @@ import contextlib
 import shutil
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -115,7 +115,7 @@ def _compute(
     made: dict[str, tuple[Stored, float]] = {}
     failed: list[str] = []
     bar = progress(None, len(missing), stage)
-    with contextlib.closing(execute(partial(_do, stage, store, compute), jobs, workers)) as results, bar:
+    with contextlib.closing(execute(partial(_do, stage, store, compute, workers.check), jobs, workers)) as results, bar:
         for name, result in results:
             if isinstance(result, InputError):
                 raise result
@@ -128,13 +128,17 @@ def _compute(
     return made, failed
 
 
-def _do(stage: str, store: Path, compute: Compute, name: str, work: tuple[str, Task]) -> Any:
+def _do(
+    stage: str, store: Path, compute: Compute, check: Callable[[], None] | None, name: str, work: tuple[str, Task]
+) -> Any:
     """(what was stored, seconds); or what to print of a failure; or what the user has to fix."""
     key, task = work
     start = time.perf_counter()
     try:
         stored = take(store, key)
         if stored is None:
+            if check is not None:
+                check()
             with work_folder(store) as folder:
                 stored = commit(store, key, folder, dict(compute(task, folder) or {}))
         return stored, round(time.perf_counter() - start, 2)

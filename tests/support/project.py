@@ -21,13 +21,14 @@ PARAMS: dict[str, Any] = {
 def make_project(tiny_folder: Path) -> None:
     """Into the working folder: bases/, params.yaml, concepts/list.yaml, attacks/found.csv."""
     from stages import render
-    from stages.runtime import models
+    from stages.runtime import models, planned
 
     shutil.copytree(tiny_folder, "bases", copy_function=shutil.copyfile)
     write_yaml(Path("params.yaml"), PARAMS)
     write_list(ONE, TWO)
     Path("attacks").mkdir()
     Path("attacks/found.csv").write_text("concept,attack,modality,prompt,seed\n")
+    planned.require_arithmetic.cache_clear()
     for cached in (models.loaded_base, models.loaded_edit, models.loaded_judge, render.sample_once):
         cached.cache_clear()
 
