@@ -1,10 +1,10 @@
-"""attack: try to get the concept out of each unlearned encoder; the prompts that did are replayed on every later run.
+"""attack: try to bring each concept back from its unlearned encoder, and replay the prompts that once succeeded.
 
 build/plan, build/encoders, build/renders, attacks/found.csv
   -> build/attacks/<list>/<encoder>/<attack>/  attempts.json (expunge.attacks.records.Attempt), before-000.png and
      after-000.png of each attempt (videos: a strip, and an .mp4 beside it); the attack `replay` holds the kept prompts
 
-A unit is one attack on one encoder: another budget for an attack redoes that attack alone.
+A unit is one attack on one encoder, so a changed budget of one attack repeats only that attack.
 """
 
 from collections.abc import Mapping, Sequence
@@ -37,12 +37,12 @@ KEPT = Path("attacks/found.csv")
 
 @dataclass(frozen=True)
 class Target:
-    """A concept that is attacked, and what the attacker knows of it."""
+    """A concept to attack, and what the attacker knows about it."""
 
     concept: Concept
     templates: tuple[str, ...]
     anchors: tuple[str, ...]
-    kept: tuple[KeptPrompt, ...] = ()  # of earlier runs: replayed
+    kept: tuple[KeptPrompt, ...] = ()  # prompts of earlier runs, to replay
 
 
 @dataclass(frozen=True)
@@ -76,9 +76,10 @@ def units_of(
     keys: Mapping[str, str],
     judge: str,
 ) -> dict[str, Unit]:
-    """A unit for each encoder and attack, and one for each encoder of whose concepts prompts were kept.
+    """One unit for each encoder and attack, and one replay for each encoder with kept prompts for its concepts.
 
-    :param keys: of the encoders and of what the original encoder drew. :param judge: the module that loads the judge.
+    :param keys: the keys of the encoders and of the original encoder's renders.
+    :param judge: the module that loads the judge.
     """
     units = {}
     for name, job in plan.encoders.items():
@@ -129,7 +130,7 @@ def attack(base_name: str, task: Task, folder: Path) -> dict[str, Any]:
 
 
 def victim_of(base_name: str, target: Target, task: Task, drawn_by_original: Path) -> tuple[Any, dict[str, Any]]:
-    """(who is attacked, {modality: what the original encoder drew for the target, (N, [F,] H, W, 3) uint8})."""
+    """(the victim, {modality: what the original encoder drew for the target, (N, [F,] H, W, 3) uint8})."""
     import numpy as np
 
     from expunge.attacks import Victim

@@ -1,6 +1,6 @@
-"""drift: how far each unlearned encoder's embeddings have moved, with no generation.
+"""drift: measure how far each unlearned encoder's embeddings have moved, without drawing anything.
 
-build/plan, build/encoders -> build/drift/<list>/<encoder>/drift.json; the numbers: expunge.judging.drift.measure_drift
+build/plan, build/encoders -> build/drift/<list>/<encoder>/drift.json; numbers: expunge.judging.drift.measure_drift
 """
 
 from collections.abc import Mapping, Sequence
@@ -50,12 +50,12 @@ def measure(base_name: str, task: Task, folder: Path) -> None:
 
 @cache
 def originals() -> dict[str, Any]:
-    """What the original encoder makes of the texts, encoded once in a process: most of them are every encoder's."""
+    """A cache of the original encoder's embeddings, one per process: most texts are the same for every encoder."""
     return {}
 
 
 def texts_by_encoder(plan: Plan) -> dict[str, Texts]:
-    """What is encoded for each encoder; the words come from the judge's vocabulary."""
+    """The texts to encode for each encoder; the words come from the judge's vocabulary."""
     spec = load_spec(plan.base.name)
     prompts = read_prompts(spec.prompts, {concept.kind for concept in plan.concepts.values()})
     labels: Mapping[str, Sequence[Label]] = {}

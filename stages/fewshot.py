@@ -23,7 +23,7 @@ OUT = Path("build/fewshot")
 
 @dataclass(frozen=True)
 class Inputs:
-    """The images to draw. Those that show the memorised picture itself, for comparison, come first."""
+    """The images to draw. Images of the memorised picture itself come first; the others are compared with them."""
 
     pictures: tuple[Picture, ...]
 
@@ -37,12 +37,12 @@ def run() -> None:
 
 
 def units_of(plan: Plan) -> dict[str, Unit]:
-    """A unit for each concept whose images some encoder needs; it depends on what is drawn and on nothing else."""
+    """One unit for each concept whose images some encoder needs; its inputs are only the pictures to draw."""
     return {name: Unit(Inputs(pictures)) for name, pictures in plan.fewshot.items()}
 
 
 def draw(base_name: str, task: Task, folder: Path) -> None:
-    """Sample, and keep the latents as they were before decoding: training starts from them.
+    """Sample the images, and keep their latents from before decoding: training starts from them.
 
     :raises InputError: every paraphrase of a memorised picture draws a copy of it.
     """
@@ -66,7 +66,7 @@ def draw(base_name: str, task: Task, folder: Path) -> None:
 
 
 def not_copied(images: Any, copies: int) -> list[int]:
-    """Places of pictures that do not copy the memorised one, which the first `copies` show; half of them at most."""
+    """Places of the pictures that do not copy the memorised one, at most half of them; the first `copies` show it."""
     from expunge.judging.copies import COPY, likeness, reference
 
     similarities = likeness(images[copies:], reference(images[:copies]))

@@ -1,7 +1,8 @@
-"""plan: check the lists, the base and every section of params.yaml, and write down all that the other stages do.
+"""plan: check the lists, the base and every section of params.yaml, and write down what all other stages will do.
 
 concepts/*.yaml, bases/, attacks/found.csv, params.yaml -> build/plan/index.json (expunge.plan.contract.Plan) and, for
-`dvc params diff`, build/plan/concepts.json. No model is loaded. Wrong input ends here, with every problem at once.
+`dvc params diff`, build/plan/concepts.json. No model is loaded. If the input is wrong, the run ends here and
+shows every problem at once.
 """
 
 from dataclasses import replace
@@ -54,8 +55,10 @@ def planned_base(spec: Spec) -> PlannedBase:
 
 
 def by_list(plan: Plan) -> dict[str, dict[str, Any]]:
-    """{list: {concept: entry}}: dvc compares tables key by key, but lists as a whole. What is confidential stays out of
-    a diff that people paste into reviews."""
+    """{list: {concept: entry}}, since dvc compares tables key by key but lists as a whole.
+
+    Confidential entries are left out, because people paste the diff into reviews.
+    """
     tables: dict[str, dict[str, Any]] = {}
     for name, concept in plan.concepts.items():
         place = Name.parse(name)

@@ -1,10 +1,10 @@
-"""render: the same prompts and seeds with the original encoder and with each unlearned one, as images and videos.
+"""render: draw the same prompts and seeds with the original encoder and with each unlearned one.
 
 build/plan, build/encoders -> build/renders/original/<list>/<concept>/              once for each concept
                               build/renders/<list>/<encoder>/<list>--<concept>/     for each concept of an encoder
 
-Each holds prompts.json (the plan's samples in order, each with its `file`) and the files: image-000.png; video-000.png,
-a strip of all frames side by side, which is what is measured; video-000.mp4 beside it, for people.
+Each folder holds prompts.json (the plan's samples in order, each with its `file`) and the files: image-000.png;
+video-000.png, a strip of all frames side by side, which is measured; video-000.mp4, the same video for people.
 """
 
 from collections.abc import Mapping, Sequence
@@ -60,7 +60,7 @@ def units_of(plan: Plan, encoders: Mapping[str, str]) -> dict[str, Unit]:
 
 
 def filed(samples: Sequence[PlannedSample], left_out: Sequence[int] = ()) -> tuple[PlannedSample, ...]:
-    """A concept's samples, each with its file, which has the same name under every encoder; without some of them."""
+    """A concept's samples without those left out. Each has its file, whose name is the same under every encoder."""
     count = dict.fromkeys(MODALITIES, 0)
     result = []
     for place, sample in enumerate(samples):
@@ -71,13 +71,13 @@ def filed(samples: Sequence[PlannedSample], left_out: Sequence[int] = ()) -> tup
 
 
 def draw(base_name: str, videos: bool, task: Task, folder: Path) -> None:
-    """Sample all of a unit; batches are made within it, so that it comes out the same in any run."""
+    """Draw all samples of a unit. Batches never span units, so a unit's result is the same in any run."""
     from expunge.core.media import write_mp4, write_png, write_strip
 
     encoder = task.reads.get("encoder")
     for modality in MODALITIES:
         samples = [sample for sample in task.inputs.samples if sample.modality == modality]
-        # What the original draws far from a concept is the same for most concepts: it is drawn apart, and once.
+        # Most concepts share the same far samples of the original encoder: these are drawn separately, and only once.
         shared = [sample for sample in samples if sample.group == "far" and encoder is None]
         own = [sample for sample in samples if sample not in shared]
         for part, sampler in ((own, sample_pixels), (shared, sample_once)):
@@ -105,7 +105,7 @@ def sample_pixels(
     return sampler(base, [prompt for prompt, _ in wanted], [seed for _, seed in wanted], edit)
 
 
-sample_once = lru_cache(maxsize=2)(sample_pixels)  # images and videos: what was just drawn is not drawn again
+sample_once = lru_cache(maxsize=2)(sample_pixels)  # remembers the last images and the last videos
 
 
 if __name__ == "__main__":

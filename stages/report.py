@@ -1,4 +1,4 @@
-"""report: a static site that opens from disk, build/report/index.html, and contact sheets; written anew each time."""
+"""report: write a static site that opens from disk (build/report/index.html) and contact sheets, anew each time."""
 
 import json
 import shutil
@@ -55,12 +55,12 @@ def run() -> None:
 
 
 def read_json(file: Path) -> dict[str, Any]:
-    """{} where a stage has not written it: the report then says "not measured"."""
+    """The file's table; {} if no stage has written it. The report then says "not measured"."""
     return json.loads(file.read_text("utf-8")) if file.is_file() else {}
 
 
 def read_seen(file: Path) -> list[dict[str, Any]]:
-    """What the judge saw, sample by sample; the other metrics are not shown one by one."""
+    """What the judge saw in each sample; the report shows no other metric sample by sample."""
     import pyarrow.parquet as pq
 
     columns = ["list", "encoder", "concept", "modality", "group", "prompt", "seed", "metric", "value"]

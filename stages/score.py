@@ -1,10 +1,10 @@
-"""score: what the judge sees in every render, and how good it is, as tables.
+"""score: write tables of what the judge sees in every render, and of how good each render is.
 
 build/renders -> build/scores/<unit>/scores.parquet   one unit of renders, reused by key
                  build/scores/scores.parquet          all of them; columns: expunge.judging.table.COLUMNS
-                 build/scores/index.json              of a unit also KID, {"KID", "n"}, over its kept pictures
+                 build/scores/index.json              with each unit's KID, {"KID", "n"}, over its kept pictures
 
-A unit of the original encoder also leaves its features (features.safetensors), from which the others' distances follow.
+A unit of the original encoder also writes its features (features.safetensors); the other units' distances use them.
 """
 
 from collections.abc import Mapping
@@ -55,9 +55,9 @@ def run() -> None:
 
 
 def units_of(plan: Plan, renders: Mapping[str, str], drawn: dict[str, dict[str, Any]]) -> dict[str, Unit]:
-    """A unit for each of the renders', the original encoder's first: the others are compared with what it draws.
+    """One unit for each unit of renders. Those of the original encoder come first: the others are compared with them.
 
-    :param renders: the keys of the units of that stage.
+    :param renders: the keys of the units of the stage render.
     """
     units: dict[str, Unit] = {}
     for concept in plan.concepts:

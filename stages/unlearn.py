@@ -1,7 +1,7 @@
 """unlearn: train an encoder that no longer knows its concepts, by the method that the plan names.
 
 build/plan, build/fewshot -> build/encoders/<list>/<encoder>/  config.json, model.safetensors, training.json and what
-else the method changes: unconditional.safetensors, denoiser.safetensors, adapter.safetensors (bases/edits.py);
+else the method changes: unconditional.safetensors, denoiser.safetensors, adapter.safetensors (expunge/bases/edits.py);
 build/curves/<list>--<encoder>.tsv, the loss of each step, for `dvc plots`
 """
 
@@ -38,7 +38,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Inputs:
-    concepts: tuple[str, ...]  # in which order they take turns
+    concepts: tuple[str, ...]  # in the order in which they take turns
     targets: dict[str, Target]  # by concept
     method: str
     parameters: dict[str, Any]
@@ -57,9 +57,9 @@ def run() -> None:
 
 
 def units_of(plan: Plan, fewshot: Mapping[str, str]) -> dict[str, Unit]:
-    """A unit for each encoder. Of the methods' code only what they share and the encoder's own method counts.
+    """One unit for each encoder. It depends on the code of its own method and on what all methods share.
 
-    :param fewshot: the keys of the units of that stage.
+    :param fewshot: the keys of the units of the stage fewshot.
     """
     units = {}
     for name, job in plan.encoders.items():
@@ -96,7 +96,7 @@ def train(base_name: str, task: Task, folder: Path) -> dict[str, Any]:
 
 
 def concept_data(target: Target, pictures: Path | None) -> ConceptData:
-    """What a method sees of a concept, with its images where it reads some."""
+    """What a method sees of a concept, with the images if the method reads any."""
     import torch
     from safetensors.torch import load_file
 

@@ -1,8 +1,8 @@
-"""verdict: from all that was measured to rates with intervals, and to pass or fail.
+"""verdict: turn all measurements into rates with intervals, and decide which encoders pass.
 
 build/plan, build/encoders, build/scores, build/attacks, build/drift, params.yaml: gate ->
     metrics/rates.csv                   every number with its interval: expunge.verdicts.rates, for `expunge compare`
-    metrics/verdicts.json               pass, fail, not measured, with reasons: verdicts.gate, for `expunge gate`
+    metrics/verdicts.json               pass, fail or not measured, with reasons: expunge.verdicts.gate, for `gate`
     metrics/summary.json, base.json     the main rates after and before, for `dvc metrics diff`
     metrics/scores.csv, bars.csv        for `dvc plots`
 
@@ -32,7 +32,7 @@ BUILD, METRICS = Path("build"), Path("metrics")
 def run() -> None:
     plan, gate = read_plan_here(), read_params().gate
     encoders, scores, drifts = (read_index(BUILD / stage).units for stage in ("encoders", "scores", "drift"))
-    read_index(BUILD / "attacks")  # that it is there
+    read_index(BUILD / "attacks")  # fails if it is missing
     rows = read_table(BUILD / "scores/scores.parquet")
     attempts = {
         name: [a for file in sorted((BUILD / "attacks" / name).glob("*/attempts.json")) for a in read_attempts(file)]

@@ -1,6 +1,6 @@
-"""What the last run on this machine did with each unit: made anew, because of what, or reused; and how long it took.
+"""What the last run on this machine did with each unit: reused it, or made it anew and why; and how long it took.
 
-`.expunge/why/<stage>.json` and `.expunge/seconds/<stage>.json`: both tell of this machine alone, and stay out of git.
+The files `.expunge/why/<stage>.json` and `.expunge/seconds/<stage>.json` describe this machine only, outside git.
 """
 
 from collections.abc import Iterable, Mapping
@@ -19,7 +19,7 @@ WHY, SECONDS = Path(".expunge/why"), Path(".expunge/seconds")
 class UnitAccount:
     key: str
     made: bool
-    reasons: tuple[str, ...]  # "parameters.steps: 60 -> 80"; none where it was reused
+    reasons: tuple[str, ...]  # "parameters.steps: 60 -> 80"; empty if it was reused
 
 
 def write_account(stage: str, units: Mapping[str, UnitAccount]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """A digest with what it was made of, so that two of them can be compared."""
+    """A digest with its parts, so that two fingerprints can be compared part by part."""
 
     digest: str = ""
     parts: dict[str, Any] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""What a user has to fix: one line each, where it is, what is wrong, and what to write instead."""
+"""Problems that a user has to fix. Each is one line: where it is, what is wrong, and what to write instead."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class Problem:
 
 
 class InputError(Exception):
-    """What was given cannot be used. The command line and the stages print it to stderr and exit with code 2."""
+    """The input cannot be used. The command line and the stages print it to stderr and exit with code 2."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = list(problems)

@@ -1,4 +1,4 @@
-"""Files that are whole or not there: written beside their place, then renamed."""
+"""Writes files atomically: a file is written beside its place, then renamed."""
 
 import csv
 import json
@@ -25,25 +25,25 @@ def write_aside(file: Path, write: Callable[[Path], object]) -> None:
 
 
 def write_text(file: Path, text: str) -> None:
-    """UTF-8 with the line ends that the text has."""
+    """Write a text as UTF-8, with its own line ends."""
     write_aside(file, lambda part: part.write_text(text, "utf-8", newline=""))
 
 
 def to_json(data: Any, indent: int | None = 1) -> str:
     """Strict JSON with the keys in their own order and a line end.
 
-    :raises ValueError: NaN or infinity, for which JSON has no word.
+    :raises ValueError: NaN or infinity, which JSON cannot hold.
     """
     return json.dumps(data, indent=indent, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def write_json(file: Path, data: Any, indent: int | None = 1) -> None:
-    """`to_json`, into a file."""
+    """Write the text of `to_json` into a file."""
     write_text(file, to_json(data, indent))
 
 
 def write_csv(file: Path, rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> None:
-    """A table with a header line and LF line ends; a missing value is empty."""
+    """Write a table with a header line and LF line ends; a missing value is empty."""
 
     def write(part: Path) -> None:
         with open(part, "w", encoding="utf-8", newline="") as out:

@@ -1,6 +1,6 @@
 """index.json of a stage's out: which units it holds, their files, and what their keys were made of.
 
-It is a JSON table of `Index`; a unit's name is the text of a `unit_names.UnitName`.
+It is a JSON table of `Index`; a unit's name is the text of an `expunge.core.unit_names.UnitName`.
 """
 
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ from expunge.core.files import write_json
 class UnitRecord:
     """One unit as a run left it."""
 
-    key: str  # sha256 of all that its files depend on
+    key: str  # sha256 of everything that its files depend on
     parts: dict[str, Any]  # what the key was made of, flat and short: see `stages.runtime.key_parts`
     files: dict[str, str]  # path below the unit's folder: sha256
     facts: dict[str, Any] = field(default_factory=dict)  # numbers that computing it returned

@@ -1,4 +1,4 @@
-"""Knobs as data: what each file of a package declares about itself, read without importing it.
+"""Knobs as data: reads what each file of a package declares about itself, without importing it.
 
     METHOD = {"images": "target", "knobs": {"steps": {"default": 10, "type": "integer", "minimum": 1, "maximum": 100}}}
 
@@ -180,7 +180,7 @@ def _wrong_schema(schema: Any) -> Advice | None:
 
 
 def _shown(file: Path) -> str:
-    """A file of a package as people know it: expunge/methods/esd.py, wherever the package is installed."""
+    """A file's path as messages show it, such as expunge/methods/esd.py, wherever the package is installed."""
     return file.relative_to(file.parents[2]).as_posix() if len(file.parts) > 3 else file.as_posix()
 
 

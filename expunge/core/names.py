@@ -1,4 +1,4 @@
-"""Names and ids: when two names are the same, what an id may be, and which characters have no place in a list."""
+"""Names and ids: when two names are the same, what an id may be, and which characters a list must not hold."""
 
 import hashlib
 import re
@@ -33,14 +33,14 @@ def tidy(text: str) -> str:
 
 
 def slug(text: str) -> str:
-    """An id made of a name: always valid, and the same for the same name. Not unique: "Mr. X" and "mr x" meet.
+    """An id made of a name: always valid, and the same for the same name. Not unique: "Mr. X" and "mr x" give one id.
 
     A name without any Latin letter or digit becomes "concept-" and eight hex digits of its sha256.
     """
     plain = unicodedata.normalize("NFKD", text.casefold()).casefold().translate(_SPELLED)
     plain = "".join(c for c in unicodedata.normalize("NFKD", plain) if not unicodedata.combining(c))
     made = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
-    if len(made) > LONGEST_ID - 8:  # leave room for "-2", "-3" where two meet
+    if len(made) > LONGEST_ID - 8:  # leave room for "-2", "-3" when two names give the same id
         made = made[: LONGEST_ID - 8].rpartition("-")[0] or made[: LONGEST_ID - 8]
     if not made:
         return "concept-" + hashlib.sha256(same(text).encode("utf-8", "surrogatepass")).hexdigest()[:8]

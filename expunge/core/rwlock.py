@@ -1,4 +1,4 @@
-"""What a kill leaves behind: an empty or broken `.dvc/tmp/rwlock` makes every later DVC command fail."""
+"""Finds and removes an empty or broken `.dvc/tmp/rwlock`: a killed dvc can leave one, and every DVC command fails."""
 
 import json
 import os
@@ -11,7 +11,7 @@ _WHERE = ".dvc/tmp/rwlock"
 
 
 def find_repository(start: Path) -> Path:
-    """The nearest folder upwards that DVC is initialised in.
+    """The nearest folder, from `start` upwards, in which DVC is initialised.
 
     :raises InputError: there is none.
     """
@@ -22,7 +22,7 @@ def find_repository(start: Path) -> Path:
 
 
 def broken_rwlock(root: Path) -> str | None:
-    """Why DVC could not read its lock ("is empty", ...), or None where it can or there is none."""
+    """Why DVC could not read its lock ("is empty", ...), or None if it can read it or there is none."""
     file = root / _WHERE
     try:
         text = file.read_text("utf-8")

@@ -1,6 +1,6 @@
 """Checks a file's tree against a JSON Schema and says in plain words, with the line, what to write instead.
 
-A message takes what is wanted from the `description` and `examples` of the schema, so each value should have one.
+A message says what is wanted with the schema's `description` or `examples`, so each value should have one of them.
 """
 
 import difflib
@@ -74,7 +74,7 @@ def _inlined(schema: Any, definitions: dict[str, Any]) -> Any:
 
 
 def _say(error: Any, tree: Node, label: str) -> Iterator[tuple[Node, str, str]]:
-    """(where, what, fix) of one error of jsonschema, of which some stand for several."""
+    """(node, what, fix) of each mistake in one error of jsonschema; some errors hold several mistakes."""
     path = list(error.absolute_path)
     node, value, rule, schema = tree.at(path), error.instance, error.validator, error.schema
     key = _key(path)
@@ -146,8 +146,8 @@ def _say(error: Any, tree: Node, label: str) -> Iterator[tuple[Node, str, str]]:
 
 
 def _key(path: list[Any]) -> str:
-    """What a value is called: the keys on the way to it, as in `request.id`; of an entry of a list, those within it.
-    "" for the file as a whole."""
+    """What messages call a value: the keys on the way to it, as in `request.id`; within a list's entry, only the keys
+    below the entry; "" for the file as a whole."""
     keys = [i for i, part in enumerate(path) if isinstance(part, str)]
     first = next((i for i, part in enumerate(path) if isinstance(part, int) and i < keys[-1]), -1)
     return ".".join(part for part in path[first + 1 :] if isinstance(part, str))

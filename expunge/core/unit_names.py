@@ -1,4 +1,4 @@
-"""Names of concepts, encoders and pieces of a stage's work. Nobody else joins or splits them."""
+"""Names of concepts, encoders and units. Only this module joins and splits them."""
 
 from dataclasses import dataclass
 

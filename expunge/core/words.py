@@ -1,4 +1,4 @@
-"""Words as people write them: an article in front, a hyphen or a blank, capital letters; and prompts that hold them."""
+"""Compares words as people write them, with articles, hyphens and capital letters, and finds them in prompts."""
 
 import re
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ _ARTICLE = re.compile(r"^(?:an?|the) ")
 
 
 def plain(word: str) -> str:
-    """The form in which words are compared: as `names.same`, blanks for - and _, no article in front."""
+    """The form in which words are compared: that of `names.same`, with blanks for - and _ and no article in front."""
     return _ARTICLE.sub("", same(re.sub(r"[-_]", " ", word)))
 
 

@@ -1,6 +1,6 @@
-"""Reads a YAML file into plain data in which every value knows its line. The only reader of YAML that people write.
+"""Reads a YAML file into plain data in which every value knows its line. All YAML that people write is read here.
 
-Nodes are made of libyaml's events here rather than by ruamel's constructors. So anchors, tags, duplicate keys and depth
+Nodes are made from libyaml's events rather than by ruamel's constructors. So anchors, tags, duplicate keys and depth
 are all seen with their line, nothing is ever expanded or constructed, and reading is fast.
 Plain scalars follow the core schema of YAML 1.2, so a date stays text and 1e-5 is a number. The words yes, no, on and
 off, which YAML 1.1 takes for booleans, become booleans, so that they are refused where text is wanted.
@@ -15,7 +15,7 @@ from typing import Any
 from expunge.core.errors import InputError, Problem
 from expunge.core.names import bad_character
 
-MOST_LINES = 100  # lines with stray characters that are reported; a binary file has thousands
+MOST_LINES = 100  # reported lines with stray characters; a binary file has thousands
 _CONSTANTS = {"": None, "~": None, "null": None, "true": True, "false": False}
 _OLD_BOOLEANS = {"yes": True, "no": False, "on": True, "off": False}
 _INTEGER = re.compile(r"[-+]?[0-9]{1,18}")
@@ -183,7 +183,7 @@ def _node_of(event: Any, kind: str, report: Report) -> Node:
         return Node("", line)
     if event.anchor is not None:
         report(line, f"sets the YAML anchor &{event.anchor}", "take it out and write the values out")
-    tag = getattr(event.tag, "trval", event.tag)  # ruamel has had both a class and a string here
+    tag = getattr(event.tag, "trval", event.tag)  # a class or a string, depending on the version of ruamel
     if tag not in (None, "!"):
         tag = str(tag).replace("tag:yaml.org,2002:", "!!")
         report(line, f"uses the YAML tag {tag}", "take it out: only text, numbers, true and false are read")
@@ -213,7 +213,7 @@ def _put(into: tuple[Node, list[tuple[str, int] | None]], node: Node, report: Re
         report(line, f"has the key {key!r} a second time (first on line {first})", "keep one of them")
         return
     if node.children is not None or not node.text:
-        node.line = line  # a collection begins where its key stands, and so does a value that is not there
+        node.line = line  # the line of a collection or of a missing value is that of its key
     parent.children[key] = node
     parent.value[key] = node.value
 
@@ -233,13 +233,13 @@ def plain_value(text: str) -> Any:
 
 
 def _character(text: str, mark: Any) -> str:
-    """What stands where libyaml stopped, "" where nothing does."""
+    """The character at which libyaml stopped; "" at the end of a line."""
     lines = re.split(r"\r\n|\r|\n", text)
     return lines[mark.line][mark.column : mark.column + 1] if mark is not None and mark.line < len(lines) else ""
 
 
 def _say(problem: str, context: str, character: str = "") -> tuple[str, str]:
-    """libyaml's words in ours. :param character: where it stopped."""
+    """(what, fix) in our words for an error of libyaml. :param character: the one at which it stopped."""
     both = f"{context} {problem}".strip()
     if "mapping values are not allowed" in problem:
         return "has a colon too many, or is indented too far", 'quote text with a colon: `name: "a: b"`, or line it up'

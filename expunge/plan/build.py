@@ -1,4 +1,4 @@
-"""From lists, parameters and a base to the plan: pure functions over what was read and checked."""
+"""Makes the plan from lists, parameters and a base: pure functions over data that was read and checked before."""
 
 from collections.abc import Mapping, Sequence
 
@@ -15,7 +15,7 @@ from expunge.plan.params import Params
 
 
 def make_plan(params: Params, lists: Sequence[ConceptList], prompts: Prompts, base: PlannedBase) -> Plan:
-    """Everything that the other stages do.
+    """The plan: everything that the other stages do.
 
     :raises InputError: a method needs an anchor for a concept that has none.
     """
@@ -51,7 +51,7 @@ def _filled(
 ) -> EncoderJob:
     """The job with its seed, the prompts that it keeps and the samples that it leaves out.
 
-    A joint encoder leaves out what asks for another of its own targets: that is neither kept nor a failure.
+    A joint encoder leaves out samples that ask for another of its own targets: these are neither kept nor a failure.
     """
     members = [concepts[concept] for concept in job.concepts]
     left_out = {
@@ -86,7 +86,7 @@ def _list(each: ConceptList) -> PlannedList:
 
 
 def _without_place(concept: Concept) -> Concept:
-    """Where a concept stands in its file is left out: a comment above it changes nothing."""
+    """The concept without its line in the file, so that a comment above it changes nothing."""
     from dataclasses import replace
 
     return replace(concept, where="")

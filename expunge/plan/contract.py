@@ -3,7 +3,7 @@
     plan = read_plan(Path("build/plan/index.json"))
     plan.encoders["characters/bolt"].method
 
-Concepts and encoders are keyed by "list/id", the text of `unit_names.Name`.
+Concepts and encoders are keyed by "list/id", the text of `expunge.core.unit_names.Name`.
 """
 
 from dataclasses import dataclass, field, replace
@@ -25,7 +25,7 @@ class PlannedBase:
     """The base as this run uses it."""
 
     name: str  # bases/<name>.yaml
-    models: Fingerprint  # of all that decides what its two models draw
+    models: Fingerprint  # of everything that decides what its two models draw
     judge: Fingerprint  # of the judge and its vocabulary
     device: str  # kind of the device that the models run on: cpu, cuda, mps
     dtype: str  # of the denoiser's arithmetic, such as bfloat16
@@ -55,7 +55,7 @@ class Training:
 
 @dataclass(frozen=True)
 class Picture:
-    """An image that the T2I model draws for training. `copy`: it shows what a copy of a memorised picture is."""
+    """An image that the T2I model draws for training. `copy`: it shows a memorised picture, to recognise copies by."""
 
     prompt: str
     seed: int
@@ -64,14 +64,14 @@ class Picture:
 
 @dataclass(frozen=True)
 class EncoderJob:
-    """One encoder that is to be unlearned: which concepts, by which method."""
+    """One encoder to unlearn: which concepts, by which method."""
 
     concepts: tuple[str, ...]  # "list/id"
     method: str
     parameters: dict[str, Any]
     seed: int
     kept: tuple[str, ...] = ()  # prompts whose meaning must stay
-    left_out: dict[str, tuple[int, ...]] = field(default_factory=dict)  # concept: places in its samples, not drawn
+    left_out: dict[str, tuple[int, ...]] = field(default_factory=dict)  # {concept: places of samples not drawn}
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from expunge.plan.contract import EncoderJob, Picture
 
 
 def jobs_of(each: ConceptList, unlearn: Mapping[str, Any]) -> dict[str, EncoderJob]:
-    """{"list/encoder": its concepts, method and parameters}; a joint encoder takes what all its concepts agree on.
+    """{"list/encoder": its job}; a joint encoder takes the method and the parameters that all its concepts agree on.
 
     :param unlearn: the section of params.yaml: "method" for concepts that name none, and parameters by method.
     """
@@ -49,7 +49,7 @@ def pictures_of(concept: Concept, shown: str, prompts: Prompts, counts: Mapping[
     """What the T2I model draws for a concept: of its target or of its anchor.
 
     A memorised picture's anchor is its paraphrases, twice as many pictures as are wanted: copies are dropped. Before
-    them stand those of the caption itself, which show what a copy is and train nothing.
+    them come pictures of the caption itself, which are only there to recognise copies.
 
     :param counts: {"images", "anchor_images"}.
     """

@@ -47,7 +47,7 @@ class Params:
 def read_params(file: Path = FILE, problems: Sequence[Problem] = ()) -> Params:
     """Read and check the file.
 
-    :param problems: of other files, which are told together with those of this one.
+    :param problems: problems of other files, to report together with those of this one.
     :raises InputError: every problem at once, each with its line.
     """
     tree = load(file)
@@ -97,7 +97,7 @@ def _attacks(tree: Node, where: str) -> Iterator[Problem]:
 
 
 def _gates(tree: Node, where: str) -> Iterator[Problem]:
-    """Thresholds that are well written, which the schema sees, and make no sense for their metric."""
+    """Thresholds that make no sense for their metric. The schema reports those of a wrong form."""
     gate = tree.value.get("gate")
     for modality, thresholds in gate.items() if isinstance(gate, dict) else ():
         for metric, text in thresholds.items() if isinstance(thresholds, dict) else ():

@@ -1,9 +1,9 @@
-"""The lists against the base that will forget them: what `expunge validate` and the stage plan both do first.
+"""Checks the lists against the base that will forget them, for `expunge validate` and the stage plan.
 
     lists, notes = validate(Path("concepts"), "emoji", default_method="distil")
 
-Here the rules of lists (`concepts.rules.Rules`) are put together: the words come from the base, the parameters from the
-methods, the gates from the metrics. Nothing here imports torch.
+This module puts the rules of lists (`expunge.concepts.rules.Rules`) together: words come from the base, parameters from
+the methods and gates from the metrics. Nothing here imports torch.
 """
 
 from pathlib import Path
@@ -39,18 +39,18 @@ def validate(
 
 
 def list_rules(words: Words | None = None, default_method: str | None = None) -> Rules:
-    """All rules of lists. :param words: `base_words`; None: no base. :param default_method: as of `validate`."""
+    """All rules of lists. :param words: from `base_words`; None: no base. :param default_method: as in `validate`."""
     return Rules(words or Words(), tuple(METHODS), default_method, check_parameters, check_gate, gate_schema())
 
 
 def check_gate(modality: str, metric: str, threshold: str) -> Mistake | None:
-    """Why a threshold makes no sense for its metric; None where it does, or where the schema reports its form."""
+    """Why a threshold makes no sense for its metric; None if it makes sense, or if the schema reports its form."""
     mistake = wrong_threshold(metric, threshold) if metric in metrics_of(modality) else None
     return mistake if mistake is not None and mistake[1] != FORM else None
 
 
 def base_words(base: str | None, bases: Path = Path("bases")) -> tuple[Words, list[str], list[Problem]]:
-    """What a base can read: its tokenizer and templates, notes about what is not at hand, and problems of its files.
+    """What a base can read: its tokenizer and templates, notes about what is missing here, and problems of its files.
 
     :param base: its name; None: there is none.
     """

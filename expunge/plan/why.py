@@ -12,12 +12,12 @@ from expunge.core.unit_names import Name, UnitName
 from expunge.plan.contract import Plan
 
 PLAN = "plan"  # its out holds the plan, and no units
-ORDER = ("fewshot", "unlearn", "render", "score", "drift", "attack")  # in which stages are told of; others come last
+ORDER = ("fewshot", "unlearn", "render", "score", "drift", "attack")  # the order of the stages; others come last
 
 
 @dataclass(frozen=True)
 class Told:
-    """One unit of a stage, and what became of it."""
+    """One unit of a stage, and what the last run did with it."""
 
     stage: str
     unit: str
@@ -65,7 +65,7 @@ def _place(stage: str) -> int:
 
 
 def _belongs(unit: str, plan: Plan, encoder: str) -> bool:
-    """Is it a unit of the encoder, or of what is drawn of its concepts with the original one?"""
+    """Is it a unit of the encoder, or of its concepts under the original encoder or in the stage fewshot?"""
     name, concepts = Name.parse(encoder), [Name.parse(concept) for concept in plan.encoders[encoder].concepts]
     own = {str(UnitName(name, concept)) for concept in concepts} | {encoder}
     shared = {str(UnitName(concept=c, part=part)) for c in concepts for part in ("", "anchor")}

@@ -1,10 +1,10 @@
 """The version of the code that computes a unit: a digest over the import closure of its module.
 
 The closure is static: every module of this repository that the module imports, at the top of a file or within a
-function, and what those import in turn. Of each file only what runs counts: comments, docstrings, layout and imports
-for type checkers alone change nothing. Packages from outside are not followed; the base's digest holds their versions.
+function, and what those import in turn. Only the code that runs counts: comments, docstrings, layout and
+imports for type checkers change nothing. Outside packages are not followed; the base's digest holds their versions.
 
-The runtime (`stages.runtime`) is left out: it moves results about and makes none.
+The runtime (`stages.runtime`) is left out: it only moves results and computes none.
 """
 
 import ast
@@ -19,7 +19,7 @@ from expunge.core.digest import digest
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("expunge", "stages")
 LEFT_OUT = "stages.runtime"
-DECLARATIONS = ("METHOD", "ATTACK")  # the plan holds what they say: a reworded description changes no result
+DECLARATIONS = ("METHOD", "ATTACK")  # the plan holds their values; a reworded description changes no result
 NOTES = ("kind", "type_comment")  # fields of the syntax tree that change nothing
 
 
@@ -34,7 +34,7 @@ def code_version(*modules: str, root: Path = ROOT) -> tuple[str, dict[str, str]]
 
 
 def closure(modules: Iterable[str], root: Path = ROOT) -> set[str]:
-    """The files, relative to the repository, of modules and of all that they import of this repository."""
+    """The files of these modules and of all modules of this repository that they import, relative to the repository."""
     waiting, seen = list(modules), set[str]()
     for name in waiting:
         if _file(name, root) is None:
@@ -47,7 +47,7 @@ def closure(modules: Iterable[str], root: Path = ROOT) -> set[str]:
         seen.add(name)
         file = _file(name, root)
         if file is None:
-            continue  # `from module import name` asks for a name that is no module
+            continue  # a name from `from module import name` that is no module
         files.add(file.relative_to(root).as_posix())
         waiting += imports_of(file, name)
         waiting += [name.rpartition(".")[0]] if "." in name else []  # the package's __init__ runs first
@@ -78,7 +78,7 @@ def _parse(file: Path, changed: int) -> ast.Module:
 
 
 def _walk(node: ast.AST) -> Iterator[ast.AST]:
-    """All nodes but those below `if TYPE_CHECKING:`."""
+    """All nodes except those below `if TYPE_CHECKING:`."""
     yield node
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.dump(child.test):
@@ -97,7 +97,7 @@ def _is_empty(file: Path) -> bool:
 
 
 def _plain(node: Any) -> Any:
-    """The syntax tree as lists, without places, empty fields and docstrings, so that it is the same for any Python."""
+    """The syntax tree as lists, without positions, empty fields and docstrings: the same under any Python version."""
     if isinstance(node, ast.AST):
         fields = [(name, _plain(value)) for name, value in ast.iter_fields(node) if name not in NOTES]
         return [type(node).__name__, *([name, value] for name, value in fields if value not in (None, []))]
@@ -107,11 +107,11 @@ def _plain(node: Any) -> Any:
 
 
 def _is_declaration(node: Any) -> bool:
-    """`METHOD = {...}`: knobs as data."""
+    """Is the node an assignment such as `METHOD = {...}`, which declares knobs as data?"""
     targets = node.targets if isinstance(node, ast.Assign) else []
     return any(isinstance(target, ast.Name) and target.id in DECLARATIONS for target in targets)
 
 
 def _is_text(node: Any) -> bool:
-    """A docstring, or another text that stands by itself."""
+    """Is the node a docstring, or another string that stands by itself?"""
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)

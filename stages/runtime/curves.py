@@ -1,4 +1,4 @@
-"""The training curves of the stage unlearn: DVCLive writes each beside its encoder, `dvc plots` shows them all."""
+"""The training curves of the stage unlearn: DVCLive writes each beside its encoder, and `dvc plots` shows them."""
 
 import shutil
 import sys
@@ -41,7 +41,7 @@ def curve_in(folder: Path) -> AbstractContextManager[Any]:
 
 
 def collect_curves(out: Path, names: Iterable[str]) -> None:
-    """The training curves of all encoders, in a folder that holds nothing else: dvc plots a folder whole."""
+    """Copy all training curves into a folder that holds nothing else, because dvc plots every file of a folder."""
     shutil.rmtree(CURVES, ignore_errors=True)
     CURVES.mkdir(parents=True)
     for name in names:

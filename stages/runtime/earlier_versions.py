@@ -1,7 +1,7 @@
-"""Units of earlier versions of a stage's out, through dvc's cache and remotes.
+"""Units of earlier versions of a stage's out, read from dvc's cache and remotes.
 
-dvc has deleted the out from the working folder when a stage runs, but the versions that dvc.lock names, in the working
-folder and in the last commit, can still be read: after a pull, an edit and its undoing nothing is computed again.
+Before a stage runs, dvc deletes its out from the working folder. The versions named in dvc.lock, in the working folder
+and in the last commit, can still be read. So nothing is computed again after a pull, or after an edit that was undone.
 """
 
 import sys
@@ -58,7 +58,7 @@ class Previous:
 
 
 def _fetch(files: Any, path: str, target: Path, sha: str) -> None:
-    """One file, linked from dvc's cache where it is there.
+    """Fetch one file; if dvc's cache has it, link it from there.
 
     :raises ValueError: its content is not what the index says.
     """

@@ -1,7 +1,7 @@
-"""Where units are computed, by name: `inline`, one by one in this process, or `processes`, several at once on a CPU.
+"""The ways to compute units: `inline`, one by one in this process, or `processes`, several at once on a CPU.
 
-The operations of a small model are too short to be shared out among cores: two processes with a thread each draw 1.2
-times as much as one with two threads. A base says how many threads each of them has (`threads` in bases/<name>.yaml).
+A small model's operations are too short to share among cores: two processes with one thread each draw 1.2 times as much
+as one process with two threads. A base says how many threads each process has (`threads` in bases/<name>.yaml).
 Results do not depend on the executor or on how many processes there are.
 """
 
@@ -17,12 +17,12 @@ import psutil
 from expunge.core.errors import InputError, Problem
 from stages.runtime.process import die_with_parents
 
-MEMORY = 1.5 * 2**30  # bytes that a process takes with the models of a small base, and a batch
+MEMORY = 1.5 * 2**30  # bytes that one process needs for the models of a small base and a batch
 
 
 @dataclass(frozen=True)
 class Job:
-    """A unit that is to be computed. It starts once all units in `after` have finished."""
+    """A unit to compute. It starts once all units in `after` have finished."""
 
     work: Any
     after: tuple[str, ...] = ()
@@ -42,10 +42,10 @@ Results = Generator[tuple[str, Any]]
 
 
 def execute(work: Work, jobs: Mapping[str, Job], workers: Workers) -> Results:
-    """(name, work(name, job.work)) of each job as it ends.
+    """Yield (name, work(name, job.work)) for each job as it ends.
 
-    :param work: raises nothing; what it wants to report it returns. With `processes` a function of a module, or a
-        partial of one.
+    :param work: must not raise: it returns its errors. With `processes` it is a module-level function, or a partial of
+        one.
     :raises InputError: a process was killed.
     """
     count = min(workers.count, len(jobs))
@@ -83,11 +83,11 @@ EXECUTORS: dict[str, Callable[[Work, Mapping[str, Job], int], Results]] = {"inli
 
 
 def workers_for(executor: str, count: int | None, threads: int | None, device: str) -> Workers:
-    """The workers that a run has: of `processes` at most as many as the machine has cores and memory for.
+    """The workers of a run: with `processes`, at most as many as the machine has cores and memory for.
 
-    :param executor: of EXECUTORS. :param count: processes that params.yaml asks for; None: as many as fit. :param
-        threads: CPU threads per worker, from the base's file; None: one process that has all cores.
-    :param device: kind of the device; only on a CPU do several processes pay.
+    :param executor: a name in EXECUTORS. :param count: processes that params.yaml asks for; None: as many as fit.
+    :param threads: CPU threads per worker, from the base's file; None: one process that has all cores.
+    :param device: kind of the device; several processes are faster only on a CPU.
     """
     if executor == "inline" or threads is None or device != "cpu":
         return Workers()
@@ -103,6 +103,6 @@ def cores() -> int:
 
 
 def _start() -> None:
-    os.environ["TQDM_DISABLE"] = "1"  # the parent shows its own
+    os.environ["TQDM_DISABLE"] = "1"  # the parent shows its own progress bar
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends its workers
     die_with_parents()

@@ -1,19 +1,20 @@
-"""The parts of a unit's key, and what differs between two of them: what `expunge why` tells."""
+"""The parts of a unit's key, and the differences between two keys, which `expunge why` shows."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from expunge.core.digest import digest
 
-LONGEST = 100  # characters of a text that an index keeps; of a longer one it keeps the digest
-MANY = 24  # items of a list that an index keeps
-MOST = 12  # differences that are told of one unit
+LONGEST = 100  # characters; an index keeps only the digest of a longer text
+MANY = 24  # items; an index keeps only the digest of a longer list
+MOST = 12  # differences that are listed for one unit
 
 
 def flat(value: Any, path: str = "") -> dict[str, Any]:
     """{"concept.aliases[0]": "a fire truck", ...}: every leaf under its path.
 
-    A long text, a long list and a list of tables are one leaf, their digest: a thousand concepts make no large index.
+    A long text, a long list or a list of tables becomes one leaf, its digest, so that an index of many concepts stays
+    small.
     """
     if isinstance(value, Mapping) and value:
         items = [(f"{path}.{key}".lstrip("."), item) for key, item in value.items()]
@@ -25,13 +26,13 @@ def flat(value: Any, path: str = "") -> dict[str, Any]:
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """In words: "parameters.steps: 60 -> 80"; what is only in one of them is added or gone."""
+    """The differences in words, such as "parameters.steps: 60 -> 80"; a part that only one has is new or gone."""
     told = list(_differences(old, new))
     return told if len(told) <= MOST else [*told[:MOST], f"and {len(told) - MOST} more"]
 
 
 def code_differences(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
-    """Of two versions of the code, {file: digest}."""
+    """The differences in words between two versions of the code, each {file: digest}."""
     changed = [f"{file} changed" for file in sorted(old.keys() & new.keys()) if old[file] != new[file]]
     added = [f"{file} is imported now" for file in sorted(new.keys() - old.keys())]
     return changed + added + [f"{file} is no longer imported" for file in sorted(old.keys() - new.keys())]

@@ -1,4 +1,4 @@
-"""Models that a stage's units share, each loaded at its first use in a process, which then has the base's threads."""
+"""Models that a stage's units share. A process loads each at its first use, and then uses the base's thread count."""
 
 from functools import lru_cache
 from pathlib import Path
@@ -17,7 +17,7 @@ def loaded_judge(name: str) -> Any:
 
 @lru_cache(maxsize=2)
 def loaded_base(name: str, videos: bool = False) -> Any:
-    """The base's pipelines; the T2V one where `videos` asks for it."""
+    """The base's pipelines, including the T2V one if `videos` is set."""
     from expunge.bases.base import load
 
     return load(_with_threads(load_spec(name)), t2v=videos)
@@ -25,7 +25,7 @@ def loaded_base(name: str, videos: bool = False) -> Any:
 
 @lru_cache(maxsize=1)
 def loaded_edit(name: str, videos: bool, folder: Path) -> Any:
-    """What an encoder changes, read once: units of one encoder follow each other."""
+    """An encoder's edit. Only the last one is kept, because the units of one encoder follow each other."""
     from expunge.bases.base import load_edit
 
     return load_edit(loaded_base(name, videos), folder)

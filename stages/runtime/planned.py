@@ -1,6 +1,6 @@
-"""What every stage after `plan` asks first: the plan, and what else params.yaml decides for it.
+"""What every stage after `plan` reads first: the plan, and the settings in params.yaml that concern the stage.
 
-A unit's key holds the values that are read here, so that the code that reads them is no part of any unit's version.
+The values read here enter the keys of units, so the code that reads them is not part of any unit's code version.
 """
 
 from dataclasses import replace
@@ -29,7 +29,7 @@ def attack_budgets() -> dict[str, Any]:
 
 
 def planned_workers(plan: Plan) -> Workers:
-    """Where units that need the base's models are computed. `run:` in params.yaml says how; it changes no result."""
+    """The workers for units that need the base's models. `run:` in params.yaml sets them; they change no result."""
     run = read_run_params(PARAMS)
     workers = workers_for(run.executor, run.workers, plan.base.threads, plan.base.device)
     return replace(workers, check=partial(require_arithmetic, plan.base.name, plan.base.device, plan.base.dtype))
@@ -37,7 +37,7 @@ def planned_workers(plan: Plan) -> Workers:
 
 @cache
 def require_arithmetic(base_name: str, device: str, dtype: str) -> None:
-    """A plan that was pulled may be another machine's. What is computed here must be what its keys say.
+    """Check that this machine computes as the plan says: a plan that was pulled may come from another machine.
 
     :raises InputError: this machine would compute on another kind of device, or in another dtype.
     """

@@ -1,4 +1,4 @@
-"""The frame of every stage: it dies with the `dvc` that runs it, and says what to fix in one line each.
+"""The frame of every stage: the stage ends when its `dvc` ends, and prints each problem as one line.
 
 A stage module ends with `if __name__ == "__main__": main(run)`.
 """
@@ -52,7 +52,7 @@ def main(stage: Callable[[], None]) -> NoReturn:
 
 
 def _under_its_own_name(stage: Callable[[], None]) -> Callable[[], None]:
-    """The same function of its module as others import it: what is of `__main__` cannot be sent to other processes."""
+    """The same function from the imported module, since functions of `__main__` cannot be sent to other processes."""
     spec = getattr(sys.modules["__main__"], "__spec__", None)
     if stage.__module__ != "__main__" or spec is None:
         return stage
@@ -63,7 +63,7 @@ def die_with_parents() -> threading.Thread | None:
     """Watch the ancestors up to the nearest dvc (without one: the parent) and end this process when one is gone.
 
     `kill -9` of dvc leaves its child computing. A thread looks every 0.2 s; on Linux the kernel also wakes it at once
-    when the parent dies. Returns the thread, or None where this process was started without a parent to speak of.
+    when the parent dies. Returns the thread, or None if this process has no parent to watch.
     """
     chain = ancestors()
     under_dvc = bool(chain) and _is_dvc(chain[-1])
@@ -78,7 +78,7 @@ def die_with_parents() -> threading.Thread | None:
 
 
 def ancestors() -> list[psutil.Process]:
-    """The parents of this process up to the nearest dvc, nearest first; the direct parent alone where there is none."""
+    """The parents of this process up to the nearest dvc, nearest first; without a dvc, the direct parent alone."""
     chain = []
     with contextlib.suppress(psutil.Error):
         process = psutil.Process().parent()
@@ -91,7 +91,7 @@ def ancestors() -> list[psutil.Process]:
 
 
 def _is_dvc(process: psutil.Process) -> bool:
-    """dvc itself, or python that runs it: `python .../bin/dvc repro`, `python -m dvc repro`."""
+    """Is it dvc itself, or python that runs it: `python .../bin/dvc repro`, `python -m dvc repro`?"""
     try:
         words = process.cmdline()[:4]
     except psutil.Error:
@@ -113,7 +113,7 @@ def _watch(chain: list[psutil.Process], under_dvc: bool, wake: int | None) -> No
 
 
 def _lives(process: psutil.Process) -> bool:
-    """A zombie counts as dead: its parent may take long to collect it."""
+    """Is the process alive? A zombie counts as dead, since its parent may collect it much later."""
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:

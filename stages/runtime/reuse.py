@@ -1,13 +1,13 @@
-"""What was computed once is not computed again: how every stage runs its units.
+"""How every stage runs its units: a unit that was computed once is not computed again.
 
-A unit is taken from
+A unit comes from the first of these:
 
 1. the store, `.expunge/store/<stage>/<key>/`: units are kept there one by one, so a killed run resumes;
 2. a version of the stage's out that dvc.lock names, in the working folder or in the last commit, from dvc's cache or
    a remote;
-3. otherwise it is computed.
+3. a new computation.
 
-    build/<stage>/index.json   runtime.index.Index
+    build/<stage>/index.json   expunge.core.index.Index
     build/<stage>/<name>/...   hard links, read-only: never write through one
 """
 
@@ -45,17 +45,18 @@ def run_units(
     base: Fingerprint = NO_BASE,
     workers: Workers | None = None,
 ) -> None:
-    """Fill `out` with `out/<name>/` for every unit and with `out/index.json`; units that are no longer named are gone.
+    """Fill `out` with `out/<name>/` for every unit and with `out/index.json`; other units are removed.
 
     `compute(task, folder)` writes files into the empty `folder` and returns facts for the index (plain data, the same
-    whenever the unit is computed). It is called for the missing units only, in order. One that fails does not stop the
-    others.
+    whenever the unit is computed). It is called for the missing units only, in order. A unit that fails does not stop
+    the others.
 
-    :param modules: that compute the units, for the version of their code. :param base: what decides the base's results.
+    :param modules: the modules that compute the units; their code is part of the keys.
+    :param base: the fingerprint of all that decides the base's results.
     :param workers: where the units are computed; None: one by one in this process. With several processes `compute`
-        is a function of a module, or a partial of one.
-    :raises SystemExit: 1, after all else was done, where units failed; each is named on stderr, with its error.
-    :raises InputError: `compute` raised one (as where weights are missing), or the disk is full. What was done is kept.
+        must be a module-level function, or a partial of one.
+    :raises SystemExit: 1, if units failed, once all others are done; stderr names each with its error.
+    :raises InputError: `compute` raised one (weights are missing, say), or the disk is full. Finished units are kept.
     """
     out, store = Path(out), STORE / stage
     shutil.rmtree(out, ignore_errors=True)
@@ -83,7 +84,7 @@ def run_units(
 
 
 def _reuse(stage: str, out: Path, store: Path, named: Mapping[str, Keyed]) -> tuple[dict[str, Stored], Previous | None]:
-    """The units that are there already, and the previous versions where these were asked."""
+    """The units that exist already, and the previous versions if any unit had to be looked up there."""
     previous: Previous | None = None
     stored: dict[str, Stored] = {}
     for name, entry in progress(named.items(), len(named), f"{stage}: reuse", delay=2):
@@ -110,7 +111,9 @@ def _compute(
     for name, entry in missing.items():
         unit = entry.unit
         after = {*unit.reads_units.values(), first[entry.key]} - {name}
-        own = {what: store / named[other].key for what, other in unit.reads_units.items()}  # never in the growing out
+        own = {
+            what: store / named[other].key for what, other in unit.reads_units.items()
+        }  # the out is incomplete
         jobs[name] = Job((entry.key, Task(name, unit.inputs, {**unit.reads, **own})), tuple(after))
     made: dict[str, tuple[Stored, float]] = {}
     failed: list[str] = []
@@ -123,7 +126,7 @@ def _compute(
                 failed.append(result)
             else:
                 made[name] = result
-            bar.set_postfix_str(name, refresh=False)  # what was done last
+            bar.set_postfix_str(name, refresh=False)  # the unit that finished last
             bar.update()
     return made, failed
 
@@ -131,7 +134,7 @@ def _compute(
 def _do(
     stage: str, store: Path, compute: Compute, check: Callable[[], None] | None, name: str, work: tuple[str, Task]
 ) -> Any:
-    """(what was stored, seconds); or what to print of a failure; or what the user has to fix."""
+    """(what was stored, seconds); a line to print if the unit failed; or an InputError for the user to fix."""
     key, task = work
     start = time.perf_counter()
     try:
@@ -152,7 +155,7 @@ def _do(
 
 
 def _account(name: str, index: Index, previous: Previous | None, made: bool) -> UnitAccount:
-    """Whether a unit was made anew in this run, and because of what."""
+    """Whether a unit was made anew in this run, and why."""
     record = index.units[name]
     if not made:
         return UnitAccount(record.key, False, ())
@@ -171,7 +174,7 @@ def _account(name: str, index: Index, previous: Previous | None, made: bool) -> 
 
 
 def progress(items: Any, total: int, what: str, delay: float = 0) -> Any:
-    """A bar with time left; in a log, a line every 10 s."""
+    """A progress bar with the time left; in a log, a line every 10 s."""
     from tqdm import tqdm
 
     every = 0.2 if sys.stderr.isatty() else 10

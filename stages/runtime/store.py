@@ -2,7 +2,8 @@
 
 A unit is computed in a work folder, `.work-<random>/files/`, whose `owner.json` says which process of which machine it
 belongs to. When it is finished, its files are recorded, made read-only and durable, and the folder is renamed to its
-key. Files are compared with their digests before they are used: what is torn or was changed is computed again.
+key. Files are compared with their digests before they are used; a unit with a damaged or changed file is
+computed again.
 """
 
 import errno
@@ -25,7 +26,7 @@ from expunge.core.digest import digest, file_digest
 
 STORE = Path(".expunge/store")
 RECORD = "unit.json"  # written last in a unit's folder
-ABANDONED = 7 * 24 * 3600  # seconds after which a work folder of another machine is taken for abandoned
+ABANDONED = 7 * 24 * 3600  # seconds after which a work folder of another machine counts as abandoned
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Stored:
 
 @contextmanager
 def work_folder(store: Path) -> Iterator[Path]:
-    """An empty folder to compute a unit in; gone at the end, unless `commit` has moved it to its place."""
+    """An empty folder to compute a unit in. It is removed at the end, unless `commit` has moved it to its place."""
     outer = store / f".work-{uuid.uuid4().hex}"
     (outer / "files").mkdir(parents=True)
     process = psutil.Process()
@@ -73,7 +74,7 @@ def commit(store: Path, key: str, files: Path, facts: Mapping[str, Any]) -> Stor
 
 
 def take(store: Path, key: str) -> Stored | None:
-    """A unit of the store, if all its files are what its record says; else its folder is removed, and that is said."""
+    """A unit of the store if its files match its record. Otherwise a message says so and its folder is removed."""
     folder = store / key
     if not folder.is_dir():
         return None
@@ -98,7 +99,7 @@ def place(store: Path, stored: Stored, folder: Path) -> None:
 
 
 def link(source: Path, target: Path) -> None:
-    """A hard link, or a copy where the file system has none (or no more)."""
+    """Make a hard link, or a copy if the file system allows no (more) hard links."""
     try:
         os.link(source, target)
     except OSError as error:
@@ -115,14 +116,17 @@ def sweep(store: Path) -> None:
 
 
 def prune(store: Path, keys: set[str]) -> None:
-    """After a run that succeeded the store keeps that run's units alone; older versions are in dvc's cache."""
+    """Remove all units except those with these keys, after a run that succeeded; dvc's cache has older versions."""
     for folder in store.iterdir() if store.is_dir() else ():
         if folder.name not in keys and not folder.name.startswith(".work-"):
             shutil.rmtree(folder, ignore_errors=True)
 
 
 def _has_owner(folder: Path) -> bool:
-    """Does its process live? Of another machine's process only time can tell; process ids come again."""
+    """Is the process that owns the folder alive? Its start time counts, because process ids are used again.
+
+    A process of another machine cannot be seen, so there the folder's age decides.
+    """
     with suppress(OSError, ValueError, KeyError):
         owner = json.loads((folder / "owner.json").read_text("utf-8"))
         if owner["host"] != platform.node():

@@ -1,4 +1,4 @@
-"""A unit: one piece of a stage's work, with all that its result depends on and all that it may read."""
+"""A unit: one piece of a stage's work, with everything that its result depends on and everything that it may read."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -16,20 +16,20 @@ from stages.runtime.key_parts import flat
 class Unit:
     """One piece of a stage's work.
 
-    `inputs` is a dataclass of plain data: what the unit gets, and what its key is made of. A unit opens what it
-    `reads`, and nothing else: that is what lets it run in another process, or on another machine.
+    `inputs` is a dataclass of plain data, which the unit receives and which enters its key. A unit opens only the files
+    in `reads`, so it can run in another process or on another machine.
     """
 
     inputs: Any
-    upstream: Mapping[str, str] = field(default_factory=dict)  # unit of another stage: its key
+    upstream: Mapping[str, str] = field(default_factory=dict)  # {unit of another stage: its key}
     reads: Mapping[str, Path] = field(default_factory=dict)  # {what: folder or file of an earlier stage}
     reads_units: Mapping[str, str] = field(default_factory=dict)  # {what: name of another unit of this stage}
-    code: tuple[str, ...] = ()  # modules that compute it beside the stage's own
+    code: tuple[str, ...] = ()  # modules that compute it, besides the stage's own
 
 
 @dataclass(frozen=True)
 class Task:
-    """What `compute` gets of a unit."""
+    """The part of a unit that `compute` receives."""
 
     name: str
     inputs: Any
@@ -41,7 +41,7 @@ Compute = Callable[[Task, Path], Mapping[str, Any] | None]
 
 @dataclass(frozen=True)
 class Keyed:
-    """A unit with its key and what that was made of."""
+    """A unit with its key and the parts of the key."""
 
     unit: Unit
     key: str
@@ -57,10 +57,10 @@ class Keyed:
 
 
 def keyed(stage: str, units: Mapping[str, Unit], base: str, *modules: str) -> dict[str, Keyed]:
-    """Each unit with its key: sha256 over the stage, the base's digest, the version of the code, what the unit gets,
-    and the keys of the units that it reads.
+    """Each unit with its key: sha256 over the stage, the base's digest, the version of the code, the unit's inputs and
+    the keys of the units that it reads.
 
-    :param base: the base's digest. :param modules: that compute all the units.
+    :param base: the base's digest. :param modules: the modules that compute all units.
     """
     result: dict[str, Keyed] = {}
     versions: dict[tuple[str, ...], tuple[str, dict[str, str]]] = {}
