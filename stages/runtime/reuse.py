@@ -111,9 +111,7 @@ def _compute(
     for name, entry in missing.items():
         unit = entry.unit
         after = {*unit.reads_units.values(), first[entry.key]} - {name}
-        own = {
-            what: store / named[other].key for what, other in unit.reads_units.items()
-        }  # the out is incomplete
+        own = {what: store / named[other].key for what, other in unit.reads_units.items()}  # the out is incomplete
         jobs[name] = Job((entry.key, Task(name, unit.inputs, {**unit.reads, **own})), tuple(after))
     made: dict[str, tuple[Stored, float]] = {}
     failed: list[str] = []
