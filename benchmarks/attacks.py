@@ -5,8 +5,8 @@
 
 `none` as a method attacks the original encoder: what an attack finds where nothing was unlearned. A row for each
 method, concept and attack goes to runs/attacks.csv as soon as it is measured, and a second call goes on from there.
-Pictures only, but for motions. `--to-docs` puts the table into docs/methods.md. Budgets are those of the registry in
-expunge/attacks/, and what `--budget` says; synonyms that training did not see are among the other words.
+Only pictures are attacked, except for motions, which need videos. `--to-docs` puts the table into docs/methods.md. Budgets are
+the defaults of expunge/attacks/, changed by `--budget`; synonyms that training did not see are among the other words.
 """
 
 import json
@@ -58,7 +58,7 @@ def victim_of(base: Base, prompts: Prompts, edit: Edit, concept: Concept, traine
 
 
 def table_of(rows: list[dict[str, str]]) -> list[list[str]]:
-    """A row for each method and its settings: how many concepts, and of each attack "before -> after" in percent."""
+    """A row for each method and its settings: how many concepts, and for each attack "before → after" in percent."""
     table = [["method", "settings", "n", *ATTACKS]]
     for method, settings in dict.fromkeys((row["method"], row["settings"]) for row in rows):
         own = [row for row in rows if (row["method"], row["settings"]) == (method, settings)]

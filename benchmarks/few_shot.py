@@ -2,8 +2,8 @@
 
     uv run python -m benchmarks.few_shot
 
-Seconds are those of the training on this machine. dvc's cache keeps what each run computed, so a second call is quick.
-At the end params.yaml is put back, and run.
+Seconds are those of training on this machine. dvc's cache keeps what each run computed, so a second call is quick. At
+the end params.yaml is restored, and the pipeline runs with it.
 """
 
 import json

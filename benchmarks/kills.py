@@ -3,7 +3,7 @@
     uv run python -m benchmarks.kills [--list objects] [--kills 10] [--seed 0]
 
 Clones the committed state twice into a temporary folder, keeps one concept list, and runs the pipeline undisturbed in
-the one. In the other, `kill -9` hits dvc, the stage, or both, ten times at random; then the run is let through.
+one clone. In the other, `kill -9` hits dvc, the stage, or both, ten times at random; the last run is left alone.
 Exits 1 where an orphan lives on after two seconds, where a finished unit is computed again, or where a byte differs.
 """
 
@@ -65,7 +65,7 @@ def finished(folder: Path) -> dict[str, float]:
 
 
 def results(folder: Path) -> dict[str, str]:
-    """{file: digest} of all that the run wrote, but for the report, whose pages show how long training took."""
+    """{file: digest} of all that the run wrote, except the report, whose pages show how long training took."""
     tops = [each for each in (folder / "build").iterdir() if each.name != "report"] + [folder / "metrics"]
     files = sorted(file for top in tops for file in top.rglob("*") if file.is_file())
     return {file.relative_to(folder).as_posix(): file_digest(file) for file in files}
@@ -114,7 +114,7 @@ def main(
                 dvc.poll()
                 time.sleep(0.05)
             took = time.monotonic() - at
-            dvc.wait()  # as a shell does: dvc takes the lock of a zombie for one that is held
+            dvc.wait()  # as a shell does: dvc believes that a zombie still holds its lock
             if took > (2 if of != "stage" else 30):  # a dvc whose stage was killed ends in its own time
                 faults.append(f"kill {number}: alive after {took:.1f} s")
             now = finished(disturbed)

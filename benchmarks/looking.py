@@ -1,4 +1,4 @@
-"""How the sweep looks at what a method left: rates as the pipeline has them, the rest of the prompt, clean pictures."""
+"""How the sweep measures what a method left: the pipeline's rates, the rest of the prompt, clean pictures."""
 
 from dataclasses import dataclass
 from itertools import cycle, islice
@@ -27,7 +27,7 @@ Row = dict[str, Any]
 
 
 def of_the_rest(concept: Concept) -> list[PlannedSample]:
-    """Prompts of the target whose style, or motion, must be followed all the same."""
+    """Prompts of the target whose style or motion must still be followed."""
     if concept.kind in ("style", "motion", "image"):
         return []
     asked = [
@@ -111,7 +111,7 @@ def measure(
     if before:
         rates["clean"] = min(1.0, rates["clean"] / before["clean"]) if before["clean"] else float("nan")
         there = before["followed"] > 0  # what the original does not follow cannot be lost
-        if samples[0].axis != "copy" and there.any():  # a memorised picture has nothing beside itself
+        if samples[0].axis != "copy" and there.any():  # a memorised picture has no rest
             rates["rest"] = float(rates["followed"][there].mean())
         for group in KEPT & rates.keys():
             rates[group] = min(1.0, rates[group] / before[group]) if before[group] else float("nan")

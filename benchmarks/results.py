@@ -15,7 +15,7 @@ PAGE = ROOT / "docs" / "methods.md"
 def parsed(words: Sequence[str] | None, names: Iterable[str]) -> dict[str, dict[str, Any]]:
     """["distil.steps=200"] -> {"distil": {"steps": 200}}; values are JSON.
 
-    :param names: that may be set. :raises BadParameter: another name.
+    :param names: those that may be set. :raises BadParameter: a word sets another name.
     """
     settings: dict[str, dict[str, Any]] = {}
     for word in words or []:
@@ -47,7 +47,7 @@ def append(file: Path, columns: Sequence[str], row: dict[str, Any]) -> None:
 
 
 def publish(mark: str, table: Sequence[Sequence[str]]) -> None:
-    """A table, its heading first, in docs/methods.md between `<!-- mark -->` and `<!-- end mark -->`."""
+    """Write a table, its heading first, into docs/methods.md between `<!-- mark -->` and `<!-- end mark -->`."""
     lines = ["| " + " | ".join(row) + " |" for row in (table[0], ["---"] * len(table[0]), *table[1:])]
     before, start, rest = PAGE.read_text("utf-8").partition(f"<!-- {mark} -->\n")
     end = f"<!-- end {mark} -->"

@@ -2,9 +2,9 @@
 
     uv run python -m benchmarks.sd15_speed
 
-The architecture is the real one and the weights are random, so that only the time means something. What repeats is
+The architecture is the real one and the weights are random, so only the time is meaningful. What repeats is
 measured for a few steps and multiplied: for few-shot 4 images of 25 solver steps with guidance and 10 training steps,
-as published; for distil its 60 steps and its look at 512 words. All in float32, as few-shot was published, in one
+as published; for distil all its steps and the words that it probes. All in float32, as few-shot was published, in one
 process; some six minutes on 2 cores.
 """
 
@@ -88,7 +88,7 @@ def main() -> None:
         with torch.no_grad():
             return seconds(lambda: encode_prompts(base, ["a photo of a word"] * 32))
 
-    first = probe(), solver_step()  # of everything the first call is slower
+    first = probe(), solver_step()  # the first call of anything is slower
     print(f"first calls {first[0]:.1f} s, {first[1]:.1f} s")
     word, solver = probe() / 32, solver_step()
     print(f"a word {word:.3f} s, a solver step {solver:.2f} s")

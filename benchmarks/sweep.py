@@ -4,12 +4,12 @@ method: what goes, what stays, what appears instead.
     uv run python -m benchmarks.sweep [METHOD ...] [--only cat,style] [--videos] [--joint 32] [--set distil.steps=200]
 
 A row for each method and concept goes to runs/sweep.csv as soon as it is measured, and a second call goes on from
-there. Of a subject's synonyms every other one is held out, and those alone are measured as `aliases`. Rates are those
+there. Every other synonym of a subject is held out, and only those are measured as `aliases`. Rates are those
 of the pipeline; near, far and sense are divided by the original's own (at most 1). `rest`: of what the original draws
 as a target prompt asks for it (the background, or a style's or motion's subject; besides the style and motion of two or
 three more prompts), the share that is still there. `clean`: the share in which the judge is sure of some subject and
 whose contrast lies in the range of what the base draws of its world, divided by the original's own share, too.
-Four videos show a target; where it is seen in one of them, sixteen, these four among them.
+Four videos are drawn of a target; if it is seen in one of them, sixteen are drawn, which include these four.
 `--every 5` takes every fifth concept, `--joint` forgets many at once (with fewer videos of each); `--to-docs` puts what
 was measured on this base into docs/methods.md. Without a METHOD all VARIANTS run.
 """
@@ -41,7 +41,7 @@ from expunge.judging.judges import load_judge
 from expunge.methods import METHODS, for_several
 
 FILE = ROOT / "runs" / "sweep.csv"
-VARIANTS: list[tuple[str, dict[str, Any]]] = [  # of the published table, at strengths at which they forget here
+VARIANTS: list[tuple[str, dict[str, Any]]] = [  # those of the table in docs/methods.md, strong enough to forget here
     ("distil", {}),
     ("few-shot", {"learning_rate": 5e-5, "steps": 30}),
     ("few-shot", {"learning_rate": 1e-4, "steps": 30}),
@@ -63,7 +63,7 @@ COUNTS = {
     "images": {"target": 8, "aliases": 4, "near": 8, "far": 10, "sense": 4},
     "videos": {"target": 4, "aliases": 1, "near": 1, "far": 1, "sense": 1},
 }
-JOINT = COUNTS | {"videos": COUNTS["videos"] | {"target": 2, "far": 10}}  # whose far prompts are shared
+JOINT = COUNTS | {"videos": COUNTS["videos"] | {"target": 2, "far": 10}}  # concepts share their far prompts
 CLOSER = COUNTS | {"videos": COUNTS["videos"] | {"target": 16}}  # where one of four shows the target
 TYPICAL = {"image": 64, "video": 32}  # pictures and videos of the world, for the range of its contrast
 SHOWN = (*GROUPS, "rest", "clean")

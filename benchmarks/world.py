@@ -50,7 +50,7 @@ def concepts(world: dict[str, Any]) -> Iterator[tuple[Concept, tuple[str, ...]]]
 
 
 def train(base: Base, some: list[Concept], prompts: Prompts, method: str, settings: dict[str, Any]) -> Any:
-    """(the method's result, seconds with its images); of several concepts jointly: see `for_several`."""
+    """(the method's result, seconds with drawing its images). `settings` for several concepts: see `for_several`."""
     began, declared, data = time.perf_counter(), METHODS[method], []
     for concept in some:
         if declared.anchor == "chosen":

@@ -30,7 +30,8 @@ class ShownAttempt:
 def attempts_of(run: Run, encoder: str) -> dict[str, list[ShownAttempt]]:
     """{"list/concept": attempts} that may be shown; those that brought the concept back stand first.
 
-    Nothing of a confidential concept, nothing of one that the plan lacks, and no prompt that names a confidential one.
+    Leaves out attempts on confidential concepts and on concepts that are not in the plan, and prompts that name a
+    confidential concept.
     """
     by_concept: dict[str, list[ShownAttempt]] = defaultdict(list)
     for file in sorted((run.attacks / str(UnitName(Name.parse(encoder)))).glob("*/attempts.json")):
@@ -44,7 +45,7 @@ def attempts_of(run: Run, encoder: str) -> dict[str, list[ShownAttempt]]:
 
 
 def strongest(attempts: Sequence[ShownAttempt], count: int) -> list[ShownAttempt]:
-    """The first `count` by turns among the attacks, each attack's strongest first."""
+    """At most `count` attempts with pictures: the strongest of each attack, then the second of each, and so on."""
     by_attack: dict[str, list[ShownAttempt]] = defaultdict(list)
     for attempt in attempts:
         by_attack[attempt.attack].append(attempt)

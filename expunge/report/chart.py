@@ -1,6 +1,6 @@
 """The trade-off, forgotten against kept, as geometry for an inline SVG.
 
-Encoders that lie close together become one bubble, so that a thousand of them draw no more than a hundred.
+Encoders that lie close together become one bubble, so that a plot of a thousand is as readable as one of a hundred.
 """
 
 import math
@@ -37,11 +37,11 @@ class Bubble:
     y: float
     r: float
     names: tuple[str, ...]
-    slices: list[tuple[str, str]]  # verdict and SVG path, where they differ; else the bubble is one colour
-    verdict: str  # of all of them; "pass 3, fail 1" where they differ
+    slices: list[tuple[str, str]]  # (verdict, SVG path) if verdicts differ; else the bubble has one colour
+    verdict: str  # of all its encoders; "pass 3, fail 1" where they differ
     text: str  # where it lies, in words
     label: str
-    left: bool  # the label stands at its left
+    left: bool  # is the label to its left?
 
 
 @dataclass(frozen=True)

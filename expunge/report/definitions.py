@@ -1,4 +1,4 @@
-"""How pages speak of metrics, verdicts and modalities; what a metric is stands in the catalogue.
+"""How pages name metrics, verdicts and modalities. The catalogue defines the metrics.
 
 definition("near").title, .text, .better
 shown("near", 0.875)                           "87.5 %"
@@ -23,7 +23,7 @@ CERTAINTY = {  # of a gate: expunge.verdicts.verdict_file.Reason.certainty
 
 
 def definition(name: str) -> Metric:
-    """A metric of the catalogue; of a table from another version, which has others, the name alone."""
+    """A metric of the catalogue; an unknown one (from a table of another version) has only its name."""
     if name in METRICS:
         return METRICS[name]
     attack = name.startswith("asr:")
@@ -60,12 +60,12 @@ def shown(name: str, value: float | None) -> str:
 
 
 def between(name: str, low: float | None, high: float | None) -> str:
-    """An interval as people read it, the sign of percent once; "" where there is none."""
+    """An interval as people read it, with one percent sign at the end; "" where there is none."""
     if low is None or high is None:
         return ""
     return f"{shown(name, low).removesuffix(' %')}–{shown(name, high)}"
 
 
 def _short(number: float) -> str:
-    """One decimal where it says something."""
+    """With one decimal, unless that is 0."""
     return f"{number:.1f}".removesuffix(".0")

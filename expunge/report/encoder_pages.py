@@ -27,7 +27,7 @@ GROUP_WORDS = {
 
 
 def encoder_page(site: Site, name: str, attempts: Mapping[str, list[ShownAttempt]]) -> dict[str, Any]:
-    """A single encoder's page says all about its concept; a joint one's leads to its concepts."""
+    """The page of an encoder: all about its concept, or for a joint encoder links to the pages of its concepts."""
     run, page, concepts = site.run, site.encoder_page(name), site.run.plan.encoders[name].concepts
     joint, stem = len(concepts) > 1, Name.parse(name).stem
     files = [file for file in (f"{stem}.png", f"{stem}.gif") if file in site.sheets]
@@ -67,7 +67,7 @@ def part_row(site: Site, page: Path, encoder: str, concept: str) -> dict[str, An
 
 
 def concept_part(site: Site, page: Path, encoder: str, name: str, attempts: list[ShownAttempt]) -> dict[str, Any]:
-    """Who a concept is, its few-shot images, its pairs group by group, and its attacks."""
+    """What a concept is, its few-shot images, its pairs group by group, and its attacks."""
     run, concept, id_ = site.run, site.run.plan.concepts[name], Name.parse(name).id
     alone = len(run.plan.encoders[encoder].concepts) == 1
     rates = run.rates_of(encoder, id_) or (run.rates_of(encoder) if alone else {})
@@ -88,7 +88,7 @@ def concept_part(site: Site, page: Path, encoder: str, name: str, attempts: list
 
 
 def group_rates(rates: Rates, group: str) -> str:
-    """What the judge saw in all of a group's samples: the page shows but a few."""
+    """What the judge saw in all samples of a group; the page shows only a few of them."""
     own = [(m, rates[m, group]) for m in MODALITIES if (m, group) in rates]
     before = {m: f"{shown(group, r.before)} → " if r.before is not None else "" for m, r in own}
     return ", ".join(f"{WORDS[m]} {before[m]}{shown(group, r.value)} (n = {r.n})" for m, r in own)
@@ -101,7 +101,7 @@ def attempt_view(page: Path, attempt: ShownAttempt, anchor: str) -> dict[str, An
 
 
 def _common(site: Site, page: Path, name: str, concept: str = "") -> dict[str, Any]:
-    """What every page of an encoder says; of a joint encoder's concept, the reasons that are about it."""
+    """What every page of an encoder says; the page of a joint encoder's concept has only the reasons about it."""
     row = encoder_row(site, page, name)
     reasons = [reason for reason in site.run.verdict_of(name).reasons if not concept or reason.concept == concept]
     rows = [reason_row(site.run, reason, bool(concept)) for reason in reasons]

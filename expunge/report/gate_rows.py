@@ -29,7 +29,7 @@ def gate_counts(reasons: Sequence[Reason]) -> dict[str, int]:
 
 
 def reason_row(run: Run, reason: Reason, alone: bool) -> dict[str, Any]:
-    """One gate. :param alone: on the page of its concept, where no sentence need name that."""
+    """One gate. :param alone: on the page of its concept, so that the sentence need not name it."""
     metric = reason.metric
     modality, value = WORDS.get(reason.modality, reason.modality), shown(metric, reason.value)
     text = reason.text.removeprefix(f"{reason.concept}: ") if alone else reason.text
@@ -46,7 +46,7 @@ def reason_row(run: Run, reason: Reason, alone: bool) -> dict[str, Any]:
 
 
 def reason_groups(rows: Sequence[Mapping[str, Any]], joint: bool) -> list[dict[str, Any]]:
-    """Gates in tables: of a joint encoder one for each concept, with its passes folded away."""
+    """Gates in tables: one for all, or for a joint encoder one for each concept with its passes folded away."""
     groups: dict[str, list[Mapping[str, Any]]] = {}
     for row in rows:
         groups.setdefault(row["concept"] if joint else "", []).append(row)
@@ -58,7 +58,7 @@ def reason_groups(rows: Sequence[Mapping[str, Any]], joint: bool) -> list[dict[s
 
 
 def wanted(metric: str, threshold: str, before: float | None) -> str:
-    """A threshold in the metric's own unit, and what "of before" comes to."""
+    """A threshold in the metric's own unit; one "of before" as the number that follows from it."""
     try:
         gate = parse(threshold)
     except ValueError:

@@ -41,7 +41,7 @@ class Site:
         return self.folder / "concepts" / f"{Name.parse(name).stem}.html"
 
     def part_page(self, encoder: str, concept: str) -> Path:
-        """Of one concept of a joint encoder."""
+        """The page of one concept of a joint encoder."""
         return self.folder / "concepts" / f"{Name.parse(encoder).stem}--{Name.parse(concept).id}.html"
 
 
@@ -51,8 +51,8 @@ def list_title(run: Run, name: str) -> str:
 
 
 def encoder_row(site: Site, page: Path, name: str) -> dict[str, Any]:
-    """An encoder's row of the overview's and the lists' tables; `seconds` is None where they are not known on this
-    machine."""
+    """An encoder's row of the overview's and the lists' tables; `seconds` is None where this machine does not
+    know them."""
     run, job, encoder = site.run, site.run.plan.encoders[name], Name.parse(name)
     rates, verdict = run.rates_of(name), run.verdict_of(name)
     return {

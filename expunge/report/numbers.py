@@ -13,7 +13,7 @@ from expunge.report.run import Rates, Run
 from expunge.verdicts.rates import Rate
 from expunge.verdicts.statistics import wilson
 
-LEARNT = "asr:inversion"  # stands apart: it brings a new token, not a prompt
+LEARNT = "asr:inversion"  # shown separately: it finds a new token, not a prompt
 POOLED = "asr:all"
 COSTS = {"seconds", "changed_parameters"}
 
@@ -33,7 +33,7 @@ class Cell:
 
     @property
     def never(self) -> bool:
-        """0 before and after: shown grey, since nothing was there to forget."""
+        """Is it 0 before and after? Then it is shown grey, since there was nothing to forget."""
         return never_seen(self.metric, self.value, self.before)
 
 
@@ -63,7 +63,7 @@ def row_of(rates: Rates, columns: Sequence[tuple[str, str]]) -> list[Cell | None
 
 
 def attacks_pooled(rates: Rates, learnt: bool) -> Cell | None:
-    """The share of goals that fall, of a learnt token's or of all other attacks', pictures and videos together."""
+    """The share of goals that fall to a learnt token, or to all other attacks; pictures and videos together."""
     chosen = [
         rate for (_, name), rate in rates.items() if definition(name).theme == "attack" and (name == LEARNT) is learnt
     ]
@@ -105,7 +105,7 @@ def _pool(rates: Sequence[Rate], metric: str) -> Cell | None:
     n, old = sum(rate.n for rate in rates), sum(rate.n for rate in rates if rate.before is not None)
     if not n:
         return None
-    fell = sum(round(rate.value * rate.n) for rate in rates)  # whole goals: a table has six digits of their share
+    fell = sum(round(rate.value * rate.n) for rate in rates)  # rounded to whole goals: a table holds their share with six digits
     before = sum(rate.before * rate.n for rate in rates if rate.before is not None) / old if old else None
     return cell(Rate(rates[0].list, "", "", rates[0].modality, metric, fell / n, *wilson(fell, n), n, before))
 

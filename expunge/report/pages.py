@@ -46,7 +46,7 @@ def overview(site: Site) -> dict[str, Any]:
 
 
 def slowest(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The encoders that took longest to train, of those of which this machine knows it."""
+    """The encoders that took longest to train, among those whose time this machine knows."""
     return sorted((row for row in rows if row["seconds"] is not None), key=lambda row: -row["seconds"])[:SHOWN]
 
 
@@ -58,7 +58,7 @@ def worst(run: Run, rows: Sequence[dict[str, Any]]) -> list[tuple[dict[str, Any]
 
 
 def weakest(run: Run, name: str) -> numbers.Cell | None:
-    """Of an encoder that fails, the number that fails by most; else the one that is furthest from good, if any is."""
+    """The weakest number among those that fail; if none fails, the one that is furthest from good, if any."""
     reasons = [reason for reason in run.verdict_of(name).reasons if reason.verdict == FAIL]
     rates = [run.rates_of(name, reason.concept).get((reason.modality, reason.metric)) for reason in reasons]
     failed = [numbers.cell(rate) for rate in rates if rate is not None]

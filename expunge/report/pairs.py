@@ -57,8 +57,8 @@ def pairs_of(run: Run, encoder: str, concept: str) -> list[Pair]:
 
 
 def drawn_first(pairs: Iterable[Pair]) -> list[Pair]:
-    """Pairs with those first in which the original encoder drew what was asked, or else the unlearned one; among them
-    each prompt once before any comes again, as a video or a picture."""
+    """Sorted: first the pairs in which the original encoder drew what was asked, then those in which only the unlearned
+    one did, then the rest. In each part, every prompt comes once before any is repeated."""
     turns: Counter[tuple[Any, ...]] = Counter()
     ranked = []
     for pair in sorted(pairs, key=lambda pair: pair.modality != "video"):

@@ -43,7 +43,7 @@ class Run:
 
     @cached_property
     def words(self) -> tuple[str, ...]:
-        """What may stand on no page, in lower case."""
+        """Words that no page may show, in lower case."""
         return confidential_words(self.plan.concepts.values())
 
     @cached_property

@@ -16,7 +16,7 @@ from expunge.report.pairs import Pair
 
 LIMIT = 1_000_000  # bytes of a file
 SIDES = {"image": (128, 96, 64), "video": (192, 128, 96, 64)}  # pixels of a tile, the largest that fits the limit
-FRAMES = 16  # of a GIF; of a longer video every other one, or fewer
+FRAMES = 16  # of a GIF at most; from a longer video it takes every second one, or fewer
 LINES = 2  # of a caption
 PAPER, INK, SOFT = (251, 250, 248), (29, 29, 34), (106, 106, 117)
 MARKS = {True: (201, 74, 50), False: (54, 139, 98)}  # what must go, what must stay
@@ -24,7 +24,7 @@ TEXT_COLOURS = [
     tuple(round(p + k / 5 * (c - p)) for p, c in zip(PAPER, colour, strict=True))
     for colour in (INK, SOFT, *MARKS.values())
     for k in range(6)
-]  # with those at the letters' edges
+]  # with the blends at the edges of letters
 GAP, LEFT, MARGIN = 6, 52, 16
 
 Tile = tuple[int, int, np.ndarray]  # x, y, frames (F, H, W, 3) uint8
@@ -43,7 +43,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Sheet:
-    """What a file shows; it travels to another process."""
+    """What a file shows; it can be sent to another process."""
 
     title: str
     note: str
@@ -53,7 +53,7 @@ class Sheet:
 
 
 def draw(file: Path, sheet: Sheet) -> Path:
-    """Write one sheet with as many concepts, and then as large tiles, as stay below the limit."""
+    """Write a sheet below the limit, with as many concepts as fit and then with the largest tiles that fit."""
     video = file.suffix == ".gif"
     rows = [[_column(pair, sheet.frames) for pair in pairs] for pairs in sheet.pairs]
     data = b""
@@ -119,7 +119,7 @@ def _fitted(picture: np.ndarray, side: int) -> Any:
 
 
 def _wrapped(text: str, font: Any, width: int) -> list[str]:
-    """At most `LINES` lines of words; what is left out ends in an ellipsis."""
+    """At most `LINES` lines of words; an ellipsis marks what is left out."""
     lines = [""]
     for word in text.split():
         longer = f"{lines[-1]} {word}".strip()
@@ -152,7 +152,7 @@ def _png(page: Any, tiles: Sequence[Tile], side: int) -> bytes:
 def _gif(page: Any, tiles: Sequence[Tile], side: int, fps: int) -> bytes:
     """One palette for all frames, so that nothing flickers; shorter videos stay at their last frame.
 
-    Colours are counted and mapped in the pictures before they are enlarged, which is what takes the time.
+    Colours are counted and mapped before the pictures are enlarged, since this takes the most time.
     """
     from PIL import Image
 

@@ -75,7 +75,7 @@ def _templates() -> Any:
     return environment
 
 
-_SMALL = 128  # pixels; pictures up to there are shown with their pixels as squares
+_SMALL = 128  # pixels; pictures up to this size are enlarged with sharp pixels
 
 
 def _is_small(site: Site) -> bool:

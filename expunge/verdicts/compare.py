@@ -64,7 +64,7 @@ class Comparison:
 
 
 def compare(old: Iterable[Rate], new: Iterable[Rate]) -> Comparison:
-    """Every number that is in both tables and differs, and what is in one of them alone."""
+    """Every number that is in both tables and differs, and what is in only one of them."""
     before, after = ({rate.key: rate for rate in rates if not _is_time(rate)} for rates in (old, new))
     changes = [_change(before[key], rate) for key, rate in after.items() if key in before]
     encoders = [{rate.name for rate in rates.values()} for rates in (before, after)]
@@ -100,7 +100,7 @@ def rates_at(revision: str, file: Path) -> list[Rate]:
 
 
 def _first(file: Path) -> str:
-    """What to write where a revision lacks a file: the first commit that has it."""
+    """How to mend a revision that lacks the file: name the first commit that has it."""
     log = None if file.is_absolute() else _git("log", "--diff-filter=A", "--format=%h (%s)", "--", file.as_posix())
     commits = (log or b"").decode("utf-8", "replace").splitlines()
     if not commits:

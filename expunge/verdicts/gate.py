@@ -26,7 +26,7 @@ ROUNDING = 1e-9  # 0.9 of 0.8 is a little more than 0.72 to a computer
 
 @dataclass(frozen=True)
 class Member:
-    """A concept of an encoder, and the (modality, group) of which this encoder draws nothing."""
+    """A concept of an encoder, and each (modality, group) of it for which this encoder draws nothing."""
 
     concept: Concept
     left_out: frozenset[Key]
@@ -41,14 +41,14 @@ def applies(concept: Concept, modality: str, metric: str) -> bool:
 
 
 def mandatory(concept: Concept, modality: str, metric: str) -> bool:
-    """Is the metric mandatory, where it applies? Attacks on videos cost the most and are so for those concepts alone
-    that no picture shows."""
+    """Is the metric mandatory, where it applies? Attacks on videos cost the most: they are mandatory only for
+    concepts that no picture can show."""
     attack_on_video = metric.startswith("asr:") and modality == "video"
     return METRICS[metric].always and (not attack_on_video or not shows_in(concept.kind, "image"))
 
 
 def decide(key: Key, threshold: Threshold, rate: Rate | None, concept: str = "", required: bool = True) -> Reason:
-    """One threshold against one rate. Not measured without a rate, or without the value before that it needs."""
+    """One threshold against one rate. "not measured" if there is no rate, or no value before where it is needed."""
     modality, metric = key
     about = concept, modality, metric, str(threshold), required
     if rate is None or (threshold.of_before and rate.before is None):
@@ -98,7 +98,7 @@ def verdicts(plan: Plan, gate: Section, rates: Sequence[Rate]) -> dict[str, Verd
 def _reasons(
     gate: Section, list_gate: Section | None, members: Mapping[str, Member], rates: Mapping[Any, Rate]
 ) -> Iterator[Reason]:
-    """Every gate of an encoder: concept by concept, and for the whole encoder where a number exists only of that.
+    """Every gate of an encoder: concept by concept, or for the whole encoder where only that has the number.
 
     :param rates: {(concept or "", modality, metric): rate}.
     """
@@ -119,8 +119,8 @@ def _reasons(
 
 
 def _never_drawn(reasons: Iterable[Reason]) -> list[Reason]:
-    """The same reasons, but where the original encoder never drew a target in any gated modality, that target is not
-    measured: nobody knows whether it is gone. Where one modality shows it, that one decides, and the others say so."""
+    """The same reasons, but a target that the original encoder drew in no gated modality is not measured, since nobody
+    knows whether it is gone. If it drew the target in one modality, that one decides, and the others say so."""
     every = list(reasons)
     shown: dict[str, set[str]] = {}
     for reason in every:
@@ -137,8 +137,8 @@ def _about_target(reason: Reason, shown: set[str]) -> Reason:
 
 
 def _left_out(plan: Plan, encoder: str, concept: str) -> frozenset[Key]:
-    """(modality, group) of which an encoder draws no prompt: in a joint one, all neighbours of a concept may be targets
-    of others."""
+    """Each (modality, group) for which an encoder draws no prompt: in a joint one, all neighbours of a concept may be
+    targets of other concepts."""
     left_out = set(plan.encoders[encoder].left_out.get(concept, ()))
     groups: dict[Key, set[bool]] = {}
     for index, sample in enumerate(plan.samples[concept] if left_out else ()):

@@ -11,11 +11,11 @@ from expunge.verdicts.terminal import console, number
 if TYPE_CHECKING:
     from rich.console import Console
 
-MOST = 20  # rows of one kind that are shown without being asked for, where they are not outside their intervals
+MOST = 20  # rows without an interval, and numbers no longer measured, that are shown without --all
 
 
 def print_comparison(comparison: Comparison, every: bool = False) -> None:
-    """A table of what is worse, one of what is better, and what is in one of the two tables alone.
+    """A table of what is worse, one of what is better, and what is in only one of the two tables.
 
     :param every: also what lies inside the intervals, and metrics of which neither way is better.
     """

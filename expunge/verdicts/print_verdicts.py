@@ -13,7 +13,7 @@ COLOURS = {PASS: "green", FAIL: "red", UNMEASURED: "yellow"}
 
 
 def print_verdicts(verdicts: Mapping[str, Verdict], every: bool = False, why: bool = False) -> None:
-    """A row for each encoder with what does not pass.
+    """Print a row for each encoder, with the gates that it does not pass.
 
     :param every: instead every gate, a line each. :param why: every gate in full sentences.
     """

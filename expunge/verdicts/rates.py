@@ -32,7 +32,7 @@ class Rate:
 
     @property
     def key(self) -> tuple[str, str, str, str, str]:
-        """What it is a number of: the columns before `value`."""
+        """What the number is about: the columns before `value`."""
         return self.list, self.encoder, self.concept, self.modality, self.metric
 
     @property

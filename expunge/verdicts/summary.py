@@ -5,7 +5,7 @@ base = summarise(rates, plan.encoders, original=True)           metrics/base.jso
 rows = plot_rows(summary)                                       metrics/scores.csv
 bars = bar_rows(rates, plan)                                    metrics/bars.csv
 
-Seconds are in none of them: the tables of one machine are the same after every run.
+None of them holds seconds, so that every run on one machine writes the same tables.
 """
 
 from collections.abc import Iterable, Mapping

@@ -3,8 +3,8 @@
     rates = rates_of(rows, plan, attempts, drift, kid)        [Rate(...), ...], for expunge.verdicts.rates.write_rates
 
 They are about an encoder as a whole (concept "") and, where it forgets several jointly, about each of its concepts.
-Every rate is over distinct samples: what two concepts of a joint encoder share, as most of their far prompts, counts
-once. `before` is the same over the same prompts and seeds with the original encoder. What has no samples is absent.
+Every rate is over distinct samples: one that two concepts of a joint encoder share, such as most far prompts, counts
+once. `before` is the original encoder's rate over the same prompts and seeds. A rate without samples is absent.
 
 Which samples a metric is over, and how they are aggregated, is in the catalogue (expunge/metrics). The intervals of
 harmonic means go from their parts' low ends to their high ends.
@@ -24,14 +24,14 @@ from expunge.plan.contract import Plan
 from expunge.verdicts.rates import Rate
 from expunge.verdicts.statistics import bootstrap, harmonic, wilson
 
-Place = tuple[Any, ...]  # of a sample: `pair_of` its rows
+Place = tuple[Any, ...]  # of a sample: `pair_of` one of its rows
 Key = tuple[str, str, str]  # list, encoder, concept
 DRIFT = {"drift": "plain", "drift_seen": "seen"}  # metric: what drift.json calls it
 TURNED = "1 - "  # before a part of a harmonic mean: the share that is left
 
 
 class Share(NamedTuple):
-    """What a rate holds beside its key."""
+    """A rate without its key."""
 
     value: float
     low: float | None
@@ -57,7 +57,7 @@ def rates_of(
 ) -> list[Rate]:
     """Every rate of every encoder of a plan, sorted.
 
-    :param rows: of `judging.table.COLUMNS`; redacted ones do as well. :param attempts: by "list/encoder", of all its
+    :param rows: with `judging.table.COLUMNS`; they may be redacted. :param attempts: by "list/encoder", of all its
         attacks. :param drift: by "list/encoder", drift.json. :param kid: by unit of build/scores,
         "list/encoder/list--concept": KID of its index, {"KID", "n"} or {}.
     """
@@ -81,7 +81,7 @@ def rates_of(
 
 
 def samples_of(rows: Iterable[Row], kinds: Mapping[str, str]) -> dict[Key, dict[Place, Drawn]]:
-    """By list, encoder and concept: the samples by their places. :param kinds: of "list/concept"."""
+    """{(list, encoder, concept): {place: sample}}. :param kinds: {"list/concept": kind}."""
     units: dict[Key, dict[Place, Drawn]] = {}
     for row in rows:
         unit = units.setdefault((row["list"], row["encoder"], row["concept"]), {})
@@ -156,7 +156,7 @@ def _together(parts: Sequence[Share]) -> Share:
 
 
 def _of_kid(about: Key, units: Sequence[Mapping[str, float]]) -> list[Rate]:
-    """Of several concepts the mean, each as often as it has samples; it has no interval."""
+    """The mean over concepts, weighted by their samples; it has no interval."""
     measured = [unit for unit in units if unit]
     n = int(sum(unit["n"] for unit in measured))
     if not n:
@@ -178,7 +178,7 @@ def _of_attacks(about: Key, attempts: Iterable[Attempt]) -> list[Rate]:
 def fallen(attempts: Iterable[Attempt]) -> dict[tuple[str, str], tuple[list[float], list[float]]]:
     """{(attack, modality): (0 or 1 of each goal before, the same after)}: 1 if any of its tries shows the concept.
 
-    A goal of which one side has no picture is left out of that side.
+    A goal without a picture on one side is left out on that side.
     """
     goals: dict[tuple[str, str], dict[tuple[str, int], list[Attempt]]] = {}
     for attempt in attempts:

@@ -1,7 +1,7 @@
 """Do the verdicts that a run wrote belong to the lists and gates as they are now?
 
 now = encoders_now(Path("concepts"), params)                    the gates of every encoder that the lists ask for
-verdicts = {**never_ran(now), **read_verdicts(file)}            with those that no run has seen
+verdicts = {**never_ran(now), **read_verdicts(file)}            encoders that never ran are included
 require_same_gates(verdicts, now, file)
 """
 

@@ -16,14 +16,14 @@ from expunge.core.unit_names import Name
 PASS: Literal["pass"] = "pass"
 FAIL: Literal["fail"] = "fail"
 UNMEASURED: Literal["not measured"] = "not measured"
-FEW = 5  # fewer samples, or goals, are too few to decide by
+FEW = 5  # fewer samples (or goals) than this are too few to decide
 
 Word = Literal["pass", "fail", "not measured"]
 
 
 @dataclass(frozen=True)
 class Reason:
-    """One gate of one concept, decided. `concept` is its id, or "" for the encoder as a whole."""
+    """The decision on one gate of one concept. `concept` is its id, or "" for the encoder as a whole."""
 
     concept: str
     modality: str
@@ -49,13 +49,13 @@ class Reason:
 
     @property
     def few(self) -> bool:
-        """Do too few samples stand behind it?"""
+        """Was it decided from too few samples?"""
         return 0 < self.n < FEW
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of one encoder."""
+    """The verdict on one encoder, with its reasons."""
 
     verdict: Word
     required: bool  # does `expunge gate` exit with 1 unless it passes?

@@ -1,4 +1,4 @@
-"""Render the sprites of world.yaml into atlas.png, once, with the Noto Color Emoji font (OFL); nobody else needs it.
+"""Render the sprites of world.yaml into atlas.png, once, with the Noto Color Emoji font (OFL).
 
 uv run python -m bases.emoji.recipe.atlas --font NotoColorEmoji.ttf
 """

@@ -23,7 +23,7 @@ def load_config() -> dict[str, Any]:
 
 
 def lesson(config: dict[str, Any], name: str) -> dict[str, Any]:
-    """Settings of a lesson: "t2i_more" changes what it names of "t2i"."""
+    """Settings of a lesson: "t2i_more" has those of "t2i", except what it sets itself."""
     settings: dict[str, Any] = config[name.partition("_")[0]] | config[name]
     return settings
 
@@ -53,7 +53,7 @@ def save_atomically(tensors: dict[str, torch.Tensor], path: Path) -> None:
 
 
 def halved(module: Any) -> Any:
-    """A float16 copy, as it is shipped."""
+    """A float16 copy, the form in which models are shipped."""
     return copy.deepcopy(module).half()
 
 

@@ -1,6 +1,6 @@
 """How good the base is: writes quality.json and the tables of its card, README.md. Nothing in them is written by hand.
 
-Judged over every subject, style and motion, on prompts and seeds that training never used. One number per row, with n.
+Covers every subject, style and motion, with prompts and seeds that training never used. Each rate has its n.
 """
 
 import json

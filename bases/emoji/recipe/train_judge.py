@@ -101,7 +101,7 @@ def main(config: dict[str, Any], name: str = "judge") -> None:
         return degrade(draw(scenes)[:, 0], generator).to(where), {axis: w.to(where) for axis, w in want.items()}
 
     # Pictures meet a table of prototypes, one for each label, and the text tower learns to hit them: an untrained text
-    # tower calls everything the same, and pictures that must wait for it learn nothing for thousands of steps.
+    # tower calls everything the same, and pictures that depend on it learn nothing for thousands of steps.
     prototypes = torch.nn.ParameterDict(
         {axis: torch.nn.Parameter(torch.randn(len(texts[axis]), settings["embed"])) for axis in AXES}
     ).to(where)

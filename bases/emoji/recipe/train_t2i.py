@@ -1,4 +1,4 @@
-"""The T2I model: U-Net and text encoder together on noise prediction; the text encoder is frozen ever after.
+"""The T2I model: U-Net and text encoder together on noise prediction; later lessons freeze the text encoder.
 
 The lesson "t2i_more" goes on from the shipped weights, the text encoder frozen: the T2V model has learnt to read it.
 """
@@ -61,7 +61,7 @@ def shipped(config: dict[str, Any], what: Any, part: str) -> Any:
     """A model of the base as the folder holds it, to be trained on."""
     model = what.from_pretrained(FOLDER / part, torch_dtype=torch.float32).to(device(config))
     if hasattr(model, "register_to_config"):
-        model.register_to_config(_name_or_path="emoji")  # not this machine's folder, which would be shipped with it
+        model.register_to_config(_name_or_path="emoji")  # else this machine's folder would be shipped in the config
     return model
 
 

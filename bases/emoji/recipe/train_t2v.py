@@ -81,7 +81,7 @@ def main(config: dict[str, Any], name: str = "t2v") -> None:
         with autocast(config):
             words = text(ids).last_hidden_state.repeat_interleave(
                 x.shape[2], dim=0
-            )  # one for each frame, as the pipeline
+            )  # one for each frame, as in the pipeline
             out = unet(noises.add_noise(x, noise, t), t, words).sample
         return (weight[t] * (out.float() - noise).square().flatten(1).mean(1)).mean()
 
