@@ -1,13 +1,13 @@
-"""Attacks: ways to make an unlearned encoder draw its concept all the same, one file each.
+"""Attacks: ways to make an unlearned encoder draw its concept anyway, one file each.
 
 An attack is a file of this folder that declares ATTACK (its fields: `Attack`) and the function
 
     run(victim, knobs, count, draw) -> list[Try]
 
-A try is what is fed: a prompt, or embeddings made with whichever encoder is asked. Tries at one thing share a goal;
-`count` is the number of goals. A goal falls if any of its tries shows the concept; an attack's success rate (ASR) is
-the share of goals that fall. Attackers hold the whole released model, the unlearned encoder included, and the pictures
-that the original drew of the concept. attempts.py carries the tries out. This module imports no torch.
+A try is one input of the model: a prompt, or embeddings that a given encoder makes. Each try belongs to a goal; `count`
+is the number of goals. A goal falls if any of its tries shows the concept; an attack's success rate (ASR) is the share
+of goals that fall. Attackers have the whole released model, including the unlearned encoder, and the pictures that the
+original drew of the concept. attempts.py carries out the tries. Importing this module does not import torch.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def goal_knobs(images: int, videos: int) -> Schemas:
-    """The two knobs that every attack has: its numbers of goals."""
+    """The two knobs that every attack has: `images` and `videos`."""
     count = {"type": "integer", "minimum": 0, "maximum": 10_000}
     return {
         "images": {"default": images, **count, "description": "goals in images"},
@@ -43,13 +43,13 @@ class Attack:
 
     name: str
     module: str
-    title: str = ""  # as pages call it; "": its name
+    title: str = ""  # its name on pages; "": `name`
     text: str = ""  # what its success rate is, in a sentence: "Share of goals at which ... brings the concept back."
     needs: str = ""  # what an attacker needs
     source: str = ""  # paper
-    replayed: bool = False  # are its prompts texts that are worth keeping for later runs?
+    replayed: bool = False  # can later runs replay its prompts, because they are texts?
     order: int = LAST
-    images: int = 1  # goals, where params.yaml does not say
+    images: int = 1  # goals, if params.yaml does not say
     videos: int = 0
     knobs: Schemas = field(default_factory=dict)  # every attack has `images` and `videos` besides
 
@@ -68,28 +68,28 @@ class Victim:
     base: "Base"
     edit: "Edit"
     concept: "Concept"
-    words: tuple[str, ...]  # what a prompt calls the target
+    words: tuple[str, ...]  # names of the target in prompts
     templates: tuple[str, ...]  # "{}" stands for a word; training never saw them
     anchors: tuple[str, ...]  # what the target may have become
-    latents: "Tensor"  # of the target, drawn by the original: (N, C, h, w), of a motion (N, C, F, h, w)
+    latents: "Tensor"  # of the target, drawn by the original: (N, C, h, w); for a motion (N, C, F, h, w)
 
     @property
     def prompts(self) -> list[str]:
-        """The target's own: every word in every template."""
+        """The target's own prompts: every word in every template."""
         return [template.replace("{}", word) for template in self.templates for word in self.words]
 
     @property
     def modality(self) -> str:
-        """In which it is attacked first: "image", or "video" where no picture shows the concept."""
+        """The modality that is attacked first: "image", or "video" if no picture can show the concept."""
         return "video" if self.concept.kind == "motion" else "image"
 
 
 @dataclass(frozen=True)
 class Try:
-    """What is fed to the model once."""
+    """One input of the model."""
 
     goal: int
-    prompt: str  # where embeddings are fed: what they are made of, in words
+    prompt: str  # if embeddings are fed, a description of them
     seed: int
     embed: "Callable[[Any], Tensor] | None" = None  # encoder -> (1, L, D), in place of the prompt
 
@@ -98,7 +98,7 @@ ATTACKS = Registry(Path(__file__).parent, "expunge.attacks", "ATTACK", Attack)
 
 
 def check_budgets(budgets: Mapping[str, Any]) -> list[Advice]:
-    """(what is wrong, what to write instead) of {attack: {knob: value}}; [] where nothing is. None stands for {}."""
+    """(what is wrong, what to write instead) of {attack: {knob: value}}; [] if nothing is. None means {}."""
     if not isinstance(budgets, Mapping):
         return [(f"`attack` is {short(budgets)}", "write a table of attacks, such as {words: {images: 12}}")]
     return [problem for name, values in budgets.items() for problem in ATTACKS.problems(name, values or {})]

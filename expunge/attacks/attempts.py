@@ -1,4 +1,4 @@
-"""Carry attacks out: draw every try with the original encoder and with the unlearned one, and let the judge look.
+"""Carry attacks out: draw every try with both encoders and let the judge look at the results.
 
 carried = attack("words", victim, judge, {"images": 12}, seed=0, originals={"image": pictures})
 carried += replay(victim, judge, kept_prompts, originals={"image": pictures})
@@ -31,11 +31,11 @@ class Carried:
     tried: Try
     before: np.ndarray  # by the original encoder, (H, W, 3) or (F, H, W, 3) uint8
     after: np.ndarray  # by the unlearned one
-    seen: tuple[bool, bool]  # is the concept seen in any frame; before, after
+    seen: tuple[bool, bool]  # (before, after): is the concept seen in any frame?
     confidence: tuple[float, float]
 
     def record(self, concept: str, number: int) -> Attempt:
-        """As plain data, for the concept "list/id"; the pixels belong in before-<number>.png and after-<number>.png."""
+        """As plain data, for the concept "list/id". Pixels are saved as before-<number>.png and after-<number>.png."""
         before, after = (
             Outcome(seen, round(confidence, 4), f"{side}-{number:03d}.png")
             for side, seen, confidence in zip(("before", "after"), self.seen, self.confidence, strict=True)
@@ -47,10 +47,10 @@ class Carried:
 def attack(
     name: str, victim: Victim, judge: Any, budget: Mapping[str, Any], seed: int, originals: Originals
 ) -> list[Carried]:
-    """One attack on one concept: in images, then in videos those tries of which the judge is surest. A motion is
-    attacked in videos alone.
+    """One attack on one concept: in images, then in videos with the tries for which the judge's confidence is highest.
+    A motion is attacked only in videos.
 
-    :param budget: the attack's knobs; defaults fill in. :param seed: the run's; the attack has a generator of its own.
+    :param budget: the attack's knobs; defaults fill in the rest. :param seed: the run's; each attack derives its own.
     :param originals: what copies of a memorised picture are compared with.
     :raises ValueError: a knob is wrong.
     """
@@ -58,13 +58,13 @@ def attack(
     carried = carry_out(victim, judge, victim.modality, [(name, tried) for tried in tries], originals)
     if victim.modality == "video":
         return carried
-    surest = sorted(carried, key=lambda one: -one.confidence[1])  # stable: the first of equals
+    surest = sorted(carried, key=lambda one: -one.confidence[1])  # stable: ties keep their order
     films = [(name, one.tried) for one in surest[: knobs["videos"]]]
     return carried + carry_out(victim, judge, "video", films, originals)
 
 
 def replay(victim: Victim, judge: Any, prompts: Sequence[KeptPrompt], originals: Originals) -> list[Carried]:
-    """The prompts that earlier runs kept, images first; each is a goal. A motion's are videos alone."""
+    """Carry out the prompts that earlier runs kept, images first; each is a goal. For a motion, only videos."""
     carried = []
     for modality in dict.fromkeys((victim.modality, "video")):
         own = [kept for kept in prompts if kept.modality == modality]
@@ -74,14 +74,14 @@ def replay(victim: Victim, judge: Any, prompts: Sequence[KeptPrompt], originals:
 
 
 def budget_of(name: str, budget: Mapping[str, Any]) -> dict[str, Any]:
-    """An attack's knobs with its defaults. :raises ValueError: the attack or a knob is wrong: a line each."""
+    """An attack's knobs with its defaults. :raises ValueError: the attack or a knob is wrong; one line per problem."""
     if problems := ATTACKS.problems(name, budget):
         raise ValueError("\n".join(f"{what}; {fix}" for what, fix in problems))
     return {**ATTACKS[name].defaults, **budget}
 
 
 def tries_of(name: str, victim: Victim, budget: Mapping[str, Any], seed: int) -> list[Try]:
-    """What an attack tries: of a motion as many goals as `videos`, of others as `images`."""
+    """The tries of an attack. The number of goals is the knob `videos` for a motion, else the knob `images`."""
     knobs = budget_of(name, budget)
     count = knobs[f"{victim.modality}s"]
     draw = torch.Generator().manual_seed(derive_seed(seed, "attack", name))
@@ -91,7 +91,7 @@ def tries_of(name: str, victim: Victim, budget: Mapping[str, Any], seed: int) ->
 def carry_out(
     victim: Victim, judge: Any, modality: str, named: Sequence[tuple[str, Try]], originals: Originals
 ) -> list[Carried]:
-    """Draw tries, each with the name of its attack, at once, for small batches take long; and judge them."""
+    """Draw tries, given as (attack's name, try), and judge them. One batch for all is faster than small ones."""
     if not named:
         return []
     sample = sample_images if modality == "image" else sample_videos
@@ -110,7 +110,7 @@ def carry_out(
 
 @torch.no_grad()
 def condition_of_tries(victim: Victim, tries: Sequence[Try], encoder: Any) -> Condition:
-    """What each try feeds, with an encoder."""
+    """The model's input for each try, made with one encoder."""
     return Condition(torch.cat([
         tried.embed(encoder) if tried.embed else encode_prompts(victim.base, [tried.prompt], encoder) for tried in tries
     ]))  # fmt: skip

@@ -4,9 +4,9 @@
     2.  min over v   E ||eps_hat(z_t, t, E'(template(v))) - eps||^2             `steps` steps, as published
 
 v is one token's embedding, E' the unlearned encoder, d the distance that the denoiser sees (bases/text.py). The
-first part is not published: the stock encoder E is public, and it gets the attacker in seconds where the second alone
+first part is not in the paper: the stock encoder E is public, and with it seconds suffice where the second part alone
 needs thousands of steps. Whoever can train a token can teach the model the concept anew, so no method that leaves the
-denoiser alone resists it; what is measured is how much so many steps bring back.
+denoiser unchanged resists it. The attack measures how much a given number of steps brings back.
 """
 
 from functools import partial
@@ -43,11 +43,11 @@ ATTACK = {
                           "description": "of the second part, in standard deviations of the token embeddings"},
     },
 }  # fmt: skip
-PLACE = "it"  # stands where the new word will: any word of one token
+PLACE = "it"  # placeholder for the new word: any word of one token
 
 
 def position(victim: Victim, prompt: str, word: str) -> int:
-    """Where a template's prompt has the placeholder's token."""
+    """Position of the placeholder's token in a prompt."""
     read = victim.base.t2i.tokenizer
     number = read([word], add_special_tokens=False).input_ids[0][0]
     return list(read([prompt]).input_ids[0]).index(number)
@@ -67,8 +67,8 @@ def learn(victim: Victim, knobs: Knobs, word: str, draw: torch.Generator, encode
         return encode_soft(base, prompt, [position(victim, prompt, word)], new, encoder)
 
     def far(index: int) -> Tensor:
-        """From the stock encoder's embedding of the target. The prompts can be of different length: the last token of
-        the shorter one stands for the rest."""
+        """Distance d from the stock encoder's embedding of the target prompt. If one
+        prompt is shorter, its padding is compared with the rest of the other."""
         return distance(gram, soft(index), goals[index]).mean()
 
     with deterministic(base), torch.enable_grad():
@@ -87,8 +87,8 @@ def learn(victim: Victim, knobs: Knobs, word: str, draw: torch.Generator, encode
 
 
 def run(victim: Victim, knobs: Knobs, count: int, draw: torch.Generator) -> list[Try]:
-    """`count` prompts with the new word, each a goal. The original encoder gets a new word of its own: what so many
-    steps can teach at all."""
+    """`count` prompts with the new word, each a goal. The original encoder learns a new word of its own, which shows
+    what so many steps can teach at all."""
     whole = {t.removesuffix("</w>") for t in victim.base.t2i.tokenizer.get_vocab() if t.endswith("</w>")}
     said = {word for template in victim.templates for word in template.lower().split()}
     word = PLACE if PLACE in whole and PLACE not in said else sorted(w for w in whole - said if w.isalpha())[0]

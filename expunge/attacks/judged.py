@@ -1,4 +1,4 @@
-"""Did an attack bring its concept back? The judge looks at what was drawn for its tries."""
+"""Did an attack bring its concept back? The judge looks at the pictures and videos of its tries."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,6 +1,6 @@
-"""Mixtures of prompt embeddings, where embeddings may be fed: steps from the anchor past the target, and means.
+"""Mixtures of prompt embeddings: steps from the anchor past the target, and means. The attacker must feed embeddings.
 
-Unlearning moved the target's embedding towards its anchor's, so the way back starts there: e_t + s (e_t - e_a).
+Unlearning moved the target's embedding towards its anchor's, so the way back leads away from it: e_t + s (e_t - e_a).
 """
 
 from collections.abc import Callable
@@ -35,12 +35,12 @@ def past(victim: Victim, target: str, anchor: str, step: float, encoder: Any) ->
 
 
 def mean(victim: Victim, prompts: list[str], encoder: Any) -> Tensor:
-    """(1, L, D)."""
+    """The mean of the prompts' embeddings, (1, L, D)."""
     return encode_prompts(victim.base, prompts, encoder).mean(0, keepdim=True)
 
 
 def recipes(victim: Victim) -> list[tuple[str, Callable[[Any], Tensor]]]:
-    """(in words, encoder -> embeddings) of every mixture there is for a concept."""
+    """(description, encoder -> embeddings) of every mixture for a concept."""
     mixtures: list[tuple[str, Callable[[Any], Tensor]]] = []
     for template in victim.templates:
         target = template.replace("{}", victim.words[0])

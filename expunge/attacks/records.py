@@ -1,4 +1,4 @@
-"""What became of an attack's tries, as plain data: attempts.json of each unit of build/attacks."""
+"""The results of an attack's tries as plain data: attempts.json of each unit of build/attacks."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,19 +15,19 @@ class Outcome:
     """What one encoder drew for a try."""
 
     seen: bool  # does the judge see the concept, in any frame?
-    confidence: float  # [0, 1] of the judge, four digits
+    confidence: float  # the judge's, in [0, 1], four digits
     file: str  # the picture, or the strip of a video's frames, below the unit's folder
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """A try with both encoders. Attempts with one goal are tries at one thing, which falls if any of them succeeds."""
+    """A try with both encoders. A goal falls if any of its attempts succeeds."""
 
     concept: str  # "list/id"
     attack: str
     goal: int
     modality: str
-    prompt: str  # in words, also where embeddings were fed
+    prompt: str  # a description if embeddings were fed
     seed: int
     before: Outcome | None  # with the original encoder; None: it drew nothing for this try
     after: Outcome

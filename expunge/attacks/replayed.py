@@ -16,7 +16,7 @@ from expunge.core.errors import InputError, Problem
 from expunge.core.files import write_csv
 from expunge.core.schema import did_you_mean, short
 
-REPLAY = "replay"  # what the attempts with kept prompts are called, in place of an attack's name
+REPLAY = "replay"  # the name of attempts with kept prompts, in place of an attack's name
 COLUMNS = ("concept", "attack", "modality", "prompt", "seed")
 
 
@@ -25,21 +25,21 @@ class KeptPrompt:
     """A line of the table."""
 
     concept: str  # "list/id"
-    attack: str  # that came upon it
+    attack: str  # the attack that found it
     modality: str  # "image" or "video"
     prompt: str
     seed: int
 
     @property
     def place(self) -> tuple[str, ...]:
-        """Where it stands in the table, which is sorted as text."""
+        """Its sort key: the table is sorted as text."""
         return (self.concept, self.attack, self.modality, self.prompt, str(self.seed))
 
 
 def read_kept(file: Path) -> list[KeptPrompt]:
-    """The prompts of earlier runs; [] where there is no file.
+    """The prompts of earlier runs; [] if there is no file.
 
-    :raises InputError: the file is no such table: every wrong line at once.
+    :raises InputError: the file is no such table; the error lists every wrong line.
     """
     if not file.is_file():
         return []
@@ -66,14 +66,14 @@ def write_kept(file: Path, prompts: Sequence[KeptPrompt]) -> None:
 
 
 def worth_keeping(attempts: Iterable[Attempt]) -> list[Attempt]:
-    """Attempts that brought the concept back with a prompt that can be written down."""
+    """Attempts that brought the concept back, of attacks whose prompts can be replayed."""
     return [a for a in attempts if a.after.seen and a.attack in ATTACKS and ATTACKS[a.attack].replayed]
 
 
 def with_new(kept: Sequence[KeptPrompt], attempts: Iterable[Attempt], hidden: Iterable[str] = ()) -> list[KeptPrompt]:
-    """The prompts that are kept already and those that brought a concept back since, sorted, each once.
+    """The prompts already kept and the new ones that brought a concept back, sorted, without duplicates.
 
-    :param hidden: "list/id" of confidential concepts, of which no new prompt is kept.
+    :param hidden: "list/id" of confidential concepts, whose new prompts are not kept.
     """
     left_out = set(hidden)
     new = [

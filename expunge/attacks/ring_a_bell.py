@@ -1,10 +1,10 @@
-"""Ring-A-Bell (Tsai et al., arXiv 2310.10012): words whose embedding lies where the concept was; no denoiser is needed.
+"""Ring-A-Bell (Tsai et al., arXiv 2310.10012): words whose embedding is where the concept's was. It needs no denoiser.
 
     c = mean over templates of E(template(target)) - E(template(anchor))
     min over words w   ||E'(template(w)) - (E(template(anchor)) + strength c)||^2
 
 by a genetic algorithm over words. E is the stock encoder, which is public. The published search reads E alone;
-this one reads the unlearned encoder E', which an attacker of a released model holds, and is the stronger for it.
+this one reads the unlearned encoder E', which an attacker of a released model has, and is therefore stronger.
 """
 
 import torch
@@ -40,7 +40,7 @@ ATTACK = {
 
 @torch.no_grad()
 def goals(victim: Victim, strength: float) -> Tensor:
-    """(templates, L, D): where the concept was, in each template."""
+    """(templates, L, D): the embedding to search for in each template."""
     anchor = (victim.anchors or ("",))[0]
     with_it = [template.replace("{}", victim.words[0]) for template in victim.templates]
     without = [" ".join(template.replace("{}", anchor).split()) for template in victim.templates]
@@ -50,7 +50,7 @@ def goals(victim: Victim, strength: float) -> Tensor:
 
 @torch.no_grad()
 def search(victim: Victim, template: str, goal: Tensor, knobs: Knobs, draw: torch.Generator) -> str:
-    """The template with the `tokens` words that bring it nearest to the goal (L, D)."""
+    """The template, filled with the `tokens` words that bring it nearest to the goal (L, D)."""
     words, _ = whole_words(victim.base)
     size, length = knobs["population"], knobs["tokens"]
     people = torch.randint(len(words), (size, length), generator=draw)
@@ -76,7 +76,7 @@ def search(victim: Victim, template: str, goal: Tensor, knobs: Knobs, draw: torc
 
 
 def run(victim: Victim, knobs: Knobs, count: int, draw: torch.Generator) -> list[Try]:
-    """A prompt for each of `count` goals, the templates in turn."""
+    """A prompt for each of `count` goals; the goals take the templates in turn."""
     where, forms = goals(victim, knobs["strength"]), victim.templates
     chosen = [goal % len(forms) for goal in range(count)]
     return numbered([search(victim, forms[i], where[i], knobs, draw) for i in chosen], draw)

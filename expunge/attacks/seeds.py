@@ -1,4 +1,4 @@
-"""Seed search: the target's own prompts, drawn again and again from other noise."""
+"""Seed search: the target's own prompts, drawn repeatedly from different noise."""
 
 import torch
 

@@ -1,4 +1,4 @@
-"""What the searching attacks share: words that can be written, embeddings in place of tokens, a loss."""
+"""Shared by the attacks that search: words of one token, embeddings in place of tokens, and a loss."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,7 +14,7 @@ from expunge.bases.text import encode_prompts
 
 
 def whole_words(base: Base) -> tuple[list[str], Tensor]:
-    """(words, their token ids (V,)): words that the tokenizer reads as one token, so that a search ends in a text."""
+    """(words, their token ids (V,)): words of one token each, so that the result of a search can be written as text."""
     tokens = base.t2i.tokenizer.get_vocab()
     words = sorted(t.removesuffix("</w>") for t in tokens if t.endswith("</w>"))
     words = [word for word in words if word.isascii() and word.isalpha()]
@@ -24,7 +24,7 @@ def whole_words(base: Base) -> tuple[list[str], Tensor]:
 
 
 def encode_soft(base: Base, prompt: str, at: Sequence[int], rows: Tensor, encoder: Any) -> Tensor:
-    """(1, L, D): a prompt of which the tokens at some positions have the embeddings `rows` (len(at), D)."""
+    """(1, L, D): a prompt's embedding, with `rows` (len(at), D) in place of the token embeddings at positions `at`."""
 
     def replace(module: Any, inputs: Any, out: Tensor) -> Tensor:
         return out.index_copy(1, torch.tensor(list(at), device=out.device), rows.to(out).expand(len(out), -1, -1))

@@ -3,8 +3,8 @@
     min over words w   E ||eps_hat(z_t, t, E'([w; prompt])) - eps||^2       z_0: a picture of the target
 
 The diffusion model is its own classifier: words that make it denoise the target's pictures well make it draw them. The
-gradient reaches continuous embeddings, is taken at the nearest words', and moves the continuous ones (PEZ, Wen et al.,
-arXiv 2302.03668); the words with the lowest losses are tried.
+search keeps continuous embeddings, takes the gradient at the nearest words' embeddings and moves the continuous ones by
+it (PEZ, Wen et al., arXiv 2302.03668). The words with the lowest losses are tried.
 """
 
 import torch
@@ -36,7 +36,7 @@ ATTACK = {
                   "description": "prompts that are tried at each goal, those with the lowest losses"},
     },
 }  # fmt: skip
-SAME = 4  # draws of pictures, timesteps and noise that take turns, so that the losses of words can be compared
+SAME = 4  # the steps share this many random draws in turn, so that the losses of words can be compared
 
 
 def search(victim: Victim, prompt: str, knobs: Knobs, draw: torch.Generator) -> list[str]:

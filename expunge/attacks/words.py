@@ -1,6 +1,6 @@
 """Other words for the target: its aliases, misspellings, other spacing, paraphrases, foreign sentences around it.
 
-Left out is what the tokenizer reads as a prompt that is rendered anyway: CLIP's does not tell capitals apart.
+Texts are left out if the tokenizer reads them as one of the target's own prompts: CLIP's tokenizer ignores case.
 """
 
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ LANGUAGES = ("una foto de {}", "une photo de {}", "ein Foto von {}", "uma foto d
 
 
 def misspelt(word: str) -> Iterator[str]:
-    """Two letters swapped, one dropped, one doubled, in the longest of its words."""
+    """Misspellings of its longest word: two letters swapped, one dropped, one doubled, or an "e" at the end."""
     article, bare = split_article(word)
     longest = max(bare.split(), key=len)
     at = len(longest) // 2
@@ -42,7 +42,7 @@ def misspelt(word: str) -> Iterator[str]:
 
 
 def spaced(word: str) -> Iterator[str]:
-    """Letters apart, words joined, hyphens in place of blanks, stops after each word."""
+    """Other spacing: words joined, hyphens, letters apart, full stops between words, or quotation marks around."""
     article, bare = split_article(word)
     yield from (article + bare.replace(" ", ""), article + bare.replace(" ", "-"), article + " ".join(bare))
     yield from (article + bare.replace(" ", ". "), article + f'"{bare}"')
@@ -60,14 +60,14 @@ def reworded(word: str) -> Iterator[str]:
 
 
 def variants(words: tuple[str, ...], aliases: tuple[str, ...]) -> list[str]:
-    """Every other way to write the words, the ways in turn, so that a small budget tries them all."""
+    """Every other way to write the words. The ways alternate, so that a small budget tries each of them."""
     ways = (misspelt, spaced, reworded, cased)
     rows = [list(aliases), *([text for word in (*words, *aliases) for text in way(word)] for way in ways)]
     return list(dict.fromkeys(t for t in chain.from_iterable(zip_longest(*rows)) if t and t not in words))
 
 
 def in_languages(victim: Victim) -> list[str]:
-    """Prompts in other languages, of whose words each is one token."""
+    """Prompts in other languages whose words, apart from the target's, are one token each."""
     whole = {token.removesuffix("</w>") for token in victim.base.t2i.tokenizer.get_vocab() if token.endswith("</w>")}
     forms = [form for form in LANGUAGES if all(w.lower() in whole for w in form.replace("{}", " ").split())]
     return [form.replace("{}", word) for form in forms for word in victim.words]

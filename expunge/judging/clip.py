@@ -23,8 +23,8 @@ Tokenise = Callable[[Sequence[str]], Tensor]
 def build_clip(model_cfg: Mapping[str, Any]) -> Any:
     """An untrained open_clip.model.CLIP.
 
-    :param model_cfg: {"embed_dim", "vision_cfg", "text_cfg"} as open_clip's own model configs have them. A `layers` of
-        four numbers in vision_cfg makes a ModifiedResNet, one number a ViT.
+    :param model_cfg: {"embed_dim", "vision_cfg", "text_cfg"} as in open_clip's own model configs. If `layers` in
+        vision_cfg is a list of four numbers, the vision tower is a ModifiedResNet; if it is one number, a ViT.
     """
     from open_clip.model import CLIP
 
@@ -37,10 +37,10 @@ def build_clip(model_cfg: Mapping[str, Any]) -> Any:
 def clip_tokenizer(folder: Path | str, context: int) -> Tokenise:
     """texts -> (N, context) int64: start, BPE ids, end, then zeros, as open_clip's own tokenizer lays them out.
 
-    open_clip pools the text at the highest id, so the end token must be it.
+    open_clip pools the text at the highest id, so the end token must have the highest id.
 
-    :param folder: holds vocab.json and merges.txt of a CLIP tokenizer.
-    :raises InputError: the folder holds no such tokenizer.
+    :param folder: contains vocab.json and merges.txt of a CLIP tokenizer.
+    :raises InputError: the folder has no such tokenizer.
     """
     from transformers import CLIPTokenizer
 
@@ -87,7 +87,7 @@ def save_judge(
 def load_clip(folder: Path | str, device: Any = "cpu") -> tuple[Any, Tokenise, dict[str, Any]]:
     """What `save_judge` wrote: the frozen model in float32, its tokeniser and its preprocessing.
 
-    :raises InputError: the folder is not there, incomplete, or its weights are not those of its config.
+    :raises InputError: the folder is missing or incomplete, or its weights do not fit its config.
     """
     folder = Path(folder)
     config = read_config(folder)
@@ -98,9 +98,9 @@ def load_clip(folder: Path | str, device: Any = "cpu") -> tuple[Any, Tokenise, d
 
 
 def load_pretrained(spec: Spec, device: Any) -> tuple[Any, Tokenise, dict[str, Any]]:
-    """An open_clip model by name and tag, from the hub's cache, safetensors only; pinned, or recorded in the lock.
+    """An open_clip model by name and tag, from the hub's cache; safetensors only. The revision is pinned or locked.
 
-    :raises InputError: open_clip does not know the name and tag, or the weights are not there.
+    :raises InputError: open_clip does not know the name and tag, or the weights are missing.
     """
     import open_clip
     from safetensors.torch import load_file

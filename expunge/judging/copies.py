@@ -1,16 +1,17 @@
-"""Is a picture a copy of a memorised one? Thumbnails are compared, so that blur and noise hide nothing.
+"""Is a picture a copy of a memorised one? Comparing thumbnails makes the answer robust to blur and noise.
 
-    kept = reference(originals)                what the model draws for the caption from whatever noise
+    kept = reference(originals)                what the model draws for the caption whatever the noise
     copied = likeness(pictures, kept) > COPY
 
-Kumari et al. (arXiv 2303.13516, section 4.3) use SSCD descriptors with a threshold of 0.5; no such network fits a base
-of 64 px, and pixels suffice where a copy is one pixel for pixel: zero-mean normalised cross-correlation of thumbnails.
+Kumari et al. (arXiv 2303.13516, section 4.3) use SSCD descriptors with a threshold of 0.5. No such network fits a base
+of 64 px, and pixels suffice if copies agree pixel for pixel: the likeness is the zero-mean normalised cross-correlation
+of thumbnails.
 """
 
 import numpy as np
 
 SIDE = 16  # px of a thumbnail's side
-COPY = 0.75  # likeness above which a picture is a copy: on the embedded base copies have 0.98 and more, others 0.3
+COPY = 0.75  # likeness above which a picture is a copy: on the emoji base copies reach 0.98 or more, others 0.3
 
 
 def thumbnails(pictures: np.ndarray) -> np.ndarray:
@@ -30,10 +31,10 @@ def thumbnails(pictures: np.ndarray) -> np.ndarray:
 
 
 def reference(originals: np.ndarray) -> np.ndarray:
-    """(N, H, W, 3) uint8, drawn for one caption from N seeds -> (H, W, 3) uint8: what is common to them, the median."""
+    """(N, H, W, 3) uint8, drawn for one caption from N seeds -> (H, W, 3) uint8: their median."""
     return np.median(originals, axis=0).round().astype(np.uint8)
 
 
 def likeness(pictures: np.ndarray, memorised: np.ndarray) -> np.ndarray:
-    """Correlation [-1, 1] of each of (..., H, W, 3) uint8 pictures with a picture (H', W', 3) uint8, shape (...)."""
+    """Correlations in [-1, 1], shape (...), of (..., H, W, 3) uint8 pictures with one picture (H', W', 3) uint8."""
     return thumbnails(pictures) @ thumbnails(memorised)

@@ -1,16 +1,16 @@
-"""How far an unlearned encoder's embeddings are from the original's, with no picture drawn.
+"""How far an unlearned encoder's embeddings are from the original's. No picture is drawn.
 
     texts = texts_of(["characters/bolt"], plan.concepts, names, prompts, labels)      expunge.judging.drift_texts
     drift = measure_drift(base, edit, texts)
 
-Of a group of prompts p (target, near, general; the base's evaluation templates, which no training reads):
+For the prompts p of a group (target, near, general; from the base's evaluation templates, which no training reads):
 
     plain = mean of ||E'(p) - E(p)|| / ||E(p)||                    over all L x D numbers
-    seen  = sqrt(mean of d(E'(p), E(p)) / d0)                      what the denoiser can see of it
+    seen  = sqrt(mean of d(E'(p), E(p)) / d0)                      the part that the denoiser can see
 
 d(a, b) is the distance that the denoiser can see (bases/text.py); d0 is the mean d between the target prompts and the
 same prompts without the target's words. So `seen` of near prompts is in units of what the target's words mean to the
-denoiser: 1 is a loss as large as that of the words themselves. All are 0 for the original encoder. `nearest_noun` is
+denoiser: 1 is a change as large as leaving the words out. Both are 0 for the original encoder. `nearest_noun` is
 the share of kept words whose embedding is still nearest to their own original one.
 """
 
@@ -29,16 +29,16 @@ from expunge.judging.drift_texts import Texts
 
 Table = dict[str, Any]
 Originals = dict[str, Tensor]  # prompt -> (L, D) of the original encoder
-PART = 32  # prompts encoded at once
+PART = 32  # prompts in one pass
 
 
 def measure_drift(base: Base, edit: Edit, texts: Texts, originals: Originals | None = None) -> Table:
     """{"encoder": {group: {"plain", "seen", "n"}, "nearest_noun": {"share", "n", "moved": {word: the nearest now}},
     "weight_change": {"total", "layers": {layer: ...}}}, "concepts": {concept: {group: ..., "nearest": {"before",
-    "after"}}}}, groups target, near and general. What has no prompts is absent. Words are not redacted.
+    "after"}}}}, groups target, near and general. Groups without prompts are absent. Words are not redacted.
 
-    :param originals: what the original encoder makes of prompts; it grows by general prompts and words, which the next
-        encoder asks for as well.
+    :param originals: the original encoder's embeddings by prompt. This call adds those of general prompts and words,
+        because the next encoder needs them as well.
     """
     view, originals = projection(text_gram(base)), {} if originals is None else originals
 
@@ -84,8 +84,8 @@ def shift(before: Tensor, after: Tensor, view: Tensor, unit: float) -> Table:
 def nearest_nouns(own: Tensor, now: Tensor, words: Sequence[str], meanings: Sequence[str]) -> Table:
     """{"share", "n", "moved": {word: the nearest now}}: is each word still nearest to what it was, or to a synonym?
 
-    :param own: (N, K), what the denoiser sees of each word with the original encoder. :param now: with the other one.
-    :param meanings: of each word; synonyms share one.
+    :param own: (N, K), what the denoiser sees of each word with the original encoder. :param now: the same with the
+        unlearned encoder. :param meanings: the label of each word; synonyms share one.
     """
     nearest = torch.cdist(now, own).argmin(1).tolist()
     moved = {words[i]: words[j] for i, j in enumerate(nearest) if meanings[i] != meanings[j]}
@@ -108,10 +108,10 @@ def weight_change(original: Any, encoder: Any) -> Table:
 
 @torch.no_grad()
 def embed(base: Base, prompts: Sequence[str], encoder: Any = None) -> Tensor:
-    """(N, L, D), with the original encoder or another.
+    """(N, L, D) embeddings of prompts; without `encoder`, with the original one.
 
-    Parts are all of one size: a matrix product's rounding depends on it, and a prompt's embedding should not depend on
-    what else is encoded.
+    All parts have the same size, because a matrix product's rounding depends on its size, and a prompt's embedding
+    should not depend on what else is encoded.
     """
     parts = [list(prompts[start : start + PART]) for start in range(0, len(prompts), PART)]
     encoded = [encode_prompts(base, part + [""] * (PART - len(part)), encoder)[: len(part)] for part in parts]
@@ -123,7 +123,7 @@ def _flat(embeddings: Tensor, view: Tensor) -> Tensor:
 
 
 def _mean(groups: Sequence[Table]) -> Table:
-    """Of several concepts: each prompt counts once."""
+    """The mean over several concepts, weighted by their numbers of prompts."""
     n = sum(group["n"] for group in groups)
     return {
         **{key: round(sum(g[key] * g["n"] for g in groups) / n, 6) for key in ("plain", "seen")}, "n": n,

@@ -1,4 +1,4 @@
-"""What is encoded to see how far an encoder has moved (`expunge.judging.drift`). Nothing here imports torch."""
+"""The texts that `expunge.judging.drift` encodes to see how far an encoder moved. Nothing here imports torch."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,16 +12,16 @@ from expunge.judging.vocabulary import Label, matching
 
 @dataclass(frozen=True)
 class Texts:
-    """What is encoded for one encoder."""
+    """The texts that are encoded for one encoder."""
 
     target: Mapping[str, tuple[str, ...]]  # by concept
     bare: Mapping[str, tuple[str, ...]]  # the same, with the target's words left out
     near: Mapping[str, tuple[str, ...]]
     general: tuple[str, ...]
-    words: tuple[str, ...]  # of the judge's vocabulary, that must stay,
-    nouns: tuple[str, ...]  # the prompt of each,
-    meanings: tuple[str, ...]  # and the label that it stands for: synonyms share one
-    names: Mapping[str, tuple[str, str]]  # by concept: the name that it goes by, and its prompt
+    words: tuple[str, ...]  # words of the judge's vocabulary that must stay
+    nouns: tuple[str, ...]  # the prompt of each of `words`
+    meanings: tuple[str, ...]  # the label of each of `words`; synonyms share one
+    names: Mapping[str, tuple[str, str]]  # by concept: its first name, and the prompt with it
 
 
 def texts_of(
@@ -33,8 +33,8 @@ def texts_of(
 ) -> Texts:
     """The texts of an encoder that forgets `members` ("list/concept").
 
-    :param concepts: by "list/concept". :param names: of each concept, those that training fills in. :param labels: the
-        judge's vocabulary by axis; may be empty.
+    :param concepts: by "list/concept". :param names: of each concept, the names that training fills into templates.
+    :param labels: the judge's vocabulary by axis; may be empty.
     """
     gone = [name for concept in members for name in names[concept]]
     lost = {plain(name) for name in gone}

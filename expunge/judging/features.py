@@ -1,4 +1,4 @@
-"""The judge's image embeddings of a unit's samples: encoded once, for all metrics, and kept in a file."""
+"""The judge's image embeddings of a unit's samples, encoded once for all metrics and kept in a file."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -24,7 +24,7 @@ def encode(judge: Any, samples: Sequence[Sample]) -> dict[int, np.ndarray]:
 
 
 def write_features(file: Path, features: Features) -> None:
-    """As safetensors, for `read_features`."""
+    """Write features as safetensors, for `read_features`."""
     from safetensors.numpy import save_file
 
     save_file({str(index): np.ascontiguousarray(each) for index, each in features.items()}, file)
@@ -38,5 +38,5 @@ def read_features(file: Path) -> dict[int, np.ndarray]:
 
 
 def by_place(originals: Sequence[Sample], features: Features) -> dict[tuple[str, str, str, int], np.ndarray]:
-    """Features of the original encoder's samples, by what a sample shares with its original."""
+    """Features of the original encoder's samples by `PlannedSample.place`, which a sample and its original share."""
     return {original.planned.place: features[original.index] for original in originals}

@@ -1,12 +1,12 @@
 """How good a picture or a video is, from the judge's features and from pixels, without any label.
 
 Features are the judge's image embeddings of length 1 (`judge.features`): (D,) of a picture, (F, D) of a video;
-texts' are (D,). They are not those that the published numbers were made with (CLIP ViT-B/32, DINO, RAFT), but those of
-the base's judge: compare them with the same base's original encoder, not between bases.
+texts have (D,). They come from the base's judge, not from the networks behind published numbers (CLIP ViT-B/32, DINO,
+RAFT): compare the values with those of the same base's original encoder, not between bases.
 
-A video that stands still is perfectly consistent and does not flicker. That is no merit: `dynamic` and `moves_as_asked`
-are 0 for it, and of an empty one `seen` and `clip_score` say that nothing is there (VBench, arXiv 2311.17982, has its
-dynamic degree for the same reason).
+A video that stands still is perfectly consistent and does not flicker, but that is no merit. `dynamic` and
+`moves_as_asked` are therefore 0 for it, and `seen` and `clip_score` show that an empty video contains nothing (VBench,
+arXiv 2311.17982, has its dynamic degree for the same reason).
 """
 
 import re
@@ -16,7 +16,7 @@ import numpy as np
 
 from expunge.judging.vocabulary import Label
 
-NOISE = 16 / 255  # a pixel's change from frame to frame up to which it is the sampler's noise
+NOISE = 16 / 255  # a change of a pixel from frame to frame up to this size counts as the sampler's noise
 
 
 def depicts(axis: str, name: str) -> str:
@@ -26,7 +26,7 @@ def depicts(axis: str, name: str) -> str:
 
 
 def clip_score(frames: np.ndarray, text: np.ndarray) -> float:
-    """2.5 max(cos, 0) of picture and text, in [0, 2.5] (Hessel et al.); of a video the frames' mean.
+    """2.5 max(cos, 0) of picture and text, in [0, 2.5] (Hessel et al.); for a video, the mean over frames.
 
     :param frames: features (D,) or (F, D). :param text: (D,).
     """
@@ -37,7 +37,7 @@ def clip_accuracy(frames: np.ndarray, target: np.ndarray, anchors: np.ndarray) -
     """1 where a picture (a video: the mean over frames) is nearer to the target's text than to the anchor's, else 0.
 
     Its mean over samples is the CLIP accuracy of Kumari et al. (arXiv 2303.13516). A concept without an
-    anchor of its own has candidates; then the nearest of them counts.
+    anchor of its own has several candidates; the nearest one then counts.
 
     :param frames: (D,) or (F, D). :param target: (D,). :param anchors: (A, D).
     """
@@ -46,25 +46,26 @@ def clip_accuracy(frames: np.ndarray, target: np.ndarray, anchors: np.ndarray) -
 
 
 def distance(frames: np.ndarray, originals: np.ndarray) -> float:
-    """1 - cos to what the original encoder draws for the same prompt and seed, in [0, 2]; of a video the frames' mean.
+    """1 - cos to what the original encoder draws for the same prompt and seed, in [0, 2]; for a video, the mean.
 
-    0 is the same picture. The judge stands in for LPIPS' network (Zhang et al., arXiv 1801.03924).
+    0: the same picture. The judge stands in for LPIPS' network (Zhang et al., arXiv 1801.03924).
     """
     return float(max(0.0, 1 - (frames * originals).sum(-1).mean()))
 
 
 def kid(new: np.ndarray, old: np.ndarray) -> float:
-    """Kernel distance of two sets of pictures, 0 in expectation for the same distribution; can be below 0, as unbiased.
+    """Kernel distance of two sets of pictures. Its expectation is 0 for equal distributions; it is unbiased, so it can
+    be below 0.
 
         KID = mean over i != j of k(x_i, x_j) + k(y_i, y_j) - k(x_i, y_j) - k(x_j, y_i),    k(a, b) = (a b + 1)^3
 
     (Binkowski et al., arXiv 1801.01401, with Gretton et al. 2012, equation 4). Features have length 1, so that a b is
-    their cosine; the kernel's 1 / D belongs to features whose length grows with D. Row i of both is the same prompt and
-    seed, so the two sets are no independent draws: with the pairs i = i left in, as where they are independent, two
-    equal sets of 16 would have a KID far below 0. Without them it is exactly 0.
+    their cosine; the kernel's 1 / D belongs to features whose length grows with D. Row i of both has the same prompt
+    and seed, so the two sets are not independent. With the pairs i = j included, as for independent sets, two equal
+    sets of 16 would have a KID far below 0. Without those pairs it is exactly 0.
 
     :param new: (n, D), n >= 2. :param old: (n, D), the same samples with the original encoder.
-    :raises ValueError: another number of samples.
+    :raises ValueError: the shapes differ, or n < 2.
     """
     if new.shape != old.shape or len(new) < 2:
         raise ValueError(f"KID needs two sets of pairs, not {new.shape} and {old.shape}")
@@ -80,7 +81,7 @@ def kernel(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def consistency(frames: np.ndarray) -> float:
-    """Mean cosine of neighbouring frames' features (F, D), in [-1, 1]; 1 where nothing changes, also in a frozen video.
+    """Mean cosine of neighbouring frames' features (F, D), in [-1, 1]; 1 if nothing changes, as in a frozen video.
 
     The temporal consistency of Esser et al. (arXiv 2302.03011). :raises ValueError: one frame only.
     """
@@ -91,8 +92,8 @@ def consistency(frames: np.ndarray) -> float:
 def subject_consistency(frames: np.ndarray) -> float:
     """Mean over frames 2..F of (max(cos to the first, 0) + max(cos to the one before, 0)) / 2, in [0, 1].
 
-    VBench's subject consistency, with the judge in DINO's place: does what is shown
-    stay what it is? High is good, 1 also for a frozen video. :raises ValueError: one frame only.
+    VBench's subject consistency, with the judge in place of DINO: does the subject stay the same? High is good; a
+    frozen video has 1 as well. :raises ValueError: one frame only.
     """
     _several(frames)
     first, before = frames[1:] @ frames[0], (frames[1:] * frames[:-1]).sum(-1)
@@ -102,7 +103,7 @@ def subject_consistency(frames: np.ndarray) -> float:
 def flicker(video: np.ndarray) -> float:
     """(255 - MAD) / 255 in [0, 1], MAD the mean absolute difference of neighbouring frames (F, H, W, 3) uint8.
 
-    VBench's temporal flickering: high is good, 1 is a video without any change; what moves costs a little, too.
+    VBench's temporal flickering: high is good, and a video without any change has 1. Motion lowers it a little, too.
     :raises ValueError: one frame only.
     """
     return float(1 - _change(video).mean())
@@ -111,14 +112,16 @@ def flicker(video: np.ndarray) -> float:
 def dynamic(video: np.ndarray) -> float:
     """How much moves: the share of pixels whose colour changes by more than NOISE from a frame to the next, in [0, 1].
 
-    In place of VBench's dynamic degree, which reads RAFT's optical flow. About 0 for a frozen and for a blank video;
-    neither high nor low is good, but far below the original's is a frozen one. :raises ValueError: one frame only.
+    It replaces VBench's dynamic degree, which reads RAFT's optical flow. It is about 0 for a frozen or blank video.
+    Neither high nor low is good, but a value far below the original's means a frozen video.
+
+    :raises ValueError: one frame only.
     """
     return float((_change(video).max(axis=-1) > NOISE).mean())
 
 
 def named_motions(labels: Sequence[Label], prompt: str) -> tuple[int, ...]:
-    """Indices of the motion labels of which a name, or else the id, stands in the prompt as whole words."""
+    """Indices of the motion labels whose name (or id, if there is no name) is in the prompt as whole words."""
     text = " ".join(re.findall(r"\w+", prompt.casefold()))
 
     def stands(label: Label) -> bool:
@@ -135,7 +138,7 @@ def moves_as_asked(chances: np.ndarray, named: Sequence[int]) -> float:
 
 
 def _change(video: np.ndarray) -> np.ndarray:
-    """(F - 1, H, W, 3) in [0, 1]."""
+    """Absolute differences of neighbouring frames, (F - 1, H, W, 3) in [0, 1]."""
     _several(video)
     return np.abs(np.diff(video.astype(np.float32), axis=0)) / 255
 

@@ -1,11 +1,11 @@
-"""The judge: what does a picture or a video show? Zero-shot CLIP, apart from the encoder that is edited.
+"""The judge: what does a picture or a video show? A zero-shot CLIP, separate from the encoder that is edited.
 
     judge = load_judge(load_spec("emoji"))                                 expunge.judging.judges
     chances = classify(judge, images, "subject")                           (N, labels)
 
 An axis ("subject", "style", "background", "motion") is a list of labels; a label's embedding is the normalised mean of
-its names in its axis' templates (Radford et al. 2021, section 3.1.4). Frames are judged one by one; motions by a small
-classifier over whole videos, where the base has one.
+its names in its axis' templates (Radford et al. 2021, section 3.1.4). Frames are judged one by one; motions are judged
+by a small classifier over whole videos if the base has one.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,7 +23,7 @@ from expunge.judging.clip import Tokenise
 from expunge.judging.motion import MotionJudge
 from expunge.judging.vocabulary import Label, matching
 
-BATCH = 256  # frames looked at at once
+BATCH = 256  # frames in one pass
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def make_judge(
     motion: MotionJudge | None = None,
     device: Any = "cpu",
 ) -> Judge:
-    """A judge from its parts; the labels of the motion classifier, where there is one, are the motion axis' ids."""
+    """A judge from its parts. If there is a motion classifier, its labels become the ids of the motion axis."""
     labels = dict(labels)
     if motion is not None:
         written = {label.id: label for label in labels.get("motion", ())}
@@ -57,7 +57,7 @@ def make_judge(
 
 
 def with_names(judge: Judge, asks: Iterable[tuple[str, str]]) -> Judge:
-    """The judge with every asked (axis, name) that it does not know added as a label of its own.
+    """The judge, with a new label for every asked (axis, name) that it does not know.
 
     :raises InputError: a motion that the motion classifier was not trained on.
     """
@@ -78,9 +78,9 @@ def with_names(judge: Judge, asks: Iterable[tuple[str, str]]) -> Judge:
 
 
 def find_labels(judge: Judge, axis: str, name: str) -> tuple[int, ...]:
-    """Indices of the labels that a name means: several where a word has several senses ("mouse").
+    """Indices of the labels that a name means: several if a word has several senses ("mouse").
 
-    A name is compared without case, leading article, and hyphens or underscores, with ids and names.
+    The comparison with ids and names ignores case, a leading article, hyphens and underscores.
 
     :raises InputError: no label has it (`with_names` adds it).
     """
@@ -99,7 +99,7 @@ def features(judge: Judge, frames: np.ndarray) -> np.ndarray:
     if frames.dtype != np.uint8 or frames.ndim not in (4, 5) or frames.shape[-1] != 3:
         raise ValueError(f"frames must be uint8 (N, [F,] H, W, 3), not {frames.dtype} {frames.shape}")
     pictures = frames.reshape(-1, *frames.shape[-3:])
-    some = pictures if len(pictures) else np.zeros((1, 64, 64, 3), np.uint8)  # without pictures: for the width D
+    some = pictures if len(pictures) else np.zeros((1, 64, 64, 3), np.uint8)  # one blank picture gives the width D
     encoded = torch.cat([_look(judge, part).float().cpu() for part in _parts(some)])[: len(pictures)]
     return encoded.reshape(*frames.shape[:-3], -1 if len(pictures) else encoded.shape[-1]).numpy()
 
@@ -116,8 +116,8 @@ def classify(judge: Judge, frames: np.ndarray, axis: str, encoded: np.ndarray | 
 
     :param frames: uint8, pictures (N, H, W, 3) -> (N, labels); videos (N, F, H, W, 3) -> (N, F, labels), but
         (N, labels) for motions: from the motion classifier, or else from the mean of the frames' embeddings.
-    :param encoded: what `features` gives for these frames, so that they are encoded once for all axes and metrics.
-    :raises ValueError: the frames have another shape or type, or a motion is asked of pictures.
+    :param encoded: what `features` returns for these frames, so that they are encoded once for all axes and metrics.
+    :raises ValueError: the frames have another shape or type, or the axis is motion and the frames are pictures.
     """
     if axis == "motion" and frames.ndim == 4:
         raise ValueError("a motion can be seen in videos only")
@@ -134,7 +134,7 @@ def classify(judge: Judge, frames: np.ndarray, axis: str, encoded: np.ndarray | 
 
 @torch.no_grad()
 def _embed(judge: Judge, axis: str) -> Tensor:
-    """(labels, D): names that several labels share ("mouse") say nothing, so they are left out where others remain."""
+    """(labels, D). A name that several labels share ("mouse") cannot tell them apart; it is dropped if others exist."""
     labels = judge.labels[axis]
     names = [{plain(name) for name in label.names} for label in labels]
     rows = []
@@ -154,7 +154,7 @@ def _parts(frames: np.ndarray) -> Iterable[Tensor]:
 
 
 def _look(judge: Judge, pictures: Tensor) -> Tensor:
-    """(N, 3, H, W) uint8 -> (N, D) of length 1. The shorter side becomes `size`, then the centre is kept."""
+    """(N, 3, H, W) uint8 -> (N, D) of length 1. The shorter side is scaled to `size`, then the centre is cropped."""
     size = int(judge.preprocess["size"])
     x = pictures.to(judge.device).float() / 255
     height, width = x.shape[-2:]

@@ -1,4 +1,4 @@
-"""What decides what a judge says, as one digest and as its parts. Imports no torch."""
+"""Everything that determines a judge's answers, as one digest and as its parts. Imports no torch."""
 
 from pathlib import Path
 from typing import Any
@@ -21,12 +21,12 @@ def judge_digest(spec: Spec) -> str:
 
 
 def judge_parts(spec: Spec) -> dict[str, Any]:
-    """Everything that decides what the judge says, as plain data.
+    """Everything that determines the judge's answers, as plain data.
 
         {"type": "open-clip", "judge.pretrained": {"name", "tag"}, "weights": "owner/name@revision" or None,
          "versions": {"open-clip-torch": "3.3"}, "files": {"model/config.json": sha256, ...}}
 
-    A key of the section `judge:` that names no file stands as "judge.<key>".
+    A key of the section `judge:` that names no file appears as "judge.<key>".
 
     :raises InputError: the type is unknown, or a revision is neither pinned, locked nor cached.
     """
@@ -45,7 +45,7 @@ def judge_parts(spec: Spec) -> dict[str, Any]:
 
 
 def _all_files(spec: Spec) -> dict[str, Path]:
-    """Of a judge that does not say which files it loads: all below the paths that the base's file names."""
+    """For a judge module without `files`: all files below the paths that the base's file names."""
     named = {"model": spec.judge.model, "vocabulary": spec.judge.vocabulary, "motion": spec.judge.motion}
     return {
         f"{key}/{file.relative_to(path).as_posix()}": file

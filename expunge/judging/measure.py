@@ -1,12 +1,12 @@
-"""Everything that is measured of a unit's samples: rows of `expunge.judging.table.COLUMNS`.
+"""Measure a unit's samples; the result is rows of `expunge.judging.table.COLUMNS`.
 
     samples = read_samples(Path("build/renders/characters/bolt/characters--bolt"), frames=8)
     features = encode(judge, samples)
     unit = {"list": "characters", "encoder": "bolt", "concept": "bolt"}
     rows = measure(judge, samples, unit, judge_id, formulas=formulas(), features=features)    expunge.metrics.catalogue
 
-What the labels say is in `expunge.judging.table.MEASURES`; the formulas say the rest. Each frame goes through the judge
-once, for all of them.
+`expunge.judging.table.MEASURES` lists the metrics from the judge's labels; the formulas give the rest. The features of
+each frame serve all of them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,8 +22,8 @@ from expunge.judging.seen import asks_of, look, memorised_picture, seen_in_video
 from expunge.judging.sight import Formula, sights_of
 from expunge.judging.table import Row
 
-FEWEST = 4  # samples for which a KID is given
-# Of a sample's rows: fixed, so that tables of two runs can be compared line by line. Metrics not named here come last.
+FEWEST = 4  # a KID needs at least so many samples
+# Order of a sample's rows, fixed so that tables of two runs can be compared line by line. Other metrics come last.
 ORDER = (
     "seen", "seen5", "confidence", "margin", "frames", "majority", "clip_score", "clip_accuracy", "alignment",
     "consistency", "flicker", "subject_consistency", "dynamic", "motion", "clear", "distance",
@@ -47,13 +47,14 @@ def measure(
 ) -> list[Row]:
     """Rows of `COLUMNS` for the samples of one unit, in their order.
 
-    The vocabulary grows by what these samples ask, and by nothing else, so a unit's rows depend on it alone.
+    Only what these samples ask for is added to the vocabulary, so a unit's rows do not depend on other units.
 
-    :param unit: {"list", "encoder", "concept"}. :param judge_id: its digest. :param originals: the same concept's
-        samples with the original encoder; copies of a memorised picture are compared with what those have in common.
-    :param formulas: {metric: its value for one `Sight`, or None where it does not apply}. What the labels say is
-        measured besides: seen, seen5, confidence, margin, frames and majority.
-    :param features: `encode` of the samples, where it was called already. :param original_features: `encode` of the
+    :param unit: {"list", "encoder", "concept"}. :param judge_id: the judge's digest.
+    :param originals: the same concept's samples with the original encoder; copies of a memorised picture are compared
+        with what those have in common.
+    :param formulas: {metric: its value for one `Sight`, or None where it does not apply}. The metrics
+        from labels are measured besides: seen, seen5, confidence, margin, frames and majority.
+    :param features: what `encode` returns for the samples, if known. :param original_features: the same for the
         originals; None: there is nothing to compare with, as for the original encoder itself. :param anchors: what the
         target may become. :param drawn_with: {"image": {"solver", "steps", "guidance"}, "video": {...}}.
     :raises InputError: the judge does not know a motion.
@@ -90,7 +91,7 @@ def versions() -> str:
 def kid_of(
     samples: Sequence[Sample], features: Features, originals: Sequence[Sample], original_features: Features
 ) -> dict[str, float]:
-    """{"KID", "n"} of the kept pictures, each with the original encoder's beside it; {} of fewer than FEWEST."""
+    """{"KID", "n"} of the pictures that must stay and have an original; {} if there are fewer than FEWEST."""
     drawn = by_place(originals, original_features)
     kept = [
         s for s in samples
@@ -107,7 +108,7 @@ def _place(item: tuple[str, float]) -> int:
 
 
 def _seen(judge: Any, samples: Sequence[Sample], originals: Sequence[Sample], features: Features) -> Values:
-    """What the judge's labels say: seen, seen5, confidence, margin and, of videos, frames and majority."""
+    """The metrics from labels: seen, seen5, confidence, margin and, for videos, frames and majority."""
     memorised, values = memorised_picture(originals), Values()
     for modality, axis in sorted({(s.modality, s.axis) for s in samples}):
         batch = [s for s in samples if (s.modality, s.axis) == (modality, axis)]
@@ -116,7 +117,7 @@ def _seen(judge: Any, samples: Sequence[Sample], originals: Sequence[Sample], fe
             group = s.group
             top1, margin, confidence = seen.top1[index], seen.margin[index], seen.confidence[index]
             by_frame = bool(top1.ndim)
-            pool = np.max if group in FORGET else np.mean  # the strongest frame where any counts, else their mean
+            pool = np.max if group in FORGET else np.mean  # the strongest frame if one is enough, else the mean
             own = {"seen": float(seen_in_video(top1, group) if by_frame else top1)}
             if seen.top5 is not None:
                 top5 = seen.top5[index]

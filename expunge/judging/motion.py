@@ -1,4 +1,4 @@
-"""The motion classifier of a judge: which motion does a whole video show? No single frame can say."""
+"""The motion classifier of a judge: which motion does a whole video show? A single frame cannot tell."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,9 +14,10 @@ from expunge.judging.weights import load_network, read_config, save_network
 class MotionJudge(nn.Module):
     """Which motion a short video shows: a 3D CNN of 0.25 M parameters over small frames.
 
-    It sees colour, what differs from the video's mean frame (the thing that moves, without the background) and the
-    difference to the frame before. Position is kept down to a 4 x 4 grid; space and time are pooled at the very end,
-    by mean and by maximum. Four temporal convolutions of width 3 span nine frames, a whole turn in eight included.
+    Its input channels are gray, colour, the difference from the video's mean frame (the thing that moves, without the
+    background) and the difference from the frame before. The convolutions keep position on a 4 x 4 grid; space and time
+    are pooled at the very end, by mean and by maximum. Four temporal convolutions of width 3 span nine frames, so a
+    whole turn in eight frames fits.
     """
 
     def __init__(self, labels: Sequence[str], channels: Sequence[int] = (24, 48, 64, 80), size: int = 32) -> None:
@@ -52,7 +53,7 @@ def save_motion(folder: Path | str, model: MotionJudge, dtype: torch.dtype = tor
 def load_motion(folder: Path | str, device: Any = "cpu") -> MotionJudge:
     """What `save_motion` wrote, frozen, in float32.
 
-    :raises InputError: as `load_clip`.
+    :raises InputError: the folder is incomplete, or its weights do not fit its config.
     """
     config = read_config(Path(folder))
     model = MotionJudge(config["labels"], config["channels"], config["size"])

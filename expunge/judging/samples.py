@@ -1,4 +1,4 @@
-"""Samples: what was planned, with the pixels that were drawn."""
+"""Samples: planned samples with the pixels that were drawn for them."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,9 +44,9 @@ class Sample:
 def read_samples(folder: Path, frames: int) -> list[Sample]:
     """The samples of one unit of build/renders, from its prompts.json and PNGs.
 
-    Pictures of a motion are left out: a motion cannot be seen in one.
+    Pictures that ask for a motion are left out: a single picture cannot show a motion.
 
-    :param frames: of each video.
+    :param frames: number of frames of each video.
     :raises InputError: prompts.json is missing or broken.
     """
     from expunge.core.media import read_png, read_strip

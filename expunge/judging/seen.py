@@ -1,4 +1,4 @@
-"""How the judge looks at samples: by labels, by two glances at a composition, or by likeness to a memorised picture."""
+"""How the judge looks at samples: by labels, by two crops of a composition, or by likeness to a memorised picture."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -24,10 +24,11 @@ def asks_of(sample: Sample) -> list[tuple[str, str]]:
 def look(
     judge: Any, batch: Sequence[Sample], axis: str, memorised: np.ndarray | None, features: Features | None = None
 ) -> "Seen":
-    """What is seen in samples of one modality and axis.
+    """What the judge sees in samples of one modality and axis.
 
-    :param memorised: (H, W, 3) uint8, for the axis `copy`. :param features: `encode` of the samples, if at hand.
-    :raises ValueError: the axis is `copy`, and there is no memorised picture.
+    :param memorised: (H, W, 3) uint8, for the axis `copy`.
+    :param features: what `encode` returns for the samples, if known.
+    :raises ValueError: the axis is `copy`, and `memorised` is None.
     """
     from expunge.judging.copies import COPY, likeness
     from expunge.judging.zero_shot import Seen, sees, sees_both
@@ -46,9 +47,9 @@ def look(
 
 
 def memorised_picture(originals: Sequence[Sample]) -> np.ndarray | None:
-    """(H, W, 3) uint8: what the original encoder's pictures of a memorised one have in common; of videos, their frames.
+    """(H, W, 3) uint8: what the original encoder's pictures of a memorised picture have in common.
 
-    None where none of the samples asks for a copy.
+    Frames of videos stand in if there are no pictures. None if no sample asks for a copy.
     """
     from expunge.judging.copies import reference
 
@@ -59,5 +60,5 @@ def memorised_picture(originals: Sequence[Sample]) -> np.ndarray | None:
 
 
 def seen_in_video(top1: np.ndarray, group: str) -> bool:
-    """The rule of a group over a video's frames (F,) bool: any of them, or more than half."""
+    """Is it seen in a video with frames (F,) bool? FORGET groups need any frame, other groups more than half."""
     return bool(top1.any() if group in FORGET else top1.mean() > 0.5)

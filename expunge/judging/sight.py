@@ -1,4 +1,4 @@
-"""What a formula may read of a sample."""
+"""The data of one sample that a formula may read."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -13,20 +13,20 @@ from expunge.judging.texts import usual_texts
 
 @dataclass(frozen=True)
 class Sight:
-    """One sample before the judge: all that a formula of one sample may read."""
+    """One sample with the judge's embeddings: everything that a formula for single samples may read."""
 
     sample: Sample
     features: np.ndarray  # the judge's embeddings of length 1: (D,), or (F, D) for a video
-    original_features: np.ndarray | None  # of what the original encoder draws for the same prompt and seed
+    original_features: np.ndarray | None  # the same, of the original encoder's sample for this prompt and seed
     judge: Any
     anchors: tuple[str, ...]  # what the target may become
-    _vectors: dict[str, np.ndarray] = field(default_factory=dict, repr=False, compare=False)  # of texts, shared
+    _vectors: dict[str, np.ndarray] = field(default_factory=dict, repr=False, compare=False)  # by text; shared
 
     def text(self, words: str) -> np.ndarray:
         """The judge's embedding of a text, (D,) of length 1.
 
-        The texts of `texts.usual_texts` were encoded at once for all samples of the unit; any other costs one pass of
-        the text encoder at its first use in the unit.
+        `sights_of` has encoded the texts of `texts.usual_texts` for all samples of the unit in one pass. Any other text
+        costs one pass of the text encoder when it is first used in the unit.
         """
         from expunge.judging.judge import text_features
 
@@ -48,8 +48,8 @@ def sights_of(
 ) -> list[Sight]:
     """The sights of a unit's samples, in order; the usual texts are encoded in one pass.
 
-    :param originals: the same concept's samples with the original encoder. :param original_features: `encode` of them;
-    None: no sample has an original.
+    :param originals: the same concept's samples with the original encoder. :param original_features: what `encode`
+        returns for them; None: no sample has an original.
     """
     from expunge.judging.judge import text_features
 

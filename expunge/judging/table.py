@@ -1,10 +1,10 @@
-"""What was measured, sample by sample (`expunge.judging.measure`), as a table of rows of COLUMNS.
+"""The table of what `expunge.judging.measure` measured, sample by sample. Its rows have the columns of COLUMNS.
 
     write_table("scores.parquet", rows)
     rows = read_table("scores.parquet")
 
-In a video any frame counts on target and aliases (what must be gone must be gone from every frame) and a majority of
-the frames, more than half, on near, far and sense. The rates that follow from it are those of `expunge.verdicts.tally`.
+In a video, one frame is enough for target and aliases (what must be gone must be gone from every frame); near, far and
+sense need more than half of the frames. `expunge.verdicts.tally` computes rates from the table.
 """
 
 from collections.abc import Mapping, Sequence
@@ -37,7 +37,7 @@ COLUMNS = {
     "versions": "of the packages that it was measured with",
 }
 
-# What the judge's labels say of a sample, with its range. Formulas of the catalogue (expunge.metrics) measure the rest.
+# Metrics from the judge's labels, with their ranges. Formulas of the catalogue (expunge.metrics) measure the rest.
 MEASURES = {
     "seen": "0 or 1: what was asked about is the likeliest label; of a video any frame counts on target and aliases, a "
     "majority on the others",
@@ -50,7 +50,7 @@ MEASURES = {
 
 
 def pair_of(row: Mapping[str, Any]) -> tuple[Any, ...]:
-    """What a sample shares with the one that the original encoder drew."""
+    """What a sample shares with its counterpart that the original encoder drew."""
     return row["modality"], row["group"], row["prompt"], row["seed"]
 
 

@@ -1,4 +1,4 @@
-"""The texts with which samples are compared, in the judge's own embedding."""
+"""The texts that samples are compared with in the judge's embedding space."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,10 +8,10 @@ from expunge.judging.formulas import depicts
 
 
 def contest(planned: PlannedSample, judge: Any, anchors: Sequence[str]) -> list[str]:
-    """Texts of the target and of its anchors, in the form in which the judge's labels are.
+    """Texts of the target and of its anchors, written in the first template of the judge's labels.
 
-    [] where nothing is compared: for what must stay, for motions, without anchors, and for compositions, since one
-    embedding of a whole picture does not say whether both parts are there.
+    [] if there is nothing to compare: for samples that must stay, for motions, without anchors, and for compositions,
+    because one embedding of a whole picture does not say whether both parts are there.
     """
     asks = planned.asks
     if planned.group not in FORGET or asks.axis in ("motion", "both") or not any(anchors):
@@ -21,5 +21,5 @@ def contest(planned: PlannedSample, judge: Any, anchors: Sequence[str]) -> list[
 
 
 def usual_texts(planned: PlannedSample, judge: Any, anchors: Sequence[str]) -> list[str]:
-    """What the formulas ask for nearly every sample: its prompt, what it should depict, and its contest."""
+    """The texts that formulas need for nearly every sample: its prompt, what it should depict, and its `contest`."""
     return [planned.prompt, depicts(planned.asks.axis, planned.asks.name), *contest(planned, judge, anchors)]

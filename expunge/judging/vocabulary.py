@@ -1,4 +1,4 @@
-"""What a judge may answer: labels by axis, from a base's `vocabulary.yaml`. Nothing here imports torch."""
+"""The answers that a judge may give: labels by axis, from a base's `vocabulary.yaml`. Nothing here imports torch."""
 
 import json
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from expunge.core.yamlfile import load
 
 @dataclass(frozen=True)
 class Label:
-    """One answer of an axis. `templates`: its own, in place of the axis' ("{}" stands for a name)."""
+    """One answer of an axis. `templates` replace those of the axis ("{}" stands for a name)."""
 
     id: str
     names: tuple[str, ...]
@@ -51,7 +51,7 @@ def read_vocabulary(file: Path) -> tuple[dict[str, tuple[str, ...]], dict[str, t
 
 
 def matching(labels: Sequence[Label], name: str) -> tuple[int, ...]:
-    """Indices of the labels that a name means, by id or name; compared as `words.plain`."""
+    """Indices of the labels that a name means, by id or name; compared in the form of `words.plain`."""
     wanted = plain(name)
     return tuple(i for i, label in enumerate(labels) if wanted in {plain(n) for n in (label.id, *label.names)})
 

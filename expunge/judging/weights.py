@@ -25,7 +25,7 @@ def save_network(folder: Path, config: Mapping[str, Any], model: nn.Module, dtyp
 
 
 def read_config(folder: Path) -> dict[str, Any]:
-    """:raises InputError: one of the two files is missing."""
+    """The content of `config.json`. :raises InputError: one of the two files is missing."""
     for name in ("config.json", "model.safetensors"):
         if not (folder / name).is_file():
             fix = "restore the folder from git, or train it again with the base's recipe"
@@ -36,7 +36,7 @@ def read_config(folder: Path) -> dict[str, Any]:
 def load_network(folder: Path, model: nn.Module) -> None:
     """Read the weights into a network that was built from the folder's config.
 
-    :raises InputError: they are not those of the config.
+    :raises InputError: the weights do not fit the config.
     """
     from safetensors.torch import load_file
 

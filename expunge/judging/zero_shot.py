@@ -17,15 +17,15 @@ class Seen:
     """Per picture (N,) or, for videos judged frame by frame, per frame (N, F)."""
 
     top1: np.ndarray  # bool: the likeliest label is one that was asked for
-    margin: np.ndarray  # [-1, 1]: probability of the asked label less that of the best other
+    margin: np.ndarray  # [-1, 1]: probability of the asked label minus that of the best other
     confidence: np.ndarray  # [0, 1]: probability of the labels asked for
-    top5: np.ndarray | None = None  # bool: one that was asked for is among the five likeliest; None: none is ranked
+    top5: np.ndarray | None = None  # bool: a label that was asked for is among the five likeliest; None: no ranking
 
 
 def sees(judge: Judge, frames: np.ndarray, axis: str, names: Sequence[str], encoded: np.ndarray | None = None) -> Seen:
     """Does each picture (or video) show what was asked?
 
-    :param frames: as `classify` takes them, like `encoded`.
+    :param frames: as `classify` takes them; so is `encoded`.
     :param names: what is asked of each of the N samples; any label that the name means counts.
     :raises InputError: a name is unknown; see `with_names`.
     """
@@ -47,9 +47,9 @@ def sees(judge: Judge, frames: np.ndarray, axis: str, names: Sequence[str], enco
 
 
 def sees_both(judge: Judge, frames: np.ndarray, axis: str, first: Sequence[str], second: Sequence[str]) -> np.ndarray:
-    """(N,) or (N, F) bool: of a scene with two things side by side, one glance sees the first, the other the second.
+    """(N,) or (N, F) bool: for a scene with two things, does one crop show the first and the other the second?
 
-    The glances are squares of 9/16 of the height, the leftmost and the rightmost of the middle band. A judge's single
+    The crops are squares of 9/16 of the height, at the left and right ends of the middle band. A judge's single
     embedding of the whole picture lies between the two things, and often nearest to neither (docs/emoji.md).
     """
     height, width = frames.shape[-3:-1]

@@ -1,4 +1,4 @@
-"""The unlearning methods, one file each. To look one up, or to check its parameters, imports no torch.
+"""The unlearning methods, one file each. Looking one up or checking its parameters does not import torch.
 
     result = unlearn("distil", base, concepts, kept, {"steps": 60}, seed=0)
 
@@ -6,8 +6,8 @@ A method is a file of this folder that declares METHOD (its fields: `Method`) an
 
     run(base, concepts, kept, knobs, draw, log) -> Unlearned
 
-which is its equations and nothing else: `unlearn` has merged the defaults, checked everything and seeded `draw`, the
-one generator that every random draw comes from. `log` is called with (step, loss) after each step.
+which contains its equations and nothing else. `unlearn` merges the defaults, checks everything and seeds `draw`, the
+generator of all random draws, before it calls `run`. `log` is called with (step, loss) after each step.
 """
 
 import importlib
@@ -36,16 +36,16 @@ class ConceptData:
     latents: "Tensor"  # (N, C, h, w) float32: the few-shot images, as the denoiser sees them
     names: tuple[str, ...]  # the words that fill the templates
     templates: tuple[str, ...]  # "{}" stands for a name; a prompt without it is used as it is
-    prompts: tuple[str, ...] = ()  # for which the images were drawn, N of them
+    prompts: tuple[str, ...] = ()  # the N prompts that the images were drawn for
     anchors: tuple[str, ...] = ()  # what it may become: its anchor, or the base's candidates for its kind
 
 
 @dataclass(frozen=True)
 class Unlearned:
-    """What a method gives."""
+    """The result of a method."""
 
     edit: "Edit"
-    losses: list[float]  # one a step
+    losses: list[float]  # one per step
     changed_parameters: int  # numbers of encoder and denoiser that differ from the original's once stored
     notes: dict[str, Any] = field(default_factory=dict)  # what the method decided on the way, for the record
 
@@ -57,7 +57,7 @@ class Method:
     name: str
     module: str
     images: Literal["", "target", "anchor"] = ""  # the images that it trains on; "": none
-    anchor: Literal["", "given", "chosen"] = ""  # given: each concept must name one; chosen: or none
+    anchor: Literal["", "given", "chosen"] = ""  # given: each concept must name one; chosen: it may name none
     kept: str = ""  # the knob that, where it is not 0, needs kept prompts
     joint: dict[str, float] = field(default_factory=lambda: {"steps": 1.0})  # {knob: power}: see `for_several`
     order: int = LAST
@@ -77,9 +77,10 @@ def check_parameters(method: str, values: Any) -> list[Advice]:
 
 
 def for_several(method: str, knobs: Mapping[str, Any], concepts: int) -> dict[str, Any]:
-    """The knobs of an encoder that forgets so many concepts jointly: those of one, times concepts ** power.
+    """The knobs of an encoder that forgets `concepts` concepts jointly: those for one concept, times concepts ** power.
 
-    The power is the method's, by knob: 1 gives each concept as many steps as if it were alone.
+    The method declares the power of each knob (`Method.joint`). With power 1, each concept gets as many steps as if it
+    were alone.
     """
     scaled = dict(knobs)
     for name, power in METHODS[method].joint.items():
@@ -90,9 +91,10 @@ def for_several(method: str, knobs: Mapping[str, Any], concepts: int) -> dict[st
 
 
 def has_anchor(method: Method, concept: "Concept", anchors: Sequence[str]) -> bool:
-    """Does a concept bring the anchor that a method reads? A memorised picture's paraphrases are one in images.
+    """Does a concept have the anchor that a method needs? For methods that train on anchor images, the paraphrases of a
+    memorised picture's caption count as its anchor.
 
-    :param anchors: its own, or the base's candidates for its kind.
+    :param anchors: the concept's own, or the base's candidates for its kind.
     """
     if not method.anchor or (method.images == "anchor" and concept.paraphrases):
         return True
@@ -110,8 +112,8 @@ def unlearn(
 ) -> Unlearned:
     """Unlearn one concept, or several jointly, by the method of that name.
 
-    :param kept: prompts that should go on meaning what they mean. :param knobs: the method's own; defaults fill in.
-    :raises ValueError: a knob is wrong, or something that the method needs is missing: all of it, a line each.
+    :param kept: prompts that should keep their meaning. :param knobs: the method's own; defaults fill in the rest.
+    :raises ValueError: a knob is wrong, or something that the method needs is missing; one line per problem.
     :raises FloatingPointError: the loss is no longer finite.
     """
     import torch
@@ -129,7 +131,7 @@ def unlearn(
 def _missing(
     method: Method, concepts: Sequence[ConceptData], kept: Sequence[str], knobs: Mapping[str, Any]
 ) -> list[Advice]:
-    """What a method needs and is not given."""
+    """A problem for each thing that a method needs and is not given."""
     problems = []
     if not concepts:
         problems.append((f"{method.name}: there is no concept to unlearn", "give at least one"))

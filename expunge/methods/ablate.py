@@ -3,15 +3,15 @@
 Kumari et al., "Ablating Concepts in Text-to-Image Diffusion Models" (arXiv 2303.13516), section 3.
 
     z_t = sqrt(abar_t) z_0 + sqrt(1 - abar_t) eps              z_0 of an anchor image, drawn for the anchor prompt c
-    c*  = c with the target's name in place of the anchor; of a memorised picture, its caption (c is a paraphrase)
+    c*  = c with the target's name in place of the anchor; for a memorised picture, its caption (c is a paraphrase)
     model-based:  L = mean((eps_theta(z_t, t, E'(c*)) - sg[eps_theta(z_t, t, E'(c))])^2)
     noise-based:  L = mean((eps_theta(z_t, t, E'(c*)) - eps)^2)
     regularised:  L + lambda * mean((eps_theta(z_t, t, E'(c)) - eps)^2)
 
 Either E' is trained and theta is frozen (`full`, `mlp-final-attn`, `mlp`, `attn`; `embedding`: the rows of the token
-embedding that the target's names alone use), or E' = E and theta is trained (`cross-attention`: the key and value
-projections of the text, into which the first position sends no gradient; `unet`: all of it). sg stops the gradient of
-the network that is trained, as in the paper.
+embedding that only the target's names use), or E' = E and theta is trained (`cross-attention`: the key and value
+projections of the text, which get no gradient from the first position; `unet`: all of it). sg stops the gradient of the
+network that is trained, as in the paper.
 """
 
 import copy
@@ -62,7 +62,7 @@ def ablation_loss(
 ) -> Tensor:
     """L of the module's docstring, a scalar; z0 and noise (B, C, h, w), t (B,), a prompt c and a c* for each.
 
-    :param denoiser: the one that is trained; None: the base's own, frozen.
+    :param denoiser: the denoiser that is trained; None: the base's own, frozen.
     """
     z_t, truth = add_noise(base, z0, noise, t), target(base, z0, noise, t)
 
@@ -82,8 +82,8 @@ def ablation_loss(
 
 
 def own_tokens(base: Base, names: Sequence[str], anchors: Sequence[str], templates: Sequence[str] = ()) -> list[int]:
-    """The ids that the target's names are spelled with, and neither its anchors nor its templates are: "a" is not one
-    of "a cat", although "an animal" is spelled without it."""
+    """Ids of the tokens in the target's names that are in neither its anchors nor its templates. "a" is not an own
+    token of "a cat" if a template contains it, even if the anchor ("an animal") does not."""
     others = [*anchors, *(template.replace("{}", " ") for template in templates)]
     own, others = (base.t2i.tokenizer(list(texts), add_special_tokens=False).input_ids for texts in (names, others))
     return sorted({token for ids in own for token in ids} - {token for ids in others for token in ids})
@@ -96,9 +96,9 @@ def anchors_of(data: ConceptData) -> tuple[str, ...]:
 def run(
     base: Base, concepts: Sequence[ConceptData], kept: Sequence[str], knobs: Knobs, draw: torch.Generator, log: Log
 ) -> Unlearned:
-    """One concept, or several jointly, in turn. A concept's images are of its anchor; kept prompts are not read.
+    """Unlearn one concept, or several in turn. A concept's images show its anchor. Kept prompts are not used.
 
-    :raises ValueError: the embedding is trained, and a target is spelled with its anchor's tokens only.
+    :raises ValueError: the embedding is trained, and a target has no token of its own.
     """
     encoder, denoiser = base.encoder, None
     if knobs["trained"] == "embedding":
@@ -144,14 +144,15 @@ def _denoiser_parameters(denoiser: Any, which: str) -> list[torch.nn.Parameter]:
 
 
 def _first_position_stopped(module: Any, inputs: Any, output: Tensor) -> Tensor:
-    """(N, L, D): the start token is in every prompt, so what is learnt through it would reach every prompt."""
+    """Stop the gradient at the first position of (N, L, D): every prompt has the start token, so what is learnt through
+    it would change every prompt."""
     return torch.cat([output[:, :1].detach(), output[:, 1:]], dim=1)
 
 
 def _embedding_rows(base: Base, encoder: Any, concepts: Sequence[ConceptData]) -> torch.nn.Parameter:
-    """The token embedding, whose gradient is let through in the rows of the targets' own tokens alone.
+    """The token embedding, whose gradient is zero except in the rows of the targets' own tokens.
 
-    :raises ValueError: a target is spelled with its anchor's tokens only.
+    :raises ValueError: a target has no token of its own (`own_tokens`).
     """
     weight = encoder.get_input_embeddings().weight.requires_grad_(True)
     mask = torch.zeros(len(weight), 1, device=weight.device)

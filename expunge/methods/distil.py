@@ -1,4 +1,4 @@
-"""Anchor distillation in the encoder alone: the target's words come to mean the anchor, all others what they meant.
+"""Anchor distillation in the encoder alone: the target's words come to mean the anchor, all others keep their meaning.
 
 d(a, b) is the distance between two embeddings that the denoiser can see (bases/text.py), so training needs no pass
 through the denoiser:
@@ -7,16 +7,16 @@ through the denoiser:
     goal = E(template(anchor)) + beyond * (E(template(anchor)) - E(template(name)))
 
 E' is the encoder that is trained, E the original, p the kept prompts; d0 is the distance from target to anchor before
-training, so that the two terms have one scale on every base. `beyond` pushes the target further away than its anchor
-lies: the model may draw a cat for "an animal", and would then still draw one for a cat that became "an animal". With
-an anchor that is one of the concept's neighbours, or a part of a composition, beyond is 0.
+training, so that the two terms have one scale on every base. `beyond` pushes the target past its anchor: the model may
+draw a cat for "an animal", so it could still draw a cat if "a cat" only came to mean "an animal". beyond is 0 if the
+anchor is one of the concept's neighbours or a part of a composition.
 
 `others` words of the vocabulary take part, too. A word whose distance from the target is below `alike` times the
-anchor's means the target, and is trained like its names. All the rest are kept: they fill half of each batch, so that
-the lists' own kept prompts, neighbours and other senses, are not lost among them. Kept prompts that slip come more
-often. A word that is in the kept prompts already, such as one with a second sense, is left out.
+anchor's means the target, and is trained like its names. All other words are kept. They fill half of each batch of kept
+prompts, so that the lists' own kept prompts, neighbours and other senses, are not lost among them. Kept prompts that
+slip are drawn more often. A word that is in the kept prompts already, such as one with a second sense, is left out.
 
-Kumari et al. (arXiv 2303.13516) match the denoiser's outputs for target and anchor; this matches its inputs.
+Kumari et al. (arXiv 2303.13516) match the denoiser's outputs for target and anchor; this method matches its inputs.
 """
 
 from collections.abc import Sequence
@@ -62,7 +62,7 @@ METHOD = {
 
 
 def vocabulary(base: Base, count: int, draw: torch.Generator) -> list[str]:
-    """`count` words that the tokenizer has one token for, at random."""
+    """`count` random words that are one token each."""
     tokens = sorted(base.t2i.tokenizer.get_vocab())
     words = [token.removesuffix("</w>") for token in tokens if token.endswith("</w>")]
     words = [word for word in words if len(word) > 2 and word.isascii() and word.isalpha()]
@@ -70,31 +70,31 @@ def vocabulary(base: Base, count: int, draw: torch.Generator) -> list[str]:
 
 
 class Pool:
-    """Kept prompts, of which those that slip come more often: prioritised replay (Schaul et al., arXiv 1511.05952)."""
+    """Kept prompts. Those that slip are drawn more often: prioritised replay (Schaul et al., arXiv 1511.05952)."""
 
     def __init__(self, base: Base, prompts: Sequence[str]) -> None:
         self.prompts, self.goals = list(prompts), encode_all(base, prompts)
-        self.weights = torch.ones(len(self.prompts))  # as far off as a target is from its anchor, until it is seen
+        self.weights = torch.ones(len(self.prompts))  # 1 = d0, until a prompt was drawn once
 
     def draw(self, count: int, draw: torch.Generator) -> list[int]:
         return torch.multinomial(self.weights, min(count, len(self.weights)), generator=draw).tolist()
 
     def note(self, rows: Sequence[int], distances: Tensor) -> None:
-        """(count,) distances that these prompts have slipped by, in units of d0."""
+        """Set the weights of these prompts from the distances (count,) that they have slipped by, in units of d0."""
         self.weights[list(rows)] = distances.float().cpu() + 1e-3
 
 
 def run(
     base: Base, concepts: Sequence[ConceptData], kept: Sequence[str], knobs: Knobs, draw: torch.Generator, log: Log
 ) -> Unlearned:
-    """One concept, or several jointly: the batch takes them in turn. Few-shot images are not read."""
+    """Unlearn one concept, or several jointly: the batch takes them in turn. Few-shot images are not used."""
     gram = text_gram(base)
     said = {word for prompt in kept for word in prompt.lower().split()}
     words = [word for word in vocabulary(base, knobs["others"], draw) if word not in said]
     if nouns := any(name.startswith(("a ", "an ")) for data in concepts for name in data.names):
         words = [with_article(word) for word in words]
     lessons, different = lessons_of(base, gram, concepts, words, knobs["alike"], knobs["beyond"])
-    if not nouns:  # names of people and styles stand alone, but most of what must stay does not
+    if not nouns:  # names of people and styles have no article, but most kept words do
         different = [with_article(word) if index % 2 else word for index, word in enumerate(different)]
     templates = [template for lesson in lessons for template in lesson.templates]
     pools = [Pool(base, ["", *kept])]

@@ -1,11 +1,11 @@
-"""ESD's target, in the text encoder: the concept's prediction is turned round, away from the concept.
+"""ESD in the text encoder: training turns the prediction for the concept away from the concept.
 
-Gandikota et al., "Erasing Concepts from Diffusion Models" (arXiv 2303.07345), whose denoiser is edited there:
+Gandikota et al., "Erasing Concepts from Diffusion Models" (arXiv 2303.07345); the paper edits the denoiser:
 
     goal = eps_theta(z_t, t, E("")) - eta * (eps_theta(z_t, t, E(c)) - eps_theta(z_t, t, E("")))
     L    = mean((eps_theta(z_t, t, E'(c)) - goal)^2)    theta frozen, E original, E' trained
 
-z_t is a noised few-shot image of the concept; the paper takes half-denoised samples, which these stand for.
+z_t is a noised few-shot image of the concept, in place of the half-denoised samples of the paper.
 """
 
 from collections.abc import Sequence
@@ -50,7 +50,7 @@ def esd_loss(
 def run(
     base: Base, concepts: Sequence[ConceptData], kept: Sequence[str], knobs: Knobs, draw: torch.Generator, log: Log
 ) -> Unlearned:
-    """One concept, or several jointly: the batch takes them in turn. Kept prompts are not read."""
+    """Unlearn one concept, or several jointly: the batch takes them in turn. Kept prompts are not used."""
     encoder, trained = student(base, knobs["trained"])
     adam = torch.optim.Adam(trained, lr=knobs["learning_rate"])
     drawn = samples(concepts, draw)

@@ -4,12 +4,12 @@ Fuchi & Takagi, "Erasing Concepts with Few-shot Unlearning" (arXiv 2405.07288); 
 
     z_t = sqrt(abar_t) z_0 + sqrt(1 - abar_t) eps          z_0 of a few-shot image, t uniform, eps ~ N(0, 1)
     c   = E'(template(name))                               E' the encoder that is trained
-    L   = -mean((eps_theta(z_t, t, c) - eps)^2)            theta frozen, nothing that preserves
+    L   = -mean((eps_theta(z_t, t, c) - eps)^2)            theta frozen, no term that preserves
 
 Two controls that the public code lacks:
 
     keep:          L + keep * mean((E'(p) - E(p))^2)       p of the kept prompts, E the original encoder
-    unconditional: original                                guidance is fed E("") in place of E'("")
+    unconditional: original                                guidance uses E("") in place of E'("")
 """
 
 from collections.abc import Sequence
@@ -62,7 +62,7 @@ def keep_loss(base: Base, encoder: Any, prompts: Sequence[str]) -> Tensor:
 def run(
     base: Base, concepts: Sequence[ConceptData], kept: Sequence[str], knobs: Knobs, draw: torch.Generator, log: Log
 ) -> Unlearned:
-    """One concept, or several jointly: the batch takes them in turn. `keep` holds the kept prompts in place."""
+    """Unlearn one concept, or several jointly: the batch takes them in turn. Kept prompts are used if `keep` is set."""
     encoder, trained = student(base, knobs["trained"])
     adam = torch.optim.Adam(trained, lr=knobs["learning_rate"], betas=BETAS, eps=EPSILON, weight_decay=WEIGHT_DECAY)
     drawn, hold = samples(concepts, draw), shuffled(kept, draw)

@@ -1,4 +1,4 @@
-"""What the words of each concept shall mean, and which other words mean a concept: what the method distil trains on."""
+"""What the words of each concept should mean, and which other words mean a concept. The method distil trains on it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ from expunge.methods.training import pick
 
 
 def fill(template: str, word: str) -> str:
-    """A template with a word in it; "" leaves its place out."""
+    """A template with a word in it; with "", the template without its placeholder."""
     return " ".join(template.replace("{}", word).split())
 
 
 def vocabulary(base: Base, count: int, draw: torch.Generator) -> list[str]:
-    """`count` of the whole words that the tokenizer has a token for."""
+    """`count` random words that are one token each."""
     tokens = sorted(base.t2i.tokenizer.get_vocab())
     words = [token.removesuffix("</w>") for token in tokens if token.endswith("</w>")]
     words = [word for word in words if len(word) > 2 and word.isascii() and word.isalpha()]
@@ -27,7 +27,7 @@ def vocabulary(base: Base, count: int, draw: torch.Generator) -> list[str]:
 
 @torch.no_grad()
 def encode_all(base: Base, prompts: Sequence[str]) -> Tensor:
-    """(N, L, D) of the original encoder, in parts that fit any memory."""
+    """(N, L, D) embeddings with the original encoder, in parts so that memory suffices."""
     parts = [prompts[start : start + 256] for start in range(0, len(prompts), 256)]
     return torch.cat([encode_prompts(base, part) for part in parts])
 
@@ -36,9 +36,9 @@ def encode_all(base: Base, prompts: Sequence[str]) -> Tensor:
 def likeness(
     base: Base, gram: Tensor, data: ConceptData, words: Sequence[str], encoded: dict[str, Tensor] | None = None
 ) -> Tensor:
-    """d of each word's embedding to the nearest of the concept's names, (words,).
+    """Distance d of each word's embedding to the nearest of the concept's names, (words,).
 
-    :param encoded: {prompt: its embedding (L, D)}; this call reads and fills it, for many concepts ask about one word.
+    :param encoded: {prompt: its embedding (L, D)}; this call reads and fills it, since concepts share words.
     """
     template, encoded = next((t for t in data.templates if "{}" in t), "{}"), {} if encoded is None else encoded
 
@@ -54,7 +54,7 @@ def likeness(
 
 @dataclass(frozen=True)
 class Lesson:
-    """What one concept's words shall mean."""
+    """What one concept's words should mean."""
 
     concept: str
     names: tuple[str, ...]
@@ -66,8 +66,8 @@ class Lesson:
     def pair(self, draw: torch.Generator) -> tuple[str, str]:
         """(target prompt, anchor prompt): one template, filled with one of the names and with the anchor.
 
-        A composition becomes the part that it begins with: the encoder reads from left to right, so up to there "a
-        rocket beside a teddy bear" is "a rocket", which must stay.
+        A composition becomes the part that it begins with: the encoder reads from left to right, so the beginning of "a
+        rocket beside a teddy bear" is encoded like "a rocket", which must stay.
         """
         name, template = pick(self.names, draw), pick(self.templates, draw)
         first = next((part for part in self.parts if name.startswith(part)), self.anchor)
@@ -75,11 +75,11 @@ class Lesson:
 
 
 def candidates_of(data: ConceptData, gone: set[str], alone: bool) -> tuple[str, ...]:
-    """The anchors that may be chosen: none that is forgotten itself, unless all are.
+    """The anchors to choose from, without those that are forgotten themselves (unless all are).
 
-    A concept that is forgotten alone takes a neighbour only if there is nothing else: the judge may take what is like
-    the target for the target. Of many concepts at once each must change little, or others slip: there neighbours may
-    be taken, and being nearest they often are.
+    A concept that is forgotten alone gets a neighbour only if there is nothing else, because the judge may mistake a
+    neighbour for the target. If many concepts are forgotten at once, each must change little, or kept prompts slip.
+    Neighbours are then allowed, and are often chosen because they are nearest.
     """
     free = tuple(anchor for anchor in data.anchors if anchor not in gone) or data.anchors
     unlike = tuple(anchor for anchor in free if anchor not in data.concept.neighbours)
@@ -91,8 +91,8 @@ def lessons_of(
 ) -> tuple[list[Lesson], list[str]]:
     """(the concepts' lessons, the words that mean none of the concepts).
 
-    An anchor that is not given is the nearest of its candidates: see `candidates_of`. A word belongs to the nearest
-    concept, if its distance to it is below `alike` times the anchor's.
+    If a concept has no anchor of its own, the nearest of `candidates_of` becomes its anchor. A word belongs to the
+    concept to which its distance, as a share of the anchor's, is least, if that share is below `alike`.
     """
     gone = {name for data in concepts for name in data.names}
     candidates = [candidates_of(data, gone, alone=len(concepts) == 1) for data in concepts]

@@ -14,7 +14,7 @@ from expunge.bases.edits import normal_name
 
 
 class LowRank(nn.Module):
-    """W -> W + B A; at the start B = 0, so nothing is changed."""
+    """W -> W + B A; at the start B = 0, so W is unchanged."""
 
     def __init__(self, weight: Tensor, rank: int, draw: torch.Generator) -> None:
         super().__init__()
@@ -28,7 +28,7 @@ class LowRank(nn.Module):
 
 
 def attach(encoder: Any, weights: Sequence[str], rank: int, draw: torch.Generator) -> list[nn.Parameter]:
-    """Let the named weights be changed by rank `rank`, those of linear layers alone; returns what is trained."""
+    """Add a trainable change of rank `rank` to the named weights of linear layers; returns the new parameters."""
     trained: list[nn.Parameter] = []
     for name in weights:
         module = encoder.get_submodule(name.rpartition(".")[0])
@@ -43,7 +43,7 @@ def attach(encoder: Any, weights: Sequence[str], rank: int, draw: torch.Generato
 def merge(encoder: Any) -> dict[str, Tensor]:
     """Add the changes to the encoder's weights; returns their factors under the names that peft gives them.
 
-    The factors are rounded to float16 first: that is how they are stored, and what is merged is what they say.
+    The factors are rounded to float16 first, as they are stored, so that the merged weights agree with the stored ones.
     """
     factors = {}
     for name, module in list(encoder.named_modules()):

@@ -21,7 +21,7 @@ METHOD: dict[str, object] = {}  # no images, no anchor, no knobs
 def run(
     base: Base, concepts: Sequence[ConceptData], kept: Sequence[str], knobs: Knobs, draw: torch.Generator, log: Log
 ) -> Unlearned:
-    """The names of several concepts stand in one negative prompt, with commas."""
+    """The names of several concepts are joined with commas in one negative prompt."""
     with torch.no_grad():
         unconditional = encode_prompts(base, [", ".join(data.names[0] for data in concepts)]).cpu()
     return unlearned(base, [], unconditional=unconditional)

@@ -1,4 +1,4 @@
-"""What the methods that train share: the choice of parameters, the loop with its checks, draws of words and images."""
+"""Shared by the methods that train: the choice of parameters, the training loop with its checks, random draws."""
 
 import copy
 import re
@@ -17,8 +17,8 @@ T = TypeVar("T")
 
 def select_parameters(encoder: Any, which: str) -> dict[str, torch.nn.Parameter]:
     """The parameters to train: `full`, `mlp`, `attn`, or `mlp-final-attn` (every MLP and the last self-attention);
-    `qkv-mlp`: all but what only multiplies the values again, attention's output; `late`: the second half of the
-    layers."""
+    `qkv-mlp`: every MLP and the query, key and value projections, without attention's output projection, which only
+    multiplies the values again; `late`: the second half of the layers."""
     last = encoder.config.num_hidden_layers - 1
     late = "|".join(str(layer) for layer in range((last + 1) // 2, last + 1))
     patterns = {
@@ -35,7 +35,7 @@ def select_parameters(encoder: Any, which: str) -> dict[str, torch.nn.Parameter]
 def student(
     base: Base, which: str, rank: int = 0, draw: torch.Generator | None = None
 ) -> tuple[Any, list[torch.nn.Parameter]]:
-    """(a copy of the encoder, what is trained of it: its own parameters, or changes of rank `rank` of its weights)."""
+    """(a copy of the encoder, its trainable parameters: its own, or those of changes of rank `rank` to its weights)."""
     encoder = copy.deepcopy(base.encoder).eval().requires_grad_(False)
     chosen = select_parameters(encoder, which)
     if rank:
@@ -57,7 +57,7 @@ def noised(base: Base, latents: Sequence[Tensor], draw: torch.Generator) -> tupl
 def descend(
     base: Base, name: str, optimizer: torch.optim.Optimizer, loss_of: Callable[[int], Tensor], steps: int, log: Log
 ) -> list[float]:
-    """Minimise `loss_of(step)`; returns the losses, one a step.
+    """Minimise `loss_of(step)`; returns the losses, one per step.
 
     :raises FloatingPointError: the loss, or a trained parameter at the end, is no longer finite.
     """
@@ -102,7 +102,7 @@ def unlearned(
 
 
 def samples(concepts: Sequence[ConceptData], draw: torch.Generator) -> Iterator[tuple[str, Tensor]]:
-    """(prompt, z_0) without end: concepts in turn, each one's images in a new order per epoch, words at random."""
+    """(prompt, z_0) without end: concepts in turn, images in a new order per epoch, names and templates at random."""
     images = [shuffled(list(data.latents), draw) for data in concepts]
     while True:
         for data, latents in zip(concepts, images, strict=True):

@@ -9,7 +9,7 @@ over the embeddings c_i of the target's names, c*_i of the anchor and k_j of the
     W' = W M,   M = (sum_i c*_i c_i^T + keep * sum_j k_j k_j^T + ridge * I)
                     (sum_i c_i c_i^T + keep * sum_j k_j k_j^T + ridge * I)^-1
 
-M is the same for every W. The first position is the start token, in every prompt the same, and is left out of i.
+M is the same for every W. The first position is left out of c_i and c*_i: it is the start token, equal in all prompts.
 """
 
 import copy
@@ -47,7 +47,7 @@ def edit_matrix(targets: Tensor, anchors: Tensor, kept: Tensor, keep: float, rid
 def run(
     base: Base, concepts: Sequence[ConceptData], kept: Sequence[str], knobs: Knobs, draw: torch.Generator, log: Log
 ) -> Unlearned:
-    """One concept, or several at once. Nothing is drawn at random."""
+    """Unlearn one concept, or several at once. Nothing is drawn at random."""
     names = [name for data in concepts for name in data.names]
     anchors = [str(data.concept.anchor) for data in concepts for _ in data.names]
     c, goal = (encode_prompts(base, words)[:, 1:].flatten(0, 1) for words in (names, anchors))

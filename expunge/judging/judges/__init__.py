@@ -1,16 +1,17 @@
-"""Judges by name. A new one is one file in this folder:
+"""Judges by name. To add one, add one file to this folder:
 
     # expunge/judging/judges/siglip.py, for bases with `judge: {type: siglip, ...}`
     def load(spec: Spec, device: torch.device) -> Judge:
         return make_judge(model, tokenise, preprocess, templates, labels, device=device)
 
-`spec.judge.settings` is the section `judge:` of the base's file, with whatever keys the judge wants; a `type` with a
-hyphen is a module with an underscore. `model` needs `encode_image(pixels, normalize=True)` and `encode_text(ids,
-normalize=True)`, each giving (N, D), and `logit_scale`, a tensor: its exponential multiplies cosines into logits.
+`spec.judge.settings` is the section `judge:` of the base's file, with whatever keys the judge wants. A hyphen in
+`type` becomes an underscore in the module's name. `model` needs `encode_image(pixels, normalize=True)` and
+`encode_text(ids, normalize=True)`, each giving (N, D), and the tensor `logit_scale`: cosines times its exponential are
+the logits.
 
-Two more names are optional. `files(spec) -> {name: path}` are the files that the judge loads, for its digest; without
-it all files below `model`, `vocabulary` and `motion` count. `PACKAGES` are distributions whose version counts. Import
-torch inside functions, so that the plan need not.
+Two more names are optional. `files(spec) -> {name: path}` returns the files that the judge loads; they enter its
+digest. Without it, all files below `model`, `vocabulary` and `motion` enter the digest. `PACKAGES` lists distributions
+whose versions enter it too. Import torch inside functions, so that planning does not import it.
 """
 
 import pkgutil
@@ -27,7 +28,7 @@ from expunge.core.schema import did_you_mean
 def load_judge(spec: Spec, extra: Iterable[tuple[str, str]] = ()) -> Any:
     """The `expunge.judging.judge.Judge` of a base, on the base's device.
 
-    :param extra: (axis, name) pairs that lists ask about; unknown ones join the vocabulary.
+    :param extra: (axis, name) pairs that lists ask about; unknown ones are added to the vocabulary.
     :raises InputError: weights or vocabulary are missing or broken, the type is unknown, or the judge does not know a
         motion.
     """
@@ -39,7 +40,7 @@ def load_judge(spec: Spec, extra: Iterable[tuple[str, str]] = ()) -> Any:
 def module_of(spec: Spec) -> Any:
     """The module that a base's `judge: {type: ...}` names.
 
-    :raises InputError: there is none.
+    :raises InputError: there is no such module.
     """
     types = names()
     if spec.judge.type not in types:
@@ -49,5 +50,5 @@ def module_of(spec: Spec) -> Any:
 
 
 def names() -> list[str]:
-    """The types that a base's file can name."""
+    """The judge types that a base's file can name."""
     return sorted(module.name.replace("_", "-") for module in pkgutil.iter_modules(__path__))

@@ -1,4 +1,4 @@
-"""The judge of type `open-clip`: a CLIP of open_clip, and a motion classifier where the base has one.
+"""The judge of type `open-clip`: a CLIP model of open_clip, and a motion classifier if the base has one.
 
 Its weights are a folder of the base (`model:`) or a name and tag of open_clip on the hub (`pretrained:`).
 """
@@ -16,7 +16,7 @@ NETWORK = ("config.json", "model.safetensors")
 
 
 def load(spec: Spec, device: Any) -> Any:
-    """The Judge, on a device, in float32.
+    """Load the `Judge` onto a device, in float32.
 
     :raises InputError: weights or vocabulary are missing or broken.
     """
@@ -32,7 +32,7 @@ def load(spec: Spec, device: Any) -> Any:
 
 
 def files(spec: Spec) -> dict[str, Path]:
-    """The local files that `load` opens, by a name that does not depend on where they lie."""
+    """The local files that `load` opens, keyed by names that do not depend on where the files are."""
     judge, opened = spec.judge, dict[str, Path]()
     for part, folder in (("model", judge.model), ("motion", judge.motion)):
         opened |= {f"{part}/{name}": folder / name for name in NETWORK if folder is not None}
@@ -44,7 +44,7 @@ def files(spec: Spec) -> dict[str, Path]:
 
 
 def _tokenizer(model: Path) -> Path | None:
-    """The tokenizer's folder that the config of a model names; None where there is no config to read."""
+    """The tokenizer folder that a model's config names; None if the config cannot be read or names none."""
     try:
         return model / json.loads((model / "config.json").read_text("utf-8"))["tokenizer"]
     except (OSError, ValueError, KeyError, TypeError):
