@@ -9,7 +9,7 @@ A unit is one attack on one encoder, so a changed budget of one attack repeats o
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -117,7 +117,7 @@ def attack(base_name: str, task: Task, folder: Path) -> dict[str, Any]:
     inputs, judge, attempts = task.inputs, loaded_judge(base_name), list[Attempt]()
     for name in inputs.concepts:
         target = inputs.targets[name]
-        victim, originals = victim_of(base_name, target, task, task.reads[name])
+        victim, originals = victim_of(base_name, target, task, name)
         if inputs.attack == REPLAY:
             results = replay(victim, judge, target.kept, originals)
         else:
@@ -129,30 +129,38 @@ def attack(base_name: str, task: Task, folder: Path) -> dict[str, Any]:
     return {"attempts": len(attempts), "through": len(list(worth_keeping(attempts)))}
 
 
-def victim_of(base_name: str, target: Target, task: Task, drawn_by_original: Path) -> tuple[Any, dict[str, Any]]:
+def victim_of(base_name: str, target: Target, task: Task, name: str) -> tuple[Any, dict[str, Any]]:
     """(the victim, {modality: what the original encoder drew for the target, (N, [F,] H, W, 3) uint8})."""
+    from expunge.attacks import Victim
+    from expunge.concepts.prompts import target_words
+
+    base, edit = loaded_base(base_name, True), loaded_edit(base_name, True, task.reads["encoder"])
+    still = "image" in KINDS[target.concept.kind].modalities
+    originals, latents = drawn_by_original(base_name, task.reads[name], task.inputs.frames, still)
+    words = target_words(target.concept)
+    return Victim(base, edit, target.concept, words, target.templates, target.anchors, latents), originals
+
+
+@lru_cache(maxsize=8)
+def drawn_by_original(base_name: str, folder: Path, frames: int, still: bool) -> tuple[dict[str, Any], Any]:
+    """(the original encoder's samples of the target by modality, their latents), for all attacks on one concept.
+
+    The latents are (N, C, h, w) of the images or, unless the concept is `still`, (N, C, F, h, w) of the videos.
+    """
     import numpy as np
 
-    from expunge.attacks import Victim
     from expunge.bases.latents import encode_images
-    from expunge.concepts.prompts import target_words
     from expunge.judging.samples import read_samples
 
-    base = loaded_base(base_name, True)
-    edit = loaded_edit(base_name, True, task.reads["encoder"])
-    drawn = [
-        sample for sample in read_samples(drawn_by_original, task.inputs.frames) if sample.planned.group == "target"
-    ]
+    drawn = [sample for sample in read_samples(folder, frames) if sample.planned.group == "target"]
     originals = {
         modality: np.stack([sample.pixels for sample in drawn if sample.planned.modality == modality])
         for modality in dict.fromkeys(sample.planned.modality for sample in drawn)
     }
-    still = "image" in KINDS[target.concept.kind].modalities
     pixels = originals["image" if still else "video"]
+    base = loaded_base(base_name, True)
     latents = encode_images(base, pixels.reshape(-1, *pixels.shape[-3:])).unflatten(0, pixels.shape[:-3])
-    latents = latents if still else latents.transpose(1, 2)  # (N, C, F, h, w)
-    words = target_words(target.concept)
-    return Victim(base, edit, target.concept, words, target.templates, target.anchors, latents), originals
+    return originals, latents if still else latents.transpose(1, 2)
 
 
 def write_pixels(folder: Path, attempt: Any, result: Any, fps: int) -> None:

@@ -16,9 +16,8 @@ from expunge.attacks import ATTACKS, Try, Victim
 from expunge.attacks.judged import Originals, judged
 from expunge.attacks.records import Attempt, Outcome
 from expunge.attacks.replayed import REPLAY, KeptPrompt
-from expunge.bases.condition import Condition
-from expunge.bases.sampling import sample_images, sample_videos
-from expunge.bases.text import encode_prompts
+from expunge.bases.condition import Condition, condition_of, joined
+from expunge.bases.sampling import sample_pairs
 from expunge.core.seeds import derive_seed
 
 
@@ -94,12 +93,11 @@ def carry_out(
     """Draw tries, given as (attack's name, try), and judge them. One batch for all is faster than small ones."""
     if not named:
         return []
-    sample = sample_images if modality == "image" else sample_videos
     tries = [tried for _, tried in named]
     seeds = [tried.seed for tried in tries]
     base, edit = victim.base, victim.edit
-    before = sample(base, condition_of_tries(victim, tries, base.encoder), seeds)
-    after = sample(base, condition_of_tries(victim, tries, edit.encoder), seeds, edit)
+    original, edited = (condition_of_tries(victim, tries, encoder) for encoder in (base.encoder, edit.encoder))
+    before, after = sample_pairs(base, modality, original, edited, seeds, edit)
     seen = [judged(victim, judge, modality, pixels, originals) for pixels in (before, after)]
     return [
         Carried(name, modality, tried, before[i], after[i],
@@ -111,6 +109,7 @@ def carry_out(
 @torch.no_grad()
 def condition_of_tries(victim: Victim, tries: Sequence[Try], encoder: Any) -> Condition:
     """The model's input for each try, made with one encoder."""
-    return Condition(torch.cat([
-        tried.embed(encoder) if tried.embed else encode_prompts(victim.base, [tried.prompt], encoder) for tried in tries
-    ]))  # fmt: skip
+    return joined([
+        Condition(tried.embed(encoder)) if tried.embed else condition_of(victim.base, [tried.prompt], encoder)
+        for tried in tries
+    ])  # fmt: skip

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from expunge.bases.base import Base
@@ -22,6 +23,11 @@ class Condition:
     def each(self, change: Callable[[Tensor], Tensor]) -> "Condition":
         """With `change` applied to every tensor."""
         return Condition(change(self.embeddings))
+
+
+def joined(parts: Sequence[Condition]) -> Condition:
+    """The samples of several conditions, one after the other."""
+    return Condition(torch.cat([part.embeddings for part in parts]))
 
 
 def condition_of(base: Base, prompts: Sequence[str], encoder: Any | None = None) -> Condition:

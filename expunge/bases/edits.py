@@ -24,11 +24,13 @@ from expunge.core.errors import InputError, Problem
 class Edit:
     """What unlearning changes of a base.
 
-    :param encoder: of the base's class, float32, frozen. :param unconditional: (1, L, D), fed for the empty prompt in
-    place of the encoder's own embedding of it; None: its own. :param denoiser: {tensor's name in the T2I denoiser:
-    what is added to it}, and to the T2V denoiser's tensor of that name; empty where the text encoder alone changes.
-    :param adapter: {"<module>.lora_A.weight": (r, in), "<module>.lora_B.weight": (out, r)}, where the encoder's
-    change W' - W is B A, which is then already part of `encoder`; empty where it is not.
+    :param encoder: of the base's class, float32, frozen.
+    :param unconditional: (1, L, D), or (N, L, D) for N samples: what guidance takes for the empty prompt; None: the
+        encoder's own embedding of it.
+    :param denoiser: {tensor's name in the T2I denoiser: what is added to it}, and to the T2V denoiser's tensor of that
+        name; empty if the text encoder alone changes.
+    :param adapter: {"<module>.lora_A.weight": (r, in), "<module>.lora_B.weight": (out, r)}, where the encoder's change
+        W' - W is B A, which is then already part of `encoder`; empty if it is not.
     """
 
     encoder: Any

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from expunge.bases.base import Base, autocast, deterministic
-from expunge.bases.condition import Condition, condition_of
+from expunge.bases.condition import Condition, condition_of, joined
 from expunge.bases.edits import Edit
 from expunge.bases.families.stable_diffusion import DENOISERS
 from expunge.bases.latents import decode
@@ -57,6 +57,23 @@ def sample_videos(base: Base, prompts: Prompts, seeds: Sequence[int], edit: Edit
     return np.concatenate(videos) if videos else np.zeros((0, base.spec.frames, size, size, 3), np.uint8)
 
 
+def sample_pairs(
+    base: Base, modality: str, original: Condition, edited: Condition, seeds: Sequence[int], edit: Edit
+) -> tuple[np.ndarray, np.ndarray]:
+    """(samples of the base as it is, samples of the edit), each as `sample_images` or `sample_videos` returns them.
+
+    An edit of the text encoder alone shares its batches with the original, since one large batch is faster than two.
+
+    :param original: what the base's own encoder makes of the prompts. :param edited: the same of the edit's encoder.
+    """
+    sample = sample_images if modality == "image" else sample_videos
+    if edit.denoiser:
+        return sample(base, original, seeds), sample(base, edited, seeds, edit)
+    empty = torch.cat([_empty(base, each, len(seeds)) for each in (Edit(base.encoder), edit)])
+    both = sample(base, joined([original, edited]), [*seeds, *seeds], Edit(base.encoder, empty))
+    return both[: len(seeds)], both[len(seeds) :]
+
+
 @torch.no_grad()
 def _sample(
     base: Base, pipe: Any, settings: Pipeline, prompts: Prompts, seeds: Sequence[int], edit: Edit | None, **extra: Any
@@ -65,17 +82,14 @@ def _sample(
     if len(prompts) != len(seeds):
         raise ValueError(f"{len(prompts)} prompts, but {len(seeds)} seeds")
     edit = edit or Edit(base.encoder)
-    guided, empty = settings.guidance > 1, edit.unconditional
-    if guided and empty is None:
-        empty = condition_of(base, [""], edit.encoder).embeddings
+    empty = _empty(base, edit, len(seeds)) if settings.guidance > 1 else None
     for start in range(0, len(seeds), settings.batch):
         batch = slice(start, start + settings.batch)
         condition = _part(base, prompts, batch, edit.encoder)  # encoded in float32: outside of autocast
-        negative = empty.to(base.device).expand(len(condition), -1, -1) if guided and empty is not None else None
         with autocast(base), deterministic(base), _changed(pipe, edit.denoiser):
             result = pipe(
                 prompt_embeds=condition.embeddings,
-                negative_prompt_embeds=negative,
+                negative_prompt_embeds=None if empty is None else empty[batch],
                 height=base.spec.resolution,
                 width=base.spec.resolution,
                 num_inference_steps=settings.steps,
@@ -86,6 +100,15 @@ def _sample(
                 **extra,
             )
         yield result[0]
+
+
+@torch.no_grad()
+def _empty(base: Base, edit: Edit, count: int) -> Tensor:
+    """(count, L, D): what guidance takes for the empty prompt of each sample."""
+    empty = edit.unconditional
+    if empty is None:
+        empty = condition_of(base, [""], edit.encoder).embeddings
+    return empty.to(base.device).expand(count, -1, -1)
 
 
 def _part(base: Base, prompts: Prompts, batch: slice, encoder: Any) -> Condition:

@@ -17,14 +17,6 @@ def fill(template: str, word: str) -> str:
     return " ".join(template.replace("{}", word).split())
 
 
-def vocabulary(base: Base, count: int, draw: torch.Generator) -> list[str]:
-    """`count` random words that are one token each."""
-    tokens = sorted(base.t2i.tokenizer.get_vocab())
-    words = [token.removesuffix("</w>") for token in tokens if token.endswith("</w>")]
-    words = [word for word in words if len(word) > 2 and word.isascii() and word.isalpha()]
-    return [words[i] for i in torch.randperm(len(words), generator=draw)[:count].tolist()]
-
-
 @torch.no_grad()
 def encode_all(base: Base, prompts: Sequence[str]) -> Tensor:
     """(N, L, D) embeddings with the original encoder, in parts so that memory suffices."""

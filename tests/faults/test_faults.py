@@ -184,6 +184,26 @@ def test_an_edit_and_its_undoing_compute_nothing_twice(project: Project) -> None
     assert project.repro() == [] and project.out() == first
 
 
+def test_dvc_is_asked_only_for_versions_that_it_may_have(project: Project) -> None:
+    code = "from stages.runtime.earlier_versions import readable_revisions as r; print(r('out'), r('other'))"
+
+    def readable() -> str:
+        return project.call(sys.executable, "-c", code).stdout.strip()
+
+    assert readable() == "[] []"  # no dvc.lock
+    project.repro()
+    assert readable() == "[None] []"
+    project.commit("first")
+    assert readable() == "[None] []"  # the last commit names the same version
+    project.set(one=["eins", 0])
+    project.repro()
+    assert readable() == "[None, 'HEAD'] []"
+    shutil.rmtree(project.folder / ".dvc/cache")
+    assert readable() == "[] []"  # as in a fresh clone
+    project.call(str(DVC), "remote", "add", "store", str(project.folder.parent / "remote"))
+    assert readable() == "[None, 'HEAD'] []"
+
+
 def test_damaged_cache_is_tolerated(project: Project) -> None:
     """A file of the cache is lost, another was written to: both units are computed again, and the cache is whole."""
     project.set(one=["un", 0], two=["deux", 0], three=["trois", 0])

@@ -1,6 +1,7 @@
 """A loaded base: the plain functions against diffusers' own pipelines, and edits as they are stored."""
 
 import shutil
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from expunge.bases.condition import condition_of
 from expunge.bases.denoising import add_noise, predict_noise, target
 from expunge.bases.edits import Edit, changed_parameters, differing
 from expunge.bases.latents import decode, encode_images
-from expunge.bases.sampling import sample_images, sample_videos
+from expunge.bases.sampling import sample_images, sample_pairs, sample_videos
 from expunge.bases.spec import load_spec
 from expunge.bases.text import encode_prompts
 from expunge.core.errors import InputError
@@ -85,6 +86,31 @@ def test_an_edit_of_the_denoiser_reaches_images_and_videos_and_is_taken_back(tin
     assert not np.array_equal(before[0], after[0]) and not np.array_equal(before[1], after[1])
     assert all(torch.equal(t, own[name]) for name, t in denoiser_of(tiny_base).named_parameters())
     assert np.array_equal(before[1], sample_videos(tiny_base, PROMPTS, [3, 4]))
+
+
+@pytest.mark.parametrize("modality", ["image", "video"])
+@pytest.mark.parametrize("what", ["encoder", "unconditional", "denoiser"])
+def test_pairs_are_the_samples_with_and_without_the_edit(tiny_base: Any, modality: str, what: str) -> None:
+    encoder = deepcopy(tiny_base.encoder)
+    own = dict(denoiser_of(tiny_base).named_parameters())
+    name = next(name for name in own if name.endswith("attn2.to_v.weight"))
+    with torch.no_grad():
+        for weights in encoder.parameters():
+            weights.mul_(1.5)
+    edit = {
+        "encoder": Edit(encoder),
+        "unconditional": Edit(encoder, encode_prompts(tiny_base, ["the sea"])),
+        "denoiser": Edit(encoder, denoiser={name: own[name] * 5}),
+    }[what]
+    original, edited = condition_of(tiny_base, PROMPTS), condition_of(tiny_base, PROMPTS, encoder)
+    before, after = sample_pairs(tiny_base, modality, original, edited, [3, 4], edit)
+    sample = sample_images if modality == "image" else sample_videos
+    for pixels, alone in (
+        (before, sample(tiny_base, PROMPTS, [3, 4])),
+        (after, sample(tiny_base, PROMPTS, [3, 4], edit)),
+    ):
+        assert np.abs(pixels.astype(int) - alone).max() <= 1  # a rounding of float32 at most
+    assert np.abs(before.astype(int) - after).max() > 1
 
 
 @pytest.mark.parametrize("prediction", ["epsilon", "v_prediction", "sample"])
