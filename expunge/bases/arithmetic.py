@@ -17,7 +17,7 @@ AUTO = "auto"
 
 @dataclass(frozen=True)
 class Arithmetic:
-    """What decides the last digits of every number that a base computes."""
+    """The device and the dtype of a base. They decide how its numbers are rounded."""
 
     device: str  # kind of the device: cuda, mps or cpu, without an index
     dtype: str  # of the denoiser: float32, bfloat16 or float16
@@ -26,7 +26,7 @@ class Arithmetic:
 def arithmetic_of(spec: Spec) -> Arithmetic:
     """The arithmetic with which `bases.base.load` loads a spec on this machine. Imports torch only for `auto`.
 
-    :raises InputError: torch was asked, and the device is not there.
+    :raises InputError: the device or the dtype is `auto`, and the spec's device does not exist on this machine.
     """
     if AUTO not in (spec.device, spec.dtype):
         return Arithmetic(spec.device.partition(":")[0], spec.dtype)
@@ -37,7 +37,7 @@ def arithmetic_of(spec: Spec) -> Arithmetic:
 def choose_device(spec: Spec) -> "torch.device":
     """The device of a spec; `auto` is cuda, then mps, then cpu.
 
-    :raises InputError: the device is not there.
+    :raises InputError: the device does not exist on this machine.
     """
     import torch
 
@@ -52,15 +52,15 @@ def choose_device(spec: Spec) -> "torch.device":
 
 
 def choose_dtype(spec: Spec, device: "torch.device") -> "torch.dtype":
-    """The dtype of the denoiser's arithmetic on a device; schema.json says what `auto` is."""
+    """The dtype of the denoiser's arithmetic on a device; schema.json defines `auto`."""
     import torch
 
     if spec.dtype != AUTO:
         return getattr(torch, spec.dtype)
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
-    # A CPU without instructions for bfloat16 emulates it, slower than float32; with them a video of the embedded base
-    # takes 0.9 s instead of 1.6 s (2 cores, AVX-512).
+    # A CPU without instructions for bfloat16 emulates it, which is slower than float32. With these instructions, a
+    # video of the embedded base takes 0.9 s instead of 1.6 s (2 cores, AVX-512).
     features = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
     fast = device.type == "cpu" and any(getattr(torch.cpu, name, lambda: False)() for name in features)
     return torch.bfloat16 if fast else torch.float32

@@ -1,12 +1,13 @@
-"""A loaded base: the two models that share a text encoder, frozen, on one device.
+"""A loaded base: a T2I and a T2V model that share one text encoder, both frozen and on one device.
 
     base = load(load_spec("emoji"), t2v=True)
     c = condition_of(base, ["a photo of a cat"])                   text for a denoiser: condition.py
-    eps = predict_noise(base, latents, timesteps, c)               like latents: denoising.py
+    eps = predict_noise(base, latents, timesteps, c)               shape of latents: denoising.py
     images = sample_images(base, ["a photo of a cat"], seeds=[0])  (1, H, W, 3) uint8: sampling.py
 
-No caller sees a U-Net: what its family calls it stands in `bases.families`, other prediction types in `target`.
-The encoder stays in float32; the denoiser runs in the base's dtype (autocast), losses and solver steps in float32.
+Callers need not know the model's architecture: `bases.families` names its parts, and `denoising.target` handles
+prediction types other than noise. The encoder, the losses and the solver steps use float32. The denoiser uses the
+base's dtype (autocast).
 """
 
 import os
@@ -33,7 +34,7 @@ class Base:
     t2i: Any  # diffusers pipeline
     t2v: Any | None  # diffusers pipeline; None unless asked for
     encoder: Any  # the original text encoder: CLIPTextModel, float32, frozen
-    encoder_dtype: torch.dtype  # in which the base's file stores it, and unlearned ones are stored
+    encoder_dtype: torch.dtype  # of the encoder in the base's files; unlearned encoders are stored in it, too
     noise: Any  # DDPMScheduler with the training schedule of the T2I model
 
     @property
@@ -45,8 +46,8 @@ class Base:
 def load(spec: Spec, t2v: bool = False) -> Base:
     """Load the T2I pipeline, and the T2V one if asked, frozen, on the base's device.
 
-    :raises InputError: weights are missing or broken, the device is not there, the T2V pipeline has another encoder,
-        or a scheduler or prediction type is unknown.
+    :raises InputError: weights are missing or broken, the device does not exist, the T2V pipeline has another
+        encoder, or a scheduler or prediction type is unknown.
     """
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS reads it once, at its first call
     device = choose_device(spec)
@@ -61,24 +62,27 @@ def load(spec: Spec, t2v: bool = False) -> Base:
 
 
 def denoiser_of(base: Base) -> Any:
-    """The T2I denoiser, frozen: what a method copies to change it."""
+    """The frozen T2I denoiser. A method that changes the denoiser copies it first."""
     return getattr(base.t2i, DENOISERS[base.spec.t2i.pipeline])
 
 
 def load_edit(base: Base, folder: Path | str) -> Edit:
-    """What `store_edit` wrote, on the base's device."""
+    """Read what `store_edit` wrote, onto the base's device."""
     with quiet():
         return read_edit(Path(folder), base.device)
 
 
 def store_edit(base: Base, folder: Path | str, edit: Edit) -> None:
-    """Write an unlearned encoder as `load_edit` and `CLIPTextModel.from_pretrained` read it, in the base's dtype."""
+    """Write an edit to a folder, for `load_edit`. `CLIPTextModel.from_pretrained` reads the folder, too.
+
+    The encoder's tensors get the dtype that they have in the base's files.
+    """
     save_edit(edit, Path(folder), base.encoder_dtype)
 
 
 @contextmanager
 def deterministic(base: Base) -> Iterator[None]:
-    """On a GPU, only kernels that give the same bytes twice; a CPU does so anyway."""
+    """On a GPU, use kernels that give the same bytes in every run. A CPU gives the same bytes without this."""
     if base.device.type != "cuda":
         yield
         return
@@ -93,21 +97,22 @@ def deterministic(base: Base) -> Iterator[None]:
 
 
 def autocast(base: Base) -> AbstractContextManager[Any]:
-    """The denoiser's arithmetic in the base's dtype; nothing to do in float32."""
+    """A context in which the denoiser computes in the base's dtype; for float32 it does nothing."""
     return nullcontext() if base.dtype == torch.float32 else torch.autocast(base.device.type, base.dtype)
 
 
 def _settle(pipeline: Any, device: torch.device, dtype: torch.dtype) -> None:
     """Freeze a pipeline's models and put them on the device, in the form that runs fastest there."""
-    pipeline.set_progress_bar_config(disable=True)  # the stages show their own
+    pipeline.set_progress_bar_config(disable=True)  # the stages show their own progress
     for part in pipeline.components.values():
         if isinstance(part, torch.nn.Module):
             part.to(device).eval().requires_grad_(False)
     denoiser = getattr(pipeline, DENOISERS[type(pipeline).__name__])
     if device.type == "cuda":
-        denoiser.to(dtype)  # autocast would cast it at every call; the encoder and the VAE stay in float32
+        denoiser.to(dtype)  # autocast would cast the weights at every call; the encoder and the VAE stay in float32
     elif device.type == "cpu" and dtype != torch.float32 and denoiser.config.sample_size <= 32:
         from diffusers.models.attention_processor import AttnProcessor
 
-        # scaled_dot_product_attention in bfloat16 on a CPU: a training step takes 61 ms, not 50, on small latents.
+        # For small latents in bfloat16 on a CPU, a training step takes 61 ms with scaled_dot_product_attention, and
+        # 50 ms with this processor.
         denoiser.set_attn_processor(AttnProcessor())

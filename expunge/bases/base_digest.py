@@ -1,4 +1,4 @@
-"""What decides the pixels that a base draws, as one digest and as its parts. Imports torch for `auto` alone."""
+"""Everything that decides the pixels that a base draws: one digest, and its parts. Imports torch only for `auto`."""
 
 from importlib.metadata import version
 from typing import Any
@@ -10,14 +10,15 @@ from expunge.bases.spec import Spec
 from expunge.core.digest import digest, file_digest
 
 PACKAGES = ("torch", "diffusers", "transformers")
-# `batch` is one of them, since matrix products of another size round differently. Measured on bases/emoji (CPU, one
-# thread, float32): of 16 images drawn in batches of 5 and of 1 instead of 16, 5 and 7 differ; of 8 videos drawn in
-# batches of 3 and of 1 instead of 4, 4 and 8 differ. Fewer than 0.005 % of their numbers differ, each by 1 of 255.
+# `batch` is included because the rounding of a matrix product depends on its size. Measured on bases/emoji (CPU, one
+# thread, float32): of 16 images, 5 change with batches of 5 instead of 16, and 7 change with batches of 1. Of 8 videos,
+# 4 change with batches of 3 instead of 4, and 8 change with batches of 1. Fewer than 0.005 % of their numbers change,
+# each by 1 of 255.
 SAMPLING = ("pipeline", "scheduler", "scheduler_options", "steps", "guidance", "batch")
 
 
 def base_digest(spec: Spec) -> str:
-    """sha256 of `base_parts`; the same wherever the files lie.
+    """sha256 of `base_parts`. It does not depend on where the files lie.
 
     :raises InputError: as `base_parts`.
     """
@@ -30,11 +31,11 @@ def base_parts(spec: Spec) -> dict[str, Any]:
         {"t2i.steps": 12, ..., "resolution": 64, "frames": 8, "device": "cpu", "dtype": "float32",
          "versions": {"torch": "2.15", ...}, "files": {"t2i/vae/config.json": sha256, "t2v.unet": "owner/name@commit"}}
 
-    Left out is what cannot change a pixel: the base's name, where its files lie, fps, threads, the device's index, and
-    files that no loader opens. The judge and the prompts have digests of their own, so that a new vocabulary does not
-    redo the unlearning.
+    The parts exclude what cannot change a pixel: the base's name, where its files lie, fps, threads, the device's
+    index, and files that no loader opens. The judge and the prompts have their own digests, so a new vocabulary does
+    not repeat the unlearning.
 
-    :raises InputError: files are missing, a revision is neither pinned, locked nor cached, or the device is not there.
+    :raises InputError: files are missing, a revision is neither pinned, locked nor cached, or there is no such device.
     """
     arithmetic = arithmetic_of(spec)
     parts: dict[str, Any] = {
@@ -59,7 +60,7 @@ def minor_versions(*packages: str) -> dict[str, str]:
 
 
 def _files(spec: Spec) -> dict[str, str]:
-    """{part/name: sha256} of local files, {part: repository@revision} of the hub's."""
+    """{part/name: sha256} for local files, {part: repository@revision} for files from the hub."""
     digests: dict[str, str] = {}
     for part, needed in needed_sources(spec).items():
         folder = needed.source.path

@@ -1,4 +1,4 @@
-"""What a denoiser is told: one value, whatever the family of the base feeds its denoiser."""
+"""The text input of a denoiser, as one value for every family of bases."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,15 +13,15 @@ from expunge.bases.text import encode_prompts
 
 @dataclass(frozen=True)
 class Condition:
-    """What a denoiser is fed for N samples."""
+    """The text input of a denoiser for N samples."""
 
-    embeddings: Tensor  # (N, L, D) float32, the encoder's last hidden states; gradients pass
+    embeddings: Tensor  # (N, L, D) float32, the encoder's last hidden states; gradients flow through it
 
     def __len__(self) -> int:
         return len(self.embeddings)
 
     def each(self, change: Callable[[Tensor], Tensor]) -> "Condition":
-        """With `change` applied to every tensor."""
+        """A copy with `change` applied to every tensor."""
         return Condition(change(self.embeddings))
 
 
@@ -31,5 +31,5 @@ def joined(parts: Sequence[Condition]) -> Condition:
 
 
 def condition_of(base: Base, prompts: Sequence[str], encoder: Any | None = None) -> Condition:
-    """The condition for each of N prompts. :param encoder: an unlearned one in place of the base's own."""
+    """The condition for each of N prompts. :param encoder: an unlearned encoder in place of the base's own."""
     return Condition(encode_prompts(base, prompts, encoder))

@@ -1,4 +1,4 @@
-"""The denoiser by itself: noise added to latents, its prediction, and what it was trained to predict."""
+"""The denoiser without the sampler: add noise to latents, predict, and give the target of that prediction."""
 
 from typing import Any
 
@@ -12,10 +12,12 @@ from expunge.bases.families.stable_diffusion import DENOISERS
 def predict_noise(
     base: Base, latents: Tensor, timesteps: Tensor, condition: Condition, denoiser: Any | None = None
 ) -> Tensor:
-    """The denoiser's output, float32 like the noised latents, for timesteps (N,) and a condition of N samples.
+    """The denoiser's output for noised latents, timesteps (N,) and a condition of N samples.
 
-    :param latents: (N, C, h, w) for the T2I denoiser, (N, C, F, h, w) for the T2V one. :param denoiser: a changed one
-        in place of the base's own; gradients reach its parameters.
+    The output is float32 and has the shape of the latents.
+
+    :param latents: (N, C, h, w) for the T2I denoiser, (N, C, F, h, w) for the T2V one. :param denoiser: a changed
+        denoiser in place of the base's own; gradients reach its parameters.
     """
     if latents.ndim == 5:
         frames = latents.shape[2]
@@ -33,7 +35,7 @@ def add_noise(base: Base, latents: Tensor, noise: Tensor, timesteps: Tensor) -> 
 
 
 def target(base: Base, latents: Tensor, noise: Tensor, timesteps: Tensor) -> Tensor:
-    """What `predict_noise` was trained to give: the noise, the velocity, or the clean latents."""
+    """What the denoiser was trained to predict: the noise, the velocity, or the clean latents."""
     kind = base.noise.config.prediction_type
     if kind == "v_prediction":
         return base.noise.get_velocity(latents, noise, timesteps)

@@ -1,4 +1,4 @@
-"""What unlearning changes of a base, as files: compare two encoders, write an unlearned one, read it again."""
+"""The changes that unlearning makes to a base: compare two encoders, write the changes to files, read them back."""
 
 import hashlib
 import os
@@ -22,15 +22,15 @@ from expunge.core.errors import InputError, Problem
 
 @dataclass(frozen=True)
 class Edit:
-    """What unlearning changes of a base.
+    """The changes that unlearning makes to a base.
 
-    :param encoder: of the base's class, float32, frozen.
-    :param unconditional: (1, L, D), or (N, L, D) for N samples: what guidance takes for the empty prompt; None: the
-        encoder's own embedding of it.
-    :param denoiser: {tensor's name in the T2I denoiser: what is added to it}, and to the T2V denoiser's tensor of that
-        name; empty if the text encoder alone changes.
-    :param adapter: {"<module>.lora_A.weight": (r, in), "<module>.lora_B.weight": (out, r)}, where the encoder's change
-        W' - W is B A, which is then already part of `encoder`; empty if it is not.
+    :param encoder: the text encoder, of the base's class, float32, frozen.
+    :param unconditional: (1, L, D), or (N, L, D) for N samples; replaces the encoder's embedding of the empty prompt.
+        None: the encoder's own embedding.
+    :param denoiser: {tensor's name: change}; the change is added to the tensors of this name in the T2I and the T2V
+        denoiser. Empty where only the text encoder changes.
+    :param adapter: {"<module>.lora_A.weight": A (r, in), "<module>.lora_B.weight": B (out, r)} where the encoder's
+        change W' - W equals B A; `encoder` already contains this change. Empty where it has another form.
     """
 
     encoder: Any
@@ -60,7 +60,7 @@ def differing(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> list[st
 
 
 def file_dtype(folder: Path, variant: str | None = None) -> torch.dtype:
-    """The dtype in which a folder stores its encoder; float32 where there is no single file to look into."""
+    """The dtype in which a folder stores its encoder; float32 where the weights are not in a single file."""
     file = folder / (f"model.{variant}.safetensors" if variant else "model.safetensors")
     if not file.is_file():
         return torch.float32
@@ -78,11 +78,11 @@ def changed_parameters(original: nn.Module, encoder: nn.Module, dtype: torch.dty
 def save_edit(edit: Edit, folder: Path, dtype: torch.dtype) -> None:
     """Write a folder that `CLIPTextModel.from_pretrained(folder)` loads: config.json and model.safetensors.
 
-    The tensors are stored as `dtype` (the base's own) under the names that every version of transformers, A1111 and
-    ComfyUI know (`text_model.` in front); config.json says float32, so that the encoder joins a float32 pipeline
-    without a further argument. What else is changed goes into files beside it: unconditional.safetensors (float32),
-    denoiser.safetensors (`dtype`), adapter.safetensors (float16; the names are peft's). The same edit gives the same
-    bytes. Files are written aside and then renamed.
+    The encoder's tensors are stored as `dtype` (that of the base's files). Their names begin with `text_model.`, which
+    every version of transformers, A1111 and ComfyUI knows. config.json says float32, so that the loaded encoder fits a
+    float32 pipeline without a further argument. The other changes go into files of their own: unconditional.safetensors
+    (float32), denoiser.safetensors (`dtype`), adapter.safetensors (float16, with peft's names). The same edit gives the
+    same bytes. The files are written to a temporary folder and then moved into `folder`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
@@ -116,7 +116,7 @@ def save_edit(edit: Edit, folder: Path, dtype: torch.dtype) -> None:
 
 
 def read_edit(folder: Path, device: torch.device) -> Edit:
-    """What `save_edit` wrote, on a device: the encoder in float32, frozen.
+    """Read what `save_edit` wrote, onto a device. The encoder is frozen and in float32.
 
     :raises InputError: the folder holds no encoder.
     """

@@ -1,7 +1,7 @@
 """Where a base's weights lie: a local folder, or the hub's cache at one revision. Safetensors only; no torch.
 
-The cache comes first: the network is not asked while the files are there. What the base's file does not pin is recorded
-at the first load (`bases.lock`), and a later difference stops the run.
+The cache comes first: if it holds all files, the network is not used. If the base's file does not pin a revision, the
+first load records the revision (`bases.lock`). A later load of other weights stops the run.
 """
 
 import json
@@ -19,10 +19,13 @@ COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 def resolve(spec: Spec, source: Source, files: Sequence[str], optional: Sequence[str] = ()) -> Path:
-    """The folder in which `files` (names, or patterns with `*`) of a source lie; downloaded where the hub may be asked.
+    """The folder that holds `files` (names, or patterns with `*`) of a source.
+
+    If the hub's cache lacks some of them, they are downloaded, unless HF_HUB_OFFLINE is set.
 
     :param optional: files that are downloaded as well, where the repository has them.
-    :raises InputError: one line that says what to download and where to put it; or the lock records other weights.
+    :raises InputError: files are missing (one line says what to download and where to put it), or the lock records
+        other weights.
     """
     if source.path is not None:
         return _complete(source, source.path, files)
@@ -49,7 +52,7 @@ def find_tokenizer(spec: Spec) -> Path | None:
 
 
 def pin_of(spec: Spec, source: Source) -> str:
-    """What pins a hub repository: its name, its full revision and the variant of its weights.
+    """The text that pins a hub repository: its name, its full revision and the variant of its weights.
 
     :raises InputError: the revision is neither pinned nor locked, and nothing is cached.
     """
@@ -63,7 +66,7 @@ def pin_of(spec: Spec, source: Source) -> str:
 
 
 def loaded_files(source: Source, folder: Path, files: Sequence[str], optional: Sequence[str] = ()) -> list[str]:
-    """The names of all files that a loader opens in a local folder; they may lie behind links.
+    """The names of all files that a loader opens in a local folder. The files may be links.
 
     :raises InputError: some of `files` are missing, or the index of a sharded file cannot be read.
     """
@@ -78,9 +81,9 @@ def loaded_files(source: Source, folder: Path, files: Sequence[str], optional: S
 
 
 def walk(path: Path) -> Iterator[Path]:
-    """All files below a folder, in order, also behind links to folders; hidden files, bytecode and prose are left out.
+    """All files below a folder, in order, except hidden files, bytecode and Markdown. Links to folders are followed.
 
-    A file gives itself. A folder that a link leads back to is not entered again.
+    If the path is a file, the file itself. A folder that a link leads back to is not entered again.
     """
     if path.is_file():
         yield path
@@ -106,12 +109,12 @@ def _complete(source: Source, folder: Path, files: Sequence[str]) -> Path:
 
 
 def _missing(folder: Path, files: Sequence[str]) -> list[str]:
-    """Of `files`, what a folder lacks. Weights may be sharded, with an index in place of the one file."""
+    """Those of `files` that a folder lacks. Weights may be sharded: then an index replaces the single file."""
     return [name for name in files if not any(folder.glob(name)) and not (folder / f"{name}.index.json").is_file()]
 
 
 def _shards(source: Source, folder: Path, name: str) -> list[str]:
-    """The pieces of a weights file that the index in its place names; none where there is no index."""
+    """The shards of a weights file, as its index names them; none where there is no index."""
     index = folder / f"{name}.index.json"
     if not index.is_file():
         return []
@@ -124,7 +127,7 @@ def _shards(source: Source, folder: Path, name: str) -> list[str]:
 
 
 def _shard_patterns(name: str) -> list[str]:
-    """Patterns of what may stand in place of one large weights file: its index and its pieces."""
+    """Patterns of the files that may replace one large weights file: its index and its shards."""
     if not name.endswith(".safetensors"):
         return []
     return [f"{name}.index.json", f"{name.removesuffix('.safetensors')}-*.safetensors"]
@@ -164,7 +167,7 @@ def _download(source: Source, revision: str | None, files: Sequence[str], option
 
 
 def _not_there(source: Source, revision: str | None) -> Problem:
-    """One line; it names the user's own cache setting rather than a path of this machine."""
+    """The problem as one line. It names the cache by the user's setting ($HF_HOME), not by a path of this machine."""
     at = f" --revision {revision}" if revision else ""
     kind = '"*.json" "*.txt" "*.safetensors"'
     fix = (

@@ -1,4 +1,4 @@
-"""Pictures as latents and back: the VAE, in float32."""
+"""Converts images to latents and back, with the VAE in float32."""
 
 import numpy as np
 import torch

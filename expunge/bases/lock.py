@@ -1,4 +1,7 @@
-"""The lock of a base, `bases/<name>.lock.yaml`: what its unpinned hub repositories resolved to at the first load."""
+"""The lock of a base, `bases/<name>.lock.yaml`, for hub repositories whose revision the base's file does not pin.
+
+The first load records the revision and the digests of the files. Later loads must find the same.
+"""
 
 import re
 from collections.abc import Sequence
@@ -30,10 +33,11 @@ def read_lock(spec: Spec) -> dict[str, Any]:
 
 
 def check_lock(spec: Spec, source: Source, folder: Path, patterns: Sequence[str]) -> None:
-    """Record what an unpinned repository resolved to, or compare it with the record.
+    """Compare an unpinned repository's files with the lock, and record those that are not in the lock yet.
 
-    :param folder: the repository's snapshot in the hub's cache, named by its revision. :param patterns: of its files.
-    :raises InputError: the record says otherwise.
+    :param folder: the repository's snapshot in the hub's cache, named by its revision. :param patterns: patterns of
+        the names of the files to compare.
+    :raises InputError: the revision or a file differs from the lock.
     """
     files = {file.relative_to(folder).as_posix(): file for name in patterns for file in sorted(folder.glob(name))}
     now = {"revision": folder.name, **{name: _sha256(file) for name, file in files.items() if file.is_file()}}
@@ -52,7 +56,7 @@ def check_lock(spec: Spec, source: Source, folder: Path, patterns: Sequence[str]
 
 
 def _sha256(file: Path) -> str:
-    """Of a file's bytes; the cache names the blobs of large files by it, which saves reading gigabytes."""
+    """The sha256 of a file's bytes. The hub's cache names the blobs of large files by it, so these need not be read."""
     blob = file.resolve().name
     return blob if re.fullmatch(r"[0-9a-f]{64}", blob) else file_digest(file)
 

@@ -1,4 +1,4 @@
-"""Diffusers pipelines from a base's files: the solver, and the proof that both share one text encoder."""
+"""Loads a base's diffusers pipelines with their solvers, and checks that both have the same text encoder."""
 
 import warnings
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from expunge.core.errors import InputError, Problem
 
 
 def load_t2i(spec: Spec) -> tuple[Any, torch.dtype]:
-    """(the T2I pipeline in float32 on the cpu, the dtype in which its file stores the text encoder).
+    """(the T2I pipeline in float32 on the cpu, the dtype in which its files store the text encoder).
 
     :raises InputError: weights are missing or broken, or the scheduler is unknown.
     """
@@ -28,7 +28,7 @@ def load_t2i(spec: Spec) -> tuple[Any, torch.dtype]:
 
 
 def load_t2v(spec: Spec, t2i: Any) -> Any:
-    """The T2V pipeline, which takes the T2I pipeline's text encoder: proven equal where it brings one of its own.
+    """The T2V pipeline with the T2I pipeline's text encoder. If it has its own text encoder, the two must be equal.
 
     :raises InputError: as `load_t2i`; or the text encoders differ.
     """
@@ -104,7 +104,7 @@ def training_schedule(spec: Spec, pipe: Any) -> Any:
 
 @contextmanager
 def _readable(where: str, folder: Path) -> Iterator[None]:
-    """An error while weights are read becomes one line."""
+    """Turn an error while weights are read into an InputError of one line."""
     from safetensors import SafetensorError
 
     try:

@@ -1,4 +1,4 @@
-"""Pictures and videos of prompts, each from a seed of its own, with the base as it is or as an edit changes it."""
+"""Draws images and videos of prompts, each from its own seed, with the original base or with an edit applied."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -27,10 +27,10 @@ def sample_images(
 ) -> Any:
     """Images (N, H, W, 3) uint8, one per (prompt, seed); with `return_latents` also the z_0 (N, C, h, w) float32, cpu.
 
-    Each sample has its own generator on the cpu, so that it depends on its prompt and seed and not on the batch.
+    Each sample has its own generator on the cpu, so its noise depends on its seed and not on the batch.
 
-    :param prompts: texts, or the condition to be fed in their place. :param edit: what unlearning changed; None:
-    the base as it is.
+    :param prompts: texts, or a condition in place of texts. :param edit: the changes of unlearning; None: the
+    original base.
     """
     images, latents = [], []
     for z0 in _sample(base, base.t2i, base.spec.t2i, prompts, seeds, edit):
@@ -78,14 +78,14 @@ def sample_pairs(
 def _sample(
     base: Base, pipe: Any, settings: Pipeline, prompts: Prompts, seeds: Sequence[int], edit: Edit | None, **extra: Any
 ) -> Iterator[Tensor]:
-    """The latents of each batch, as the denoiser left them."""
+    """The denoised latents of each batch, before decoding."""
     if len(prompts) != len(seeds):
         raise ValueError(f"{len(prompts)} prompts, but {len(seeds)} seeds")
     edit = edit or Edit(base.encoder)
     empty = _empty(base, edit, len(seeds)) if settings.guidance > 1 else None
     for start in range(0, len(seeds), settings.batch):
         batch = slice(start, start + settings.batch)
-        condition = _part(base, prompts, batch, edit.encoder)  # encoded in float32: outside of autocast
+        condition = _part(base, prompts, batch, edit.encoder)  # outside of autocast, to encode in float32
         with autocast(base), deterministic(base), _changed(pipe, edit.denoiser):
             result = pipe(
                 prompt_embeds=condition.embeddings,
@@ -120,7 +120,7 @@ def _part(base: Base, prompts: Prompts, batch: slice, encoder: Any) -> Condition
 
 @contextmanager
 def _changed(pipe: Any, changes: Mapping[str, Tensor]) -> Iterator[None]:
-    """A pipeline's denoiser with what an edit adds to it; the same bytes as before are put back at the end."""
+    """Add an edit's changes to a pipeline's denoiser, and restore the original bytes at the end."""
     if not changes:
         yield
         return

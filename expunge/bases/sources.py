@@ -1,4 +1,4 @@
-"""Which files of a base are loaded, by the part that needs them. Both the loader and the digest go by this list."""
+"""The files of a base that are loaded, by the part that needs them. Both the loader and the digest use this list."""
 
 from dataclasses import dataclass
 
@@ -8,16 +8,16 @@ from expunge.bases.spec import Source, Spec
 
 @dataclass(frozen=True)
 class Needed:
-    """What is loaded from one source. A name may end in `/*`, for the tokenizer's folder."""
+    """The files that are loaded from one source. A name may end in `/*`, for the tokenizer's folder."""
 
     source: Source
-    files: tuple[str, ...]  # must be there
-    optional: tuple[str, ...] = ()  # are loaded where they are there
+    files: tuple[str, ...]  # required
+    optional: tuple[str, ...] = ()  # loaded where they exist
 
 
 def needed_sources(spec: Spec) -> dict[str, Needed]:
-    """By part: "t2i"; "t2v" where the T2V pipeline has a folder of its own; "t2v.unet", "t2v.motion_adapter"."""
-    assert spec.t2i.source is not None  # load_spec saw to it
+    """The sources by part: "t2i"; "t2v" if the T2V pipeline has its own folder; "t2v.unet", "t2v.motion_adapter"."""
+    assert spec.t2i.source is not None  # load_spec has checked it
     needed = {"t2i": Needed(spec.t2i.source, tuple(family.pipeline_files(spec.t2i.source.variant)))}
     source = spec.t2v.source
     if source is not None and not _same_place(source, spec.t2i.source):

@@ -1,7 +1,7 @@
 """What a base is, read from `bases/<name>.yaml`. Nothing here imports torch, so checking a list stays fast.
 
 A base is a pinned text-to-image pipeline and a pinned text-to-video pipeline that share one text encoder, with the
-judge that scores them. `schema.json` describes the file; `load_spec` reports everything that is wrong with it.
+judge that scores their samples. `schema.json` describes the file; `load_spec` reports all mistakes in it.
 """
 
 import json
@@ -23,7 +23,7 @@ OPEN_CLIP = "open-clip"  # the judge's type where the base's file names none
 
 @dataclass(frozen=True)
 class Source:
-    """Where weights lie: a local folder, or a hub repository at a revision (None: the lock beside the base's file)."""
+    """Where weights lie: a local folder, or a hub repository at a revision (None: the lock gives it)."""
 
     where: str  # "bases/emoji.yaml:5", for errors
     path: Path | None = None
@@ -37,7 +37,7 @@ class Pipeline:
     """One pipeline of a base: its diffusers class, where its parts lie, and the settings of its sampler."""
 
     pipeline: str
-    source: Source | None  # None: every part but `unet` / `adapter` is the T2I pipeline's own
+    source: Source | None  # None: all parts except `unet` / `adapter` come from the T2I pipeline
     unet: Source | None
     adapter: Source | None
     scheduler: str | None  # class name; None: the one that the pipeline was saved with
@@ -49,8 +49,10 @@ class Pipeline:
 
 @dataclass(frozen=True)
 class Judge:
-    """The scorer. `type` names its module in `expunge/judging/judges/`; open-clip reads the fields, others what they
-    need of `settings`."""
+    """The judge's settings. `type` names its module in `expunge/judging/judges/`.
+
+    The type open-clip reads the other fields. Other types read what they need from `settings`.
+    """
 
     type: str
     model: Path | None  # an open_clip folder
@@ -58,7 +60,7 @@ class Judge:
     weights: Source | None  # the hub repository of `pretrained`, where one is named
     vocabulary: Path | None
     motion: Path | None
-    settings: dict[str, Any] = field(default_factory=dict)  # the section `judge:` as it stands in the file
+    settings: dict[str, Any] = field(default_factory=dict)  # the section `judge:` as written in the file
     where: str = ""  # "bases/emoji.yaml:9", for errors
 
 
@@ -72,7 +74,7 @@ class Spec:
     t2v: Pipeline
     judge: Judge
     prompts: Path
-    resolution: int  # pixels, of both sides
+    resolution: int  # pixels, width and height
     frames: int
     fps: int
     dtype: str  # float32 | bfloat16 | float16 | auto
@@ -82,7 +84,7 @@ class Spec:
 
     @property
     def lock(self) -> Path:
-        """The file that records what unpinned hub repositories resolved to at the first load."""
+        """The file that records the revisions of unpinned hub repositories at the first load (see `bases.lock`)."""
         return self.file.with_suffix(".lock.yaml")
 
 
@@ -112,7 +114,7 @@ def load_spec(name: str, folder: Path | str = "bases") -> Spec:
 
 
 class _Reader:
-    """Makes a Spec of a tree that the schema allows; what it cannot use is appended to `problems`."""
+    """Makes a Spec from a tree that the schema accepts. Mistakes that it finds are appended to `problems`."""
 
     def __init__(self, tree: Node, file: Path, problems: list[Problem]) -> None:
         self.tree, self.file, self.folder, self.problems = tree, file, file.parent, problems
@@ -145,7 +147,7 @@ class _Reader:
         )
 
     def path(self, value: str | None, *keys: str) -> Path | None:
-        """A path of the file, which must stay inside the folder of bases also where it leads through links."""
+        """A path that the file names. With all links resolved, it must stay inside the folder of bases."""
         if value is None:
             return None
         target, root = (self.folder / value).resolve(), self.folder.resolve()
@@ -163,7 +165,7 @@ class _Reader:
         return Source(self.at(*keys), local, entry.get("repo"), entry.get("revision"), entry.get("variant"))
 
     def pipeline(self, kind: str, batch: int) -> Pipeline:
-        """The section `kind`; solver, steps and guidance are the base's where the section names none."""
+        """The section `kind`. The solver, steps and guidance that it does not name are those of the whole base."""
         shared = ("scheduler", "scheduler_options", "steps", "guidance")
         entry = {key: self.raw[key] for key in shared if key in self.raw} | self.raw[kind]
         unet = self.source(entry.get("unet"), kind, "unet")
@@ -204,7 +206,7 @@ def _validator() -> Any:
 
 
 def _choices(tree: Node, file: Path) -> Iterator[Problem]:
-    """What the schema leaves open: of which keys one alone may stand, and which need another one."""
+    """Mistakes that the schema does not find: two exclusive keys, neither of them, or `repo` without `revision`."""
 
     def at(*keys: str) -> tuple[Any, str]:
         value = tree.value
@@ -212,7 +214,7 @@ def _choices(tree: Node, file: Path) -> Iterator[Problem]:
             value = value.get(key) if isinstance(value, dict) else None
         return value if isinstance(value, dict) else None, f"{file.as_posix()}:{tree.at(keys).line}"
 
-    # (section, the two keys of which one may stand, must one of them?)
+    # (section, key, key that excludes it, is one of the two required?)
     sections: list[tuple[tuple[str, ...], str, str, bool]] = [
         (("t2i",), "path", "repo", False),
         (("t2v",), "path", "repo", False),

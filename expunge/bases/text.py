@@ -1,11 +1,12 @@
-"""Prompts as embeddings, and how far two of them are apart for the denoiser.
+"""Prompts as embeddings, and the distance between two embeddings as the denoiser sees it.
 
-The text enters a denoiser through the key and value projections W of its cross-attention and nowhere else, so
+The text enters a denoiser only through the key and value projections W of its cross-attention. So
 
     d(a, b) = mean over positions of ||W (a - b)||^2
 
-is all that it can see of a change of its text. Closed-form edits weigh their terms so (UCE, arXiv 2308.14761); the
-method distil is trained on d, the attack inversion starts from it, and drift is measured in it.
+measures the whole difference between the embeddings a and b that the denoiser can see. Closed-form edits weight their
+terms in the same way (UCE, arXiv 2308.14761). The method distil is trained on d, the attack inversion starts from d,
+and drift is measured in d.
 """
 
 from collections.abc import Sequence
@@ -58,11 +59,14 @@ def distance(gram: Tensor, a: Tensor, b: Tensor) -> Tensor:
 
 
 def projection(gram: Tensor) -> Tensor:
-    """R (D, D) with R R^T = gram: a @ R is what the denoiser sees of an embedding, in D numbers a position."""
+    """R (D, D) with R R^T = gram. a @ R is the embedding a as the denoiser sees it, in D numbers per position."""
     values, vectors = torch.linalg.eigh(gram.double())
     return (vectors * values.clamp_min(0).sqrt()).to(gram.dtype)
 
 
 def projected_distance(view: Tensor, a: Tensor, b: Tensor) -> Tensor:
-    """`distance` for who holds the projection already: the same numbers but for rounding, and exactly 0 for a = b."""
+    """`distance`, computed from `view`, the result of `projection`.
+
+    The numbers equal those of `distance` except for rounding. They are exactly 0 for a = b.
+    """
     return ((a - b) @ view).square().sum(-1).mean(-1)

@@ -9,9 +9,9 @@ from expunge.bases.spec import Spec
 
 
 def light_tokenizer(spec: Spec) -> tuple[Callable[[str], list[int] | None], int] | None:
-    """The base's CLIP tokenizer: (text -> ids, or None where it cannot spell the text; the most ids that fit).
+    """The base's CLIP tokenizer: (text -> ids, or None if it cannot spell the text; the most ids that fit).
 
-    The ids carry no start and end token; the most that fit is the length of the context without these two.
+    The ids have no start and end token. The most ids that fit is the length of the context without these two.
 
     :returns: None where the tokenizer's files are not on this machine.
     """
@@ -41,7 +41,7 @@ def light_tokenizer(spec: Spec) -> tuple[Callable[[str], list[int] | None], int]
 
     def ids(text: str) -> list[int] | None:
         if any(special in text.lower() for special in (family.START, family.END)):
-            return None  # it would be read as a token of its own and cut the prompt short
+            return None  # CLIP reads it as a special token, which cuts the prompt short
         encoded = tokenizer.encode(text, add_special_tokens=False).ids
         return None if not encoded or vocabulary[family.UNKNOWN] in encoded else encoded
 

@@ -1,6 +1,6 @@
-"""What the schema cannot say: mistakes within a list, within a concept, between concepts, and against the base.
+"""Checks that the schema cannot make: mistakes within a list, within a concept, between concepts, against the base.
 
-All checks work on the trees of the files, tolerate what the schema has refused, and never stop at the first mistake.
+All checks work on the trees of the files. They tolerate values that the schema has refused, and report all mistakes.
 """
 
 from expunge.concepts.checks_of_concepts import concept_problems, gate_problems
@@ -13,7 +13,7 @@ from expunge.core.errors import Problem
 
 
 def check_sources(sources: list[Source], rules: Rules) -> list[Problem]:
-    """Every mistake that is left to find in files whose form the schema has checked."""
+    """Every mistake in the files that the schema does not find."""
     concepts = concept_nodes(sources)
     problems: list[Problem] = []
     for source in sources:

@@ -1,4 +1,4 @@
-"""Mistakes within one concept: dates, prompts, what its kind does not have, its method and its gate."""
+"""Mistakes within one concept: its date, its prompts, keys that its kind does not allow, its method and its gate."""
 
 import datetime
 import re
@@ -14,7 +14,7 @@ from expunge.core.yamlfile import Node
 
 
 def concept_problems(concept: ConceptNode, rules: Rules) -> Iterator[Problem]:
-    """Every mistake of a concept by itself."""
+    """Every mistake within one concept."""
     yield from _request(concept)
     yield from _prompts(concept)
     yield from _kind(concept)
@@ -24,7 +24,7 @@ def concept_problems(concept: ConceptNode, rules: Rules) -> Iterator[Problem]:
 
 
 def gate_problems(source: Source, node: Node, rules: Rules) -> Iterator[Problem]:
-    """Thresholds of a list or a concept that are well written, which the schema sees, and make no sense."""
+    """Thresholds of a list or a concept that make no sense. The schema has checked their form."""
     gate, check = node.value.get("gate"), rules.check_gate
     if check is None or not isinstance(gate, dict):
         return
@@ -74,7 +74,7 @@ def _prompts(concept: ConceptNode) -> Iterator[Problem]:
 
 
 def _kind(concept: ConceptNode) -> Iterator[Problem]:
-    """What a concept of its kind cannot have."""
+    """Keys that the concept's kind does not allow."""
     name = concept.node.value.get("kind")
     kind = KINDS.get(name) if isinstance(name, str) else None
     if concept.node.value.get("paraphrases") is not None and (kind is None or not kind.retold):

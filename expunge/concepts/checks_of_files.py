@@ -1,4 +1,4 @@
-"""Mistakes of a list as a whole: its texts and its groups of encoders."""
+"""Mistakes in a list as a whole: in its texts and its groups of encoders."""
 
 import math
 import re
@@ -12,7 +12,10 @@ from expunge.core.schema import did_you_mean, short
 
 
 def text_problems(source: Source) -> Iterator[Problem]:
-    """Texts of blanks, and texts with characters that an escape brought in: the reader has searched the lines."""
+    """Texts that are blank or badly formed, and numbers that are not finite.
+
+    The reader has reported bad characters in the lines of the file. Those from an escape in YAML are reported here.
+    """
     lines = re.split(r"\r\n|\r|\n", source.path.read_text("utf-8"))
     reported = {number for number, line in enumerate(lines, 1) if bad_character(line)}
     stack = [source.tree]
@@ -39,7 +42,7 @@ def text_problems(source: Source) -> Iterator[Problem]:
 
 
 def group_problems(source: Source, ids: list[Any]) -> Iterator[Problem]:
-    """Mistakes in `encoders`. :param ids: those of the list's concepts, as written."""
+    """Mistakes in `encoders`. :param ids: the ids of the list's concepts, as written."""
     tree = source.tree
     encoders, node = tree.value.get("encoders", "single"), tree.at(["encoders"])
     if not isinstance(encoders, dict):
@@ -55,7 +58,7 @@ def group_problems(source: Source, ids: list[Any]) -> Iterator[Problem]:
     for name, members in groups.items() if isinstance(groups, dict) else ():
         group = node.at(["joint", name])
         where = source.place(group)
-        if "\n" in name:  # which the schema's $ lets through at the end
+        if "\n" in name:  # the $ in the schema's pattern allows one at the end
             yield Problem(where, f"the group {short(name)} has a line break", "write it on one line")
         if name in ids:
             yield Problem(where, f"the group {name} is called like a concept", f"write {name}-group")

@@ -12,7 +12,7 @@ from expunge.core.errors import Problem
 from expunge.core.names import same
 from expunge.core.schema import short
 
-_KEYS = {"neighbour": "neighbours", "part": "parts"}  # role -> key of the file, where it is another word
+_KEYS = {"neighbour": "neighbours", "part": "parts"}  # role -> key of the file, if the two differ
 
 
 def word_problems(concepts: Sequence[ConceptNode]) -> Iterator[Problem]:
@@ -38,10 +38,11 @@ def _ids(concepts: Sequence[ConceptNode]) -> Iterator[Problem]:
 
 
 def _names(phrases: Sequence[Phrase]) -> Iterator[Problem]:
-    """Names and aliases are unique in all lists; within one concept no list of phrases repeats itself."""
+    """Repeated phrases. Names and aliases must be unique in all lists, other phrases in their list within a concept."""
     first: dict[str, Phrase] = {}
     within: dict[tuple[int, str, str], Phrase] = {}
-    for phrase in sorted(phrases, key=lambda each: each.role != "name"):  # a name keeps its place before an alias
+    # Names come first: if an alias repeats a name, the mistake is reported at the alias.
+    for phrase in sorted(phrases, key=lambda each: each.role != "name"):
         if phrase.role not in ("name", "alias"):
             before = within.setdefault((phrase.owner, phrase.role, phrase.key), phrase)
             if before is not phrase:
@@ -57,7 +58,7 @@ def _names(phrases: Sequence[Phrase]) -> Iterator[Problem]:
 
 
 def _kept(phrases: Sequence[Phrase]) -> Iterator[Problem]:
-    """Nothing is to be forgotten and kept at once, in one list or in two; a composition's parts are kept."""
+    """Phrases that are both forgotten and kept, in one list or in two. A composition's parts are kept."""
     forgotten: dict[str, list[Phrase]] = {}
     for phrase in phrases:
         if phrase.role in FORGOTTEN:

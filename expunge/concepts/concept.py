@@ -1,4 +1,4 @@
-"""What must be forgotten, as data: concepts and the lists that hold them (`expunge.concepts.lists` reads these)."""
+"""The concepts that must be forgotten, and their lists, as data. `expunge.concepts.lists` reads the lists."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Sense:
-    """Of a word with two meanings: phrases for the one that goes and for the one that stays."""
+    """The senses of a word with two meanings: phrases for the meaning to forget and for the meaning to keep."""
 
     forget: tuple[str, ...]
     keep: tuple[str, ...]
@@ -25,7 +25,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Concept:
-    """What must be forgotten. Texts are NFC with single blanks; `where` ("file:line") belongs in no digest."""
+    """A concept that must be forgotten. Texts are NFC with single blanks. No digest includes `where` ("file:line")."""
 
     id: str
     name: str
@@ -34,9 +34,9 @@ class Concept:
     anchor: str | None = None
     neighbours: tuple[str, ...] = ()
     sense: Sense | None = None
-    parts: tuple[str, ...] = ()  # of a composition: the two things that stay, each by itself
+    parts: tuple[str, ...] = ()  # of a composition: its two things, each of which must stay by itself
     prompts: tuple[str, ...] = ()
-    paraphrases: tuple[str, ...] = ()  # of a memorised picture's caption
+    paraphrases: tuple[str, ...] = ()  # other wordings of a memorised picture's caption
     request: Request | None = None
     confidential: bool = False
     method: str | None = None
@@ -47,7 +47,7 @@ class Concept:
 
 @dataclass(frozen=True)
 class Encoders:
-    """Which encoders a list trains: one for each concept, and the named joint groups (name -> ids of concepts)."""
+    """Which encoders a list trains: one per concept if `single`, and one per group of `joint` (name -> concept ids)."""
 
     single: bool
     joint: dict[str, tuple[str, ...]]

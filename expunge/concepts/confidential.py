@@ -1,4 +1,4 @@
-"""What may not be shown of a confidential concept: whatever would name it, to whoever reads a table or a page."""
+"""Finds and hides the texts in tables and pages that would name a confidential concept."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,7 +9,7 @@ from expunge.core.unit_names import Name
 
 
 def confidential_words(concepts: Iterable[Concept]) -> tuple[str, ...]:
-    """Lower-case names and aliases of the confidential ones among the concepts, sorted."""
+    """The names and aliases of the confidential concepts, in lower case, sorted."""
     hidden = [concept for concept in concepts if concept.confidential]
     return tuple(sorted({word.casefold() for concept in hidden for word in (concept.name, *concept.aliases) if word}))
 
@@ -20,9 +20,12 @@ def names_confidential(texts: Iterable[str], words: Sequence[str]) -> bool:
 
 
 def is_withheld(concept: Concept | None, group: str, texts: Iterable[str], words: Sequence[str]) -> bool:
-    """Would showing a sample of a concept name a confidential one? All but the far prompts of a confidential one do.
+    """Would a sample of a concept name a confidential concept if it were shown?
 
-    :param concept: None: one that is no longer on any list. :param group: one of samples.GROUPS.
+    All samples of a confidential concept would, except those of the group "far". Any other sample would if its texts
+    hold one of the words.
+
+    :param concept: None: it is no longer on any list. :param group: one of samples.GROUPS.
     :param words: `confidential_words` of all concepts.
     """
     hidden = concept is not None and concept.confidential and group != "far"
@@ -30,9 +33,9 @@ def is_withheld(concept: Concept | None, group: str, texts: Iterable[str], words
 
 
 def redact(rows: Iterable[dict[str, Any]], concepts: Mapping[str, Concept]) -> list[dict[str, Any]]:
-    """Rows of measurements with prompt and asked name emptied where they would name a confidential concept.
+    """Rows of measurements. Prompt and asked name are empty in rows that would name a confidential concept.
 
-    :param rows: with list, concept, group, prompt and asked (`judging.table`). :param concepts: by "list/id".
+    :param rows: with the keys list, concept, group, prompt and asked (`judging.table`). :param concepts: by "list/id".
     """
     words = confidential_words(concepts.values())
     result = []

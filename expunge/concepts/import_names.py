@@ -1,4 +1,7 @@
-"""What of a row's text is a name: what is cut off, and why a text is none. Everything that is changed leaves a note."""
+"""Finds the name in a row's text: cuts off what is not part of it, and refuses texts that are no names.
+
+Each change adds a note.
+"""
 
 import re
 
@@ -7,7 +10,7 @@ from expunge.concepts.import_rows import ImportedRow
 from expunge.concepts.listfile import DraftConcept
 from expunge.core.names import bad_character, tidy
 
-MOST_WORDS = 12  # a name of more words is a sentence
+MOST_WORDS = 12  # a text of more words is a sentence
 
 
 def draft_of(
@@ -15,8 +18,8 @@ def draft_of(
 ) -> DraftConcept | None:
     """The concept of a row; None where the row is refused.
 
-    :param parentheses: "cut", "alias" or "keep". :param cut_comma: drop what follows the first comma of the name.
-    :param notes: gets a note about everything that is changed.
+    :param parentheses: "cut", "alias" or "keep", as in `importer.import_file`. :param cut_comma: drop what follows the
+        first comma of the name. :param notes: receives a note about each change.
     """
     refusal = _row_refusal(row, kind)
     name, inside = "", ""
@@ -51,7 +54,7 @@ def draft_of(
 
 
 def prompt_of(text: str, name: str, label: str, notes: list[RowNote]) -> str | None:
-    """A prompt with {} in place of the name; None where it does not hold the name or cannot be a prompt."""
+    """A prompt with {} in place of the name; None if the text lacks the name, has braces or is too long."""
     prompt = tidy("".join(c for c in text if bad_character(c) is None))
     filled, times = re.subn(rf"(?<!\w){re.escape(name)}(?!\w)", "{}", prompt, count=1, flags=re.IGNORECASE)
     if not times or "{" in prompt or "}" in prompt or len(prompt) > 500:
@@ -62,7 +65,7 @@ def prompt_of(text: str, name: str, label: str, notes: list[RowNote]) -> str | N
 
 
 def _row_refusal(row: ImportedRow, kind: str) -> str | None:
-    """Why a row is no concept of this kind, whatever its name."""
+    """Why a row cannot be a concept of this kind; `_name_refusal` checks its name."""
     if not isinstance(row.name, str):
         return "is no text"
     if row.keep:
@@ -73,7 +76,7 @@ def _row_refusal(row: ImportedRow, kind: str) -> str | None:
 
 
 def _name_refusal(text: str) -> str | None:
-    """Why a text is no name, as the end of a sentence."""
+    """Why a text cannot be a name, as the end of a sentence; None if it can."""
     if not text:
         return "is empty"
     if "\ufffd" in text:
@@ -88,7 +91,7 @@ def _name_refusal(text: str) -> str | None:
 
 
 def _trim(text: str, label: str, cut_parentheses: bool, cut_comma: bool, notes: list[RowNote]) -> tuple[str, str]:
-    """A text without what does not belong to a name, and what stood in its last parentheses."""
+    """(a text without the parts that do not belong to a name, the content of its last parentheses)."""
     trimmed, reasons, inside = text, [], ""
     visible = "".join(c for c in trimmed if bad_character(c) is None or c == "\ufffd")
     if visible != trimmed:
@@ -99,7 +102,7 @@ def _trim(text: str, label: str, cut_parentheses: bool, cut_comma: bool, notes: 
     if cut_parentheses and re.search(r"\([^()]*\)", trimmed):
         inside = tidy(re.findall(r"\(([^()]*)\)", trimmed)[-1])
         shorter = tidy(re.sub(r"\([^()]*\)", " ", trimmed))
-        if shorter:  # a name that stands in parentheses as a whole keeps them
+        if shorter:  # a name that is wholly in parentheses keeps them
             reasons.append(f"parentheses ({inside})")
             trimmed = shorter
     if tidy(trimmed) != trimmed and not reasons:

@@ -23,7 +23,7 @@ class RowNote:
 def summary(notes: Sequence[RowNote], names: Sequence[tuple[str, str]]) -> list[str]:
     """The notes in few lines: one for each concept, and one for each reason for which rows were refused.
 
-    :param names: (label of its row, name) of each concept that came of the file.
+    :param names: (label of its row, name) of each concept that was imported.
     """
     into = {note.row: note.into for note in notes if note.into}
     of_concepts, of_reasons = dict[str, list[RowNote]](), dict[str, list[RowNote]]()

@@ -1,4 +1,4 @@
-"""Rows of a CSV, TSV, JSON or TXT file that is imported: which column or key says what."""
+"""Reads the rows of an imported CSV, TSV, JSON or TXT file, and finds the role of each column or key."""
 
 import csv
 import io
@@ -21,14 +21,14 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "test-retain",
     ),
     "anchor": ("anchor", "superclass"),
-    "prompts": (),  # only by name: a list's prompts are as often for tests as for training
+    "prompts": (),  # only if the user names the column: prompts are as often for tests as for training
     "keep": ("type",),  # a column that says erase or retain
 }  # fmt: skip
 
 
 @dataclass(frozen=True)
 class ImportedRow:
-    """A row of an imported file, as it stands there. `label` is "row 7" (a line) or "style/monet" (a place in JSON)."""
+    """A row of an imported file, as written. `label` is "row 7" (a line) or "style/monet" (a place in JSON)."""
 
     label: str
     name: Any
@@ -36,7 +36,7 @@ class ImportedRow:
     neighbours: tuple[str, ...] = ()
     anchor: Any = None
     prompts: tuple[str, ...] = ()
-    keep: bool = False  # the file says that this one must stay
+    keep: bool = False  # the file says that this concept must stay
     section: str | None = None  # a kind that the file itself gives ("style": {...})
     doubtful: tuple[str, ...] = ()  # aliases and neighbours that the file itself grades as of low certainty
 
@@ -44,10 +44,10 @@ class ImportedRow:
 def read_rows(
     path: Path, columns: Mapping[str, str], encoding: str = "utf-8-sig"
 ) -> tuple[list[ImportedRow], list[str]]:
-    """The rows of a file by its ending, and notes about columns that are not read.
+    """(the rows of a file, notes about columns that are not read). The file's ending gives its format.
 
     :param columns: role -> column, in place of the usual names in COLUMNS.
-    :raises InputError: the file cannot be read, or holds no column with names.
+    :raises InputError: the file cannot be read, or has no column with names.
     """
     text = _text(path, encoding)
     ending = path.suffix.lower()
@@ -65,7 +65,10 @@ def read_rows(
 
 
 def looks_like_prompts(rows: list[ImportedRow]) -> int:
-    """How many rows read like a prompt and not like a name: five words or more, or "a ...", "my ..." of three."""
+    """How many rows read like prompts, not like names.
+
+    Such a row has 5 words or more before its first comma, or begins with "a", "my", ... and has 3 words or more.
+    """
     count = 0
     for row in rows:
         words = str(row.name).split(",")[0].split() if row.name is not None else []
@@ -110,7 +113,7 @@ def _table(path: Path, text: str, columns: Mapping[str, str], delimiter: str) ->
         if not columns and len(header) == 1 and "name" not in role:
             return [
                 ImportedRow(f"row {number}", cells[0]) for number, cells in lines
-            ], []  # names only, without a header
+            ], []  # a file of names only, without a header
         what = f"has no column for {', '.join(missing)}" if missing else "no column is called name or concept"
         raise InputError([Problem(f"{path}:1", what, f"write --name-column and one of {', '.join(header)}")])
     unread = [name for i, name in enumerate(header) if all(i not in at for at in role.values()) and name != "id"]
@@ -133,7 +136,7 @@ def _table(path: Path, text: str, columns: Mapping[str, str], delimiter: str) ->
 
 
 def _roles(keys: list[str], columns: Mapping[str, str]) -> dict[str, list[int]]:
-    """Role -> places of its columns; the name is the first of COLUMNS["name"] that is there."""
+    """Role -> positions of its columns. The name's is the first column in COLUMNS["name"] that the file has."""
     roles: dict[str, list[int]] = {}
     for role, usual in COLUMNS.items():
         wanted = (columns[role].lower(),) if role in columns else usual
@@ -144,7 +147,11 @@ def _roles(keys: list[str], columns: Mapping[str, str]) -> dict[str, list[int]]:
 
 
 def _walk(data: Any, place: list[str], columns: Mapping[str, str]) -> Iterator[ImportedRow]:
-    """Rows of JSON: a mapping with a name is one, a text in a list is a name, a text under a key is its anchor."""
+    """The rows of JSON data.
+
+    A mapping with a name is a row. A text in a list is a name. In other mappings, a key with a text is a name, and the
+    text is its anchor.
+    """
     label = "/".join(place) or "the file"
     section = next((part for part in place if part in KINDS), None)
     if isinstance(data, list):

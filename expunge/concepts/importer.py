@@ -1,7 +1,7 @@
-"""Makes a concept list of a CSV, TSV, JSON or TXT file, and says row by row what was merged, trimmed or refused.
+"""Makes a concept list from a CSV, TSV, JSON or TXT file, and says row by row what was merged, trimmed or refused.
 
-What comes out passes the checks of `expunge validate`, and the same file gives the same list. Parentheses and what
-follows the comma in a TXT line ("Aaron Douglas,actor") are cut and reported; nothing is guessed beyond that.
+The list passes the checks of `expunge validate`. The same file gives the same list. Parentheses, and the text after the
+comma in a TXT line ("Aaron Douglas,actor"), are cut and reported. The importer guesses nothing else.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,12 +17,12 @@ from expunge.concepts.spelling import too_long
 from expunge.core.errors import InputError, Problem
 from expunge.core.names import same, slug, tidy
 
-CannotRead = Callable[[str], str | None]  # why the base does not read all of a text
+CannotRead = Callable[[str], str | None]  # text -> why the base cannot read all of it, or None
 
 
 @dataclass(frozen=True)
 class Imported:
-    """A list that was made of a file, and what became of the file's rows."""
+    """A list that was made from a file, and what became of the file's rows."""
 
     text: str  # the YAML
     concepts: int
@@ -45,15 +45,15 @@ def import_file(
     words: Words | None = None,
     encoding: str = "utf-8-sig",
 ) -> Imported:
-    """Read a file and make a list of it; nothing is written.
+    """Read a file and make a list from it. Nothing is written.
 
     :param columns: role (name, aliases, neighbours, anchor, prompts) -> column or key.
-    :param parentheses: "cut" drops them, "alias" makes an alias of what a name has in them, "keep" leaves them.
+    :param parentheses: "cut" drops them, "alias" makes their content an alias of the name, "keep" leaves them.
     :param comma: "cut" drops what follows the first comma of a name, "keep" leaves it; None: cut in TXT files only.
-    :param prompts_of: the file holds prompts, not names: make them the own few-shot prompts of this one concept.
+    :param prompts_of: a concept's name. The file holds prompts, not names; they become this concept's few-shot prompts.
     :param as_names: take the rows for names even if they look like prompts.
     :param words: the base's tokenizer and templates; names that do not fit are refused.
-    :raises InputError: the file cannot be read, holds prompts, or nothing of it can be used.
+    :raises InputError: the file cannot be read, holds prompts instead of names, or holds no usable name.
     """
     rows, remarks = read_rows(path, columns or {}, encoding)
     notes: list[RowNote] = []
@@ -73,7 +73,7 @@ def import_file(
         why = f" ({notes[0]})" if notes else ""
         raise InputError([Problem(f"{path}", f"holds no name that can be used{why}", "see docs/lists.md, Import")])
     place = {row.label: i for i, row in enumerate(rows)}
-    notes.sort(key=lambda note: place.get(note.row, -1))  # stable: within a row in the order it happened
+    notes.sort(key=lambda note: place.get(note.row, -1))  # stable: a row's notes keep their order
     heading = tidy(title or path.stem.replace("_", " ").replace("-", " "))
     text = to_yaml(drafts, kind, heading, tidy(owner or "to be named"), path.name)
     names = tuple((draft.row, draft.name) for draft in drafts)
@@ -81,7 +81,7 @@ def import_file(
 
 
 def _of_prompts(rows: list[ImportedRow], name: str, notes: list[RowNote]) -> DraftConcept:
-    """One concept whose own few-shot prompts are the rows."""
+    """One concept with the rows as its few-shot prompts."""
     draft, seen = DraftConcept("--prompts-of", tidy(name)), dict[str, str]()
     for row in rows:
         prompt = prompt_of(str(row.name), draft.name, row.label, notes)
@@ -111,7 +111,7 @@ def _merged(drafts: list[DraftConcept], notes: list[RowNote]) -> list[DraftConce
 
 
 def _consistent(drafts: list[DraftConcept], kind: str, words: Words, notes: list[RowNote]) -> list[DraftConcept]:
-    """Drop what contradicts the list itself, refuse what the base cannot read, give ids."""
+    """Drop words that contradict the list, refuse names that the base cannot read, and set the ids."""
     template = max(words.templates.get(kind, ("{}",)), key=len, default="{}")
 
     def cannot_read(text: str) -> str | None:
@@ -145,7 +145,7 @@ def _consistent(drafts: list[DraftConcept], kind: str, words: Words, notes: list
 def _without_contradictions(
     draft: DraftConcept, texts: list[str], forgotten: Mapping[str, str], cannot_read: CannotRead, notes: list[RowNote]
 ) -> list[str]:
-    """Texts that are not forgotten elsewhere in the list, stand there once, and can be read by the base."""
+    """The texts that the list does not forget and that the base can read, each once."""
     kept: dict[str, str] = {}
     for text in texts:
         why = f"is {forgotten[same(text)]}" if same(text) in forgotten else cannot_read(text)

@@ -1,9 +1,9 @@
-"""The kinds of concepts: what the judge is asked of each, where it can be seen, and which prompts speak of it.
+"""The kinds of concepts: what the judge is asked about each kind, the modalities that show it, and its prompts.
 
     KINDS["motion"].modalities                  ("video",)
 
-The only registry of kinds: whoever treats one kind differently asks here. A new kind is an entry here, and its name in
-the `kind` of schema.json.
+This is the only registry of kinds: code that treats one kind differently looks here. To add a kind, add an entry here,
+and its name to `kind` in schema.json.
 """
 
 from dataclasses import dataclass
@@ -15,21 +15,21 @@ from expunge.concepts.samples import GROUPS, MODALITIES
 class Kind:
     """What is special about a kind of concept.
 
-    Axes are those of `samples.Asks`. Templates hold where the prompts file of a base has none for the kind; "{}" stands
-    for the name.
+    Axes are those of `samples.Asks`. The templates apply if the prompts file of a base has none for the kind. "{}"
+    stands for the name.
     """
 
-    axis: str  # what the judge is asked of a picture of the target
-    near_axis: str  # what it is asked of the neighbours and of the sense that stays
+    axis: str  # the axis on which the judge looks for the target
+    near_axis: str  # the axis for the neighbours and for the sense that stays
     fewshot: tuple[str, ...]
     eval: tuple[str, ...]
-    modalities: tuple[str, ...] = MODALITIES  # in which the target, its aliases and what is near can be seen
+    modalities: tuple[str, ...] = MODALITIES  # that can show the target, its aliases and its neighbours
     parts: bool = True  # can it be a composition of two things?
-    retold: bool = False  # is it a caption, with `paraphrases` in place of aliases?
-    near_anchors: bool = False  # may it become one of its neighbours?
+    retold: bool = False  # is the name a caption, with `paraphrases` in place of aliases?
+    near_anchors: bool = False  # can a neighbour serve as the anchor?
 
     def groups(self, modality: str) -> tuple[str, ...]:
-        """The groups of samples that a modality can show. What is far from a concept can be seen in any."""
+        """The groups of samples that a modality can show. Any modality can show the group "far"."""
         return GROUPS if modality in self.modalities else ("far",)
 
 
@@ -43,12 +43,12 @@ KINDS: dict[str, Kind] = {
     ),
     "object": Kind("subject", "subject", *_OF_A_THING, near_anchors=True),
     "person": Kind("subject", "subject", *_OF_A_THING),
-    # No picture shows a motion.
+    # A single picture cannot show a motion.
     "motion": Kind(
         "motion", "motion", ("a cat {}", "a picture of a car {}"), ("a dog {}", "a person {} outdoors"), ("video",),
         parts=False,
     ),
-    # A memorised picture: of the target the judge is asked for a copy of it, of what is near for its subjects.
+    # A memorised picture. The judge looks for a copy of the target, and for the subjects of the neighbours.
     "image": Kind(
         "copy", "subject", ("{}", "a photo of {}"), ("a picture of {}", "an image of {}"), parts=False, retold=True
     ),

@@ -1,4 +1,4 @@
-"""Writes a concept list as YAML that reads back as it was, checked before it is put in its place."""
+"""Writes a concept list as YAML that reads back unchanged. The file is checked before it is moved into place."""
 
 import json
 import re
@@ -13,12 +13,12 @@ from expunge.core.errors import InputError, Problem, in_order
 from expunge.core.files import write_aside
 from expunge.core.yamlfile import plain_value, read
 
-_PLAIN = re.compile(r"[^\W_](?:[\w .'()&/!+-]*[\w.')!+])?")  # texts that YAML reads back as they stand, unquoted
+_PLAIN = re.compile(r"[^\W_](?:[\w .'()&/!+-]*[\w.')!+])?")  # texts that YAML reads back unchanged without quotes
 
 
 @dataclass
 class DraftConcept:
-    """A concept in the making, of a row of an imported file."""
+    """An unfinished concept, made from a row of an imported file."""
 
     row: str  # the row's label
     name: str
@@ -30,9 +30,9 @@ class DraftConcept:
 
 
 def write_list(text: str, out: Path, force: bool = False) -> None:
-    """Write a list beside its final name, check that it is one, and move it there.
+    """Write a list to a temporary file, check it, and move it to `out`.
 
-    :raises InputError: it is there already (without `force`), or cannot be written.
+    :raises InputError: `out` exists (without `force`) or cannot be written, or the list has mistakes.
     """
     if out.exists() and not force:
         raise InputError([Problem(f"{out}", "is there already", "write --force to replace it, or another --out")])
@@ -43,7 +43,7 @@ def write_list(text: str, out: Path, force: bool = False) -> None:
         if tree is not None:
             problems += schema_problems(tree, f"{out}", list_validator())
             problems += check_sources([Source(out.stem, aside, f"{out}", tree)], Rules())
-        if problems:  # a mistake of the importer: show it rather than write a list that is refused
+        if problems:  # a bug in the importer: report it rather than write a list that is refused
             raise InputError(in_order(problems))
 
     try:
@@ -72,6 +72,6 @@ def to_yaml(drafts: list[DraftConcept], kind: str, title: str, owner: str, sourc
 
 
 def quoted(text: str) -> str:
-    """A text as YAML: bare where it is read back as it stands, else in double quotes."""
+    """A text as YAML: without quotes if YAML reads it back unchanged, else in double quotes."""
     bare = _PLAIN.fullmatch(text) and isinstance(plain_value(text), str)
     return text if bare else json.dumps(text, ensure_ascii=False)

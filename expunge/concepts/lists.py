@@ -20,7 +20,7 @@ from expunge.core.names import tidy
 def load_lists(folder: Path, rules: Rules | None = None) -> list[ConceptList]:
     """Read and check every list in a folder, sorted by id.
 
-    :param rules: what the lists are checked against; None: each by itself and against the others.
+    :param rules: rules from outside the lists; None: check each list only by itself and against the others.
     :raises InputError: with all problems of all files; `where` is "concepts/x.yaml:12".
     """
     lists, problems = _check(folder, rules or Rules())
@@ -67,7 +67,7 @@ def _check(folder: Path, rules: Rules) -> tuple[list[ConceptList], list[Problem]
 
 
 def to_list(source: Source) -> ConceptList:
-    """The dataclasses of a file that has passed the schema."""
+    """The list, as dataclasses, in a file that has passed the schema."""
     raw = source.tree.value
     concepts = tuple(
         _concept(entry, source.place(source.tree.at(["concepts", i]))) for i, entry in enumerate(raw["concepts"])
@@ -78,7 +78,7 @@ def to_list(source: Source) -> ConceptList:
 
 
 def to_encoders(raw: Any, ids: tuple[str, ...]) -> Encoders:
-    """The three ways to write `encoders:` as one. A bare `joint` is a group "joint" of all concepts."""
+    """Convert each of the three forms of `encoders:`. The word `joint` alone means a group "joint" of all concepts."""
     if isinstance(raw, dict):
         joint = {name: tuple(members) for name, members in raw.get("joint", {}).items()}
         return Encoders(raw.get("single", not joint), joint)

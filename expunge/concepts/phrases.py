@@ -16,18 +16,18 @@ _PATHS: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Phrase:
-    """One name, alias, neighbour, part or phrase of a sense, where it stands and whose it is."""
+    """One name, alias, neighbour, part or phrase of a sense, with its place and its concept."""
 
     text: str
-    key: str  # the form in which it is compared
+    key: str  # the text as it is compared (`names.same`)
     role: str  # one of FORGOTTEN or KEPT
     owner: int  # number of the concept, counted through all lists
-    label: str  # the concept's id, or what stands in its place
+    label: str  # the concept's id, or "line 7" if it has none
     where: str
 
 
 def phrases_of(concept: ConceptNode) -> Iterator[Phrase]:
-    """Every phrase of one concept's node; what is not text is left out."""
+    """Every phrase of one concept's node. Values that are not text are left out."""
     for role, path in _PATHS.items():
         value = concept.node.value
         for key in path:

@@ -1,13 +1,13 @@
-"""The prompts file of a base, `bases/<name>/prompts.yaml`: what is drawn, trained on and kept, by kind of concept.
+"""The prompts file of a base, `bases/<name>/prompts.yaml`: prompts to draw, to train on and to keep, by kind.
 
     fewshot:  {kind: ["a photo of {}", ...]}      few-shot images and training
     eval:     {kind: ["{} on the beach", ...]}    rendering; never in training
-    videos:   {kind: ["{} spinning", ...]}        as eval, for videos; a kind that is not named has eval's
+    videos:   {kind: ["{} spinning", ...]}        as eval, for videos; a missing kind uses eval's
     far:      [{prompt: "a teapot", asks: {axis: subject, name: teapot}}, ...]
     general:  ["a house", ...]                    kept prompts
-    anchors:  {kind: ["a toy", ...]}              what a concept without an anchor may become; "" leaves its words out
+    anchors:  {kind: ["a toy", ...]}              anchors for concepts without one; "" leaves the concept's words out
 
-"{}" stands for the concept's name. A kind without templates in `fewshot` or `eval` has those of `kinds.KINDS`.
+"{}" stands for the concept's name. A kind without templates in `fewshot` or `eval` uses those of `kinds.KINDS`.
 """
 
 from collections.abc import Iterable, Mapping

@@ -1,4 +1,4 @@
-"""The prompts of a concept: what the few-shot images show, what training reads, and what is drawn and judged.
+"""The prompts of a concept: for few-shot images, for training, and for the samples that are drawn and judged.
 
     samples = samples_of(concept, read_prompts(file), {"images": {"target": 4}, "videos": {}}, seed=0)
 
@@ -16,10 +16,10 @@ from expunge.core.words import holds, plain
 
 
 def spread(words: Sequence[str], templates: Sequence[str], count: int) -> list[tuple[str, str, int]]:
-    """`count` times (word, prompt, repetition), round-robin so that words and templates vary at once.
+    """`count` times (word, prompt, repetition), round-robin, so that both words and templates vary.
 
-    Every pair is used once before any is used twice; a longer plan begins with the shorter one. A template without
-    "{}" is a prompt as it is. [] where there are no words or no templates.
+    Every pair is used once before any is used twice. A larger `count` only adds to the end. A template without "{}" is
+    itself the prompt. [] if there are no words or no templates.
     """
     if not words or not templates:
         return []
@@ -28,13 +28,13 @@ def spread(words: Sequence[str], templates: Sequence[str], count: int) -> list[t
     for index in range(count):
         word, template = pairs[index % len(pairs)]
         prompt = templates[template].replace("{}", words[word])
-        seen[prompt] = seen.get(prompt, -1) + 1  # two templates can give one prompt; each time is a new seed
+        seen[prompt] = seen.get(prompt, -1) + 1  # two templates can give one prompt; each repetition gets a new seed
         plan.append((words[word], prompt, seen[prompt]))
     return plan
 
 
 def target_words(concept: Concept) -> tuple[str, ...]:
-    """What a prompt calls the target: the phrases of the sense that goes, or the name."""
+    """The words for the target in prompts: the phrases of the sense to forget, or the name."""
     return concept.sense.forget if concept.sense else (concept.name,)
 
 
@@ -44,17 +44,17 @@ def forgotten_words(concept: Concept) -> tuple[str, ...]:
 
 
 def near_words(concept: Concept) -> tuple[str, ...]:
-    """What is nearest to the target and must stay: its neighbours, and the parts of a composition."""
+    """The words nearest to the target that must stay: its neighbours, and the parts of a composition."""
     return tuple(dict.fromkeys((*concept.neighbours, *concept.parts)))
 
 
 def kept_senses(concept: Concept) -> tuple[str, ...]:
-    """The other meaning of the target's word, which must stay."""
+    """Phrases for the other meaning of the target's word, which must stay."""
     return concept.sense.keep if concept.sense else ()
 
 
 def target_asks(concept: Concept, name: str) -> Asks:
-    """What the judge is asked of a picture of the target: of a composition, whether both parts are there."""
+    """What the judge is asked about a sample of the target. For a composition: are both parts seen?"""
     return Asks("both", name, concept.parts) if concept.parts else Asks(KINDS[concept.kind].axis, name)
 
 
@@ -64,21 +64,21 @@ def training_templates(concept: Concept, prompts: Prompts) -> tuple[str, ...]:
 
 
 def eval_templates(kind: str, prompts: Prompts, modality: str) -> tuple[str, ...]:
-    """What is drawn of a kind, in images or videos."""
+    """The templates from which samples of a kind are drawn, as images or videos."""
     return prompts.videos[kind] if modality == "video" and kind in prompts.videos else prompts.eval[kind]
 
 
 def fewshot_prompts(words: Sequence[str], templates: Sequence[str], count: int, seed: int) -> list[tuple[str, int]]:
-    """(prompt, seed) of each image to train on: of the target's words, or of the anchor."""
+    """(prompt, seed) of each image to train on. :param words: the target's words, or the anchor."""
     return [
         (prompt, derive_seed(seed, "fewshot", prompt, again)) for _, prompt, again in spread(words, templates, count)
     ]
 
 
 def anchors_of(concept: Concept, prompts: Prompts) -> tuple[str, ...]:
-    """The concept's own anchor, or else candidates: the base's for its kind, and for an object its neighbours.
+    """The concept's own anchor. Without one, candidates: the base's for its kind and, for an object, its neighbours.
 
-    Another person, another artist's style or another character would be no less of a problem.
+    Neighbours are no candidates for other kinds: another person, artist's style or character would be a problem, too.
     """
     if concept.anchor is not None:
         return (concept.anchor,)
@@ -89,8 +89,8 @@ def anchors_of(concept: Concept, prompts: Prompts) -> tuple[str, ...]:
 def kept_prompts(concepts: Sequence[Concept], prompts: Prompts) -> list[str]:
     """Prompts whose meaning should stay: neighbours and kept senses in training templates, then the general ones.
 
-    What one of the concepts calls its target is left out: in a joint encoder one's neighbour can be another's target,
-    and a general prompt can be about any of them.
+    The words that any of the concepts forgets are left out: in a joint encoder, a neighbour of one concept can be the
+    target of another, and a general prompt can be about any target.
     """
     forgotten = {plain(word) for concept in concepts for word in forgotten_words(concept)}
     kept: dict[str, None] = {}
@@ -105,9 +105,9 @@ def kept_prompts(concepts: Sequence[Concept], prompts: Prompts) -> list[str]:
 def samples_of(
     concept: Concept, prompts: Prompts, counts: Mapping[str, Mapping[str, int]], seed: int
 ) -> list[PlannedSample]:
-    """What is drawn of a concept, images first, group by group. Groups without words (no aliases, ...) have none.
+    """The samples to draw for a concept: images first, group by group. A group without words has no samples.
 
-    :param counts: {"images": {group: samples}, "videos": {...}}; a group that is not named has none.
+    :param counts: {"images": {group: number of samples}, "videos": {...}}; a missing group has no samples.
     """
     words = {
         "target": target_words(concept), "aliases": concept.aliases, "near": near_words(concept),
@@ -127,7 +127,7 @@ def samples_of(
                 if group == "far":
                     asks = far[prompt]
                 elif group in FORGET:
-                    # The judge knows what an alias stands for by the target's name.
+                    # For an alias, the judge is asked about the target's name.
                     asks = target_asks(concept, word if group == "target" else words["target"][0])
                 else:
                     asks = Asks(kind.near_axis, word)
@@ -138,7 +138,8 @@ def samples_of(
 def stays(sample: PlannedSample, concepts: Iterable[Concept]) -> bool:
     """Does a sample make sense for an encoder that forgets all of `concepts`?
 
-    A neighbour or far prompt of one that is itself a target of another is neither kept nor a failure: leave it out.
+    A sample that one concept keeps can show the target of another concept. Such a sample
+    counts neither as kept nor as a failure, so it is left out.
     """
     if sample.group in FORGET:
         return True
@@ -146,6 +147,6 @@ def stays(sample: PlannedSample, concepts: Iterable[Concept]) -> bool:
 
 
 def touches(asked: PlannedSample | FarPrompt, words: Iterable[str]) -> bool:
-    """Does a prompt ask about one of the words, or hold it as whole words?"""
+    """Is the judge asked about one of the words, or does the prompt hold one as whole words?"""
     words = list(words)
     return plain(asked.asks.name) in map(plain, words) or holds(asked.prompt, words)

@@ -1,4 +1,4 @@
-"""What is drawn of a concept, once with each encoder: the words that all later stages share."""
+"""The samples that each encoder draws for a concept, with their groups and modalities. All later stages use them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,16 +15,16 @@ COUNTS = {"image": "images", "video": "videos"}  # modality -> its key in the se
 
 @dataclass(frozen=True)
 class Asks:
-    """What the judge is asked of a sample: is `name` seen on `axis` (subject, style, motion, both, copy)?"""
+    """What the judge is asked about a sample: is `name` seen on `axis` (subject, style, motion, both, copy)?"""
 
     axis: str
     name: str
-    parts: tuple[str, ...] = ()  # of a composition: the two things that must both be there
+    parts: tuple[str, ...] = ()  # of a composition: the two things that must both be seen
 
 
 @dataclass(frozen=True)
 class PlannedSample:
-    """A prompt and the seed of its noise. The same one is drawn before and after, so the two can be compared."""
+    """A prompt and the seed of its noise. The same sample is drawn before and after unlearning, for comparison."""
 
     group: str  # one of GROUPS
     prompt: str
@@ -35,7 +35,7 @@ class PlannedSample:
 
     @property
     def place(self) -> tuple[str, str, str, int]:
-        """What a sample shares with the one that the original encoder draws."""
+        """The key by which a sample and the original encoder's sample of the same prompt and seed are matched."""
         return self.modality, self.group, self.prompt, self.seed
 
 
@@ -49,7 +49,7 @@ def write_planned(file: Path, samples: Sequence[PlannedSample]) -> None:
 def read_planned(file: Path) -> list[PlannedSample]:
     """What `write_planned` wrote.
 
-    :raises InputError: the file is missing or broken: which value, and why.
+    :raises InputError: the file is missing or broken; the error says which value and why.
     """
     import msgspec
 

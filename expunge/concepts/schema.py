@@ -14,7 +14,7 @@ from expunge.core.yamlfile import Node
 def list_schema(gate: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """The schema as a dict.
 
-    :param gate: what a `gate:` may hold, as the `properties` of its schema; None: what the file says.
+    :param gate: the `properties` in the schema of a `gate:`; None: those in schema.json.
     """
     schema = json.loads(Path(__file__).with_name("schema.json").read_text("utf-8"))
     if gate is not None:
@@ -23,11 +23,11 @@ def list_schema(gate: Mapping[str, Any] | None = None) -> dict[str, Any]:
 
 
 def list_validator(gate: Mapping[str, Any] | None = None) -> Any:
-    """What `schema_problems` checks with. :param gate: as of `list_schema`."""
+    """The validator for `schema_problems`. :param gate: as in `list_schema`."""
     schema = list_schema(gate)
     concept = schema["$defs"]["concept"]["properties"]
     for words in (schema["$defs"]["phrases"], *concept.values()):
-        words.pop("uniqueItems", None)  # checks_of_words reports what stands twice, in capital letters or not
+        words.pop("uniqueItems", None)  # checks_of_words reports repetitions, and ignores case
     return validator_of(schema)
 
 

@@ -1,4 +1,4 @@
-"""The files of a folder that are concept lists, and the tree of each."""
+"""Finds the concept lists in a folder, and reads each of them as a tree."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +12,11 @@ _MISPLACED = {".yml", ".csv", ".tsv", ".txt", ".json"}
 
 @dataclass(frozen=True)
 class Source:
-    """A file as it was read: the tree with its lines, for the checks. Its tree is a mapping."""
+    """A list's file as it was read, for the checks. The tree is a mapping, and each node knows its line."""
 
     id: str  # of the list
     path: Path
-    where: str  # what problems call it
+    where: str  # the file's name in problems
     tree: Node
 
     def place(self, node: Node) -> str:
@@ -26,7 +26,7 @@ class Source:
 
 @dataclass(frozen=True)
 class ConceptNode:
-    """A concept as it stands in its file: a mapping, whatever is in it."""
+    """A concept as written in its file: a mapping with unchecked content."""
 
     source: Source
     node: Node
@@ -34,16 +34,16 @@ class ConceptNode:
 
     @property
     def label(self) -> str:
-        """Its id, or where it stands for want of one."""
+        """The concept's id, or "line 7" if it has none."""
         return str(self.node.value.get("id", f"line {self.node.line}"))
 
     def place(self, *path: str | int) -> str:
-        """ "file:line" of what lies at a path of keys and indices within the concept."""
+        """ "file:line" of the node at a path of keys and indices within the concept."""
         return self.source.place(self.node.at(path))
 
 
 def concept_nodes(sources: list[Source]) -> list[ConceptNode]:
-    """The concepts of all files in their order. What is no mapping is left to the schema."""
+    """The concepts of all files, in order. Entries that are no mappings are left out; the schema reports them."""
     nodes: list[ConceptNode] = []
     for source in sources:
         entries = source.tree.at(["concepts"]).children if "concepts" in source.tree.value else None
@@ -54,7 +54,7 @@ def concept_nodes(sources: list[Source]) -> list[ConceptNode]:
 
 
 def list_files(folder: Path) -> tuple[list[Path], list[Problem]]:
-    """The files of a folder that are lists, sorted, and what lies there and should not."""
+    """(the list files in a folder, sorted; problems about other files that should not be there)."""
     name = shown(folder)
     if not folder.is_dir():
         return [], [Problem(name, "is no folder", "name the folder that holds the concept lists")]
@@ -72,7 +72,7 @@ def list_files(folder: Path) -> tuple[list[Path], list[Problem]]:
 
 
 def read_source(path: Path) -> tuple[Source | None, list[Problem]]:
-    """A file's tree, None where it is no mapping, and everything wrong with it as YAML."""
+    """(the file with its tree, or None if the tree is no mapping; all mistakes in its YAML)."""
     where = shown(path)
     tree, problems = read(path, where)
     if tree is None and not problems:
@@ -84,7 +84,7 @@ def read_source(path: Path) -> tuple[Source | None, list[Problem]]:
 
 
 def _misplaced(path: Path, folder: Path) -> Problem | None:
-    """What is wrong with something that lies in the folder of lists, apart from what is in it."""
+    """What is wrong with a file or folder in the folder of lists, apart from its content."""
     where, ending, name = shown(path), path.suffix, shown(folder)
     if path.is_dir():
         nested = any(path.glob("*.y*ml"))
@@ -106,5 +106,5 @@ def _misplaced(path: Path, folder: Path) -> Problem | None:
 
 
 def _leaves(path: Path, folder: Path) -> bool:
-    """Is it a link to a place outside the folder?"""
+    """Is the path a link to a place outside the folder?"""
     return path.is_symlink() and not path.resolve().is_relative_to(folder.resolve())

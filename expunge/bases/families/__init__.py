@@ -1,1 +1,1 @@
-"""What is particular to each family of models, one module a family."""
+"""The differences between families of models: one module per family."""

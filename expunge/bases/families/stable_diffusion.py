@@ -1,30 +1,30 @@
 """Stable Diffusion 1.x and 2.x with AnimateDiff: one CLIP text encoder, one U-Net, one VAE.
 
-Only names are here, and small functions of names. Nothing imports torch, so that `expunge validate` stays fast.
+This module holds only names and small functions of names. It does not import torch, so `expunge validate` stays fast.
 """
 
 import re
 from typing import Any
 
 T2I_PIPELINE, T2V_PIPELINE = "StableDiffusionPipeline", "AnimateDiffPipeline"
-# By class of the pipeline: the attribute that holds the model that predicts the noise.
+# {pipeline's class: its attribute that holds the denoiser}
 DENOISERS = {T2I_PIPELINE: "unet", T2V_PIPELINE: "unet"}
-# By class of the pipeline: what it must be told not to load.
+# {pipeline's class: arguments that keep it from loading parts that are not needed}
 WITHOUT: dict[str, dict[str, Any]] = {
     T2I_PIPELINE: {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False},
     T2V_PIPELINE: {"feature_extractor": None},
 }
-# What a T2V pipeline takes from the T2I pipeline where the base's file names no folder of its own for it.
+# Parts that a T2V pipeline takes from the T2I pipeline if the base's file names no folder for the T2V pipeline.
 SHARED_PARTS = ("vae", "text_encoder", "tokenizer", "unet", "scheduler")
-# Parts that the base's file may name for the T2V pipeline alone: the pipeline's attribute, and its diffusers class.
+# Parts that the base's file may name only for the T2V pipeline: {the pipeline's attribute: the part's diffusers class}
 VIDEO_PARTS = {"unet": "UNetMotionModel", "motion_adapter": "MotionAdapter"}
-PREDICTIONS = ("epsilon", "v_prediction", "sample")  # prediction types of the T2I model that training knows
+PREDICTIONS = ("epsilon", "v_prediction", "sample")  # prediction types of the T2I model that training supports
 
 ENCODER = "CLIPTextModel"  # transformers class
 ENCODER_FOLDER = "text_encoder"
 
 TOKENIZER_FOLDER = "tokenizer"
-# What CLIPTokenizer opens, of which not all must be there.
+# The files that CLIPTokenizer opens; some of them may be missing.
 TOKENIZER_FILES = (
     "vocab.json", "merges.txt", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
     "added_tokens.json",
@@ -32,7 +32,7 @@ TOKENIZER_FILES = (
 VOCABULARY_FILES = ("vocab.json", "tokenizer.json")  # one of them must be there
 # CLIP's byte-level BPE (openai/CLIP, simple_tokenizer.py).
 START, END = "<|startoftext|>", "<|endoftext|>"
-UNKNOWN = END  # CLIP's own choice
+UNKNOWN = END  # as in CLIP
 END_OF_WORD = "</w>"
 WORDS = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
 LONGEST_PROMPT = 77  # tokens, start and end included, where tokenizer_config.json says nothing
@@ -41,7 +41,7 @@ _MODEL = "diffusion_pytorch_model"
 
 
 def pipeline_files(variant: str | None = None) -> list[str]:
-    """Names and patterns of what a pipeline's folder must hold; the safety checker is never loaded."""
+    """Names and patterns of the files that a pipeline's folder must hold; the safety checker is never loaded."""
     parts = {ENCODER_FOLDER: "model", "unet": _MODEL, "vae": _MODEL}
     files = ["model_index.json", "scheduler/scheduler_config.json", f"{TOKENIZER_FOLDER}/*"]
     for part, stem in parts.items():
@@ -50,12 +50,12 @@ def pipeline_files(variant: str | None = None) -> list[str]:
 
 
 def module_files(variant: str | None = None) -> list[str]:
-    """Names of what the folder of one diffusers model (a motion U-Net, a motion adapter) must hold."""
+    """Names of the files that the folder of one diffusers model (a motion U-Net, a motion adapter) must hold."""
     return ["config.json", weights_name(_MODEL, variant)]
 
 
 def optional_files(variant: str | None = None) -> list[str]:
-    """Names of what a T2V pipeline's folder may hold besides `pipeline_files`: its motion adapter."""
+    """Names of the files of a motion adapter, which a T2V pipeline's folder may hold besides `pipeline_files`."""
     return [f"motion_adapter/{name}" for name in module_files(variant)]
 
 
@@ -64,7 +64,7 @@ def weights_name(stem: str, variant: str | None) -> str:
 
 
 def normal_name(name: str) -> str:
-    """A tensor's name without the `text_model.` that some versions of transformers write and others do not."""
+    """A tensor's name without its prefix `text_model.`, which only some versions of transformers write."""
     return re.sub(r"^(text_model\.|text_encoder\.)+", "", name)
 
 
