@@ -118,13 +118,13 @@ def save_edit(edit: Edit, folder: Path, dtype: torch.dtype) -> None:
 def read_edit(folder: Path, device: torch.device) -> Edit:
     """Read what `save_edit` wrote, onto a device. The encoder is frozen and in float32.
 
-    :raises InputError: the folder holds no encoder.
+    :raises InputError: the folder lacks config.json or model.safetensors.
     """
     import transformers
 
     if not (folder / "model.safetensors").is_file() or not (folder / "config.json").is_file():
         fix = "run the unlearn stage, or name a folder with config.json and model.safetensors"
-        raise InputError([Problem(str(folder), "holds no encoder", fix)])
+        raise InputError([Problem(str(folder), "lacks config.json or model.safetensors", fix)])
     encoder: Any = getattr(transformers, family.ENCODER).from_pretrained(
         folder, dtype=torch.float32, use_safetensors=True, local_files_only=True, attn_implementation="sdpa"
     )

@@ -104,7 +104,7 @@ def _complete(source: Source, folder: Path, files: Sequence[str]) -> Path:
     missing = _missing(folder, files)
     if missing:
         fix = f"put a diffusers folder with safetensors there ({', '.join(missing[:4])})"
-        raise InputError([Problem(source.where, f"{folder} holds no complete weights", fix)])
+        raise InputError([Problem(source.where, f"{folder} lacks some of the weight files", fix)])
     return folder
 
 
@@ -121,7 +121,7 @@ def _shards(source: Source, folder: Path, name: str) -> list[str]:
     try:
         pieces = set(json.loads(index.read_text("utf-8"))["weight_map"].values())
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        fix = "put the folder there again"
+        fix = "copy the complete folder there again"
         raise InputError([Problem(source.where, f"{index} is not an index of weights", fix)]) from None
     return [(Path(name).parent / str(piece)).as_posix() for piece in pieces]
 

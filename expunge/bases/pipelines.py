@@ -97,7 +97,7 @@ def training_schedule(spec: Spec, pipe: Any) -> Any:
     if noise.config.prediction_type not in family.PREDICTIONS:
         what = f"the T2I model predicts {noise.config.prediction_type!r}"
         raise InputError(
-            [Problem(str(spec.file), what, f"take a model that predicts one of {', '.join(family.PREDICTIONS)}")]
+            [Problem(str(spec.file), what, f"use a model that predicts one of {', '.join(family.PREDICTIONS)}")]
         )
     return noise
 

@@ -106,7 +106,7 @@ def load_spec(name: str, folder: Path | str = "bases") -> Spec:
     reader = _Reader(tree, file, problems)
     spec = reader.spec()
     if spec.name != name:
-        what = f"the name {spec.name!r} is not the file's"
+        what = f"the name {spec.name!r} differs from the file's name"
         problems.append(Problem(reader.at("name"), what, f"write `name: {name}`"))
     if problems:
         raise InputError(problems)
@@ -153,7 +153,7 @@ class _Reader:
         target, root = (self.folder / value).resolve(), self.folder.resolve()
         if Path(value).is_absolute() or not target.is_relative_to(root) or target == root:
             fix = f"write a path relative to {self.folder}/ that stays inside it"
-            self.problems.append(Problem(self.at(*keys), f"{value!r} leaves {self.folder}/", fix))
+            self.problems.append(Problem(self.at(*keys), f"the path {value!r} is not inside {self.folder}/", fix))
         return self.folder / value
 
     def source(self, entry: Any, *keys: str) -> Source | None:
@@ -172,7 +172,7 @@ class _Reader:
         adapter = self.source(entry.get("adapter"), kind, "adapter")
         whole = self.source(entry, kind)
         if whole is None and (kind == "t2i" or (unet is None and adapter is None)):
-            what = f"`{kind}` names neither its folder nor its repository"
+            what = f"`{kind}` has neither `path` nor `repo`"
             self.problems.append(Problem(self.at(kind), what, "write `path:`, or `repo:` with `revision:`"))
         return Pipeline(
             entry["pipeline"], whole, unet, adapter, entry.get("scheduler"), entry.get("scheduler_options") or {},

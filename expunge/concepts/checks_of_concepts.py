@@ -45,7 +45,7 @@ def _request(concept: ConceptNode) -> Iterator[Problem]:
         datetime.date.fromisoformat(received)
     except ValueError:
         fix = "write year-month-day, such as 2026-01-31"
-        yield Problem(concept.place("request", "received"), f"{received} is no day of the calendar", fix)
+        yield Problem(concept.place("request", "received"), f"{received} is not a valid date", fix)
 
 
 def _prompts(concept: ConceptNode) -> Iterator[Problem]:
@@ -67,9 +67,9 @@ def _prompts(concept: ConceptNode) -> Iterator[Problem]:
             yield Problem(where, what, "write {} once, where the name goes")
         elif rest == prompt and not any(same(name) in same(prompt) for name in names):
             fix = 'write {} where the name goes: "a photo of {}"'
-            yield Problem(where, f"the prompt {short(prompt)} lacks the name", fix)
+            yield Problem(where, f"the prompt {short(prompt)} does not contain the concept's name", fix)
         if same(prompt) in seen:
-            yield Problem(where, f"the prompt {short(prompt)} stands here twice", "keep one of them")
+            yield Problem(where, f"the prompt {short(prompt)} is repeated", "keep one of them")
         seen.add(same(prompt))
 
 
@@ -92,7 +92,7 @@ def _paraphrases(concept: ConceptNode) -> Iterator[Problem]:
         if not isinstance(text, str) or not text.strip():
             continue
         if same(text) in seen:
-            what = f"the paraphrase {short(text)} is the name, or stands here twice"
+            what = f"the paraphrase {short(text)} repeats the name or another paraphrase"
             yield Problem(concept.place("paraphrases", i), what, "take it out")
         seen.add(same(text))
 

@@ -26,12 +26,12 @@ def text_problems(source: Source) -> Iterator[Problem]:
             continue
         where = source.place(node)
         if isinstance(node.value, float) and not math.isfinite(node.value):
-            yield Problem(where, f"{node.text} is no finite number", "write a finite number")
+            yield Problem(where, f"{node.text} is not a finite number", "write a finite number")
         if not isinstance(node.value, str) or not node.value:
             continue
         bad, stripped = bad_character(node.value), node.value.strip()
         if not stripped:
-            yield Problem(where, "a text holds nothing but blanks", "write words, or take the line out")
+            yield Problem(where, "a text is blank", "write words, or delete the line")
         elif bad is not None and node.line not in reported:
             yield Problem(where, f"{short(node.value)} holds {bad[1]}", "take it out")
         elif "\n" in stripped or "\t" in node.value:
@@ -54,14 +54,14 @@ def group_problems(source: Source, ids: list[Any]) -> Iterator[Problem]:
     groups = encoders.get("joint")
     if encoders.get("single") is False and not groups:
         fix = "write single: true, or name a joint group"
-        yield Problem(source.place(node), "`encoders` trains nothing", fix)
+        yield Problem(source.place(node), "`encoders` selects no encoder to train", fix)
     for name, members in groups.items() if isinstance(groups, dict) else ():
         group = node.at(["joint", name])
         where = source.place(group)
         if "\n" in name:  # the $ in the schema's pattern allows one at the end
             yield Problem(where, f"the group {short(name)} has a line break", "write it on one line")
         if name in ids:
-            yield Problem(where, f"the group {name} is called like a concept", f"write {name}-group")
+            yield Problem(where, f"the group {name} has the same name as a concept", f"write {name}-group")
         seen = set()
         for i, member in enumerate(members) if isinstance(members, list) else ():
             if not isinstance(member, str) or id_problem(member):
@@ -70,7 +70,7 @@ def group_problems(source: Source, ids: list[Any]) -> Iterator[Problem]:
             if member not in ids:
                 fix = did_you_mean(member, [each for each in ids if isinstance(each, str)])
                 fix = fix if len(ids) <= 20 else fix[:200]
-                yield Problem(where, f"the group {name} names {short(member)}, which is no concept of this list", fix)
+                yield Problem(where, f"the group {name} names {short(member)}, which is not a concept here", fix)
             elif member in seen:
                 yield Problem(where, f"the group {name} names {member} twice", "keep one of them")
             seen.add(member)

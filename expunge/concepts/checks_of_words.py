@@ -46,13 +46,13 @@ def _names(phrases: Sequence[Phrase]) -> Iterator[Problem]:
         if phrase.role not in ("name", "alias"):
             before = within.setdefault((phrase.owner, phrase.role, phrase.key), phrase)
             if before is not phrase:
-                what = f"the {phrase.role} {short(phrase.text)} stands here twice"
+                what = f"the {phrase.role} {short(phrase.text)} is repeated"
                 yield Problem(phrase.where, what, "keep one of them")
             continue
         before = first.setdefault(phrase.key, phrase)
         if before is not phrase:
             taken = f"the {before.role} of {before.label} ({before.where})"
-            fix = "merge the two concepts, or write a name of its own" if phrase.role == "name" else "take it out"
+            fix = "merge the two concepts, or write a different name" if phrase.role == "name" else "take it out"
             what = f"the {phrase.role} {short(phrase.text)} is already {taken}"
             yield Problem(phrase.where, what, fix, (before.where,))
 
@@ -76,7 +76,7 @@ def _kept(phrases: Sequence[Phrase]) -> Iterator[Problem]:
             yield Problem(phrase.where, what, f"take it out of {_KEYS.get(phrase.role, phrase.role)}")
         for other in [rival for rival in rivals if rival.owner != phrase.owner][:1]:
             what = f"{text} must survive {phrase.label} ({phrase.role}), but is the {other.role} of {other.label}"
-            yield Problem(phrase.where, f"{what} ({other.where})", "take it out here, or there", (other.where,))
+            yield Problem(phrase.where, f"{what} ({other.where})", "remove one of the two", (other.where,))
 
 
 def _anchors(concepts: Sequence[ConceptNode], phrases: Sequence[Phrase]) -> Iterator[Problem]:

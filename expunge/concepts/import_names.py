@@ -47,7 +47,7 @@ def draft_of(
         if anchor and _name_refusal(anchor) is None:
             draft.anchor = anchor
         else:
-            notes.append(RowNote(row.label, "dropped", str(row.anchor), "cannot be an anchor"))
+            notes.append(RowNote(row.label, "dropped", str(row.anchor), "is not an allowed anchor"))
     prompts = [prompt_of(prompt, name, row.label, notes) for prompt in row.prompts]
     draft.prompts += [prompt for prompt in prompts if prompt is not None]
     return draft
@@ -67,11 +67,11 @@ def prompt_of(text: str, name: str, label: str, notes: list[RowNote]) -> str | N
 def _row_refusal(row: ImportedRow, kind: str) -> str | None:
     """Why a row cannot be a concept of this kind; `_name_refusal` checks its name."""
     if not isinstance(row.name, str):
-        return "is no text"
+        return "is not a text"
     if row.keep:
         return "the file says that it must be kept"
     if row.section is not None and row.section != kind:
-        return f"is a {row.section}; import it by itself with --kind {row.section}"
+        return f"is a {row.section}; import it separately with --kind {row.section}"
     return "holds no name" if not row.name.strip() else None
 
 
@@ -80,7 +80,7 @@ def _name_refusal(text: str) -> str | None:
     if not text:
         return "is empty"
     if "\ufffd" in text:
-        return "holds U+FFFD, what is left of a letter read in the wrong encoding"
+        return "contains U+FFFD: a letter was read in the wrong encoding"
     if not any(character.isalnum() for character in text):
         return "holds no letter or digit"
     if "{" in text or "}" in text:
@@ -106,7 +106,7 @@ def _trim(text: str, label: str, cut_parentheses: bool, cut_comma: bool, notes: 
             reasons.append(f"parentheses ({inside})")
             trimmed = shorter
     if tidy(trimmed) != trimmed and not reasons:
-        reasons.append("blanks" if " ".join(trimmed.split()) != trimmed else "letters in two parts (NFC)")
+        reasons.append("blanks" if " ".join(trimmed.split()) != trimmed else "letters written in two parts (NFC)")
     if reasons:
         notes.append(RowNote(label, "trimmed", text, f"to {tidy(trimmed)!r}, without {' and '.join(reasons)}"))
     return tidy(trimmed), inside

@@ -37,7 +37,7 @@ def summary(notes: Sequence[RowNote], names: Sequence[tuple[str, str]]) -> list[
             of_reasons.setdefault(reason, []).append(note)
     lines = [_of_one_concept(f"{row} {name_of[row]!r}", some) for row, some in of_concepts.items()]
     if len(lines) > MOST_LINES:
-        lines[MOST_LINES:] = [f"... and {len(lines) - MOST_LINES:,} more concepts; --verbose says row by row"]
+        lines[MOST_LINES:] = [f"... and {len(lines) - MOST_LINES:,} more concepts; --verbose lists every row"]
     for reason, some in of_reasons.items():
         rows = ", ".join(note.row for note in some[:3])
         more = f"{len(some):,} times {reason} ({rows}, ...)" if len(some) > 3 else f"{reason} ({rows})"

@@ -61,7 +61,8 @@ def read_rows(
             raise InputError([Problem(f"{path}:{line}", f"is not JSON ({error})", "write valid JSON")]) from None
     if ending == ".txt":
         return [ImportedRow(f"row {i}", line) for i, line in enumerate(text.splitlines(), 1) if line.strip()], []
-    raise InputError([Problem(f"{path}", f"ends in {ending or 'nothing'}", "give a .csv, .tsv, .json or .txt file")])
+    what = f"ends in {ending}" if ending else "has no file ending"
+    raise InputError([Problem(f"{path}", what, "give a .csv, .tsv, .json or .txt file")])
 
 
 def looks_like_prompts(rows: list[ImportedRow]) -> int:
@@ -103,7 +104,8 @@ def _table(path: Path, text: str, columns: Mapping[str, str], delimiter: str) ->
     try:
         lines = [(reader.line_num, cells) for cells in reader if any(cell.strip() for cell in cells)]
     except csv.Error as error:
-        raise InputError([Problem(f"{path}:{reader.line_num}", f"is no table ({error})", "fix that line")]) from None
+        what = f"is not a valid table ({error})"
+        raise InputError([Problem(f"{path}:{reader.line_num}", what, "fix that line")]) from None
     if not lines:
         return [], []
     header = [cell.strip().lower() for cell in lines[0][1]]
@@ -115,7 +117,7 @@ def _table(path: Path, text: str, columns: Mapping[str, str], delimiter: str) ->
                 ImportedRow(f"row {number}", cells[0]) for number, cells in lines
             ], []  # a file of names only, without a header
         what = f"has no column for {', '.join(missing)}" if missing else "no column is called name or concept"
-        raise InputError([Problem(f"{path}:1", what, f"write --name-column and one of {', '.join(header)}")])
+        raise InputError([Problem(f"{path}:1", what, f"write --name-column with one of {', '.join(header)}")])
     unread = [name for i, name in enumerate(header) if all(i not in at for at in role.values()) and name != "id"]
     notes = [f"not read: column {', '.join(unread)}"] if unread else []
 

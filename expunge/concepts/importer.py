@@ -149,7 +149,7 @@ def _without_contradictions(
     kept: dict[str, str] = {}
     for text in texts:
         why = f"is {forgotten[same(text)]}" if same(text) in forgotten else cannot_read(text)
-        why = why or ("stands there twice" if same(text) in kept else None)
+        why = why or ("is repeated" if same(text) in kept else None)
         if why is not None:
             notes.append(RowNote(draft.row, "dropped", text, why))
         else:

@@ -36,14 +36,14 @@ def load_list(file: Path, rules: Rules | None = None) -> ConceptList:
     """
     where = shown(file)
     if file.name.startswith("."):
-        raise InputError([Problem(where, "is passed over, for its name begins with a dot", "rename it")])
+        raise InputError([Problem(where, "is ignored, because its name begins with a dot", "rename it")])
     lists, problems = _check(file.parent, rules or Rules()) if file.exists() else ([], [])
     if own := [problem for problem in problems if where in problem.files]:
         raise InputError(own)
     for each in lists:
         if each.path.name == file.name:
             return each
-    what = "is no concept list" if file.exists() else "is missing"
+    what = "is not a concept list" if file.exists() else "is missing"
     raise InputError([Problem(where, what, "name a .yaml file that holds a list, or a folder of lists")])
 
 

@@ -57,7 +57,7 @@ def list_files(folder: Path) -> tuple[list[Path], list[Problem]]:
     """(the list files in a folder, sorted; problems about other files that should not be there)."""
     name = shown(folder)
     if not folder.is_dir():
-        return [], [Problem(name, "is no folder", "name the folder that holds the concept lists")]
+        return [], [Problem(name, "is not a folder", "name the folder that holds the concept lists")]
     files, problems = [], []
     for path in sorted(folder.iterdir()):
         if path.name.startswith(".") or path.name == "schema.json":
@@ -79,7 +79,10 @@ def read_source(path: Path) -> tuple[Source | None, list[Problem]]:
         problems = [Problem(f"{where}:1", "the file is empty", "write `title:`, `owner:` and `concepts:`")]
     if tree is not None and not isinstance(tree.value, dict):
         fix = "begin with `title:`, `owner:` and `concepts:`"
-        return None, [*problems, Problem(f"{where}:{tree.line}", "the file is no mapping", fix)]
+        return None, [
+            *problems,
+            Problem(f"{where}:{tree.line}", "the file does not begin with `key: value` lines", fix),
+        ]
     return (Source(path.stem, path, where, tree) if tree is not None else None), problems
 
 
@@ -94,12 +97,12 @@ def _misplaced(path: Path, folder: Path) -> Problem | None:
     if ending.lower() in (".yml", ".yaml") and ending != ".yaml":
         return Problem(where, f"ends in {ending} and is not read", f"rename it to {path.stem}.yaml")
     if ending != ".yaml":
-        fix = f"run `expunge import {where} --kind ...` and take this file away"
+        fix = f"run `expunge import {where} --kind ...` and move this file out of the folder"
         return Problem(where, f"ends in {ending} and is not read", fix) if ending.lower() in _MISPLACED else None
     if _leaves(path, folder):
         return Problem(where, f"is a link that leaves {name}/", "put the file itself there")
     if not path.is_file():
-        return Problem(where, "is no file", "remove it, or fix the link")
+        return Problem(where, "is not a file", "remove it, or fix the link")
     if why := id_problem(path.stem):
         return Problem(f"{where}:1", f"the file's name {why}", f"rename it to {slug(path.stem)}.yaml")
     return None

@@ -45,7 +45,7 @@ def too_long(words: Words, text: str, template: str = "{}") -> str | None:
     if words.max_tokens is None or count <= words.max_tokens:
         return None
     inside = f" in the prompt {short(template)}" if template != "{}" else ""
-    return f"makes {count} tokens{inside} and the encoder reads {words.max_tokens}"
+    return f"has {count} tokens{inside}, but the encoder reads only {words.max_tokens}"
 
 
 def _problem(words: Words, where: str, role: str, text: str, template: str = "{}") -> Iterator[Problem]:

@@ -84,7 +84,7 @@ def bad_character(text: str) -> tuple[int, str] | None:
         if (category == "Cc" and character not in "\n\r\t") or category in ("Zl", "Zp"):
             return i, f"the control character {code}"
         if character == "\ufffd":
-            return i, f"{code}, what is left of a letter read in the wrong encoding"
+            return i, f"{code}: a letter was read in the wrong encoding"
         if category in ("Cs", "Co") or ord(character) & 0xFFFE == 0xFFFE:
             return i, f"{code}, which is no character"
     return None

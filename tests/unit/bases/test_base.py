@@ -173,7 +173,7 @@ def test_an_encoder_folder_is_stored_as_the_base_stores_its_own(
     assert changed_parameters(tiny_base.encoder, encoder, torch.float16) == 0
     store_edit(tiny_base, tmp_path / "one", Edit(encoder))
     assert load_edit(tiny_base, tmp_path / "one").unconditional is None
-    with pytest.raises(InputError, match="no encoder"):
+    with pytest.raises(InputError, match="lacks config"):
         load_edit(tiny_base, tmp_path / "three")
 
 

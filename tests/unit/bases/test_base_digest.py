@@ -124,7 +124,7 @@ def test_a_sharded_model_counts_with_the_pieces_that_its_index_names(folder: Pat
 
 def test_missing_weights_stop_it(folder: Path) -> None:
     (folder / "tiny" / "t2i" / "vae" / "config.json").unlink()
-    with pytest.raises(InputError, match=r"tiny\.yaml:\d+: .*no complete weights.*vae/config\.json"):
+    with pytest.raises(InputError, match=r"tiny\.yaml:\d+: .*lacks some of the weight files.*vae/config\.json"):
         base_digest(load_spec("tiny", folder))
 
 

@@ -149,7 +149,7 @@ def test_the_summary_is_a_line_a_concept_and_a_line_a_reason(tmp_path: Path) -> 
     lines = CliRunner().invoke(app, command).stderr.splitlines()
     assert lines[0] == "row 2 'Foo': 2 merged, 1 trimmed"
     assert lines[1] == "row 5: trimmed 'Bar (x)': to 'Bar', without parentheses (x)"
-    assert "... and 12 more concepts; --verbose says row by row" in lines and len(lines) == 23
+    assert "... and 12 more concepts; --verbose lists every row" in lines and len(lines) == 23
     assert lines[-2] == "6 times refused: holds no letter or digit (row 6, row 7, row 8, ...)"
     assert len(CliRunner().invoke(app, [*command, "--verbose"]).stderr.splitlines()) == 41
 
