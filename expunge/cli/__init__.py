@@ -1,0 +1,11 @@
+"""The command line: one function for each command. Exit code 2 means that the input is wrong."""
+
+import sys
+
+from expunge.cli import lists, results, run  # noqa: F401 (importing a module registers its commands)
+from expunge.cli.app import app
+
+
+def main() -> None:
+    """The entry point; also `python -m expunge`."""
+    sys.exit(app())
