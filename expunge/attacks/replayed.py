@@ -13,7 +13,7 @@ from typing import Any
 from expunge.attacks import ATTACKS
 from expunge.attacks.records import Attempt
 from expunge.core.errors import InputError, Problem
-from expunge.core.files import write_csv
+from expunge.core.files import from_cell, write_csv
 from expunge.core.schema import did_you_mean, short
 
 REPLAY = "replay"  # the name of attempts with kept prompts, in place of an attack's name
@@ -54,7 +54,9 @@ def read_kept(file: Path) -> list[KeptPrompt]:
             problems += wrong
             if not wrong:
                 prompts.append(
-                    KeptPrompt(row["concept"], row["attack"], row["modality"], row["prompt"], int(row["seed"]))
+                    KeptPrompt(
+                        row["concept"], row["attack"], row["modality"], from_cell(row["prompt"]), int(row["seed"])
+                    )
                 )
     if problems:
         raise InputError(problems)

@@ -1,13 +1,13 @@
 """What every command shares: the app, errors as lines, and params.yaml."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import wraps
 from pathlib import Path
 from typing import Any
 
 import typer
 
-from expunge.core.errors import InputError
+from expunge.core.errors import InputError, Problem
 
 app = typer.Typer(
     help="Make text-to-video diffusion models forget concepts, and check that they did.",
@@ -48,3 +48,22 @@ def default_base_and_method() -> dict[str, Any]:
 
 def count(number: int, what: str) -> str:
     return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def require_new(files: Iterable[Path], force: bool, option: str) -> None:
+    """:raises InputError: some of the files that a command was asked to write exist already (without `force`)."""
+    fix = f"write --force to replace it, or another {option}"
+    if taken := [Problem(f"{file}", "is there already", fix) for file in files if file.exists() and not force]:
+        raise InputError(taken)
+
+
+def write_asked(file: Path, text: str, option: str) -> None:
+    """Write a file that a command was asked for. :raises InputError: it cannot be written."""
+    from expunge.core.files import write_text
+
+    try:
+        write_text(file, text)
+    except OSError as error:
+        raise InputError(
+            [Problem(f"{file}", f"cannot be written ({error.strerror})", f"write another {option}")]
+        ) from None

@@ -1,18 +1,23 @@
 """Commands for concept lists: check them, and make them from the files that people bring."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from expunge.cli.app import app, count, default_base_and_method, errors_in_lines
+from expunge.cli.app import app, count, default_base_and_method, errors_in_lines, require_new, write_asked
+from expunge.concepts.importing.formats import FORMATS
+from expunge.concepts.importing.notes import ACTIONS
 from expunge.concepts.kinds import KINDS
 from expunge.core.errors import InputError
 
 Kind = StrEnum("Kind", list(KINDS))  # type: ignore[misc]  # mypy wants the names written out
 Parentheses = StrEnum("Parentheses", ["cut", "alias", "keep"])
 Comma = StrEnum("Comma", ["cut", "keep"])
+Order = StrEnum("Order", {"last_first": "last-first"})  # type: ignore[misc]
+Format = StrEnum("Format", list(FORMATS))  # type: ignore[misc]
 
 
 @app.command()
@@ -45,7 +50,9 @@ def validate(
 @app.command("import")
 @errors_in_lines
 def import_(
-    file: Annotated[Path, typer.Argument(help="A CSV, TSV, JSON or TXT file.")],
+    file: Annotated[
+        Path, typer.Argument(help=f"A file ({', '.join(each.upper() for each in FORMATS)}), or - for stdin.")
+    ],
     kind: Annotated[Kind, typer.Option(help="What the names are.")],
     out: Annotated[Path | None, typer.Option(help="Where to write; default: concepts/<name of the file>.yaml.")] = None,
     title: Annotated[str | None, typer.Option(help="The list's title; default: the file's name.")] = None,
@@ -54,53 +61,82 @@ def import_(
         str | None, typer.Option(help="Refuse names that this base cannot spell, or that are too long for it.")
     ] = None,
     bases: Annotated[Path, typer.Option(help="The folder of bases.")] = Path("bases"),
-    name_column: Annotated[str | None, typer.Option(help="The column or key with the names.")] = None,
-    alias_column: Annotated[str | None, typer.Option(help="The column with aliases, separated by ; or |.")] = None,
-    neighbour_column: Annotated[
-        str | None, typer.Option(help="The column with neighbours, separated by ; or |.")
+    format_: Annotated[
+        Format | None, typer.Option("--format", help="The file's format; default: from its ending.")
     ] = None,
+    no_header: Annotated[
+        bool, typer.Option("--no-header", help="The table has no header; columns are called 1, 2, ...")
+    ] = False,
+    sheet: Annotated[str | None, typer.Option(help="The sheet of a workbook; default: the first.")] = None,
+    name_column: Annotated[str | None, typer.Option(help="The column or key with the names.")] = None,
+    alias_column: Annotated[str | None, typer.Option(help="The column with aliases, separated by ; or | or ,.")] = None,
+    probe_column: Annotated[str | None, typer.Option(help="The column with words that are only tested.")] = None,
+    neighbour_column: Annotated[str | None, typer.Option(help="The column with neighbours, separated alike.")] = None,
     anchor_column: Annotated[str | None, typer.Option(help="The column with the anchor.")] = None,
     prompt_column: Annotated[str | None, typer.Option(help="The column with the concept's own prompts.")] = None,
+    ignore_column: Annotated[
+        list[str] | None, typer.Option(help="A column that decides nothing, whatever it says; can be repeated.")
+    ] = None,
     parentheses: Annotated[Parentheses, typer.Option(help="What to do with (...) in names.")] = Parentheses.cut,
     comma: Annotated[
-        Comma | None, typer.Option(help="What to do with text after a comma; default: cut in TXT, keep in others.")
+        Comma | None,
+        typer.Option(help="What to do with text after a comma; default: in TXT files cut a role, else keep."),
     ] = None,
+    order: Annotated[Order | None, typer.Option(help="Turn names such as 'Vint, Orla' round.")] = None,
+    split: Annotated[int | None, typer.Option(help="Write several lists of at most so many concepts.")] = None,
     prompts_of: Annotated[str | None, typer.Option(help="Read the rows as prompts of this one concept.")] = None,
     as_names: Annotated[bool, typer.Option(help="Read the rows as names even if they look like prompts.")] = False,
-    encoding: Annotated[str, typer.Option(help="The file's encoding.")] = "utf-8-sig",
+    encoding: Annotated[str, typer.Option(help="The file's encoding.")] = "utf-8",
     report: Annotated[
         Path | None, typer.Option(help="Write the report to this file, and only its counts to stderr.")
     ] = None,
     verbose: Annotated[bool, typer.Option(help="Report every changed row.")] = False,
-    force: Annotated[bool, typer.Option(help="Replace an existing list.")] = False,
+    force: Annotated[bool, typer.Option(help="Replace existing files.")] = False,
 ) -> None:
-    """Turn a file into a concept list, and report what was merged, trimmed, dropped or refused."""
-    from expunge.concepts.import_notes import summary
-    from expunge.concepts.importer import import_file
-    from expunge.concepts.listfile import write_list
-    from expunge.core.names import slug
+    """Turn a file into a concept list, and report what was kept, merged, trimmed, dropped or refused.
+
+    What the file says to keep becomes `keep:` of the list. Rows that it says to reject or to wait with, and rows with
+    a decision that is not known, are refused.
+    """
+    from expunge.concepts.importing.importer import Options, import_file
+    from expunge.concepts.importing.notes import summary
     from expunge.plan.validate_lists import base_words
 
     words, notes, problems = base_words(base, bases) if base else (None, [], [])
     if problems:
         raise InputError(problems)
     chosen = {
-        "name": name_column, "aliases": alias_column, "neighbours": neighbour_column, "anchor": anchor_column,
-        "prompts": prompt_column,
+        "name": name_column, "aliases": alias_column, "probes": probe_column, "neighbours": neighbour_column,
+        "anchor": anchor_column, "prompts": prompt_column,
     }  # fmt: skip
     columns = {role: column for role, column in chosen.items() if column is not None}
-    out = out or Path("concepts") / f"{slug(file.stem)}.yaml"
-    imported = import_file(
-        file, kind.value, title, owner, columns, parentheses.value, comma.value if comma else None, prompts_of,
-        as_names, words, encoding,
+    options = Options(
+        title, owner, columns, tuple(ignore_column or ()), not no_header, sheet, format_.value if format_ else None,
+        parentheses.value, comma.value if comma else None, order.value if order else None, prompts_of, as_names, split,
+        words, encoding,
     )  # fmt: skip
-    write_list(imported.text, out, force)
+    require_new([report] if report is not None else [], force, "--report")
+    imported = import_file(file, kind.value, options)
+    written = _write_lists(imported.texts, file, out, force)
     lines = [str(note) for note in imported.notes]
     if report is not None:
-        report.write_text("".join(f"{line}\n" for line in lines), "utf-8")
+        write_asked(report, "".join(f"{line}\n" for line in lines), "--report")
     listed = [] if report is not None else lines if verbose else summary(imported.notes, imported.names)
     for line in [*(f"note: {note}" for note in [*notes, *imported.remarks]), *listed]:
         typer.echo(line, err=True)
-    actions = ("merged", "trimmed", "dropped", "refused")
-    counts = ", ".join(f"{sum(note.what == action for note in imported.notes)} {action}" for action in actions)
-    typer.echo(f"{out}: {count(imported.concepts, 'concept')} of {count(imported.rows, 'row')}; {counts}", err=True)
+    counts = ", ".join(f"{sum(note.what == action for note in imported.notes)} {action}" for action in ACTIONS)
+    where = f"{written[0]}" if len(written) == 1 else f"{written[0]} to {written[-1].name}"
+    typer.echo(f"{where}: {count(imported.concepts, 'concept')} of {count(imported.rows, 'row')}; {counts}", err=True)
+
+
+def _write_lists(texts: Sequence[str], file: Path, out: Path | None, force: bool) -> list[Path]:
+    """Write each list; several get numbers: artists-1.yaml, artists-2.yaml."""
+    from expunge.concepts.listfile import write_list
+    from expunge.core.names import slug
+
+    out = out or Path("concepts") / f"{'stdin' if file == Path('-') else slug(file.stem)}.yaml"
+    files = [out] if len(texts) == 1 else [out.with_stem(f"{out.stem}-{i}") for i in range(1, len(texts) + 1)]
+    require_new(files, force, "--out")
+    for each, text in zip(files, texts, strict=True):
+        write_list(text, each, force)
+    return files

@@ -38,14 +38,15 @@ def gate_problems(source: Source, node: Node, rules: Rules) -> Iterator[Problem]
 
 def _request(concept: ConceptNode) -> Iterator[Problem]:
     request = concept.node.value.get("request")
-    received = request.get("received") if isinstance(request, dict) else None
-    if not isinstance(received, str) or not re.fullmatch(r"\d{4}-\d\d-\d\d", received, re.ASCII):
-        return
-    try:
-        datetime.date.fromisoformat(received)
-    except ValueError:
-        fix = "write year-month-day, such as 2026-01-31"
-        yield Problem(concept.place("request", "received"), f"{received} is not a valid date", fix)
+    for key in ("received", "decided") if isinstance(request, dict) else ():
+        text = request.get(key)
+        if not isinstance(text, str) or not re.match(r"\d{4}-\d\d-\d\d(T|$)", text, re.ASCII):
+            continue  # the schema has refused it
+        try:
+            datetime.datetime.fromisoformat(text)
+        except ValueError:
+            fix = "write year-month-day, such as 2026-01-31, or 2026-01-31T09:30:00Z"
+            yield Problem(concept.place("request", key), f"{text} is not a valid date or time", fix)
 
 
 def _prompts(concept: ConceptNode) -> Iterator[Problem]:

@@ -6,10 +6,10 @@ both.
 
 from collections.abc import Iterator, Sequence
 
+from expunge.concepts.doubles import loosely
 from expunge.concepts.phrases import FORGOTTEN, KEPT, Phrase, phrases_of
 from expunge.concepts.source import ConceptNode
 from expunge.core.errors import Problem
-from expunge.core.names import same
 from expunge.core.schema import short
 
 _KEYS = {"neighbour": "neighbours", "part": "parts"}  # role -> key of the file, if the two differ
@@ -62,11 +62,11 @@ def _kept(phrases: Sequence[Phrase]) -> Iterator[Problem]:
     forgotten: dict[str, list[Phrase]] = {}
     for phrase in phrases:
         if phrase.role in FORGOTTEN:
-            forgotten.setdefault(phrase.key, []).append(phrase)
+            forgotten.setdefault(phrase.loose, []).append(phrase)
     for phrase in phrases:
         if phrase.role not in KEPT:
             continue
-        text, rivals = short(phrase.text), forgotten.get(phrase.key, [])
+        text, rivals = short(phrase.text), forgotten.get(phrase.loose, [])
         own = next((rival for rival in rivals if rival.owner == phrase.owner), None)
         if own is not None and own.role == "sense.forget":
             what = f"{text} is to be forgotten (sense.forget) and kept ({phrase.role})"
@@ -80,10 +80,10 @@ def _kept(phrases: Sequence[Phrase]) -> Iterator[Problem]:
 
 
 def _anchors(concepts: Sequence[ConceptNode], phrases: Sequence[Phrase]) -> Iterator[Problem]:
-    forgotten = {phrase.key: phrase for phrase in reversed(phrases) if phrase.role in FORGOTTEN}
+    forgotten = {phrase.loose: phrase for phrase in reversed(phrases) if phrase.role in FORGOTTEN}
     for concept in concepts:
         anchor = concept.node.value.get("anchor")
-        taken = forgotten.get(same(anchor)) if isinstance(anchor, str) else None
+        taken = forgotten.get(loosely(anchor)) if isinstance(anchor, str) else None
         if taken is not None:
             what = f"the anchor {short(anchor)} is itself forgotten, as the {taken.role} of {taken.label}"
             fix = "write something that stays, such as a wider word"

@@ -15,12 +15,13 @@ class Sense:
 
 @dataclass(frozen=True)
 class Request:
-    """Why a concept is on a list. `received` is an ISO date."""
+    """Why a concept is on a list. `received` and `decided` are ISO 8601 days or times."""
 
     id: str
     received: str
     basis: str
     decision: str
+    decided: str | None = None
 
 
 @dataclass(frozen=True)

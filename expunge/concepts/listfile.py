@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,6 +28,8 @@ class DraftConcept:
     neighbours: list[str] = field(default_factory=list)
     anchor: str | None = None
     prompts: list[str] = field(default_factory=list)
+    probes: list[str] = field(default_factory=list)
+    request: dict[str, str] = field(default_factory=dict)
 
 
 def write_list(text: str, out: Path, force: bool = False) -> None:
@@ -52,22 +55,29 @@ def write_list(text: str, out: Path, force: bool = False) -> None:
         raise InputError([Problem(f"{out}", f"cannot be written ({error.strerror})", "write another --out")]) from None
 
 
-def to_yaml(drafts: list[DraftConcept], kind: str, title: str, owner: str, source: str) -> str:
-    """The file's text: plain block YAML, one concept after another."""
+def to_yaml(
+    drafts: list[DraftConcept], kind: str, title: str, owner: str, source: str, keep: Sequence[str] = ()
+) -> str:
+    """The file's text: plain block YAML, one concept after another. :param keep: what no encoder may change."""
     lines = [
         "# yaml-language-server: $schema=schema.json",
         f"# imported from {source if source.isprintable() else ascii(source)}",
         f"title: {quoted(title)}",
         f"owner: {quoted(owner)}",
         "encoders: single",
+        *(["keep:"] if keep else []),
+        *(f"  - {quoted(name)}" for name in keep),
         "concepts:",
     ]
     for draft in drafts:
         lines += [f"  - id: {quoted(draft.id)}", f"    name: {quoted(draft.name)}", f"    kind: {kind}"]
         lines += [f"    anchor: {quoted(draft.anchor)}"] if draft.anchor else []
-        for key in ("aliases", "neighbours", "prompts"):
+        for key in ("aliases", "probes", "neighbours", "prompts"):
             values = getattr(draft, key)
             lines += [f"    {key}:", *(f"      - {quoted(value)}" for value in values)] if values else []
+        for key in ("id", "received", "decided", "basis", "decision"):
+            lines += ["    request:"] if key == "id" and draft.request else []
+            lines += [f"      {key}: {quoted(draft.request[key])}"] if key in draft.request else []
     return "\n".join(lines) + "\n"
 
 

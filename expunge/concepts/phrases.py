@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from expunge.concepts.doubles import loosely
 from expunge.concepts.source import ConceptNode
 from expunge.core.names import same
 
@@ -20,6 +21,7 @@ class Phrase:
 
     text: str
     key: str  # the text as it is compared (`names.same`)
+    loose: str  # the text as forgotten and kept phrases are compared (`doubles.loosely`)
     role: str  # one of FORGOTTEN or KEPT
     owner: int  # number of the concept, counted through all lists
     label: str  # the concept's id, or "line 7" if it has none
@@ -39,4 +41,4 @@ def phrases_of(concept: ConceptNode) -> Iterator[Phrase]:
         for text, at in items:
             if isinstance(text, str) and text.strip():
                 place = concept.source.place(at)
-                yield Phrase(text, same(text), role, concept.number, concept.label, place)
+                yield Phrase(text, same(text), loosely(text), role, concept.number, concept.label, place)

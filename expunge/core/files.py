@@ -3,10 +3,13 @@
 import csv
 import json
 import os
+import re
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+_FORMULA = re.compile(r"'*[=+@\t\r]|'*-(?![\d.]+(?:e-?\d+)?$)")  # spreadsheets run such a cell; a number is none
 
 
 def write_aside(file: Path, write: Callable[[Path], object]) -> None:
@@ -43,12 +46,25 @@ def write_json(file: Path, data: Any, indent: int | None = 1) -> None:
 
 
 def write_csv(file: Path, rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> None:
-    """Write a table with a header line and LF line ends; a missing value is empty."""
+    """Write a table with a header line and LF line ends; a missing value is empty.
+
+    A text that a spreadsheet would run as a formula gets an apostrophe in front; `from_cell` takes it away.
+    """
 
     def write(part: Path) -> None:
         with open(part, "w", encoding="utf-8", newline="") as out:
             writer = csv.DictWriter(out, columns, lineterminator="\n")
             writer.writeheader()
-            writer.writerows(rows)
+            writer.writerows({key: to_cell(value) for key, value in row.items()} for row in rows)
 
     write_aside(file, write)
+
+
+def to_cell(value: Any) -> Any:
+    """A value for a cell of a table. A text that begins like a formula gets an apostrophe in front."""
+    return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value
+
+
+def from_cell(text: str) -> str:
+    """The text that `to_cell` made a cell of."""
+    return text[1:] if text.startswith("'") and _FORMULA.match(text[1:]) else text

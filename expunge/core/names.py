@@ -17,6 +17,11 @@ _SPELLED = str.maketrans({
 # Printed as nothing although they count as letters or symbols.
 _BLANK = frozenset("\u115f\u1160\u3164\uffa0\u2800\u034f")
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+# Scripts whose spelling needs the zero width joiner or non-joiner.
+_JOINING = frozenset([
+    "ARABIC", "SYRIAC", "MONGOLIAN", "DEVANAGARI", "BENGALI", "GURMUKHI", "GUJARATI", "ORIYA", "TAMIL", "TELUGU",
+    "KANNADA", "MALAYALAM", "SINHALA", "MYANMAR", "KHMER", "TIBETAN",
+])  # fmt: skip
 # Plain ASCII and common letters, which need no closer look. Texts with anything else are searched letter by letter.
 _PLAIN = re.compile(r"[\n -~\u00a0-\u00ac\u00ae-\u02ff]*")
 
@@ -68,6 +73,16 @@ def id_problem(text: str) -> str | None:
     return None
 
 
+def _joins(text: str, i: int) -> bool:
+    """Is this a joiner or a non-joiner where spelling needs one: between letters of such a script, or in an emoji?"""
+    if text[i] not in "\u200c\u200d" or not 0 < i < len(text) - 1:
+        return False
+    before, after = text[i - 1], text[i + 1]
+    if text[i] == "\u200d" and unicodedata.category(after) == "So":
+        return unicodedata.category(before) in ("So", "Sk") or before == "\ufe0f"
+    return all(unicodedata.name(each, "").split(" ")[0] in _JOINING for each in (before, after))
+
+
 def bad_character(text: str) -> tuple[int, str] | None:
     """The place (0-based) and the name of the first character that is a control, invisible, bidi or a stray one."""
     if _PLAIN.fullmatch(text):
@@ -79,7 +94,7 @@ def bad_character(text: str) -> tuple[int, str] | None:
             return i, f"the character {code}, which turns the direction of writing"
         if character == "\ufeff":
             return i, f"a byte order mark ({code})"
-        if category == "Cf" or character in _BLANK:
+        if (category == "Cf" and not _joins(text, i)) or character in _BLANK:
             return i, f"the invisible character {code}"
         if (category == "Cc" and character not in "\n\r\t") or category in ("Zl", "Zp"):
             return i, f"the control character {code}"

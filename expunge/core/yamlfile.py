@@ -71,6 +71,18 @@ def load(path: Path, where: str | None = None, limits: Limits = DEFAULT_LIMITS) 
     return tree
 
 
+def load_text(text: str, where: str, limits: Limits = DEFAULT_LIMITS) -> Node | None:
+    """The tree of a text that must be plain YAML; None if it holds no value.
+
+    :raises InputError: everything that is wrong with it as YAML.
+    """
+    problems: list[Problem] = []
+    tree = _tree(text, where, limits, problems)
+    if problems:
+        raise InputError(problems)
+    return tree
+
+
 def read(path: Path, where: str, limits: Limits = DEFAULT_LIMITS) -> tuple[Node | None, list[Problem]]:
     """The tree of a file, None where it holds no value, and everything wrong with it as YAML.
 

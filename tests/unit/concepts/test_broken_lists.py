@@ -131,7 +131,7 @@ BROKEN: dict[str, tuple[str | bytes, int, str, str]] = {
     ),
     "no such day": (
         HEAD + BOLT + "    request: {id: R, received: 2026-02-30, basis: b, decision: d}\n",
-        7, "not a valid date", "2026-01-31",
+        7, "not a valid date or time", "2026-01-31",
     ),
     "request half written": (
         HEAD + BOLT + "    request: {id: R, received: 2026-01-31}\n",

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from expunge.cli import app
-from expunge.concepts.importer import Imported, import_file
+from expunge.concepts.importing.importer import Imported, Options, import_file
 from expunge.concepts.listfile import write_list
 from expunge.concepts.lists import load_lists
 from expunge.concepts.rules import Words
@@ -44,7 +44,7 @@ def test_a_table_with_duplicates_blanks_and_parentheses(tmp_path: Path) -> None:
 
 def test_columns_by_usual_and_by_given_names(tmp_path: Path) -> None:
     table = file(tmp_path, "a.tsv", "label\taka\tneighbours\tanchor\nFoo\tA; B | foo\tC;A\ttoy\n")
-    done = import_file(table, "object", columns={"aliases": "aka"})
+    done = import_file(table, "object", Options(columns={"aliases": "aka"}))
     write_list(done.text, tmp_path / "out" / "a.yaml")
     [foo] = load_lists(tmp_path / "out")[0].concepts
     assert (foo.name, foo.aliases, foo.neighbours, foo.anchor) == ("Foo", ("A", "B"), ("C",), "toy")
@@ -53,7 +53,7 @@ def test_columns_by_usual_and_by_given_names(tmp_path: Path) -> None:
         "row 2: dropped 'A': is an alias of row 2",
     ]
     with pytest.raises(InputError, match="--name-column x"):
-        import_file(table, "object", columns={"name": "x"})
+        import_file(table, "object", Options(columns={"name": "x"}))
 
 
 def test_a_table_without_header(tmp_path: Path) -> None:
@@ -82,10 +82,10 @@ def test_ids_that_meet_are_numbered_in_order(tmp_path: Path) -> None:
 
 def test_parentheses_and_commas_as_asked(tmp_path: Path) -> None:
     text = file(tmp_path, "a.txt", "Thor (Thor Odinson),hero \nVision (from Marvel)\n")
-    done = import_file(text, "character", parentheses="alias")
+    done = import_file(text, "character", Options(parentheses="alias"))
     write_list(done.text, tmp_path / "out" / "a.yaml")
     assert [c.aliases for c in load_lists(tmp_path / "out")[0].concepts] == [("Thor Odinson",), ()]
-    kept = import_file(text, "character", parentheses="keep", comma="keep")
+    kept = import_file(text, "character", Options(parentheses="keep", comma="keep"))
     assert names(kept, tmp_path / "out") == ["Thor (Thor Odinson),hero", "Vision (from Marvel)"]
 
 
@@ -94,7 +94,7 @@ def test_prompts_are_refused_or_become_one_concepts_own(tmp_path: Path) -> None:
     prompts = file(tmp_path, "p.txt", "\n".join(lines))
     with pytest.raises(InputError, match="--prompts-of NAME"):
         import_file(prompts, "object")
-    done = import_file(prompts, "object", prompts_of="cat")
+    done = import_file(prompts, "object", Options(prompts_of="cat"))
     write_list(done.text, tmp_path / "out" / "a.yaml")
     assert load_lists(tmp_path / "out")[0].concepts[0].prompts == ("a {} on a bed", "my {} and a cat")
     assert notes(done) == [("row 3", "refused"), ("row 4", "merged"), ("row 5", "refused")]
@@ -102,7 +102,7 @@ def test_prompts_are_refused_or_become_one_concepts_own(tmp_path: Path) -> None:
 
 def test_what_the_base_cannot_read_is_refused(tmp_path: Path) -> None:
     words = Words(lambda text: [1] * len(text) if text.isascii() else None, 12, {"object": ["a photo of {}"]})
-    done = import_file(file(tmp_path, "a.csv", "name\nx\nミク\nlonger\n"), "object", words=words)
+    done = import_file(file(tmp_path, "a.csv", "name\nx\nミク\nlonger\n"), "object", Options(words=words))
     assert names(done, tmp_path / "out") == ["x"]
     assert notes(done) == [("row 3", "refused"), ("row 4", "refused")]
 
@@ -114,7 +114,7 @@ def test_encodings(tmp_path: Path) -> None:
     latin = file(tmp_path, "a.csv", "name\nMiró\n", "latin-1")
     with pytest.raises(InputError, match=r"a\.csv:2: is not utf-8; .*--encoding"):
         import_file(latin, "style")
-    assert names(import_file(latin, "style", encoding="latin-1"), tmp_path / "out") == ["Miró"]
+    assert names(import_file(latin, "style", Options(encoding="latin-1")), tmp_path / "out") == ["Miró"]
 
 
 @pytest.mark.parametrize("text", ["", "name\n", "{", "[[[[", "name\n{x}\n"])
@@ -123,7 +123,7 @@ def test_nothing_to_import(text: str, tmp_path: Path) -> None:
         if text.startswith("name") and ending == ".txt":
             continue
         with pytest.raises(InputError):
-            import_file(file(tmp_path, f"a{ending}", text), "object", columns={"name": "name"})
+            import_file(file(tmp_path, f"a{ending}", text), "object", Options(columns={"name": "name"}))
 
 
 def test_the_command_does_not_overwrite_and_reports(tmp_path: Path) -> None:
@@ -199,5 +199,5 @@ def test_real_prompts(name: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="reads like prompts"):
         import_file(REAL / name, "object")
     word = "painting" if "painting" in name else "cat"
-    done = import_file(REAL / name, "object", prompts_of=word)
+    done = import_file(REAL / name, "object", Options(prompts_of=word))
     assert names(done, tmp_path) == [word]

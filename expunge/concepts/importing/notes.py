@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+ACTIONS = ("merged", "trimmed", "dropped", "refused", "kept")
 MOST_LINES = 20  # of concepts in a summary
 
 
 @dataclass(frozen=True)
 class RowNote:
-    """What became of a row: "merged", "trimmed", "dropped" (a part of it) or "refused" (all of it)."""
+    """What became of a row: one of ACTIONS ("dropped" is a part of it, "refused" all of it), or "left whole"."""
 
     row: str  # its label
     what: str

@@ -1,0 +1,53 @@
+"""When are two texts one name, and when are they nearly one?
+
+loosely("a Fire-Engine") == loosely("fire engines")     one name, where one is forgotten and the other kept
+near_doubles(["Gustave Doré", "Gustave Dore"])          said, because they may be two spellings of one person
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from typing import TypeVar
+
+from expunge.core.names import same
+
+T = TypeVar("T")
+_LETTERS = {ord(a): b for a, b in {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "æ": "ae", "œ": "oe", "ı": "i"}.items()}
+_ARTICLE = re.compile(r"^(?:a|an|the)\s+(?=\S)")
+_HYPHENS = re.compile(r"[\s_\-\u2010-\u2015]+")
+_APOSTROPHES = re.compile(r"['’‘ʼ`´′]")
+
+
+def loosely(text: str) -> str:
+    """A text without case, a leading article, hyphens, and the plural of its last word."""
+    words = _HYPHENS.sub(" ", _ARTICLE.sub("", same(text))).strip().split()
+    return " ".join([*words[:-1], _singular(words[-1])]) if words else ""
+
+
+def _singular(word: str) -> str:
+    """An English plural without its ending; other words as they are ("glass", "bus", "Dries")."""
+    if len(word) > 4 and word.endswith("ies"):
+        return word[:-3] + "y"
+    if len(word) > 4 and re.search(r"(?:x|ch|sh|ss|zz)es$", word):
+        return word[:-2]
+    return word[:-1] if len(word) > 3 and re.search(r"[^sui]s$", word) else word
+
+
+def folded(text: str) -> str:
+    """`loosely`, and without accents, apostrophes, width and the order of words."""
+    plain = unicodedata.normalize("NFKD", _APOSTROPHES.sub("", text)).casefold()
+    plain = "".join(c for c in unicodedata.normalize("NFKD", plain) if not unicodedata.combining(c))
+    letters = plain.translate(_LETTERS)
+    return " ".join(sorted(re.sub(r"[^\w\s]", "", loosely(letters)).split()))
+
+
+def near_doubles(texts: Iterable[tuple[str, T]]) -> list[tuple[tuple[str, T], tuple[str, T]]]:
+    """Pairs of texts that differ in spelling alone, in order. :param texts: each with something that comes along."""
+    first: dict[str, tuple[str, T]] = {}
+    pairs = []
+    for text, what in texts:
+        key = folded(text)
+        before = first.setdefault(key, (text, what)) if key else (text, what)
+        if same(before[0]) != same(text):
+            pairs.append((before, (text, what)))
+    return pairs

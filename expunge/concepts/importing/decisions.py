@@ -1,0 +1,95 @@
+"""What a word in a column or a key says about a name: forget it, keep it, or neither.
+
+    decision_of("Retained")        KEEP
+    decision_of("reject")          "the file says 'reject'"
+    decision_of("blue")            None: the word is not known
+
+A word that is not known decides nothing: its row is refused, because a guess could turn a user's list round.
+"""
+
+import re
+from itertools import pairwise
+
+FORGET, KEEP = "forget", "keep"
+# Beginnings of words, unless a word ends in "$".
+_FORGET = (
+    "eras", "forg", "remov", "unlearn", "delet", "ablat", "suppress", "block", "ban$", "bans$", "banned$", "bann",
+    "target", "takedown", "purge", "scrub", "censor", "prohibit", "forbid", "disallow", "denylist", "grant", "approv",
+    "accept", "upheld", "uphold", "nuke", "drop$",
+)  # fmt: skip
+_KEEP = (
+    "keep", "kept", "retain", "retention", "preserv", "holdout", "heldout", "protect", "allow", "whitelist", "safe$",
+    "safelist", "spare", "remain", "surviv", "untouch", "unaffected", "maintain",
+)  # fmt: skip
+_NEITHER = (
+    "not$", "no$", "non$", "never$", "dont$", "without", "reject", "denied", "deny$", "denial", "declin", "refus",
+    "withdraw", "withdrew", "cancel", "dismiss", "revok", "pending", "open$", "opened$", "wait", "review", "deferr",
+    "undecided", "unresolved", "tbd$", "todo$", "unknown", "appeal", "draft", "hold$", "progress", "incomplete",
+    "exclu", "exempt", "ignor", "skip", "void$", "expired", "duplicate", "false$",
+)  # fmt: skip
+YES = frozenset(["yes", "y", "true", "t", "1", "x", "✓", "✔"])
+NO = frozenset(["no", "n", "false", "f", "0"])
+
+
+def _has(words: list[str], beginnings: tuple[str, ...]) -> bool:
+    return any(
+        word == each[:-1] if each.endswith("$") else word.startswith(each) for word in words for each in beginnings
+    )
+
+
+def words_of(text: str) -> list[str]:
+    """The words of a key or a value, in lower case: "heldOut_names" -> ["held", "out", "names"]."""
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text.replace("'", "").replace("’", ""))
+    return re.findall(r"[^\W\d_]+", spaced.casefold())
+
+
+def decision_of(text: str) -> str | None:
+    """FORGET, KEEP, a reason to refuse, or None if no word is known."""
+    words = words_of(text)
+    words += [a + b for a, b in pairwise(words) if (a, b) in (("hold", "out"), ("held", "out"))]
+    words += ["takedown"] if words[:2] == ["take", "down"] else []
+    held_out = _has(words, ("holdout", "heldout"))
+    if _has(words, _NEITHER) and not held_out:
+        return f"the file says {text.strip()!r}"
+    keep, forget = _has(words, _KEEP), _has(words, _FORGET)
+    if keep and forget:
+        return f"the file says {text.strip()!r}, which means both to forget and to keep"
+    return KEEP if keep else FORGET if forget else None
+
+
+def decision_of_cell(column: str, value: str) -> str:
+    """What a cell decides, in a column that is known to decide. An unknown word is a reason to refuse.
+
+    In a column that is called after a decision ("erase", "keep"), a yes or a no is understood as well.
+    """
+    text, named = value.strip(), decision_of(column)
+    if not text:
+        return f"its {column!r} is empty"
+    if named in (FORGET, KEEP) and text.casefold() in YES:
+        return named
+    if text.casefold() in NO:
+        return f"its {column!r} says {text!r}"
+    return decision_of(text) or f"its {column!r} says {text!r}, which is not known; write forget or keep there"
+
+
+def remark_against(column: str, value: str) -> str | None:
+    """Why a row is no concept, if a cell of any other column says so in three words at the most; else None.
+
+    Only words that leave no doubt count here: in a column `gender`, "unknown" says nothing about a decision.
+    """
+    words = words_of(value) if len(value) <= 40 else []
+    sure = ("keep", "kept", "retain", "preserv", "holdout", "reject", "denied", "declin", "refus", "withdr", "pending",
+            "dismiss", "revok", "deferr", "undecided", "exempt")  # fmt: skip
+    if len(words) <= 3 and (_has(words, sure) or words[:2] in (["held", "out"], ["hold", "out"])):
+        return f"its {column!r} says {value.strip()!r}"
+    return None
+
+
+def combined(decisions: list[str]) -> str:
+    """The decision of a row with several: a reason to refuse comes first, and forget and keep exclude each other."""
+    for each in decisions:
+        if each not in (FORGET, KEEP):
+            return each
+    if len(set(decisions)) > 1:
+        return "the file says both to forget and to keep it"
+    return decisions[0] if decisions else FORGET

@@ -1,0 +1,31 @@
+"""The rows of an imported file, whatever its format."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from expunge.concepts.importing.decisions import FORGET
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of an imported file, as written. `label` is "row 7" (a line) or "style/monet" (a place in JSON)."""
+
+    label: str
+    name: Any
+    decision: str = FORGET  # FORGET, KEEP, or the reason why the row is no concept
+    aliases: tuple[str, ...] = ()
+    probes: tuple[str, ...] = ()
+    neighbours: tuple[str, ...] = ()
+    anchor: Any = None
+    prompts: tuple[str, ...] = ()
+    section: str | None = None  # a kind that the file itself gives ("style": {...})
+    doubtful: tuple[str, ...] = ()  # words that the file itself grades as of low certainty
+    request: dict[str, str] = field(default_factory=dict)  # keys of `concept.Request`
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What was read of a file: its rows, and remarks about the file as a whole."""
+
+    rows: list[Row]
+    remarks: list[str] = field(default_factory=list)
