@@ -8,6 +8,7 @@ A word that is not known decides nothing: its row is refused, because a guess co
 """
 
 import re
+from functools import lru_cache
 from itertools import pairwise
 
 FORGET, KEEP = "forget", "keep"
@@ -27,6 +28,11 @@ _NEITHER = (
     "undecided", "unresolved", "tbd$", "todo$", "unknown", "appeal", "draft", "hold$", "progress", "incomplete",
     "exclu", "exempt", "ignor", "skip", "void$", "expired", "duplicate", "false$",
 )  # fmt: skip
+_SURE = re.compile(
+    r"(?<![^\W\d_])(?:keep|kept|retain|preserv|h[oe]ld[- _]?out|reject|denied|declin|refus|withdr|pending|dismiss|"
+    r"revok|deferr|undecided|exempt)",
+    re.IGNORECASE,
+)
 YES = frozenset(["yes", "y", "true", "t", "1", "x", "✓", "✔"])
 NO = frozenset(["no", "n", "false", "f", "0"])
 
@@ -43,6 +49,7 @@ def words_of(text: str) -> list[str]:
     return re.findall(r"[^\W\d_]+", spaced.casefold())
 
 
+@lru_cache(maxsize=10_000)
 def decision_of(text: str) -> str | None:
     """FORGET, KEEP, a reason to refuse, or None if no word is known."""
     words = words_of(text)
@@ -77,10 +84,7 @@ def remark_against(column: str, value: str) -> str | None:
 
     Only words that leave no doubt count here: in a column `gender`, "unknown" says nothing about a decision.
     """
-    words = words_of(value) if len(value) <= 40 else []
-    sure = ("keep", "kept", "retain", "preserv", "holdout", "reject", "denied", "declin", "refus", "withdr", "pending",
-            "dismiss", "revok", "deferr", "undecided", "exempt")  # fmt: skip
-    if len(words) <= 3 and (_has(words, sure) or words[:2] in (["held", "out"], ["hold", "out"])):
+    if len(value) <= 40 and _SURE.search(value) and len(words_of(value)) <= 3:
         return f"its {column!r} says {value.strip()!r}"
     return None
 

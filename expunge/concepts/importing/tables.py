@@ -34,6 +34,9 @@ def csv_lines(text: str, separator: str | None) -> list[Line]:
     """
     raw = text.splitlines()
     separator = separator or _separator(raw)
+    if '"' not in text:  # fast: no cell spans lines
+        plain_lines = csv.reader(raw, delimiter=separator)
+        return [Line(i, cells) for i, cells in enumerate(plain_lines, 1) if any(map(str.strip, cells))]
     width, lines, at = 0, list[Line](), 0
     while at < len(raw):
         spans, cells = _record(raw, at, separator, width)
