@@ -62,7 +62,10 @@ def texts_by_encoder(plan: Plan) -> dict[str, Texts]:
     if spec.judge.vocabulary is not None:
         labels = read_vocabulary(spec.judge.vocabulary)[1]
     names = {concept: training.names for concept, training in plan.training.items()}
-    return {name: texts_of(job.concepts, plan.concepts, names, prompts, labels) for name, job in plan.encoders.items()}
+    return {
+        name: texts_of(job.concepts, plan.concepts, names, prompts, labels, plan.keep)
+        for name, job in plan.encoders.items()
+    }
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from expunge.core.unit_names import Name
 from expunge.judging.judge_digest import judge_parts
 from expunge.plan.build import make_plan
 from expunge.plan.contract import Plan, PlannedBase, write_plan
+from expunge.plan.notes import held_out_members, labels_of, taken_notes
 from expunge.plan.params import read_params
 from expunge.plan.validate_lists import validate
 from stages.runtime.process import main
@@ -38,10 +39,12 @@ def run() -> None:
         problems = error.problems
     params = read_params(Path("params.yaml"), problems)
     lists, notes = validate(Path("concepts"), params.base, default_method=params.unlearn["method"])
-    print(*notes, sep="\n", end="\n" * bool(notes))
     spec = load_spec(params.base)
+    held_out = held_out_members(lists, labels_of(spec))
+    notes += taken_notes(lists, held_out)
+    print(*notes, sep="\n", end="\n" * bool(notes))
     kinds = {concept.kind for each in lists for concept in each.concepts}
-    plan = make_plan(params, lists, read_prompts(spec.prompts, kinds), planned_base(spec))
+    plan = make_plan(params, lists, read_prompts(spec.prompts, kinds), planned_base(spec), held_out)
     write_plan(OUT / "index.json", plan)
     write_json(OUT / "concepts.json", by_list(plan))
 

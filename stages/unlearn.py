@@ -44,6 +44,7 @@ class Inputs:
     parameters: dict[str, Any]
     seed: int
     kept: tuple[str, ...]
+    keep: tuple[str, ...] = ()  # the list's phrases, of which `kept` holds prompts: `expunge why` can say which is new
 
 
 def run() -> None:
@@ -71,7 +72,7 @@ def units_of(plan: Plan, fewshot: Mapping[str, str]) -> dict[str, Unit]:
         }
         read = [unit for unit in pictures.values() if unit]
         units[name] = Unit(
-            Inputs(job.concepts, targets, job.method, job.parameters, job.seed, job.kept),
+            Inputs(job.concepts, targets, job.method, job.parameters, job.seed, job.kept, job.keep),
             upstream={unit: fewshot[unit] for unit in read},
             reads={unit: FEWSHOT / unit for unit in read},
             code=(METHODS[job.method].module,),

@@ -20,8 +20,8 @@ def check_sources(sources: list[Source], rules: Rules) -> list[Problem]:
         problems += text_problems(source)
         problems += gate_problems(source, source.tree, rules)
         problems += group_problems(source, [c.node.value.get("id") for c in concepts if c.source is source])
-    problems += word_problems(concepts)
+    problems += word_problems(sources, concepts)
     for concept in concepts:
         problems += concept_problems(concept, rules)
-    problems += spelling_problems(concepts, rules.words)
+    problems += spelling_problems(sources, concepts, rules.words)
     return problems

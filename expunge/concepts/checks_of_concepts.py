@@ -55,7 +55,8 @@ def _prompts(concept: ConceptNode) -> Iterator[Problem]:
     if not isinstance(prompts, list):
         return
     forget = sense.get("forget") if isinstance(sense, dict) else None
-    lists = [words for words in ([value.get("name")], value.get("aliases"), forget) if isinstance(words, list)]
+    groups = [value.get("name")], value.get("aliases"), value.get("members"), forget
+    lists = [words for words in groups if isinstance(words, list)]
     names = [name for words in lists for name in words if isinstance(name, str) and name]
     seen = set()
     for i, prompt in enumerate(prompts):
@@ -84,6 +85,13 @@ def _kind(concept: ConceptNode) -> Iterator[Problem]:
     if concept.node.value.get("parts") is not None and kind is not None and not kind.parts:
         what = f"`parts` are things in one picture, and this is of the kind {name}"
         yield Problem(concept.place("parts"), what, "take `parts` out")
+    members = concept.node.value.get("members")
+    if members is not None and kind is not None and not kind.members:
+        fix = "write kind: category, or take `members` out"
+        yield Problem(concept.place("members"), f"`members` belong to a category, and this is of the kind {name}", fix)
+    if kind is not None and kind.members and members is None:
+        fix = "write `members: [a rifle, a pistol]`: what belongs to it, each of which must go"
+        yield Problem(concept.place("kind"), "a category names no members", fix)
 
 
 def _paraphrases(concept: ConceptNode) -> Iterator[Problem]:

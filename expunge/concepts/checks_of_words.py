@@ -1,25 +1,27 @@
 """Words that contradict each other, within a concept, between concepts and between lists.
 
-A phrase is forgotten (a name, an alias, a sense's `forget`) or kept (a neighbour, a part, a sense's `keep`), never
-both.
+A phrase is forgotten (a name, an alias, a member, a probe, a sense's `forget`) or kept (a neighbour, a part, a sense's
+`keep`, a list's `keep`), never both. A probe is never trained on.
 """
 
 from collections.abc import Iterator, Sequence
 
 from expunge.concepts.doubles import loosely
-from expunge.concepts.phrases import FORGOTTEN, KEPT, Phrase, phrases_of
-from expunge.concepts.source import ConceptNode
+from expunge.concepts.phrases import FORGOTTEN, KEPT, TRAINED, Phrase, kept_by_list, phrases_of
+from expunge.concepts.source import ConceptNode, Source
 from expunge.core.errors import Problem
 from expunge.core.schema import short
 
 _KEYS = {"neighbour": "neighbours", "part": "parts"}  # role -> key of the file, if the two differ
 
 
-def word_problems(concepts: Sequence[ConceptNode]) -> Iterator[Problem]:
-    """Every contradiction between the concepts of all lists."""
+def word_problems(sources: Sequence[Source], concepts: Sequence[ConceptNode]) -> Iterator[Problem]:
+    """Every contradiction between the concepts of all lists, and what the lists keep."""
     phrases = [phrase for concept in concepts for phrase in phrases_of(concept)]
+    phrases += [phrase for number, source in enumerate(sources) for phrase in kept_by_list(source, number)]
     yield from _ids(concepts)
     yield from _names(phrases)
+    yield from _trained(phrases)
     yield from _kept(phrases)
     yield from _anchors(concepts, phrases)
 
@@ -38,7 +40,7 @@ def _ids(concepts: Sequence[ConceptNode]) -> Iterator[Problem]:
 
 
 def _names(phrases: Sequence[Phrase]) -> Iterator[Problem]:
-    """Repeated phrases. Names and aliases must be unique in all lists, other phrases in their list within a concept."""
+    """Repeated phrases. Names and aliases must be unique in all lists, other phrases in their own list of words."""
     first: dict[str, Phrase] = {}
     within: dict[tuple[int, str, str], Phrase] = {}
     # Names come first: if an alias repeats a name, the mistake is reported at the alias.
@@ -55,6 +57,23 @@ def _names(phrases: Sequence[Phrase]) -> Iterator[Problem]:
             fix = "merge the two concepts, or write a different name" if phrase.role == "name" else "take it out"
             what = f"the {phrase.role} {short(phrase.text)} is already {taken}"
             yield Problem(phrase.where, what, fix, (before.where,))
+
+
+def _trained(phrases: Sequence[Phrase]) -> Iterator[Problem]:
+    """Members that repeat a concept's own words, and probes that a concept of their own list is trained on."""
+    trained: dict[tuple[str, str], list[Phrase]] = {}
+    for phrase in phrases:
+        if phrase.role in TRAINED:
+            trained.setdefault((phrase.file, phrase.key), []).append(phrase)
+    for phrase in phrases:
+        others = [other for other in trained.get((phrase.file, phrase.key), ()) if other.role != phrase.role]
+        own = next((other for other in others if other.owner == phrase.owner), None)
+        if phrase.role == "member" and own is not None:
+            what = f"the member {short(phrase.text)} is also the {own.role} of {own.label}"
+            yield Problem(phrase.where, what, "take it out of members")
+        elif phrase.role == "probe" and others:
+            what = f"the probe {short(phrase.text)} is trained on: it is the {others[0].role} of {others[0].label}"
+            yield Problem(phrase.where, f"{what} ({others[0].where})", "write it in one of them")
 
 
 def _kept(phrases: Sequence[Phrase]) -> Iterator[Problem]:
@@ -75,7 +94,9 @@ def _kept(phrases: Sequence[Phrase]) -> Iterator[Problem]:
             what = f"{text} is the {phrase.role} of {phrase.label} and its own {own.role}"
             yield Problem(phrase.where, what, f"take it out of {_KEYS.get(phrase.role, phrase.role)}")
         for other in [rival for rival in rivals if rival.owner != phrase.owner][:1]:
-            what = f"{text} must survive {phrase.label} ({phrase.role}), but is the {other.role} of {other.label}"
+            by_list = phrase.owner < 0
+            stays = f"is kept by {phrase.label}" if by_list else f"must survive {phrase.label} ({phrase.role})"
+            what = f"{text} {stays}, but is the {other.role} of {other.label}"
             yield Problem(phrase.where, f"{what} ({other.where})", "remove one of the two", (other.where,))
 
 

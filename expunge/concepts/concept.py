@@ -36,6 +36,8 @@ class Concept:
     neighbours: tuple[str, ...] = ()
     sense: Sense | None = None
     parts: tuple[str, ...] = ()  # of a composition: its two things, each of which must stay by itself
+    probes: tuple[str, ...] = ()  # other words that must go too; they are only tested, never trained on
+    members: tuple[str, ...] = ()  # of a category: the things that belong to it, each of which must go
     prompts: tuple[str, ...] = ()
     paraphrases: tuple[str, ...] = ()  # other wordings of a memorised picture's caption
     request: Request | None = None
@@ -65,6 +67,7 @@ class ConceptList:
     concepts: tuple[Concept, ...]
     path: Path
     gate: dict[str, Any] = field(default_factory=dict)
+    keep: tuple[str, ...] = ()  # what every encoder of the list must leave alone
 
     def members(self) -> dict[str, tuple[str, ...]]:
         """{encoder: the ids of its concepts}: the single ones, then the joint ones."""

@@ -9,9 +9,10 @@ from expunge.core.unit_names import Name
 
 
 def confidential_words(concepts: Iterable[Concept]) -> tuple[str, ...]:
-    """The names and aliases of the confidential concepts, in lower case, sorted."""
+    """The names, aliases, probes and members of the confidential concepts, in lower case, sorted."""
     hidden = [concept for concept in concepts if concept.confidential]
-    return tuple(sorted({word.casefold() for concept in hidden for word in (concept.name, *concept.aliases) if word}))
+    words = ((c.name, *c.aliases, *c.probes, *c.members) for c in hidden)
+    return tuple(sorted({word.casefold() for own in words for word in own if word}))
 
 
 def names_confidential(texts: Iterable[str], words: Sequence[str]) -> bool:

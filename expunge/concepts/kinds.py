@@ -27,6 +27,7 @@ class Kind:
     parts: bool = True  # can it be a composition of two things?
     retold: bool = False  # is the name a caption, with `paraphrases` in place of aliases?
     near_anchors: bool = False  # can a neighbour serve as the anchor?
+    members: bool = False  # is it a broad thing that names its members?
 
     def groups(self, modality: str) -> tuple[str, ...]:
         """The groups of samples that a modality can show. Any modality can show the group "far"."""
@@ -52,4 +53,6 @@ KINDS: dict[str, Kind] = {
     "image": Kind(
         "copy", "subject", ("{}", "a photo of {}"), ("a picture of {}", "an image of {}"), parts=False, retold=True
     ),
+    # A broad thing, such as weapons. The judge looks for any of its members.
+    "category": Kind("subject", "subject", *_OF_A_THING, parts=False, near_anchors=True, members=True),
 }  # fmt: skip

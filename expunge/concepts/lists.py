@@ -74,7 +74,8 @@ def to_list(source: Source) -> ConceptList:
     )
     encoders = to_encoders(raw.get("encoders", "single"), tuple(concept.id for concept in concepts))
     texts = tidy(raw["title"]), tidy(raw["owner"])
-    return ConceptList(source.id, *texts, encoders, concepts, source.path, raw.get("gate", {}))
+    keep = tuple(tidy(text) for text in raw.get("keep", ()))
+    return ConceptList(source.id, *texts, encoders, concepts, source.path, raw.get("gate", {}), keep)
 
 
 def to_encoders(raw: Any, ids: tuple[str, ...]) -> Encoders:
@@ -100,6 +101,8 @@ def _concept(raw: dict[str, Any], where: str) -> Concept:
         neighbours=texts(raw.get("neighbours")),
         sense=Sense(texts(sense["forget"]), texts(sense["keep"])) if sense else None,
         parts=texts(raw.get("parts")),
+        probes=texts(raw.get("probes")),
+        members=texts(raw.get("members")),
         prompts=texts(raw.get("prompts")),
         paraphrases=texts(raw.get("paraphrases")),
         request=Request(**{key: tidy(value) for key, value in request.items()}) if request else None,

@@ -5,14 +5,18 @@
 Pure functions over plain data. The templates come from the base's prompts file (prompt_file.py).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from itertools import count, zip_longest
 
 from expunge.concepts.concept import Concept
 from expunge.concepts.kinds import KINDS
 from expunge.concepts.prompt_file import FarPrompt, Prompts
 from expunge.concepts.samples import COUNTS, FORGET, Asks, PlannedSample
 from expunge.core.seeds import derive_seed
-from expunge.core.words import holds, plain
+from expunge.core.words import Finder
+
+HANDFUL = 4  # phrases of a list's `keep` that each concept's samples show
+KEEP_PROMPTS = 512  # training prompts of a list's `keep`, unless it has more phrases
 
 
 def spread(words: Sequence[str], templates: Sequence[str], count: int) -> list[tuple[str, str, int]]:
@@ -34,13 +38,18 @@ def spread(words: Sequence[str], templates: Sequence[str], count: int) -> list[t
 
 
 def target_words(concept: Concept) -> tuple[str, ...]:
-    """The words for the target in prompts: the phrases of the sense to forget, or the name."""
-    return concept.sense.forget if concept.sense else (concept.name,)
+    """The words for the target in prompts: the sense to forget, or the name; and the members of a category."""
+    return (*(concept.sense.forget if concept.sense else (concept.name,)), *concept.members)
 
 
 def forgotten_words(concept: Concept) -> tuple[str, ...]:
-    """Every phrase that must lose its meaning: target words, then aliases."""
+    """Every phrase that is trained to lose its meaning: target words, then aliases."""
     return tuple(dict.fromkeys((*target_words(concept), *concept.aliases)))
+
+
+def lost_words(concept: Concept) -> tuple[str, ...]:
+    """Every phrase that must lose its meaning: those of `forgotten_words`, and the probes."""
+    return tuple(dict.fromkeys((*forgotten_words(concept), *concept.probes)))
 
 
 def near_words(concept: Concept) -> tuple[str, ...]:
@@ -54,7 +63,13 @@ def kept_senses(concept: Concept) -> tuple[str, ...]:
 
 
 def target_asks(concept: Concept, name: str) -> Asks:
-    """What the judge is asked about a sample of the target. For a composition: are both parts seen?"""
+    """What the judge is asked about a sample of the target.
+
+    For a composition: are both parts seen? For a category: is any of its members seen, be it one that is only tested? A
+    bus that takes the place of a tractor is still a vehicle.
+    """
+    if concept.members:
+        return Asks("any", name, (*concept.members, *concept.probes))
     return Asks("both", name, concept.parts) if concept.parts else Asks(KINDS[concept.kind].axis, name)
 
 
@@ -86,43 +101,78 @@ def anchors_of(concept: Concept, prompts: Prompts) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*prompts.anchors.get(concept.kind, ()), *neighbours)))
 
 
-def kept_prompts(concepts: Sequence[Concept], prompts: Prompts) -> list[str]:
-    """Prompts whose meaning should stay: neighbours and kept senses in training templates, then the general ones.
+def handful(keep: Sequence[str], concept: str, seed: int) -> tuple[str, ...]:
+    """At most HANDFUL of the phrases that a list keeps, in their order: those that a concept's samples show.
+
+    Each concept of a list draws its own, so that together they show more of a long list.
+
+    :param concept: "list/id".
+    """
+    if len(keep) <= HANDFUL:
+        return tuple(keep)
+    chosen, turns = set[int](), count()
+    while len(chosen) < HANDFUL:
+        chosen.add(derive_seed(seed, "keep", concept, next(turns)) % len(keep))
+    return tuple(keep[place] for place in sorted(chosen))
+
+
+def kept_prompts(concepts: Sequence[Concept], prompts: Prompts, keep: Sequence[str] = ()) -> list[str]:
+    """Prompts whose meaning should stay: neighbours and kept senses in training templates, what the list keeps, then
+    the general ones.
 
     The words that any of the concepts forgets are left out: in a joint encoder, a neighbour of one concept can be the
     target of another, and a general prompt can be about any target.
+
+    :param keep: of the list. Each phrase is in one prompt at least, and in every template as long as all of its prompts
+        are no more than KEEP_PROMPTS.
     """
-    forgotten = {plain(word) for concept in concepts for word in forgotten_words(concept)}
+    forgotten = Finder(word for concept in concepts for word in lost_words(concept))
     kept: dict[str, None] = {}
     for concept in concepts:
-        words = [w for w in (*near_words(concept), *kept_senses(concept)) if plain(w) not in forgotten]
+        words = [w for w in (*near_words(concept), *kept_senses(concept)) if not forgotten.has(w)]
         for template in prompts.fewshot[concept.kind]:
             kept.update({template.replace("{}", word): None for word in words})
-    kept.update({prompt: None for prompt in prompts.general if not holds(prompt, forgotten)})
+    words = [word for word in keep if not forgotten.has(word)]
+    kinds = dict.fromkeys(concept.kind for concept in concepts)
+    templates = list(dict.fromkeys(template for kind in kinds for template in prompts.fewshot[kind]))
+    many = max(len(words), min(len(words) * len(templates), KEEP_PROMPTS))
+    kept.update({prompt: None for _, prompt, _ in spread(words, templates, many)})
+    kept.update({prompt: None for prompt in prompts.general if not forgotten.within(prompt)})
     return list(kept)
 
 
 def samples_of(
-    concept: Concept, prompts: Prompts, counts: Mapping[str, Mapping[str, int]], seed: int
+    concept: Concept,
+    prompts: Prompts,
+    counts: Mapping[str, Mapping[str, int]],
+    seed: int,
+    keep: Sequence[str] = (),
 ) -> list[PlannedSample]:
     """The samples to draw for a concept: images first, group by group. A group without words has no samples.
 
+    Of a category, each member is drawn as an image at least once, since every one of them must go.
+
     :param counts: {"images": {group: number of samples}, "videos": {...}}; a missing group has no samples.
+    :param keep: of the phrases that the list keeps, the `handful` that is shown: they alternate with the neighbours.
     """
+    near = (word for pair in zip_longest(near_words(concept), keep) for word in pair if word is not None)
     words = {
-        "target": target_words(concept), "aliases": concept.aliases, "near": near_words(concept),
-        "sense": kept_senses(concept),
+        "target": target_words(concept), "aliases": concept.aliases, "probes": concept.probes,
+        "near": tuple(dict.fromkeys(near)), "sense": kept_senses(concept),
     }  # fmt: skip
-    all_words = (*forgotten_words(concept), *words["near"], *words["sense"])
-    far = {each.prompt: each.asks for each in prompts.far if not touches(each, all_words)}
+    about = Finder((*lost_words(concept), *words["near"], *words["sense"]))
+    far = {each.prompt: each.asks for each in prompts.far if not touches(each, about)}
     kind, samples = KINDS[concept.kind], []
     for modality, key in COUNTS.items():
         for group in kind.groups(modality):
+            number = counts[key].get(group, 0)
             if group == "far":
-                drawn = spread(list(far), ["{}"], counts[key].get(group, 0))
+                drawn = spread(list(far), ["{}"], number)
             else:
                 templates = eval_templates(concept.kind, prompts, modality)
-                drawn = spread(words[group], templates, counts[key].get(group, 0))
+                if number and concept.members and modality == "image" and group in FORGET:
+                    number = max(number, len(words[group]))
+                drawn = spread(words[group], templates, number)
             for word, prompt, again in drawn:
                 if group == "far":
                     asks = far[prompt]
@@ -135,18 +185,15 @@ def samples_of(
     return samples
 
 
-def stays(sample: PlannedSample, concepts: Iterable[Concept]) -> bool:
-    """Does a sample make sense for an encoder that forgets all of `concepts`?
+def stays(sample: PlannedSample, lost: Finder) -> bool:
+    """Does a sample make sense for an encoder that forgets all of the words `lost`?
 
     A sample that one concept keeps can show the target of another concept. Such a sample
     counts neither as kept nor as a failure, so it is left out.
     """
-    if sample.group in FORGET:
-        return True
-    return not touches(sample, [word for concept in concepts for word in forgotten_words(concept)])
+    return sample.group in FORGET or not touches(sample, lost)
 
 
-def touches(asked: PlannedSample | FarPrompt, words: Iterable[str]) -> bool:
+def touches(asked: PlannedSample | FarPrompt, words: Finder) -> bool:
     """Is the judge asked about one of the words, or does the prompt hold one as whole words?"""
-    words = list(words)
-    return plain(asked.asks.name) in map(plain, words) or holds(asked.prompt, words)
+    return words.has(asked.asks.name) or words.within(asked.prompt)

@@ -7,19 +7,19 @@ from pathlib import Path
 from expunge.core.errors import InputError, Problem
 from expunge.core.files import write_json
 
-GROUPS = ("target", "aliases", "near", "far", "sense")
-FORGET = ("target", "aliases")  # must be gone; the other groups must stay
+GROUPS = ("target", "aliases", "probes", "near", "far", "sense")
+FORGET = ("target", "aliases", "probes")  # must be gone; the other groups must stay
 MODALITIES = ("image", "video")
 COUNTS = {"image": "images", "video": "videos"}  # modality -> its key in the section `render` of params.yaml
 
 
 @dataclass(frozen=True)
 class Asks:
-    """What the judge is asked about a sample: is `name` seen on `axis` (subject, style, motion, both, copy)?"""
+    """What the judge is asked about a sample: is `name` seen on `axis` (subject, style, motion, both, any, copy)?"""
 
     axis: str
     name: str
-    parts: tuple[str, ...] = ()  # of a composition: the two things that must both be seen
+    parts: tuple[str, ...] = ()  # of a composition: both must be seen (both); of a category: any counts (any)
 
 
 @dataclass(frozen=True)

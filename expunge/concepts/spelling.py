@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
-from expunge.concepts.phrases import phrases_of
+from expunge.concepts.phrases import kept_by_list, phrases_of
 from expunge.concepts.rules import Words
-from expunge.concepts.source import ConceptNode
+from expunge.concepts.source import ConceptNode, Source
 from expunge.core.errors import Problem
 from expunge.core.names import bad_character
 from expunge.core.schema import short
@@ -12,17 +12,20 @@ from expunge.core.schema import short
 _UNKNOWN_LETTERS = "cannot be spelled by the base's tokenizer"
 
 
-def spelling_problems(concepts: Sequence[ConceptNode], words: Words) -> Iterator[Problem]:
+def spelling_problems(sources: Sequence[Source], concepts: Sequence[ConceptNode], words: Words) -> Iterator[Problem]:
     """Every phrase that the base's tokenizer cannot spell or that its encoder would cut short."""
     if words.tokenizer is None:
         return
     longest: dict[str, str] = {}  # by kind
+    by_list: dict[str, str] = {}  # list -> the longest of its concepts' templates
     for concept in concepts:
         value = concept.node.value
         kind = str(value.get("kind"))
         if kind not in longest:
             templates = words.templates.get(kind) or ["{}"]
             longest[kind] = max(templates, key=lambda template: len(_spell(words, template.replace("{}", "x"))))
+        before = by_list.setdefault(concept.source.where, longest[kind])
+        by_list[concept.source.where] = max(before, longest[kind], key=len)
         for phrase in phrases_of(concept):
             yield from _problem(words, phrase.where, phrase.role, phrase.text, longest[kind])
         anchor, name = value.get("anchor"), value.get("name")
@@ -35,6 +38,9 @@ def spelling_problems(concepts: Sequence[ConceptNode], words: Words) -> Iterator
                 if isinstance(text, str) and text.strip():
                     whole = text.replace("{}", name) if key == "prompts" else text
                     yield from _problem(words, concept.place(key, i), role, whole)
+    for number, source in enumerate(sources):
+        for phrase in kept_by_list(source, number):
+            yield from _problem(words, phrase.where, "phrase to keep", phrase.text, by_list.get(source.where, "{}"))
 
 
 def too_long(words: Words, text: str, template: str = "{}") -> str | None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from expunge.core.names import same
 
 _ARTICLE = re.compile(r"^(?:an?|the) ")
+_RUN = re.compile(r"\w+")
 
 
 def plain(word: str) -> str:
@@ -17,6 +18,31 @@ def holds(text: str, words: Iterable[str]) -> bool:
     """Does a text hold one of the words, as whole words?"""
     spread = plain(text)
     return any(re.search(rf"(?<!\w){re.escape(plain(word))}(?!\w)", spread) for word in words)
+
+
+class Finder:
+    """Finds any of many words in texts, as `holds` does, without a search for each word.
+
+    within = Finder(["a bus", "owl"]).within("a photo of an owl")       True
+    """
+
+    def __init__(self, words: Iterable[str]) -> None:
+        self._words = {plain(word) for word in words}
+        self._by_first: dict[str, list[re.Pattern[str]]] = {}  # by the first run of letters; "": words without any
+        for word in sorted(self._words):
+            first = _RUN.search(word)
+            found = re.compile(rf"(?<!\w){re.escape(word)}(?!\w)")
+            self._by_first.setdefault(first[0] if first else "", []).append(found)
+
+    def has(self, word: str) -> bool:
+        """Is it one of the words?"""
+        return plain(word) in self._words
+
+    def within(self, text: str) -> bool:
+        """Does the text hold one of the words, as whole words?"""
+        spread = plain(text)
+        runs = {"", *_RUN.findall(spread)}
+        return any(word.search(spread) for run in runs for word in self._by_first.get(run, ()))
 
 
 def with_article(word: str) -> str:

@@ -1,4 +1,5 @@
-"""How the judge looks at samples: by labels, by two crops of a composition, or by likeness to a memorised picture."""
+"""How the judge looks at samples: by labels (of a category: by those of all its members), by two crops of a
+composition, or by likeness to a memorised picture."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,8 @@ def asks_of(sample: Sample) -> list[tuple[str, str]]:
     asks = sample.planned.asks
     if asks.axis == "copy":
         return []
-    return [("subject", part) for part in asks.parts] if asks.axis == "both" else [(asks.axis, asks.name)]
+    several = asks.axis in ("both", "any")
+    return [("subject", part) for part in asks.parts] if several else [(asks.axis, asks.name)]
 
 
 def look(
@@ -43,6 +45,8 @@ def look(
         both = sees_both(judge, frames, "subject", [each.parts[0] for each in asks], [each.parts[1] for each in asks])
         return Seen(both, 2.0 * both - 1, both.astype(float))
     encoded = np.stack([features[s.index] for s in batch]) if features is not None else None
+    if axis == "any":
+        return sees(judge, frames, "subject", [each.parts for each in asks], encoded)
     return sees(judge, frames, axis, [each.name for each in asks], encoded)
 
 

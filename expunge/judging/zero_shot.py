@@ -22,11 +22,17 @@ class Seen:
     top5: np.ndarray | None = None  # bool: a label that was asked for is among the five likeliest; None: no ranking
 
 
-def sees(judge: Judge, frames: np.ndarray, axis: str, names: Sequence[str], encoded: np.ndarray | None = None) -> Seen:
+def sees(
+    judge: Judge,
+    frames: np.ndarray,
+    axis: str,
+    names: Sequence[str | Sequence[str]],
+    encoded: np.ndarray | None = None,
+) -> Seen:
     """Does each picture (or video) show what was asked?
 
     :param frames: as `classify` takes them; so is `encoded`.
-    :param names: what is asked of each of the N samples; any label that the name means counts.
+    :param names: what is asked of each of the N samples, a name or several; any label that one of them means counts.
     :raises InputError: a name is unknown; see `with_names`.
     """
     if len(names) != len(frames):
@@ -34,7 +40,8 @@ def sees(judge: Judge, frames: np.ndarray, axis: str, names: Sequence[str], enco
     chances = classify(judge, frames, axis, encoded)
     asked = np.zeros((len(frames), len(judge.labels[axis])), bool)
     for row, name in zip(asked, names, strict=True):
-        row[list(find_labels(judge, axis, name))] = True
+        for each in [name] if isinstance(name, str) else name:
+            row[list(find_labels(judge, axis, each))] = True
     if chances.ndim == 3:
         asked = np.broadcast_to(asked[:, None], chances.shape)
     best = np.where(asked, chances, 0).max(axis=-1)

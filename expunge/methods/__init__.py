@@ -80,12 +80,14 @@ def for_several(method: str, knobs: Mapping[str, Any], concepts: int) -> dict[st
     """The knobs of an encoder that forgets `concepts` concepts jointly: those for one concept, times concepts ** power.
 
     The method declares the power of each knob (`Method.joint`). With power 1, each concept gets as many steps as if it
-    were alone.
+    were alone. No knob leaves its range.
     """
     scaled = dict(knobs)
     for name, power in METHODS[method].joint.items():
         if name in scaled:
+            range_ = METHODS[method].knobs.get(name, {})
             value = scaled[name] * concepts**power
+            value = min(max(value, range_.get("minimum", value)), range_.get("maximum", value))
             scaled[name] = round(value) if isinstance(scaled[name], int) else value
     return scaled
 

@@ -14,13 +14,15 @@ anchor is one of the concept's neighbours or a part of a composition.
 `others` words of the vocabulary take part, too. A word whose distance from the target is below `alike` times the
 anchor's means the target, and is trained like its names. All other words are kept. They fill half of each batch of kept
 prompts, so that the lists' own kept prompts, neighbours and other senses, are not lost among them. Kept prompts that
-slip are drawn more often. A word that is in the kept prompts already, such as one with a second sense, is left out.
+slip are drawn more often. A word that is in the kept prompts already, such as one with a second sense, is left out, and
+so is a concept's probe.
 
 Kumari et al. (arXiv 2303.13516) match the denoiser's outputs for target and anchor; this method matches its inputs.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import cycle, islice
+from typing import NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
@@ -28,7 +30,7 @@ from torch import Tensor
 from expunge.bases.base import Base
 from expunge.bases.text import distance, encode_prompts, text_gram
 from expunge.core.knobs import Knobs
-from expunge.core.words import with_article
+from expunge.core.words import plain, with_article
 from expunge.methods import ConceptData, Log, Unlearned
 from expunge.methods.lessons import encode_all, fill, lessons_of
 from expunge.methods.low_rank import merge
@@ -41,7 +43,7 @@ METHOD = {
         "trained": {"default": "qkv-mlp", "enum": ["full", "mlp-final-attn", "mlp", "attn", "late", "qkv-mlp"],
                     "description": "the part of the encoder that is trained"},
         "rank": {"default": 2, "type": "integer", "minimum": 0, "maximum": 1024,
-                 "description": "of each weight's change; 0: all of it"},
+                 "description": "of each weight's change, at most its smaller side; 0: all of it"},
         "learning_rate": {"default": 0.01, "type": "number", "minimum": 1e-9, "maximum": 1.0,
                           "description": "of Adam at the first step; it falls to 0"},
         "steps": {"default": 60, "type": "integer", "minimum": 1, "maximum": 100000, "description": "of Adam"},
@@ -61,6 +63,26 @@ METHOD = {
 }  # fmt: skip
 
 
+PART = 32  # prompts that are trained on at once: of a large batch, one part after another
+STORED = 1024  # kept prompts whose original embeddings are held in memory
+
+T = TypeVar("T")
+
+
+class Aim(NamedTuple):
+    """A target prompt, what it should come to mean, and how far beyond that."""
+
+    prompt: str
+    anchor: str
+    beyond: float
+
+
+def split(items: Sequence[T], size: int) -> list[Sequence[T]]:
+    """The items in order, spread evenly over as many parts as a batch of `size` prompts has."""
+    parts = -(-size // PART)
+    return [items[len(items) * i // parts : len(items) * (i + 1) // parts] for i in range(parts)]
+
+
 def vocabulary(base: Base, count: int, draw: torch.Generator) -> list[str]:
     """`count` random words that are one token each."""
     tokens = sorted(base.t2i.tokenizer.get_vocab())
@@ -70,11 +92,19 @@ def vocabulary(base: Base, count: int, draw: torch.Generator) -> list[str]:
 
 
 class Pool:
-    """Kept prompts. Those that slip are drawn more often: prioritised replay (Schaul et al., arXiv 1511.05952)."""
+    """Kept prompts. Those that slip are drawn more often: prioritised replay (Schaul et al., arXiv 1511.05952).
+
+    Their original embeddings are encoded once, or, of more than STORED prompts, whenever they are drawn.
+    """
 
     def __init__(self, base: Base, prompts: Sequence[str]) -> None:
-        self.prompts, self.goals = list(prompts), encode_all(base, prompts)
+        self.base, self.prompts = base, list(prompts)
+        self.stored = encode_all(base, prompts) if len(prompts) <= STORED else None
         self.weights = torch.ones(len(self.prompts))  # 1 = d0, until a prompt was drawn once
+
+    def goals(self, rows: Sequence[int]) -> Tensor:
+        """(rows, L, D): what these prompts should go on to mean."""
+        return self.stored[rows] if self.stored is not None else encode_all(self.base, [self.prompts[i] for i in rows])
 
     def draw(self, count: int, draw: torch.Generator) -> list[int]:
         return torch.multinomial(self.weights, min(count, len(self.weights)), generator=draw).tolist()
@@ -90,7 +120,8 @@ def run(
     """Unlearn one concept, or several jointly: the batch takes them in turn. Few-shot images are not used."""
     gram = text_gram(base)
     said = {word for prompt in kept for word in prompt.lower().split()}
-    words = [word for word in vocabulary(base, knobs["others"], draw) if word not in said]
+    tested = {plain(word) for data in concepts for word in data.concept.probes}  # never trained on, not even to stay
+    words = [word for word in vocabulary(base, knobs["others"], draw) if word not in said and plain(word) not in tested]
     if nouns := any(name.startswith(("a ", "an ")) for data in concepts for name in data.names):
         words = [with_article(word) for word in words]
     lessons, different = lessons_of(base, gram, concepts, words, knobs["alike"], knobs["beyond"])
@@ -105,33 +136,45 @@ def run(
     turns, batch = cycle(lessons), max(knobs["batch"], len(lessons))
     share = max(knobs["keep_batch"], len(lessons)) // len(pools)
 
-    def targets() -> tuple[list[str], Tensor, Tensor]:
-        some = list(islice(turns, batch))
-        pairs = [lesson.pair(draw) for lesson in some]
+    def drawn() -> list[Aim]:
+        return [Aim(*lesson.pair(draw), lesson.beyond) for lesson in islice(turns, batch)]
+
+    def meanings(some: Sequence[Aim]) -> tuple[Tensor, Tensor]:
+        """(what the anchors' prompts mean, the goals of the targets' prompts), (N, L, D) each."""
         with torch.no_grad():
-            before = encode_prompts(base, [text for pair in zip(*pairs, strict=True) for text in pair])
-        beyond = torch.tensor([lesson.beyond for lesson in some], device=before.device).reshape(-1, 1, 1)
-        was, anchor = before[:batch], before[batch:]
-        return [target for target, _ in pairs], anchor, anchor + beyond * (anchor - was)
+            before = encode_prompts(base, [*(aim.prompt for aim in some), *(aim.anchor for aim in some)])
+        beyond = torch.tensor([aim.beyond for aim in some], device=before.device).reshape(-1, 1, 1)
+        was, anchor = before[: len(some)], before[len(some) :]
+        return anchor, anchor + beyond * (anchor - was)
 
-    prompts, becomes, _ = targets()
-    with torch.no_grad():
-        unit = distance(gram, encode_prompts(base, prompts), becomes).mean().clamp_min(1e-12)
+    def away_at_first(some: Sequence[Aim]) -> Tensor:
+        with torch.no_grad():
+            return distance(gram, encode_prompts(base, [aim.prompt for aim in some]), meanings(some)[0])
 
-    def loss_of(step: int) -> Tensor:
+    first = drawn()
+    unit = torch.cat([away_at_first(some) for some in split(first, len(first))]).mean().clamp_min(1e-12)
+
+    def loss_of(step: int) -> Iterator[Tensor]:
         for group in adam.param_groups:  # falls to 0, so that the last steps add no noise
             group["lr"] = knobs["learning_rate"] * (1 - step / knobs["steps"])
-        prompts, _, goals = targets()
-        rows = [pool.draw(share, draw) for pool in pools]
-        same = [pool.prompts[i] for pool, some in zip(pools, rows, strict=True) for i in some]
-        now = encode_prompts(base, [*prompts, *same], encoder)
-        away = distance(gram, now[:batch], goals) / unit
-        before = torch.cat([pool.goals[some] for pool, some in zip(pools, rows, strict=True)])
-        slipped = distance(gram, now[batch:], before) / unit
-        by_pool = slipped.detach().split([len(some) for some in rows])
-        for pool, some, distances in zip(pools, rows, by_pool, strict=True):
-            pool.note(some, distances)
-        return away.mean() + knobs["keep"] * slipped.mean()
+        aims = drawn()
+        kept = [(pool, row) for pool in pools for row in pool.draw(share, draw)]
+        size = len(aims) + len(kept)
+        for some, same in zip(split(aims, size), split(kept, size), strict=True):
+            texts = [aim.prompt for aim in some] + [pool.prompts[row] for pool, row in same]
+            now, loss = encode_prompts(base, texts, encoder), torch.zeros((), device=base.device)
+            if some:
+                away = distance(gram, now[: len(some)], meanings(some)[1]) / unit
+                loss = loss + away.mean() * (len(some) / len(aims))
+            if same:
+                by_pool = [(pool, rows) for pool in pools if (rows := [row for own, row in same if own is pool])]
+                before = torch.cat([pool.goals(rows) for pool, rows in by_pool])
+                slipped = distance(gram, now[len(some) :], before) / unit
+                slips = slipped.detach().split([len(rows) for _, rows in by_pool])
+                for (pool, rows), each in zip(by_pool, slips, strict=True):
+                    pool.note(rows, each)
+                loss = loss + knobs["keep"] * slipped.mean() * (len(same) / len(kept))
+            yield loss
 
     losses = descend(base, "distil", adam, loss_of, knobs["steps"], log)
     notes = {lesson.concept: {"anchor": lesson.anchor, "words": lesson.names} for lesson in lessons}

@@ -28,13 +28,16 @@ class LowRank(nn.Module):
 
 
 def attach(encoder: Any, weights: Sequence[str], rank: int, draw: torch.Generator) -> list[nn.Parameter]:
-    """Add a trainable change of rank `rank` to the named weights of linear layers; returns the new parameters."""
+    """Add a trainable change of rank `rank` to the named weights of linear layers; returns the new parameters.
+
+    No matrix has a higher rank than its smaller side, so there it is capped.
+    """
     trained: list[nn.Parameter] = []
     for name in weights:
         module = encoder.get_submodule(name.rpartition(".")[0])
         if isinstance(module, nn.Linear) and name.endswith(".weight"):
             module.weight.requires_grad_(False)
-            change = LowRank(module.weight, rank, draw)
+            change = LowRank(module.weight, min(rank, *module.weight.shape), draw)
             parametrize.register_parametrization(module, "weight", change)
             trained += [change.a, change.b]
     return trained

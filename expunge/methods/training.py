@@ -1,6 +1,7 @@
 """Shared by the methods that train: the choice of parameters, the training loop with its checks, random draws."""
 
 import copy
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
@@ -55,9 +56,17 @@ def noised(base: Base, latents: Sequence[Tensor], draw: torch.Generator) -> tupl
 
 
 def descend(
-    base: Base, name: str, optimizer: torch.optim.Optimizer, loss_of: Callable[[int], Tensor], steps: int, log: Log
+    base: Base,
+    name: str,
+    optimizer: torch.optim.Optimizer,
+    loss_of: Callable[[int], Tensor | Iterator[Tensor]],
+    steps: int,
+    log: Log,
 ) -> list[float]:
     """Minimise `loss_of(step)`; returns the losses, one per step.
+
+    :param loss_of: gives the loss, or its summands one after another. Each summand's graph is freed before the next is
+        made, so that memory does not grow with the size of a batch.
 
     :raises FloatingPointError: the loss, or a trained parameter at the end, is no longer finite.
     """
@@ -66,12 +75,14 @@ def descend(
     lower = f"lower learning_rate ({optimizer.param_groups[0]['lr']}) or steps ({steps})"
     with deterministic(base), torch.enable_grad():
         for step in range(steps):
-            loss = loss_of(step)
-            losses.append(float(loss.detach()))
-            if not torch.isfinite(loss):
-                raise FloatingPointError(f"{name}: the loss is {losses[-1]} at step {step + 1}; {lower}")
             optimizer.zero_grad(set_to_none=True)
-            loss.backward()
+            loss = loss_of(step)
+            losses.append(0.0)
+            for summand in [loss] if isinstance(loss, Tensor) else loss:
+                losses[-1] += float(summand.detach())
+                if not math.isfinite(losses[-1]):
+                    raise FloatingPointError(f"{name}: the loss is {losses[-1]} at step {step + 1}; {lower}")
+                summand.backward()
             optimizer.step()
             log(step, losses[-1])
     if not all(bool(torch.isfinite(parameter).all()) for parameter in trained):

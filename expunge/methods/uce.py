@@ -20,9 +20,9 @@ from torch import Tensor
 
 from expunge.bases.base import Base, denoiser_of
 from expunge.bases.families.stable_diffusion import reads_text
-from expunge.bases.text import encode_prompts
 from expunge.core.knobs import Knobs
 from expunge.methods import ConceptData, Log, Unlearned
+from expunge.methods.lessons import encode_all
 from expunge.methods.training import unlearned
 
 METHOD = {
@@ -50,8 +50,8 @@ def run(
     """Unlearn one concept, or several at once. Nothing is drawn at random."""
     names = [name for data in concepts for name in data.names]
     anchors = [str(data.concept.anchor) for data in concepts for _ in data.names]
-    c, goal = (encode_prompts(base, words)[:, 1:].flatten(0, 1) for words in (names, anchors))
-    matrix = edit_matrix(c, goal, encode_prompts(base, ["", *kept]).flatten(0, 1), knobs["keep"], knobs["ridge"])
+    c, goal = (encode_all(base, words)[:, 1:].flatten(0, 1) for words in (names, anchors))
+    matrix = edit_matrix(c, goal, encode_all(base, ["", *kept]).flatten(0, 1), knobs["keep"], knobs["ridge"])
     denoiser = copy.deepcopy(denoiser_of(base))
     for name, module in denoiser.named_modules():
         if reads_text(name):

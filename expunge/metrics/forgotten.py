@@ -33,6 +33,15 @@ METRICS = {
         good="0", limits="only the aliases that the list names; where `target` is low and this is high, only the word "
         "is blocked",
     ),
+    "probes": Metric(
+        title="Probes",
+        text="The same for words that training never saw: the list's probes and, of a category, the members that only "
+        "the base's vocabulary names; in a video any frame counts.",
+        says="share of {} that show the target under a word that was never trained on",
+        theme="forgotten", better="lower", modalities=SEEN, needs="probes",
+        of="seen", over="probes", aggregate="share", interval="wilson",
+        good="0", limits="few words; where `aliases` is low and this is high, only the trained words are blocked",
+    ),
     "target_majority": Metric(
         title="Target, most frames",
         text="Share of target videos in which more than half of the frames show the concept.",

@@ -1,28 +1,56 @@
 """Makes the plan from lists, parameters and a base: pure functions over data that was read and checked before."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from expunge.concepts.concept import Concept, ConceptList
 from expunge.concepts.prompt_file import Prompts
-from expunge.concepts.prompts import anchors_of, forgotten_words, kept_prompts, samples_of, stays, training_templates
+from expunge.concepts.prompts import (
+    anchors_of,
+    forgotten_words,
+    handful,
+    kept_prompts,
+    lost_words,
+    samples_of,
+    stays,
+    training_templates,
+)
 from expunge.concepts.samples import PlannedSample
 from expunge.core.seeds import derive_seed
 from expunge.core.unit_names import Name
+from expunge.core.words import Finder
 from expunge.methods import METHODS
 from expunge.plan.contract import EncoderJob, Picture, Plan, PlannedBase, PlannedList, Training, pictures_unit
 from expunge.plan.jobs import jobs_of, pictures_of, require_anchors
 from expunge.plan.params import Params
 
 
-def make_plan(params: Params, lists: Sequence[ConceptList], prompts: Prompts, base: PlannedBase) -> Plan:
+def make_plan(
+    params: Params,
+    lists: Sequence[ConceptList],
+    prompts: Prompts,
+    base: PlannedBase,
+    held_out: Mapping[str, Sequence[str]] | None = None,
+) -> Plan:
     """The plan: everything that the other stages do.
 
+    :param held_out: by category ("list/id"), members that the list does not name; they become probes
+        (`vocabulary.unnamed_members`).
     :raises InputError: a method needs an anchor for a concept that has none.
     """
-    concepts = {str(Name(each.id, concept.id)): concept for each in lists for concept in each.concepts}
-    samples = {name: tuple(samples_of(c, prompts, params.render, params.seed)) for name, c in concepts.items()}
+    concepts = {
+        name: replace(concept, probes=(*concept.probes, *(held_out or {}).get(name, ())))
+        for each in lists
+        for name, concept in ((str(Name(each.id, concept.id)), concept) for concept in each.concepts)
+    }
+    keep = {each.id: each.keep for each in lists}
+    shown = {name: handful(keep[Name.parse(name).list], name, params.seed) for name in concepts}
+    samples = {
+        name: tuple(samples_of(concept, prompts, params.render, params.seed, shown[name]))
+        for name, concept in concepts.items()
+    }
     encoders = {
-        name: _filled(name, job, concepts, prompts, samples, params.seed)
+        name: _filled(name, job, concepts, prompts, samples, keep[each.id], params.seed)
         for each in lists
         for name, job in jobs_of(each, params.unlearn).items()
     }
@@ -38,6 +66,7 @@ def make_plan(params: Params, lists: Sequence[ConceptList], prompts: Prompts, ba
             for name, c in concepts.items()
         },
         samples=samples,
+        keep={name: words for name, words in shown.items() if words},
     )
 
 
@@ -47,6 +76,7 @@ def _filled(
     concepts: Mapping[str, Concept],
     prompts: Prompts,
     samples: Mapping[str, Sequence[PlannedSample]],
+    keep: Sequence[str],
     seed: int,
 ) -> EncoderJob:
     """The job with its seed, the prompts that it keeps and the samples that it leaves out.
@@ -54,18 +84,13 @@ def _filled(
     A joint encoder leaves out samples that ask for another of its own targets: these are neither kept nor a failure.
     """
     members = [concepts[concept] for concept in job.concepts]
+    lost = Finder(word for concept in members for word in lost_words(concept))
     left_out = {
-        concept: tuple(place for place, sample in enumerate(samples[concept]) if not stays(sample, members))
+        concept: tuple(place for place, sample in enumerate(samples[concept]) if not stays(sample, lost))
         for concept in job.concepts
     }
-    return EncoderJob(
-        job.concepts,
-        job.method,
-        job.parameters,
-        derive_seed(seed, "unlearn", name),
-        tuple(kept_prompts(members, prompts)),
-        left_out,
-    )
+    kept = tuple(kept_prompts(members, prompts, keep))
+    return replace(job, seed=derive_seed(seed, "unlearn", name), kept=kept, keep=tuple(keep), left_out=left_out)
 
 
 def _pictures(
@@ -82,11 +107,9 @@ def _pictures(
 
 def _list(each: ConceptList) -> PlannedList:
     ids = tuple(concept.id for concept in each.concepts)
-    return PlannedList(each.title, each.owner, ids, tuple(each.members()), each.gate)
+    return PlannedList(each.title, each.owner, ids, tuple(each.members()), each.gate, each.keep)
 
 
 def _without_place(concept: Concept) -> Concept:
     """The concept without its line in the file, so that a comment above it changes nothing."""
-    from dataclasses import replace
-
     return replace(concept, where="")

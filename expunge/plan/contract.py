@@ -42,6 +42,7 @@ class PlannedList:
     concepts: tuple[str, ...]  # ids
     encoders: tuple[str, ...]  # ids
     gate: dict[str, Any] = field(default_factory=dict)
+    keep: tuple[str, ...] = ()  # what each of its encoders must leave alone
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,7 @@ class EncoderJob:
     parameters: dict[str, Any]
     seed: int
     kept: tuple[str, ...] = ()  # prompts whose meaning must stay
+    keep: tuple[str, ...] = ()  # the phrases that the list keeps; `kept` holds prompts with them
     left_out: dict[str, tuple[int, ...]] = field(default_factory=dict)  # {concept: places of samples not drawn}
 
 
@@ -83,6 +85,7 @@ class Plan:
     fewshot: dict[str, tuple[Picture, ...]]  # by unit of the stage fewshot
     training: dict[str, Training]  # by concept
     samples: dict[str, tuple[PlannedSample, ...]]  # by concept
+    keep: dict[str, tuple[str, ...]] = field(default_factory=dict)  # by concept: what its samples show of its list's
 
     def encoders_of(self, list_: str) -> list[str]:
         """The encoders of a list, as "list/id", in the list's order."""

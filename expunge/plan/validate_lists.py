@@ -35,7 +35,16 @@ def validate(
         problems = problems + error.problems
     if problems:
         raise InputError(problems)
-    return checked, notes
+    return checked, [*notes, *(judge_notes(base, bases, checked) if base is not None else ())]
+
+
+def judge_notes(base: str, bases: Path, lists: list[ConceptList]) -> list[str]:
+    """Which concepts the base's judge does not know. :raises InputError: its vocabulary is missing or broken."""
+    from expunge.bases.spec import load_spec
+    from expunge.plan.notes import labels_of, unknown_notes
+
+    spec = load_spec(base, bases)
+    return unknown_notes(base, lists, labels_of(spec)) if spec.judge.vocabulary is not None else []
 
 
 def list_rules(words: Words | None = None, default_method: str | None = None) -> Rules:

@@ -17,9 +17,11 @@ from expunge.verdicts.verdict_file import PASS
 
 BEST = 10  # attempts shown large
 TABLE = 500  # attempts in a page's table
+KEPT = 20  # phrases of a list's `keep` that a page names
 GROUP_WORDS = {
     "target": "the concept itself: must be gone",
     "aliases": "other words for it: must be gone",
+    "probes": "words that were never trained on: must be gone",
     "near": "kept neighbours: must stay",
     "far": "unrelated prompts: must stay",
     "sense": "the other sense of the word: must stay",
@@ -78,6 +80,9 @@ def concept_part(site: Site, page: Path, encoder: str, name: str, attempts: list
     return {
         "id": id_, "confidential": False, "name": names[0] if names else id_, "kind": concept.kind,
         "aliases": run.open(concept.aliases), "neighbours": run.open(concept.neighbours),
+        "members": run.open(concept.members), "probes": run.open(concept.probes),
+        "keep": run.open(run.plan.lists[Name.parse(name).list].keep[:KEPT]),
+        "more_kept": len(run.plan.lists[Name.parse(name).list].keep[KEPT:]),
         "anchor": (run.open([concept.anchor or ""]) or [""])[0],
         "fewshot": [url(page, file) for file in fewshot_of(run, name)],
         "groups": _groups(site, page, encoder, name, rates), "asr": asr,

@@ -16,7 +16,8 @@ from expunge.core.unit_names import Name
 from expunge.plan.contract import Plan
 from expunge.verdicts.rates import Rate
 
-PLOT_COLUMNS = ("name", "list", "encoder", "modality", *GROUPS, "forgotten", "kept")
+PLOTTED = tuple(group for group in GROUPS if group != "probes")  # few concepts have probes
+PLOT_COLUMNS = ("name", "list", "encoder", "modality", *PLOTTED, "forgotten", "kept")
 BAR_COLUMNS = ("name", "modality", "group", "rate")
 
 Shares = dict[str, dict[str, float]]  # {"image": {group: rate}, "video": ...}
@@ -67,7 +68,7 @@ def plot_rows(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
             kept = [shares[g] for g in GROUPS if g not in FORGET and g in shares]
             rows.append(
                 {"name": name, "list": encoder.list, "encoder": encoder.id, "modality": modality}
-                | {group: shares.get(group, "") for group in GROUPS}
+                | {group: shares.get(group, "") for group in PLOTTED}
                 | {"forgotten": round(1 - shares["target"], 4) if "target" in shares else "",
                    "kept": round(sum(kept) / len(kept), 4) if kept else ""}
             )  # fmt: skip

@@ -166,6 +166,52 @@ BROKEN: dict[str, tuple[str | bytes, int, str, str]] = {
     ),
     "group that leaves": ("encoders: {joint: {../x: [bolt]}}\n" + HEAD + BOLT, 1, "leave", "such as x"),
     "twice in a group": ("encoders: {joint: {all: [bolt, bolt]}}\n" + HEAD + BOLT, 1, "bolt twice", "keep one"),
+    "kept by the list and forgotten": (
+        "keep: [a bus, Bolt the Robot]\n" + HEAD + BOLT, 1, "kept by the list a, but is the name of bolt", "of the two",
+    ),
+    "kept by the list and an alias": (
+        HEAD + BOLT + "    aliases: [tin man]\nkeep:\n  - tin man\n", 9, "but is the alias of bolt", "remove one",
+    ),
+    "kept by the list twice": ("keep: [a bus, A bus]\n" + HEAD + BOLT, 1, "'A bus' is repeated", "keep one of them"),
+    "kept by the list, unspeakable": ("keep: [ひと]\n" + HEAD + BOLT, 1, "the phrase to keep", "letters that the base"),
+    "kept by the list, too long": (
+        f"keep: [{'x' * 55}]\n" + HEAD + BOLT, 1, "66 tokens in the prompt", "fewer or shorter",
+    ),
+    "keep is text": ("keep: a bus\n" + HEAD + BOLT, 1, "where a list is wanted", "[a bus]"),
+    "a probe that is an alias": (
+        HEAD + BOLT + "    aliases: [tin man]\n    probes: [Tin man]\n", 8, "trained on: it is the alias", "one of",
+    ),
+    "a probe of another concept's name": (
+        HEAD + BOLT + "    probes: [zorb the alien]\n" + ZORB, 7, "it is the name of zorb", "one of them",
+    ),
+    "a probe that is kept": (
+        HEAD + BOLT + "    probes: [tin man]\n    neighbours: [tin man]\n", 8, "its own probe", "out of neighbours",
+    ),
+    "a probe that the list keeps": (
+        "keep: [tin man]\n" + HEAD + BOLT + "    probes: [tin man]\n", 1, "is the probe of bolt", "remove one",
+    ),
+    "a probe twice": (HEAD + BOLT + "    probes: [a b, A B]\n", 7, "the probe 'A B' is repeated", "keep one"),
+    "an anchor that is a probe": (HEAD + BOLT + "    anchor: a b\n    probes: [a b]\n", 7, "itself forgotten", "wider"),
+    "members of a character": (HEAD + BOLT + "    members: [a b]\n", 7, "belong to a category", "kind: category"),
+    "a category without members": (
+        HEAD + "  - id: a\n    name: b\n    kind: category\n", 6, "names no members", "write `members:",
+    ),
+    "parts of a category": (
+        HEAD + "  - {id: a, name: b, kind: category, members: [c], parts: [d, e]}\n", 4, "one picture", "`parts` out",
+    ),
+    "a member twice": (
+        HEAD + "  - {id: a, name: b, kind: category, members: [c, C]}\n", 4, "the member 'C' is repeated", "keep one",
+    ),
+    "a member that is the name": (
+        HEAD + "  - {id: a, name: b, kind: category, members: [c, B]}\n", 4, "is also the name of a", "out of members",
+    ),
+    "a member that is a neighbour": (
+        HEAD + "  - {id: a, name: b, kind: category, members: [c, d], neighbours: [D]}\n", 4, "its own member", "out",
+    ),
+    "a member that another concept keeps": (
+        HEAD + BOLT + "    neighbours: [c]\n  - {id: a, name: b, kind: category, members: [c, d]}\n",
+        7, "the member of a", "remove one of the two",
+    ),
 }  # fmt: skip
 
 
@@ -191,6 +237,22 @@ def test_every_mistake_of_every_file_at_once(tmp_path: Path) -> None:
     (tmp_path / "b.yaml").write_text(HEAD + "  - id: bolt\n    name: BOLT the robot\n    kind: styl\n")
     lines = [p.split(": ")[0].rpartition("/")[2] for p in problems(tmp_path)]
     assert lines == ["a.yaml:7", "a.yaml:8", "a.yaml:9", "b.yaml:4", "b.yaml:5", "b.yaml:6"]
+
+
+def test_what_one_list_keeps_is_no_name_in_another(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("keep: [a bus, zorb the alien]\n" + HEAD + BOLT)
+    (tmp_path / "b.yaml").write_text(HEAD + ZORB)
+    [problem] = problems(tmp_path)
+    assert "a.yaml:1: 'zorb the alien' is kept by the list a, but is the name of zorb" in problem
+    assert "b.yaml:5" in problem
+
+
+def test_a_member_may_be_a_concept_of_its_own_and_a_probe_trained_in_another_list(tmp_path: Path) -> None:
+    rifles = "  - {id: rifle, name: a rifle, kind: object}\n"
+    arms = "  - {id: arms, name: weapons, kind: category, members: [a rifle, a pistol], probes: [a sabre]}\n"
+    (tmp_path / "a.yaml").write_text(HEAD + rifles + arms)
+    (tmp_path / "b.yaml").write_text(HEAD + "  - {id: sabre, name: a sabre, kind: object}\n")
+    assert [c.id for each in load_lists(tmp_path) for c in each.concepts] == ["rifle", "arms", "sabre"]
 
 
 def test_a_neighbour_in_one_list_is_no_name_in_another(tmp_path: Path) -> None:

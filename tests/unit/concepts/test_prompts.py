@@ -11,18 +11,23 @@ from expunge.concepts.concept import Concept, Sense
 from expunge.concepts.kinds import KINDS
 from expunge.concepts.prompt_file import FarPrompt, Prompts, read_prompts
 from expunge.concepts.prompts import (
+    HANDFUL,
+    KEEP_PROMPTS,
     anchors_of,
     derive_seed,
     fewshot_prompts,
     forgotten_words,
+    handful,
     kept_prompts,
+    lost_words,
     samples_of,
     spread,
     stays,
     training_templates,
 )
-from expunge.concepts.samples import GROUPS, MODALITIES, Asks
+from expunge.concepts.samples import FORGET, GROUPS, MODALITIES, Asks
 from expunge.core.errors import InputError
+from expunge.core.words import Finder
 from tests.support.paths import ROOT
 
 PROMPTS = Prompts(
@@ -37,6 +42,7 @@ COUNTS = {
     "images": {"target": 4, "aliases": 2, "near": 5, "far": 3, "sense": 2},
     "videos": {"target": 2, "aliases": 1, "near": 2, "far": 1, "sense": 1},
 }
+WITH_PROBES = {key: {**counts, "probes": 3 - 2 * (key == "videos")} for key, counts in COUNTS.items()}
 BOLT = Concept("bolt", "bolt the robot", "character", ("tin robot", "tin man"), None, ("owl", "lamp"))
 MOUSE = Concept("mouse", "mouse", "object", ("rodent",), sense=Sense(("field mouse",), ("computer mouse",)))
 
@@ -122,11 +128,74 @@ def test_of_a_memorised_picture_its_subjects_are_near() -> None:
 def test_a_joint_encoder_asks_not_for_its_own_targets() -> None:
     owl = Concept("owl", "owl", "object", ("night bird",))
     samples = samples_of(BOLT, PROMPTS, COUNTS, 0)
-    left = [sample for sample in samples if stays(sample, [BOLT, owl])]
+    both, alone = (Finder(w for c in some for w in lost_words(c)) for some in ([BOLT, owl], [BOLT]))
+    left = [sample for sample in samples if stays(sample, both)]
     assert {sample.asks.name for sample in samples} - {sample.asks.name for sample in left} == {"owl"}
     assert {sample.group for sample in samples if sample not in left} == {"near"}
     assert not any("owl" in prompt for prompt in kept_prompts([BOLT, owl], PROMPTS))
-    assert all(stays(sample, [BOLT]) for sample in samples)
+    assert all(stays(sample, alone) for sample in samples)
+
+
+def test_what_the_list_keeps_is_trained_on_whole_and_shown_in_part() -> None:
+    few = kept_prompts([BOLT], PROMPTS, ["a bus", "tin robot"])
+    assert {"a photo of a bus", "one a bus"} <= {*few} and not any("tin robot" in prompt for prompt in few)
+    long = [f"thing {i}" for i in range(600)]
+    many = kept_prompts([BOLT], PROMPTS, long)
+    assert all(any(prompt.endswith(f" {word}") for prompt in many) for word in long)
+    assert len([prompt for prompt in many if "thing" in prompt]) == 600
+    assert len([p for p in kept_prompts([BOLT], PROMPTS, long[:300]) if "thing" in p]) == KEEP_PROMPTS
+    assert kept_prompts([BOLT], PROMPTS, []) == kept_prompts([BOLT], PROMPTS)
+
+
+def test_a_handful_of_what_the_list_keeps_is_shown() -> None:
+    long = [f"thing {i}" for i in range(600)]
+    some = handful(long, "l/bolt", 0)
+    assert len({*some}) == HANDFUL and list(some) == [word for word in long if word in some]
+    assert some == handful(long, "l/bolt", 0)
+    assert len({some, handful(long, "l/zorb", 0), handful(long, "l/bolt", 1)}) == 3
+    assert handful(long[:3], "l/bolt", 0) == tuple(long[:3]) and handful([], "l/bolt", 0) == ()
+
+
+def test_what_the_list_keeps_is_near_and_adds_no_sample() -> None:
+    plain, kept = (samples_of(BOLT, PROMPTS, COUNTS, 0, keep) for keep in ((), ("a bus", "owl", "a teapot")))
+    assert len(plain) == len(kept)
+    near = [sample.asks for sample in kept if sample.group == "near" and sample.modality == "image"]
+    assert [asks.name for asks in near[:4]] == ["owl", "a bus", "lamp", "a teapot"]
+    assert {asks.axis for asks in near} == {"subject"}
+    # what is near is not far as well
+    assert "a teapot" not in {sample.asks.name for sample in kept if sample.group == "far"}
+    assert {s.group for s in samples_of(MOUSE, PROMPTS, COUNTS, 0, ("a bus",))} >= {"near"}
+
+
+def test_probes_are_tested_and_never_trained_on() -> None:
+    probed = replace(BOLT, probes=("metal man", "a house"))
+    samples = [sample for sample in samples_of(probed, PROMPTS, WITH_PROBES, 0) if sample.group == "probes"]
+    assert [sample.prompt for sample in samples if sample.modality == "image"] == [
+        "a picture of metal man", "a house on the moon", "metal man on the moon",
+    ]  # fmt: skip
+    assert {sample.asks for sample in samples} == {Asks("subject", "bolt the robot")}
+    assert not {"metal man", "a house"} & {*forgotten_words(probed)}
+    assert {*lost_words(probed)} == {*forgotten_words(probed), "metal man", "a house"}
+    assert "a house" in kept_prompts([BOLT], PROMPTS) and "a house" not in kept_prompts([probed], PROMPTS)
+    rest = [sample for sample in samples_of(probed, PROMPTS, WITH_PROBES, 0) if sample.group != "probes"]
+    assert rest == samples_of(BOLT, PROMPTS, COUNTS, 0)
+
+
+def test_of_a_category_every_member_must_go() -> None:
+    arms = Concept(
+        "arms", "weapons", "category", ("arms",), "a toy", ("a saw",), probes=("a sabre",),
+        members=("a rifle", "a pistol", "a bow", "a gun", "a mace"),
+    )  # fmt: skip
+    samples = samples_of(arms, PROMPTS, WITH_PROBES, 0)
+    seen = (*arms.members, "a sabre")
+    target = [s for s in samples if s.group == "target" and s.modality == "image"]
+    assert [s.asks.name for s in target] == ["weapons", *arms.members]  # each once, though 4 are asked for
+    assert {s.asks.axis for s in samples if s.group in FORGET} == {"any"}
+    assert {s.asks.parts for s in samples if s.group in FORGET} == {seen}
+    assert {s.asks for s in samples if s.group == "near"} == {Asks("subject", "a saw")}
+    assert len([s for s in samples if s.group == "target" and s.modality == "video"]) == 2
+    assert forgotten_words(arms) == ("weapons", *arms.members, "arms")
+    assert not samples_of(arms, PROMPTS, {"images": {}, "videos": {}}, 0)
 
 
 def test_a_general_prompt_about_the_target_is_not_kept() -> None:
@@ -172,7 +241,7 @@ def test_each_kind_can_be_drawn_where_it_can_be_seen() -> None:
         samples = samples_of(Concept("x", "x", name, ("y",), None, ("z",)), PROMPTS, COUNTS, 0)
         for modality in MODALITIES:
             groups = {sample.group for sample in samples if sample.modality == modality}
-            assert groups == {group for group in GROUPS if group in kind.groups(modality)} - {"sense"}
+            assert groups == {group for group in GROUPS if group in kind.groups(modality)} - {"sense", "probes"}
         assert all("{}" in template for template in (*kind.fewshot, *kind.eval))
         assert not {*kind.fewshot} & {*kind.eval}  # what is drawn for scores is never in training
 

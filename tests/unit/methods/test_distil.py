@@ -11,7 +11,7 @@ from expunge.bases.edits import normal_name
 from expunge.bases.text import distance, encode_prompts, text_gram
 from expunge.concepts.concept import Concept
 from expunge.core.words import with_article
-from expunge.methods import ConceptData, distil, unlearn
+from expunge.methods import ConceptData, distil, for_several, unlearn
 from expunge.methods.distil import vocabulary
 from expunge.methods.lessons import Lesson, candidates_of, lessons_of, likeness
 
@@ -24,6 +24,7 @@ class Named:
     anchor: str | None
     neighbours: tuple[str, ...] = ()
     parts: tuple[str, ...] = ()
+    probes: tuple[str, ...] = ()
 
 
 def concept(name: str, anchor: str | None) -> ConceptData:
@@ -69,7 +70,7 @@ def test_beyond_the_anchor(tiny_base: Any) -> None:
 
 def test_what_slips_is_asked_more_often(tiny_base: Any) -> None:
     pool = distil.Pool(tiny_base, KEPT)
-    assert torch.equal(pool.goals, encode_prompts(tiny_base, KEPT))
+    assert torch.equal(pool.goals([0, 1, 2]), encode_prompts(tiny_base, KEPT))
     draw = torch.Generator().manual_seed(0)
     assert sorted(pool.draw(9, draw)) == [0, 1, 2]  # none twice in one batch
     pool.note([0, 1, 2], torch.tensor([0.0, 3.0, 1.0]))
@@ -199,3 +200,64 @@ def test_the_same_twice_and_joint(tiny_base: Any) -> None:
 def test_an_anchor_is_needed(tiny_base: Any) -> None:
     with pytest.raises(ValueError, match="bolt has no anchor"):
         unlearn("distil", tiny_base, [concept("bolt", None)], KEPT, {}, seed=0)
+
+
+def test_many_concepts_are_trained_on_in_parts_with_the_same_result(
+    tiny_base: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many names an encoder forgets, a pass holds few prompts, and the losses are those of one pass."""
+    several = [concept(f"bolt {i}", "a toy") for i in range(12)]
+    sizes: list[int] = []
+
+    def watched(base: Any, prompts: Any, encoder: Any = None) -> Any:
+        sizes.append(len(prompts) if encoder is not None else 0)
+        return encode_prompts(base, prompts, encoder)
+
+    monkeypatch.setattr(distil, "encode_prompts", watched)
+    knobs = {"steps": 2, "others": 16, "keep_batch": 12}
+    whole = unlearn("distil", tiny_base, several, KEPT * 8, knobs, seed=0)
+    assert max(sizes) == 24
+    sizes.clear()
+    monkeypatch.setattr(distil, "PART", 5)
+    monkeypatch.setattr(distil, "STORED", 8)
+    parts = unlearn("distil", tiny_base, several, KEPT * 8, knobs, seed=0)
+    assert max(sizes) <= 6  # a part of either kind is rounded up by itself
+    assert parts.losses == pytest.approx(whole.losses, rel=1e-4)
+    for name, weight in whole.edit.encoder.named_parameters():
+        assert torch.allclose(weight, parts.edit.encoder.get_parameter(name), atol=1e-3), name
+
+
+@pytest.mark.parametrize(("count", "size"), [(0, 1), (3, 200), (12, 24), (100, 100), (1, 33)])
+def test_a_batch_is_split_evenly_and_in_order(count: int, size: int) -> None:
+    parts = distil.split(range(count), size)
+    assert [item for part in parts for item in part] == list(range(count))
+    assert len(parts) == -(-size // distil.PART)
+    assert max(map(len, parts)) - min(map(len, parts)) <= 1
+
+
+def test_the_rank_of_many_concepts_is_capped_at_the_layers_width(tiny_base: Any) -> None:
+    knobs = for_several("distil", {"rank": 2, "learning_rate": 0.01, "steps": 1}, 1000)
+    assert knobs["rank"] == 1024  # no knob leaves its range
+    result = unlearn("distil", tiny_base, [concept("bolt", "a toy")], KEPT, {**knobs, "others": 0}, seed=0)
+    ranks = {name: tensor.shape for name, tensor in result.edit.adapter.items()}
+    for name, (rank, width) in ranks.items():
+        if name.endswith("lora_A.weight"):
+            other = ranks[name.replace("lora_A", "lora_B")][0]
+            assert rank == min(width, other), name
+
+
+def test_a_probe_is_not_among_the_words_that_are_held(tiny_base: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ["strawberry", "house", "lamp"]
+    monkeypatch.setattr(distil, "vocabulary", lambda base, count, draw: words)
+    one = concept("bolt", "a toy")
+    probed = replace(one, concept=replace(one.concept, probes=("A Strawberry",)))
+    asked: list[str] = []
+
+    def seen(base: Any, gram: Any, concepts: Any, others: Any, alike: float, beyond: float) -> Any:
+        asked[:] = others
+        return lessons_of(base, gram, concepts, others, alike, beyond)
+
+    monkeypatch.setattr(distil, "lessons_of", seen)
+    for data, held in ((one, ["strawberry", "lamp"]), (probed, ["lamp"])):
+        unlearn("distil", tiny_base, [data], KEPT, {"steps": 1, "others": 16}, seed=0)
+        assert asked == held

@@ -32,7 +32,9 @@ PLAN = Plan(
     lists={"l": PlannedList("T", "O", ("bolt",), ("bolt",), {})},
     concepts={"l/bolt": SECRET},
     encoders={
-        "l/bolt": EncoderJob(("l/bolt",), "distil", {"rank": 3, "steps": 0.5}, 7, ("a house",), {"l/bolt": (1,)})
+        "l/bolt": EncoderJob(
+            ("l/bolt",), "distil", {"rank": 3, "steps": 0.5}, 7, ("a house",), ("a bus",), {"l/bolt": (1,)}
+        )
     },
     fewshot={"l/bolt": (Picture("a bolt", 3, True),)},
     training={"l/bolt": Training(("bolt the robot",), ("a photo of {}",), ("a toy",))},

@@ -1,0 +1,74 @@
+"""What `expunge validate` and the stage plan say beside mistakes: what was taken, and what the numbers cannot tell."""
+
+from collections.abc import Mapping, Sequence
+
+from expunge.bases.spec import Spec
+from expunge.concepts.concept import Concept, ConceptList
+from expunge.concepts.prompts import HANDFUL, KEEP_PROMPTS, kept_senses, near_words
+from expunge.core.unit_names import Name
+from expunge.judging.vocabulary import Label, read_vocabulary, unknown_to, unnamed_members
+
+SHOWN = 10  # names in a note
+
+Labels = Mapping[str, Sequence[Label]]  # by axis
+
+
+def labels_of(spec: Spec) -> Labels:
+    """The answers that a base's judge may give, by axis; {} where its file names no vocabulary.
+
+    :raises InputError: the vocabulary is missing or broken.
+    """
+    return read_vocabulary(spec.judge.vocabulary)[1] if spec.judge.vocabulary is not None else {}
+
+
+def held_out_members(lists: Sequence[ConceptList], labels: Labels) -> dict[str, tuple[str, ...]]:
+    """{"list/id" of a category: its members that only the judge's vocabulary names}. They are tested, never trained on.
+
+    A word that any list keeps is no such member.
+    """
+    concepts = [concept for each in lists for concept in each.concepts]
+    kept = [word for each in lists for word in each.keep]
+    kept += [word for concept in concepts for word in (*near_words(concept), *kept_senses(concept))]
+    found = {
+        str(Name(each.id, concept.id)): unnamed_members(concept, labels.get("subject", ()), kept)
+        for each in lists
+        for concept in each.concepts
+        if concept.members
+    }
+    return {name: members for name, members in found.items() if members}
+
+
+def unknown_notes(base: str, lists: Sequence[ConceptList], labels: Labels) -> list[str]:
+    """A note that names the concepts that a base's judge does not know; [] where it knows all."""
+    unknown = unknown_to(labels, [concept for each in lists for concept in each.concepts])
+    if not unknown:
+        return []
+    one = len(unknown) == 1
+    what = "this concept" if one else f"these {len(unknown)} concepts"
+    why = f"the numbers about {'it' if one else 'them'} may say nothing"
+    return [f"{base}: the judge's vocabulary does not know {what}, so {why}: {_some([_called(c) for c in unknown])}"]
+
+
+def taken_notes(lists: Sequence[ConceptList], held_out: Mapping[str, Sequence[str]]) -> list[str]:
+    """What the plan took from `keep:` of each list, and from the vocabulary for each category."""
+    notes = []
+    for each in lists:
+        if each.keep:
+            phrases = "1 phrase" if len(each.keep) == 1 else f"{len(each.keep)} phrases"
+            drawn = "all" if len(each.keep) <= HANDFUL else f"{HANDFUL}, chosen by the seed,"
+            kept = f"{each.id}: keeps {phrases}. Every method that keeps prompts trains on each of them"
+            notes.append(f"{kept} (in up to {KEEP_PROMPTS} prompts, or one each); {drawn} are drawn for each concept")
+    hidden = {str(Name(each.id, c.id)) for each in lists for c in each.concepts if c.confidential}
+    for name, members in held_out.items():
+        words = f"{len(members)} more" if name in hidden else _some(members)
+        notes.append(f"{name}: the judge's vocabulary knows members that the list does not name; tested alone: {words}")
+    return notes
+
+
+def _called(concept: Concept) -> str:
+    return concept.id if concept.confidential else f"{concept.name} ({concept.id})"
+
+
+def _some(words: Sequence[str]) -> str:
+    more = f", and {len(words) - SHOWN:,} more" if len(words) > SHOWN else ""
+    return ", ".join(words[:SHOWN]) + more

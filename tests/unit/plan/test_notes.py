@@ -1,0 +1,57 @@
+"""What is said beside mistakes: what was taken of a list, and what the judge does not know."""
+
+from pathlib import Path
+
+from expunge.concepts.concept import Concept, ConceptList, Encoders
+from expunge.judging.vocabulary import Label
+from expunge.plan.notes import held_out_members, taken_notes, unknown_notes
+from expunge.plan.validate_lists import validate
+from tests.support.paths import ROOT
+
+LABELS = {"subject": tuple(Label(word, (word,), kind="fruit") for word in ("apple", "pear", "fig"))}
+FRUIT = Concept("fruit", "fruit", "category", members=("an apple",))
+OWL = Concept("owl", "an owl", "object", neighbours=("a pear",))
+
+
+def listed(*concepts: Concept, keep: tuple[str, ...] = ()) -> ConceptList:
+    return ConceptList("l", "T", "o", Encoders(True, {}), concepts, Path("l.yaml"), {}, keep)
+
+
+def test_members_that_no_list_keeps_are_held_out() -> None:
+    assert held_out_members([listed(FRUIT)], LABELS) == {"l/fruit": ("a pear", "a fig")}
+    assert held_out_members([listed(FRUIT, OWL, keep=("figs", "a fig"))], LABELS) == {}
+    assert held_out_members([listed(FRUIT)], {}) == {}
+
+
+def test_what_was_taken_is_said() -> None:
+    short, long = listed(FRUIT, keep=("a bus",)), listed(FRUIT, keep=tuple(f"k {i}" for i in range(1000)))
+    [kept, members] = taken_notes([short], {"l/fruit": ("a pear", "a fig")})
+    assert kept.startswith("l: keeps 1 phrase.") and "all are drawn" in kept
+    assert members.startswith("l/fruit: ") and members.endswith("tested alone: a pear, a fig")
+    [kept] = taken_notes([long], {})
+    assert "keeps 1000 phrases" in kept and "4, chosen by the seed, are drawn for each concept" in kept
+    assert taken_notes([listed(FRUIT)], {}) == []
+
+
+def test_a_confidential_concept_is_called_by_its_id_alone() -> None:
+    secret = Concept("p-17", "Mira Holt", "person", confidential=True)
+    monets = [Concept(f"m-{i}", f"monet {i}", "style") for i in range(30)]
+    [note] = unknown_notes("emoji", [listed(secret)], LABELS)
+    assert "p-17" in note and "Mira" not in note and "this concept" in note
+    [note] = unknown_notes("emoji", [listed(*monets)], LABELS)
+    assert "these 30 concepts" in note and "monet 9 (m-9), and 20 more" in note and "monet 10" not in note
+    assert unknown_notes("emoji", [listed(FRUIT)], LABELS) == []
+    hidden = Concept("c", "fruit", "category", members=("an apple",), confidential=True)
+    [note] = taken_notes([listed(hidden)], {"l/c": ("a pear",)})
+    assert "1 more" in note and "pear" not in note
+
+
+def test_validate_names_what_the_judge_of_a_base_does_not_know(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(
+        "title: T\nowner: o\nconcepts:\n  - {id: monet, name: claude monet, kind: style}\n"
+        "  - {id: korda, name: ansel korda, kind: style}\n"
+    )
+    [note] = validate(tmp_path, "emoji", ROOT / "bases")[1]
+    assert note.startswith("emoji: the judge's vocabulary does not know this concept")
+    assert "claude monet (monet)" in note and "korda" not in note
+    assert not any("judge" in note for note in validate(tmp_path, None, ROOT / "bases")[1])
