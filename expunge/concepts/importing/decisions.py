@@ -44,9 +44,12 @@ def _has(words: list[str], beginnings: tuple[str, ...]) -> bool:
 
 
 def words_of(text: str) -> list[str]:
-    """The words of a key or a value, in lower case: "heldOut_names" -> ["held", "out", "names"]."""
-    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text.replace("'", "").replace("’", ""))
-    return re.findall(r"[^\W\d_]+", spaced.casefold())
+    """The words of a key or a value, in lower case, and those that capitals begin: "toKeep" -> [tokeep, to, keep]."""
+    bare = text.replace("'", "").replace("’", "")
+    whole, spaced = (
+        re.findall(r"[^\W\d_]+", each.casefold()) for each in (bare, re.sub("(?<=[a-z])(?=[A-Z])", " ", bare))
+    )
+    return whole if whole == spaced else [*whole, *spaced]
 
 
 @lru_cache(maxsize=10_000)

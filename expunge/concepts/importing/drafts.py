@@ -67,8 +67,7 @@ def draft_of(row: Row, choices: Choices, notes: list[RowNote]) -> Drafted | None
                 accepted.append(other)
             else:
                 notes.append(RowNote(row.label, "dropped", value, why))
-    for value in row.doubtful:
-        notes.append(RowNote(row.label, "dropped", value, "the file grades its certainty as low"))
+    notes += [RowNote(row.label, "dropped", value, why) for value, why in row.dropped]
     if row.anchor is not None:
         anchor = tidy(str(row.anchor))
         if isinstance(row.anchor, str) and name_refusal(anchor) is None:
@@ -99,7 +98,7 @@ def _row_refusal(row: Row, choices: Choices) -> str | None:
     if row.decision not in (FORGET, KEEP):
         return row.decision
     if row.section is not None and row.section != choices.kind and row.decision == FORGET:
-        return f"is a {row.section}; import it separately with --kind {row.section}"
+        return f"is of the kind {row.section}; import it separately with --kind {row.section}"
     if "\n" in row.name.strip():
         return "holds a line break; is a quote closed where it should be?"
     return "holds no name" if not row.name.strip() else None

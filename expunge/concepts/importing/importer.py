@@ -184,7 +184,7 @@ def _of_prompts(rows: list[Row], name: str, notes: list[RowNote]) -> DraftConcep
 
 def _remarks(drafts: list[DraftConcept], keep: list[str]) -> list[str]:
     """Near doubles, names that a spreadsheet would run, and what the list keeps."""
-    names = [(draft.name, f"{draft.row} (forgotten)") for draft in drafts] + [(name, "kept") for name in keep]
+    names = [(draft.name, f"{draft.row}, forgotten") for draft in drafts] + [(name, "kept") for name in keep]
     doubles = [f"{one!r} ({where}) and {other!r} ({there})" for (one, where), (other, there) in near_doubles(names)]
     cells = [f"{draft.name!r} ({draft.row})" for draft in drafts if RUN_BY_SPREADSHEETS.search(draft.name)]
     remarks = [f"{len(keep):,} names are kept by every encoder of the list (`keep`)"] if keep else []

@@ -19,7 +19,7 @@ class Row:
     anchor: Any = None
     prompts: tuple[str, ...] = ()
     section: str | None = None  # a kind that the file itself gives ("style": {...})
-    doubtful: tuple[str, ...] = ()  # words that the file itself grades as of low certainty
+    dropped: tuple[tuple[str, str], ...] = ()  # (word, why it is no alias, probe or neighbour)
     request: dict[str, str] = field(default_factory=dict)  # keys of `concept.Request`
 
 

@@ -209,7 +209,7 @@ def _record(
 ) -> Row:  # fmt: skip
     """The row of a mapping that has a name."""
     values, read = list(data.values()), {i for places in role.values() for i in places}
-    doubtful: list[str] = []
+    dropped: list[tuple[str, str]] = []
     graded = {f"{keys[i]}-certainty" for i in read}
 
     def texts(name: str) -> tuple[str, ...]:
@@ -219,8 +219,12 @@ def _record(
             grades = data.get(f"{keys[i]}-certainty")
             for j, item in enumerate(items):
                 grade = grades[j] if isinstance(grades, list) and j < len(grades) else ""
-                text = item if isinstance(item, str) else json.dumps(item, ensure_ascii=False, default=str)
-                (doubtful if "low" in str(grade).lower() else kept).append(text)
+                if not isinstance(item, str):
+                    dropped.append((json.dumps(item, ensure_ascii=False, default=str), "is not a text"))
+                elif "low" in str(grade).lower():
+                    dropped.append((item, "the file grades its certainty as low"))
+                else:
+                    kept.append(item)
         return tuple(kept)
 
     said = [decision]
@@ -241,7 +245,8 @@ def _record(
     request = {what: tidy(str(values[role[what][0]])) for what in REQUEST if what in role}
     request["decision"] = "; ".join(tidy(str(data[key])) for key in keys if plain(key) in DECIDING)
     anchor = values[role["anchor"][0]] if "anchor" in role else None
+    aliases, probes, neighbours, prompts = map(texts, ("aliases", "probes", "neighbours", "prompts"))
     return Row(
-        label, values[role["name"][0]], combined(said), texts("aliases"), texts("probes"), texts("neighbours"), anchor,
-        texts("prompts"), section, tuple(doubtful), request,
+        label, values[role["name"][0]], combined(said), aliases, probes, neighbours, anchor, prompts, section,
+        tuple(dropped), request,
     )  # fmt: skip
