@@ -159,7 +159,8 @@ def samples_of(
     near = (word for pair in zip_longest(near_words(concept), keep) for word in pair if word is not None)
     target = target_words(concept)
     words = {
-        "target": (*target[1:], target[0]) if concept.members else target, "aliases": concept.aliases, "probes": concept.probes,
+        "target": (*target[1:], target[0]) if concept.members else target,
+        "aliases": concept.aliases, "probes": concept.probes,
         "near": tuple(dict.fromkeys(near)), "sense": kept_senses(concept),
     }  # fmt: skip
     about = Finder((*lost_words(concept), *words["near"], *words["sense"]))
