@@ -10,6 +10,8 @@ from expunge.core.errors import Problem
 from expunge.core.names import bad_character, id_problem
 from expunge.core.schema import did_you_mean, short
 
+MOST_GUESSES = 5  # unknown members of groups that are named with a guess; to look for one among many ids is slow
+
 
 def text_problems(source: Source) -> Iterator[Problem]:
     """Texts that are blank or badly formed, and numbers that are not finite.
@@ -51,7 +53,7 @@ def group_problems(source: Source, ids: list[Any]) -> Iterator[Problem]:
             what = "the joint encoder and a concept are both called joint"
             yield Problem(source.place(node), what, "name a group")
         return
-    groups = encoders.get("joint")
+    groups, known, guesses = encoders.get("joint"), {each for each in ids if isinstance(each, str)}, MOST_GUESSES
     if encoders.get("single") is False and not groups:
         fix = "write single: true, or name a joint group"
         yield Problem(source.place(node), "`encoders` selects no encoder to train", fix)
@@ -60,17 +62,22 @@ def group_problems(source: Source, ids: list[Any]) -> Iterator[Problem]:
         where = source.place(group)
         if "\n" in name:  # the $ in the schema's pattern allows one at the end
             yield Problem(where, f"the group {short(name)} has a line break", "write it on one line")
-        if name in ids:
+        if name in known:
             yield Problem(where, f"the group {name} has the same name as a concept", f"write {name}-group")
-        seen = set()
+        seen, unknown, left = set[str](), 0, guesses
         for i, member in enumerate(members) if isinstance(members, list) else ():
             if not isinstance(member, str) or id_problem(member):
                 continue  # the schema reports it
-            where = source.place(group.at([i]))
-            if member not in ids:
-                fix = did_you_mean(member, [each for each in ids if isinstance(each, str)])
-                fix = fix if len(ids) <= 20 else fix[:200]
-                yield Problem(where, f"the group {name} names {short(member)}, which is not a concept here", fix)
+            if member not in known:
+                unknown += 1
+                if guesses:
+                    guesses -= 1
+                    fix = did_you_mean(member, sorted(known))
+                    what = f"the group {name} names {short(member)}, which is not a concept here"
+                    yield Problem(source.place(group.at([i])), what, fix if len(known) <= 20 else fix[:200])
             elif member in seen:
-                yield Problem(where, f"the group {name} names {member} twice", "keep one of them")
+                yield Problem(source.place(group.at([i])), f"the group {name} names {member} twice", "keep one of them")
             seen.add(member)
+        if unknown > left - guesses:
+            what = f"the group {name} names {unknown:,} in all that are no concepts here; no more of them are listed"
+            yield Problem(where, what, "write ids of concepts in this file")

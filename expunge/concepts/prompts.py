@@ -150,14 +150,17 @@ def samples_of(
 ) -> list[PlannedSample]:
     """The samples to draw for a concept: images first, group by group. A group without words has no samples.
 
-    Of a category, each member is drawn as an image at least once, since every one of them must go.
+    Of a category, each member is drawn as an image at least once, since every one of them must go. Members come before
+    the name, for which the model may draw nothing in particular.
 
     :param counts: {"images": {group: number of samples}, "videos": {...}}; a missing group has no samples.
     :param keep: of the phrases that the list keeps, the `handful` that is shown: they alternate with the neighbours.
     """
     near = (word for pair in zip_longest(near_words(concept), keep) for word in pair if word is not None)
+    target = target_words(concept)
     words = {
-        "target": target_words(concept), "aliases": concept.aliases, "probes": concept.probes,
+        "target": (*target[1:], target[0]) if concept.members else target,
+        "aliases": concept.aliases, "probes": concept.probes,
         "near": tuple(dict.fromkeys(near)), "sense": kept_senses(concept),
     }  # fmt: skip
     about = Finder((*lost_words(concept), *words["near"], *words["sense"]))
@@ -178,7 +181,7 @@ def samples_of(
                     asks = far[prompt]
                 elif group in FORGET:
                     # For an alias, the judge is asked about the target's name.
-                    asks = target_asks(concept, word if group == "target" else words["target"][0])
+                    asks = target_asks(concept, word if group == "target" else target[0])
                 else:
                     asks = Asks(kind.near_axis, word)
                 samples.append(PlannedSample(group, prompt, derive_seed(seed, prompt, again), modality, asks))

@@ -17,7 +17,7 @@ def plain(word: str) -> str:
 def holds(text: str, words: Iterable[str]) -> bool:
     """Does a text hold one of the words, as whole words?"""
     spread = plain(text)
-    return any(re.search(rf"(?<!\w){re.escape(plain(word))}(?!\w)", spread) for word in words)
+    return any(_whole(plain(word), spread) for word in words)
 
 
 class Finder:
@@ -28,11 +28,10 @@ class Finder:
 
     def __init__(self, words: Iterable[str]) -> None:
         self._words = {plain(word) for word in words}
-        self._by_first: dict[str, list[re.Pattern[str]]] = {}  # by the first run of letters; "": words without any
-        for word in sorted(self._words):
+        self._by_first: dict[str, list[str]] = {}  # by the first run of letters; "": words without any
+        for word in self._words:
             first = _RUN.search(word)
-            found = re.compile(rf"(?<!\w){re.escape(word)}(?!\w)")
-            self._by_first.setdefault(first[0] if first else "", []).append(found)
+            self._by_first.setdefault(first[0] if first else "", []).append(word)
 
     def has(self, word: str) -> bool:
         """Is it one of the words?"""
@@ -42,7 +41,12 @@ class Finder:
         """Does the text hold one of the words, as whole words?"""
         spread = plain(text)
         runs = {"", *_RUN.findall(spread)}
-        return any(word.search(spread) for run in runs for word in self._by_first.get(run, ()))
+        return any(_whole(word, spread) for run in runs for word in self._by_first.get(run, ()))
+
+
+def _whole(word: str, text: str) -> bool:
+    """Does a text hold a word, with no letter right before or after it? Both are `plain`."""
+    return word in text and re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text) is not None
 
 
 def with_article(word: str) -> str:

@@ -39,12 +39,19 @@ def validate(
 
 
 def judge_notes(base: str, bases: Path, lists: list[ConceptList]) -> list[str]:
-    """Which concepts the base's judge does not know. :raises InputError: its vocabulary is missing or broken."""
+    """Which concepts the base's judge does not know.
+
+    :raises InputError: its vocabulary is missing or broken, or it would be asked for a motion that it cannot see.
+    """
     from expunge.bases.spec import load_spec
+    from expunge.judging.motions import motion_problems
     from expunge.plan.notes import labels_of, unknown_notes
 
     spec = load_spec(base, bases)
-    return unknown_notes(base, lists, labels_of(spec)) if spec.judge.vocabulary is not None else []
+    labels = labels_of(spec)
+    if problems := motion_problems(spec, lists, labels):
+        raise InputError(problems)
+    return unknown_notes(base, lists, labels) if labels else []
 
 
 def list_rules(words: Words | None = None, default_method: str | None = None) -> Rules:

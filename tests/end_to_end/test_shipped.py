@@ -40,16 +40,18 @@ def test_the_shipped_lists_are_valid() -> None:
     assert {each.id for each in lists} == {
         "characters",
         "compositions",
+        "food",
         "motions",
         "objects",
         "people",
         "pictures",
         "styles",
     }
-    special = {"compositions", "motions", "pictures"}  # one case of the papers each, as small as it can be
+    special = {"compositions", "food", "motions", "pictures"}  # one case of the papers each, as small as it can be
     assert all(3 - 2 * (each.id in special) <= len(each.concepts) <= 6 for each in lists)
     kinds = {concept.kind for each in lists for concept in each.concepts}
-    assert kinds == {"character", "style", "object", "person", "motion", "image"}
+    assert kinds == {"character", "style", "object", "person", "motion", "image", "category"}
+    assert any(each.keep for each in lists)
     assert any(concept.parts for each in lists for concept in each.concepts)
     assert any(each.encoders.joint for each in lists)
     assert any(concept.sense for each in lists for concept in each.concepts)

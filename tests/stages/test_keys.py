@@ -11,6 +11,7 @@ from expunge.bases.spec import load_spec
 from expunge.concepts.prompt_file import read_prompts
 from expunge.plan.params import read_params
 from stages import attack, fewshot, plan, render, unlearn
+from stages.runtime.key_parts import differences
 from stages.runtime.planned import read_plan_here
 from stages.runtime.units import keyed
 from tests.support.project import ONE, PARAMS, TWO, make_project, write_list
@@ -59,6 +60,7 @@ CHANGES: dict[str, tuple[dict[str, Any], set[str]]] = {
     "anchor": ({"anchor": "a toy"}, {"unlearn list/one", "render list/one/list--one"} | JOINT),
     "request": ({"request": {"id": "R", "received": "2026-01-31", "basis": "b", "decision": "d"}}, set()),
     "confidential": ({"confidential": True}, set()),
+    "probes": ({"probes": ["rob"]}, {"unlearn list/one", "render list/one/list--one"} | JOINT),
     "parameters": ({"parameters": {"steps": 3}}, {"unlearn list/one", "render list/one/list--one"}),
 }
 
@@ -73,6 +75,23 @@ def test_a_change_redoes_what_reads_it(change: str) -> None:
     assert names - attacks == expected
     encoders = [name.removeprefix("unlearn ") for name in expected if name.startswith("unlearn")]
     assert attacks == {f"attack {encoder}/{attack}" for encoder in encoders for attack in ("words", "seeds")}
+
+
+def test_what_the_list_keeps_changes_its_encoders_and_why_says_which_phrase() -> None:
+    def parts() -> dict[str, Any]:
+        plan.run()
+        planned = read_plan_here()
+        upstream = dict.fromkeys(fewshot.units_of(planned), "key")
+        return keyed("unlearn", unlearn.units_of(planned, upstream), "", "stages.unlearn")["list/both"].flat_parts
+
+    file, before, old = Path("concepts/list.yaml"), keys(), parts()
+    file.write_text(f"{file.read_text()}keep: [a bus, an owl]\n")
+    names = {f"{stage} list/{encoder}" for stage in ("unlearn",) for encoder in ("one", "two", "both")}
+    assert {name for name in changed(before, keys()) if name.startswith(("unlearn", "fewshot"))} == names
+    assert not any(name.startswith("render original") for name in changed(before, keys()))  # no near sample is drawn
+    told = differences(old, parts())
+    assert "keep[0]: 'a bus' is new" in told and "keep[1]: 'an owl' is new" in told
+    assert any("a photo of an owl" in reason for reason in told if reason.startswith("kept"))
 
 
 def test_a_kept_prompt_is_replayed_on_the_encoders_of_its_concept() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from expunge.concepts.checks_of_files import MOST_GUESSES
 from expunge.concepts.lists import load_list, load_lists
 from expunge.concepts.rules import Rules, Words
 from expunge.core.errors import InputError
@@ -261,6 +262,17 @@ def test_a_neighbour_in_one_list_is_no_name_in_another(tmp_path: Path) -> None:
     [problem] = problems(tmp_path)
     assert "a.yaml:7: 'Zorb the Alien' must survive bolt" in problem
     assert "b.yaml:5" in problem
+
+
+def test_of_many_unknown_members_a_few_are_guessed_and_the_rest_counted(tmp_path: Path) -> None:
+    members = "".join(f"      - bolt-{i}\n" for i in range(100))
+    groups = f"encoders:\n  joint:\n    one:\n{members}    two:\n{members}    three: [bolt]\n"
+    (tmp_path / "a.yaml").write_text(groups + HEAD + BOLT)
+    reported = problems(tmp_path)
+    assert len(reported) == MOST_GUESSES + 2
+    assert sum("write bolt" in problem for problem in reported) == MOST_GUESSES
+    assert "a.yaml:3: the group one names 100 in all that are no concepts here" in reported[0]
+    assert "a.yaml:104: the group two names 100 in all" in reported[-1]
 
 
 @pytest.mark.parametrize(

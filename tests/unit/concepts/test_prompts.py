@@ -189,7 +189,8 @@ def test_of_a_category_every_member_must_go() -> None:
     samples = samples_of(arms, PROMPTS, WITH_PROBES, 0)
     seen = (*arms.members, "a sabre")
     target = [s for s in samples if s.group == "target" and s.modality == "image"]
-    assert [s.asks.name for s in target] == ["weapons", *arms.members]  # each once, though 4 are asked for
+    assert [s.asks.name for s in target] == [*arms.members, "weapons"]  # each once, though 4 are asked for
+    assert {s.asks.name for s in samples if s.group in ("aliases", "probes")} == {"weapons"}
     assert {s.asks.axis for s in samples if s.group in FORGET} == {"any"}
     assert {s.asks.parts for s in samples if s.group in FORGET} == {seen}
     assert {s.asks for s in samples if s.group == "near"} == {Asks("subject", "a saw")}

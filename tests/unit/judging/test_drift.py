@@ -2,6 +2,7 @@
 
 import copy
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -48,6 +49,15 @@ def test_texts_are_those_of_evaluation_and_leave_out_what_must_go() -> None:
     assert texts.nouns == ("a picture of owl", "a picture of night bird", "a picture of zorb")
     assert texts.meanings[0] == texts.meanings[1] != texts.meanings[2]
     assert texts.names["l/bolt"] == ("bolt", "a picture of bolt")
+
+
+def test_what_the_list_keeps_is_near_and_a_probe_is_no_word_that_stays() -> None:
+    texts = texts_of(["l/bolt"], CONCEPTS, NAMES, PROMPTS, LABELS, {"l/bolt": ("a bus", "bolt")})
+    assert texts.near["l/bolt"] == ("a zorb in the sea", "a zorb", "a bus in the sea", "a bus")
+    probed = {**CONCEPTS, "l/bolt": replace(CONCEPTS["l/bolt"], probes=("zorb", "a night bird", "teapot"))}
+    texts = texts_of(["l/bolt"], probed, NAMES, PROMPTS, LABELS)
+    assert texts.near["l/bolt"] == () and texts.words == () and texts.general == ("a house",)
+    assert texts.target["l/bolt"] == ("bolt in the sea", "bolt", "the tin one in the sea", "the tin one")
 
 
 def test_texts_of_a_joint_encoder_have_the_axes_of_its_concepts() -> None:

@@ -71,6 +71,9 @@ def test_sees_by_hand(judge: judges.Judge, monkeypatch: pytest.MonkeyPatch) -> N
     assert seen.top1.tolist() == [False, True]
     assert seen.margin == pytest.approx([-0.05, 0.6], abs=1e-6)
     assert seen.confidence == pytest.approx([0.55, 0.7], abs=1e-6)
+    several = zero_shot.sees(judge, noise(2, 8, 8), "subject", [("mouse", "owl"), ["owl"]])  # any of them counts
+    assert several.top1.tolist() == [True, False]
+    assert several.confidence == pytest.approx([0.95, 0.1], abs=1e-6)
     with pytest.raises(ValueError, match="1 names for 2"):
         zero_shot.sees(judge, noise(2, 8, 8), "subject", ["owl"])
 

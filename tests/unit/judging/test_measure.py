@@ -194,6 +194,21 @@ def test_the_rules_of_the_groups(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [found[2][key] for key in keys] == [0, 1, 0, 0.25, 0.35]
 
 
+def test_of_a_category_any_member_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+
+    def sees(_: Any, frames: np.ndarray, axis: str, names: list[Any], known: Any) -> zero_shot.Seen:
+        asked.append((axis, names))
+        return zero_shot.Seen(np.ones(len(frames), bool), np.ones(len(frames)), np.ones(len(frames)))
+
+    fake(monkeypatch)
+    monkeypatch.setattr(zero_shot, "sees", sees)
+    some = [sample(0, "probes", "p", 0, "image", "any", "food", np.zeros((8, 8, 3), np.uint8), ("owl", "lamp"))]
+    assert seen.asks_of(some[0]) == [("subject", "owl"), ("subject", "lamp")]
+    assert by_sample(measured(BLIND, some))[0]["seen"] == 1.0
+    assert asked == [("subject", [("owl", "lamp")])]
+
+
 def test_copies_and_compositions_are_looked_at_in_their_own_ways(monkeypatch: pytest.MonkeyPatch) -> None:
     draw = np.random.default_rng(0)
     memorised, other = draw.integers(0, 256, (2, 64, 64, 3), np.uint8)

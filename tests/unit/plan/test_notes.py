@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
+import pytest
+
 from expunge.concepts.concept import Concept, ConceptList, Encoders
+from expunge.core.errors import InputError
 from expunge.judging.vocabulary import Label
 from expunge.plan.notes import held_out_members, taken_notes, unknown_notes
 from expunge.plan.validate_lists import validate
@@ -55,3 +58,17 @@ def test_validate_names_what_the_judge_of_a_base_does_not_know(tmp_path: Path) -
     assert note.startswith("emoji: the judge's vocabulary does not know this concept")
     assert "claude monet (monet)" in note and "korda" not in note
     assert not any("judge" in note for note in validate(tmp_path, None, ROOT / "bases")[1])
+
+
+def test_a_motion_that_the_judge_was_not_trained_on_is_refused(tmp_path: Path) -> None:
+    head = "title: T\nowner: o\nkeep: [hopping, melting]\nconcepts:\n"
+    entry = "  - {id: spin, name: spinning, kind: motion, aliases: [whirling], neighbours: [sliding, flapping]}\n"
+    (tmp_path / "a.yaml").write_text(head + entry)
+    with pytest.raises(InputError) as caught:
+        validate(tmp_path, "emoji", ROOT / "bases")
+    flapping, melting = caught.value.problems
+    assert flapping.line == 5 and "the motion 'flapping'" in flapping.what and "bouncing" in flapping.fix
+    assert "'melting'" in melting.what
+    (tmp_path / "a.yaml").write_text(head.replace(", melting", "") + entry.replace(", flapping", ""))
+    assert validate(tmp_path, "emoji", ROOT / "bases")[1] == []
+    assert validate(ROOT / "concepts", "emoji", ROOT / "bases")[1] == []
