@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from expunge.bases.spec import Spec
 from expunge.concepts.concept import Concept, ConceptList
-from expunge.concepts.prompts import HANDFUL, KEEP_PROMPTS, kept_senses, near_words
+from expunge.concepts.doubles import near_doubles
+from expunge.concepts.prompts import HANDFUL, KEEP_PROMPTS, kept_senses, lost_words, near_words
 from expunge.core.unit_names import Name
 from expunge.judging.vocabulary import Label, read_vocabulary, unknown_to, unnamed_members
 
@@ -47,6 +48,30 @@ def unknown_notes(base: str, lists: Sequence[ConceptList], labels: Labels) -> li
     what = "this concept" if one else f"these {len(unknown)} concepts"
     why = f"the numbers about {'it' if one else 'them'} may say nothing"
     return [f"{base}: the judge's vocabulary does not know {what}, so {why}: {_some([_called(c) for c in unknown])}"]
+
+
+def double_notes(lists: Sequence[ConceptList]) -> list[str]:
+    """A note that names words of two concepts that are nearly the same, if one of them at least is forgotten.
+
+    They may be two spellings of one thing, or one of them may be kept while the other is forgotten.
+    """
+    words = [
+        (word, (str(Name(each.id, concept.id)), role))
+        for each in lists
+        for concept in each.concepts
+        if not concept.confidential
+        for role, all_ in (
+            ("forgotten", (*lost_words(concept), concept.name)), ("kept", (*near_words(concept), *kept_senses(concept)))
+        )
+        for word in all_
+    ]  # fmt: skip
+    words += [(word, (each.id, "kept")) for each in lists for word in each.keep]
+    pairs = [
+        f"{one!r} ({owner}, {role}) and {other!r} ({by}, {its})"
+        for (one, (owner, role)), (other, (by, its)) in near_doubles(words)
+        if owner != by and "forgotten" in (role, its)
+    ]
+    return [f"nearly the same words: {_some(pairs)}"] if pairs else []
 
 
 def taken_notes(lists: Sequence[ConceptList], held_out: Mapping[str, Sequence[str]]) -> list[str]:

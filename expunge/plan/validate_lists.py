@@ -15,6 +15,7 @@ from expunge.core.errors import InputError, Problem
 from expunge.methods import METHODS, check_parameters
 from expunge.metrics.gate_schema import gate_schema
 from expunge.metrics.thresholds import FORM, metrics_of, wrong_threshold
+from expunge.plan.notes import double_notes
 
 
 def validate(
@@ -35,7 +36,7 @@ def validate(
         problems = problems + error.problems
     if problems:
         raise InputError(problems)
-    return checked, [*notes, *(judge_notes(base, bases, checked) if base is not None else ())]
+    return checked, [*notes, *double_notes(checked), *(judge_notes(base, bases, checked) if base is not None else ())]
 
 
 def judge_notes(base: str, bases: Path, lists: list[ConceptList]) -> list[str]:

@@ -7,7 +7,7 @@ import pytest
 from expunge.concepts.concept import Concept, ConceptList, Encoders
 from expunge.core.errors import InputError
 from expunge.judging.vocabulary import Label
-from expunge.plan.notes import held_out_members, taken_notes, unknown_notes
+from expunge.plan.notes import double_notes, held_out_members, taken_notes, unknown_notes
 from expunge.plan.validate_lists import validate
 from tests.support.paths import ROOT
 
@@ -72,3 +72,16 @@ def test_a_motion_that_the_judge_was_not_trained_on_is_refused(tmp_path: Path) -
     (tmp_path / "a.yaml").write_text(head.replace(", melting", "") + entry.replace(", flapping", ""))
     assert validate(tmp_path, "emoji", ROOT / "bases")[1] == []
     assert validate(ROOT / "concepts", "emoji", ROOT / "bases")[1] == []
+
+
+def test_words_that_are_nearly_the_same_are_said() -> None:
+    lists = [
+        listed(Concept("a", "Gustave Dor\u00e9", "style"), Concept("b", "Gustave Dore", "style", neighbours=("Bo",)))
+    ]
+    assert double_notes(lists) == [
+        "nearly the same words: 'Gustave Dor\u00e9' (l/a, forgotten) and 'Gustave Dore' (l/b, forgotten)"
+    ]
+    kept = [listed(Concept("a", "O'Vint", "person"), Concept("b", "Bo", "person", neighbours=("O\u2019Vint",)))]
+    assert "'O\u2019Vint' (l/b, kept)" in double_notes(kept)[0]
+    hidden = [listed(Concept("a", "O'Vint", "person", confidential=True), Concept("b", "O\u2019Vint", "person"))]
+    assert double_notes(hidden) == [] and double_notes([listed(FRUIT, OWL)]) == []
