@@ -1,11 +1,15 @@
 """Shared fixtures: the tiny base is built once a session; a test that changes its files must build its own."""
 
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support import tiny
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # set before torch is imported: two workers share the cores
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="session")

@@ -105,9 +105,7 @@ def _pool(rates: Sequence[Rate], metric: str) -> Cell | None:
     n, old = sum(rate.n for rate in rates), sum(rate.n for rate in rates if rate.before is not None)
     if not n:
         return None
-    fell = sum(
-        round(rate.value * rate.n) for rate in rates
-    )  # rounded to whole goals: a table holds their share with six digits
+    fell = sum(round(rate.value * rate.n) for rate in rates)  # whole goals; a table holds their share with six digits
     before = sum(rate.before * rate.n for rate in rates if rate.before is not None) / old if old else None
     return cell(Rate(rates[0].list, "", "", rates[0].modality, metric, fell / n, *wilson(fell, n), n, before))
 

@@ -17,7 +17,7 @@ from expunge.judging.table import read_table
 from expunge.verdicts.rates import read_rates
 from tests.support import tiny
 from tests.support.paths import ROOT
-from tests.support.project import ONE, PARAMS, make_project
+from tests.support.project import ONE, PARAMS, make_project_with_code
 
 PAGE = (ROOT / "docs/extending.md").read_text("utf-8")
 BLOCKS = re.findall(r"```(python|yaml)\n# (\S+)\n(.*?)```", PAGE, re.DOTALL)
@@ -76,14 +76,7 @@ def write_clip(folder: Path) -> None:
 def project(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Path) -> Project:
     """All stages of the pipeline have run, once."""
     folder = tmp_path_factory.mktemp("extended")
-    before = Path.cwd()
-    os.chdir(folder)
-    try:
-        make_project(tiny_folder)
-    finally:
-        os.chdir(before)
-    for package in ("expunge", "stages"):
-        shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
+    make_project_with_code(folder, tiny_folder)
     for path, text in FILES.items():
         assert not (folder / path).exists()
         (folder / path).write_text(text, "utf-8")

@@ -1,7 +1,6 @@
 """`expunge why` on a small project of its own, with dvc: five changes, each told as what it is."""
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -9,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.paths import ROOT
-from tests.support.project import ONE, PARAMS, TWO, make_project, write_list
+from tests.support.project import ONE, PARAMS, TWO, make_project_with_code, write_list
 from tests.support.tiny import write_yaml
 
 STAGES = """
@@ -44,14 +42,7 @@ class Project:
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Path) -> Project:
     folder = tmp_path_factory.mktemp("why")
-    before = Path.cwd()
-    os.chdir(folder)
-    try:
-        make_project(tiny_folder)
-    finally:
-        os.chdir(before)
-    for package in ("expunge", "stages"):
-        shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
+    make_project_with_code(folder, tiny_folder)
     (folder / "dvc.yaml").write_text(STAGES)
     (folder / ".gitignore").write_text("/.expunge\n__pycache__/\n")
     (folder / ".dvcignore").write_text("/.expunge\n__pycache__\n*.pyc\n")

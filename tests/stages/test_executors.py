@@ -1,7 +1,6 @@
 """Units in several processes at once: the same index and files as one by one, and nothing outlives the stage."""
 
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -14,12 +13,11 @@ import pytest
 
 from expunge.bases.spec import load_spec
 from expunge.core.digest import folder_digest
-from expunge.core.errors import InputError, Problem
+from expunge.core.errors import InputError
 from expunge.core.index import read_index
 from stages.runtime import executors, models
 from stages.runtime.executors import Workers, workers_for
-from stages.runtime.reuse import run_units
-from stages.runtime.units import Task, Unit
+from tests.support.fake_units import run
 from tests.support.paths import ROOT
 
 TWO = Workers("processes", 2)
@@ -28,32 +26,6 @@ TWO = Workers("processes", 2)
 @pytest.fixture(autouse=True)
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-
-
-def write(task: Task, folder: Path) -> dict[str, Any]:
-    """What a unit of these tests does: a module's function, since it is sent to other processes."""
-    name, word = task.name, task.inputs
-    if word == "fail":
-        raise RuntimeError("it broke")
-    if word == "wrong":
-        raise InputError([Problem("bases/x.yaml:1", "has no weights", "put them there")])
-    if word == "killed":
-        os.kill(os.getpid(), signal.SIGKILL)
-    if word.startswith("slow"):
-        Path(f"{name}.pid").write_text(str(os.getpid()))
-        time.sleep(60)
-    before = [(folder / "word.txt").read_text() for folder in task.reads.values()]
-    (folder / "word.txt").write_text(" ".join([*before, word]))
-    with open("ledger.txt", "a") as ledger:
-        ledger.write(f"{name} {os.getpid()}\n")
-    return {"length": len(word)}
-
-
-def run(workers: Workers, words: dict[str, str], **after: str) -> None:
-    """:param after: of a unit the one that it reads."""
-    names = sorted(words, key=lambda name: name in after)
-    units = {name: Unit(words[name], reads_units={"it": after[name]} if name in after else {}) for name in names}
-    run_units("fake", "build/fake", units, write, workers=workers)
 
 
 def workers() -> list[psutil.Process]:
@@ -103,7 +75,7 @@ def test_workers_die_with_their_stage(tmp_path: Path) -> None:
     """kill -9 of the stage, in the middle of two units."""
     code = """if __name__ == "__main__":
         from stages.runtime.executors import Workers
-        from tests.stages.test_executors import run
+        from tests.support.fake_units import run
         run(Workers("processes", 2), dict(a="slow", b="slower"))
     """
     (tmp_path / "stage.py").write_text(code)

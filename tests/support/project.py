@@ -1,10 +1,12 @@
 """A small project in a temporary folder: the tiny base, a list of two concepts, parameters for a run of seconds."""
 
+import contextlib
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tests.support.paths import ROOT
 from tests.support.tiny import write_yaml
 
 ONE = {"id": "one", "name": "bolt", "kind": "character", "aliases": ["bob"], "neighbours": ["dog"]}
@@ -31,6 +33,14 @@ def make_project(tiny_folder: Path) -> None:
     planned.require_arithmetic.cache_clear()
     for cached in (models.loaded_base, models.loaded_edit, models.loaded_judge, render.sample_once):
         cached.cache_clear()
+
+
+def make_project_with_code(folder: Path, tiny_folder: Path) -> None:
+    """Into a folder: what `make_project` makes, and a copy of the packages, which a test may change."""
+    with contextlib.chdir(folder):
+        make_project(tiny_folder)
+    for package in ("expunge", "stages"):
+        shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
 
 
 def write_list(*concepts: Mapping[str, Any]) -> None:
