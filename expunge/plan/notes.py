@@ -63,7 +63,7 @@ def double_notes(lists: Sequence[ConceptList]) -> list[str]:
         for role, all_ in (
             ("forgotten", (*lost_words(concept), concept.name)), ("kept", (*near_words(concept), *kept_senses(concept)))
         )
-        for word in all_
+        for word in dict.fromkeys(all_)
     ]  # fmt: skip
     words += [(word, (each.id, "kept")) for each in lists for word in each.keep]
     pairs = [
