@@ -59,7 +59,11 @@ def list_files(folder: Path) -> tuple[list[Path], list[Problem]]:
     if not folder.is_dir():
         return [], [Problem(name, "is not a folder", "name the folder that holds the concept lists")]
     files, problems = [], []
-    for path in sorted(folder.iterdir()):
+    try:
+        paths = sorted(folder.iterdir())
+    except OSError as error:
+        return [], [Problem(name, f"cannot be read ({error.strerror})", "name a folder that you may read")]
+    for path in paths:
         if path.name.startswith(".") or path.name == "schema.json":
             continue
         problem = _misplaced(path, folder)

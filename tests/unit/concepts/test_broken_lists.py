@@ -350,3 +350,12 @@ def test_checking_lists_imports_nothing_heavy(tmp_path: Path) -> None:
         "assert not {'torch', 'transformers', 'diffusers', 'pandas', 'open_clip'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, timeout=60)
+
+
+def test_a_folder_that_may_not_be_read_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    [problem] = problems(tmp_path)
+    assert "cannot be read (Permission denied)" in problem
