@@ -42,6 +42,13 @@ def target_words(concept: Concept) -> tuple[str, ...]:
     return (*(concept.sense.forget if concept.sense else (concept.name,)), *concept.members)
 
 
+def drawn_words(concept: Concept) -> tuple[str, ...]:
+    """`target_words` in the order in which they are drawn and attacked: a category's members come before its name, for
+    which the model may draw nothing in particular."""
+    first, *others = target_words(concept)
+    return (*others, first) if concept.members else (first, *others)
+
+
 def forgotten_words(concept: Concept) -> tuple[str, ...]:
     """Every phrase that is trained to lose its meaning: target words, then aliases."""
     return tuple(dict.fromkeys((*target_words(concept), *concept.aliases)))
@@ -150,17 +157,14 @@ def samples_of(
 ) -> list[PlannedSample]:
     """The samples to draw for a concept: images first, group by group. A group without words has no samples.
 
-    Of a category, each member is drawn as an image at least once, since every one of them must go. Members come before
-    the name, for which the model may draw nothing in particular.
+    Of a category, each member is drawn as an image at least once, since every one of them must go.
 
     :param counts: {"images": {group: number of samples}, "videos": {...}}; a missing group has no samples.
     :param keep: of the phrases that the list keeps, the `handful` that is shown: they alternate with the neighbours.
     """
     near = (word for pair in zip_longest(near_words(concept), keep) for word in pair if word is not None)
-    target = target_words(concept)
     words = {
-        "target": (*target[1:], target[0]) if concept.members else target,
-        "aliases": concept.aliases, "probes": concept.probes,
+        "target": drawn_words(concept), "aliases": concept.aliases, "probes": concept.probes,
         "near": tuple(dict.fromkeys(near)), "sense": kept_senses(concept),
     }  # fmt: skip
     about = Finder((*lost_words(concept), *words["near"], *words["sense"]))
@@ -181,7 +185,7 @@ def samples_of(
                     asks = far[prompt]
                 elif group in FORGET:
                     # For an alias, the judge is asked about the target's name.
-                    asks = target_asks(concept, word if group == "target" else target[0])
+                    asks = target_asks(concept, word if group == "target" else target_words(concept)[0])
                 else:
                     asks = Asks(kind.near_axis, word)
                 samples.append(PlannedSample(group, prompt, derive_seed(seed, prompt, again), modality, asks))
