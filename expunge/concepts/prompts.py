@@ -123,15 +123,11 @@ def handful(keep: Sequence[str], concept: str, seed: int) -> tuple[str, ...]:
     return tuple(keep[place] for place in sorted(chosen))
 
 
-def kept_prompts(concepts: Sequence[Concept], prompts: Prompts, keep: Sequence[str] = ()) -> list[str]:
-    """Prompts whose meaning should stay: neighbours and kept senses in training templates, what the list keeps, then
-    the general ones.
+def kept_prompts(concepts: Sequence[Concept], prompts: Prompts) -> list[str]:
+    """Prompts whose meaning should stay: neighbours and kept senses in training templates, then the general ones.
 
     The words that any of the concepts forgets are left out: in a joint encoder, a neighbour of one concept can be the
     target of another, and a general prompt can be about any target.
-
-    :param keep: of the list. Each phrase is in one prompt at least, and in every template as long as all of its prompts
-        are no more than KEEP_PROMPTS.
     """
     forgotten = Finder(word for concept in concepts for word in lost_words(concept))
     kept: dict[str, None] = {}
@@ -139,13 +135,21 @@ def kept_prompts(concepts: Sequence[Concept], prompts: Prompts, keep: Sequence[s
         words = [w for w in (*near_words(concept), *kept_senses(concept)) if not forgotten.has(w)]
         for template in prompts.fewshot[concept.kind]:
             kept.update({template.replace("{}", word): None for word in words})
-    words = [word for word in keep if not forgotten.has(word)]
-    kinds = dict.fromkeys(concept.kind for concept in concepts)
-    templates = list(dict.fromkeys(template for kind in kinds for template in prompts.fewshot[kind]))
-    many = max(len(words), min(len(words) * len(templates), KEEP_PROMPTS))
-    kept.update({prompt: None for _, prompt, _ in spread(words, templates, many)})
     kept.update({prompt: None for prompt in prompts.general if not forgotten.within(prompt)})
     return list(kept)
+
+
+def keep_prompts(keep: Sequence[str], concepts: Sequence[Concept], prompts: Prompts) -> list[str]:
+    """Prompts with the phrases that a list keeps, for all of its encoders.
+
+    Each phrase is in one prompt at least, and in every template as long as that makes no more than KEEP_PROMPTS.
+
+    :param concepts: of the list: their kinds choose the templates.
+    """
+    kinds = dict.fromkeys(concept.kind for concept in concepts)
+    templates = list(dict.fromkeys(template for kind in kinds for template in prompts.fewshot[kind]))
+    many = max(len(keep), min(len(keep) * len(templates), KEEP_PROMPTS))
+    return list(dict.fromkeys(prompt for _, prompt, _ in spread(keep, templates, many)))
 
 
 def samples_of(
