@@ -132,12 +132,12 @@ def attack(base_name: str, task: Task, folder: Path) -> dict[str, Any]:
 def victim_of(base_name: str, target: Target, task: Task, name: str) -> tuple[Any, dict[str, Any]]:
     """(the victim, {modality: what the original encoder drew for the target, (N, [F,] H, W, 3) uint8})."""
     from expunge.attacks import Victim
-    from expunge.concepts.prompts import target_words
+    from expunge.concepts.prompts import drawn_words
 
     base, edit = loaded_base(base_name, True), loaded_edit(base_name, True, task.reads["encoder"])
     still = "image" in KINDS[target.concept.kind].modalities
     originals, latents = drawn_by_original(base_name, task.reads[name], task.inputs.frames, still)
-    words = target_words(target.concept)
+    words = drawn_words(target.concept)
     return Victim(base, edit, target.concept, words, target.templates, target.anchors, latents), originals
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from expunge.concepts.concept import Concept
 from expunge.core.files import write_json
 from expunge.core.index import read_index
+from expunge.core.unit_names import Name
 from expunge.methods import METHODS, ConceptData, unlearn
 from expunge.plan.contract import Plan, Training, pictures_unit, public
 from stages.runtime.curves import collect_curves, progress_of
@@ -70,9 +71,9 @@ def units_of(plan: Plan, fewshot: Mapping[str, str]) -> dict[str, Unit]:
             concept: Target(public(plan.concepts[concept]), plan.training[concept], unit)
             for concept, unit in pictures.items()
         }
-        read = [unit for unit in pictures.values() if unit]
+        read, own = [unit for unit in pictures.values() if unit], plan.lists[Name.parse(name).list]
         units[name] = Unit(
-            Inputs(job.concepts, targets, job.method, job.parameters, job.seed, job.kept, job.keep),
+            Inputs(job.concepts, targets, job.method, job.parameters, job.seed, (*job.kept, *own.kept), own.keep),
             upstream={unit: fewshot[unit] for unit in read},
             reads={unit: FEWSHOT / unit for unit in read},
             code=(METHODS[job.method].module,),

@@ -42,6 +42,13 @@ def target_words(concept: Concept) -> tuple[str, ...]:
     return (*(concept.sense.forget if concept.sense else (concept.name,)), *concept.members)
 
 
+def drawn_words(concept: Concept) -> tuple[str, ...]:
+    """`target_words` in the order in which they are drawn and attacked: a category's members come before its name, for
+    which the model may draw nothing in particular."""
+    first, *others = target_words(concept)
+    return (*others, first) if concept.members else (first, *others)
+
+
 def forgotten_words(concept: Concept) -> tuple[str, ...]:
     """Every phrase that is trained to lose its meaning: target words, then aliases."""
     return tuple(dict.fromkeys((*target_words(concept), *concept.aliases)))
@@ -116,15 +123,11 @@ def handful(keep: Sequence[str], concept: str, seed: int) -> tuple[str, ...]:
     return tuple(keep[place] for place in sorted(chosen))
 
 
-def kept_prompts(concepts: Sequence[Concept], prompts: Prompts, keep: Sequence[str] = ()) -> list[str]:
-    """Prompts whose meaning should stay: neighbours and kept senses in training templates, what the list keeps, then
-    the general ones.
+def kept_prompts(concepts: Sequence[Concept], prompts: Prompts) -> list[str]:
+    """Prompts whose meaning should stay: neighbours and kept senses in training templates, then the general ones.
 
     The words that any of the concepts forgets are left out: in a joint encoder, a neighbour of one concept can be the
     target of another, and a general prompt can be about any target.
-
-    :param keep: of the list. Each phrase is in one prompt at least, and in every template as long as all of its prompts
-        are no more than KEEP_PROMPTS.
     """
     forgotten = Finder(word for concept in concepts for word in lost_words(concept))
     kept: dict[str, None] = {}
@@ -132,13 +135,21 @@ def kept_prompts(concepts: Sequence[Concept], prompts: Prompts, keep: Sequence[s
         words = [w for w in (*near_words(concept), *kept_senses(concept)) if not forgotten.has(w)]
         for template in prompts.fewshot[concept.kind]:
             kept.update({template.replace("{}", word): None for word in words})
-    words = [word for word in keep if not forgotten.has(word)]
-    kinds = dict.fromkeys(concept.kind for concept in concepts)
-    templates = list(dict.fromkeys(template for kind in kinds for template in prompts.fewshot[kind]))
-    many = max(len(words), min(len(words) * len(templates), KEEP_PROMPTS))
-    kept.update({prompt: None for _, prompt, _ in spread(words, templates, many)})
     kept.update({prompt: None for prompt in prompts.general if not forgotten.within(prompt)})
     return list(kept)
+
+
+def keep_prompts(keep: Sequence[str], concepts: Sequence[Concept], prompts: Prompts) -> list[str]:
+    """Prompts with the phrases that a list keeps, for all of its encoders.
+
+    Each phrase is in one prompt at least, and in every template as long as that makes no more than KEEP_PROMPTS.
+
+    :param concepts: of the list: their kinds choose the templates.
+    """
+    kinds = dict.fromkeys(concept.kind for concept in concepts)
+    templates = list(dict.fromkeys(template for kind in kinds for template in prompts.fewshot[kind]))
+    many = max(len(keep), min(len(keep) * len(templates), KEEP_PROMPTS))
+    return list(dict.fromkeys(prompt for _, prompt, _ in spread(keep, templates, many)))
 
 
 def samples_of(
@@ -150,17 +161,14 @@ def samples_of(
 ) -> list[PlannedSample]:
     """The samples to draw for a concept: images first, group by group. A group without words has no samples.
 
-    Of a category, each member is drawn as an image at least once, since every one of them must go. Members come before
-    the name, for which the model may draw nothing in particular.
+    Of a category, each member is drawn as an image at least once, since every one of them must go.
 
     :param counts: {"images": {group: number of samples}, "videos": {...}}; a missing group has no samples.
     :param keep: of the phrases that the list keeps, the `handful` that is shown: they alternate with the neighbours.
     """
     near = (word for pair in zip_longest(near_words(concept), keep) for word in pair if word is not None)
-    target = target_words(concept)
     words = {
-        "target": (*target[1:], target[0]) if concept.members else target,
-        "aliases": concept.aliases, "probes": concept.probes,
+        "target": drawn_words(concept), "aliases": concept.aliases, "probes": concept.probes,
         "near": tuple(dict.fromkeys(near)), "sense": kept_senses(concept),
     }  # fmt: skip
     about = Finder((*lost_words(concept), *words["near"], *words["sense"]))
@@ -181,7 +189,7 @@ def samples_of(
                     asks = far[prompt]
                 elif group in FORGET:
                     # For an alias, the judge is asked about the target's name.
-                    asks = target_asks(concept, word if group == "target" else target[0])
+                    asks = target_asks(concept, word if group == "target" else target_words(concept)[0])
                 else:
                     asks = Asks(kind.near_axis, word)
                 samples.append(PlannedSample(group, prompt, derive_seed(seed, prompt, again), modality, asks))

@@ -21,7 +21,15 @@ METHOD: dict[str, object] = {}  # no images, no anchor, no knobs
 def run(
     base: Base, concepts: Sequence[ConceptData], kept: Sequence[str], knobs: Knobs, draw: torch.Generator, log: Log
 ) -> Unlearned:
-    """The names of several concepts are joined with commas in one negative prompt."""
+    """The names of several concepts, and the members of a category, are joined with commas in one negative prompt.
+
+    :raises ValueError: the encoder would not read the whole of it.
+    """
+    prompt = ", ".join(word for data in concepts for word in (data.names[0], *data.concept.members))
+    tokens, longest = len(base.t2i.tokenizer(prompt).input_ids), base.t2i.tokenizer.model_max_length
+    if tokens > longest:
+        what = f"the names of all concepts are {tokens} tokens in one negative prompt, of which {longest} are read"
+        raise ValueError(f"negative: {what}; forget fewer of them jointly")
     with torch.no_grad():
-        unconditional = encode_prompts(base, [", ".join(data.names[0] for data in concepts)]).cpu()
+        unconditional = encode_prompts(base, [prompt]).cpu()
     return unlearned(base, [], unconditional=unconditional)

@@ -42,6 +42,14 @@ METRICS = {
         of="seen", over="probes", aggregate="share", interval="wilson",
         good="0", limits="few words; where `aliases` is low and this is high, only the trained words are blocked",
     ),
+    "worst_member": Metric(
+        title="Worst member",
+        text="Of a category, `target` for the one word, a member or the name, after which a member is seen most often.",
+        says="share of {} that show a member, for the member that went least,",
+        theme="forgotten", better="lower", modalities=SEEN, needs="members",
+        of="seen", over="members", aggregate="worst share", interval="wilson",
+        good="0", limits="few samples of each member; of a confidential category it is the same as `target`",
+    ),
     "target_majority": Metric(
         title="Target, most frames",
         text="Share of target videos in which more than half of the frames show the concept.",

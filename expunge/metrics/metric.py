@@ -32,7 +32,7 @@ THEMES = {
 }
 
 Better = Literal["lower", "higher", ""]
-Aggregate = Literal["share", "one minus share", "mean", "harmonic", "given"]
+Aggregate = Literal["share", "one minus share", "worst share", "mean", "harmonic", "given"]
 Interval = Literal["wilson", "bootstrap", "parts", ""]
 
 
@@ -52,7 +52,8 @@ class Metric:
     measure: Formula | None = None  # of one sample; the first line of its docstring says its range and what it is
     of: str = ""  # the per-sample measure that is aggregated; "": the metric's own name
     over: str = ""  # which samples: a key of expunge.metrics.sample_choices.OVER
-    aggregate: Aggregate = "given"  # given: an attack, KID or drift brings the number
+    # worst share: of the word that it is highest for; given: an attack, KID or drift brings the number
+    aggregate: Aggregate = "given"
     parts: tuple[str, ...] = ()  # of a harmonic mean: metrics that are shares; "1 - aliases" turns one round
     interval: Interval = ""  # parts: from the low ends of the parts to their high ends
 

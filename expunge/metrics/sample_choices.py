@@ -16,6 +16,7 @@ class Drawn:
     axis: str
     own: bool  # is the judge asked about the axis of the concept's own kind?
     values: dict[str, float] = field(default_factory=dict)  # by per-sample measure
+    asked: str = ""  # of whom it was asked; "" where that would name a confidential concept
 
 
 def _in(group: str) -> Callable[[Drawn], bool]:
@@ -32,6 +33,7 @@ OVER: dict[str, Callable[[Drawn], bool]] = {
     "kept": _kept,
     "kept, own axis": lambda sample: _kept(sample) and sample.own,
     "kept, other axes": lambda sample: _kept(sample) and not sample.own,
+    "members": lambda sample: sample.group == "target" and sample.axis == "any",  # of a category, and its name
     # all videos but those whose motion itself must go
     "moving": lambda s: s.modality == "video" and not (s.axis == "motion" and s.group in FORGET),
 }

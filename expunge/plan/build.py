@@ -9,6 +9,7 @@ from expunge.concepts.prompts import (
     anchors_of,
     forgotten_words,
     handful,
+    keep_prompts,
     kept_prompts,
     lost_words,
     samples_of,
@@ -50,14 +51,14 @@ def make_plan(
         for name, concept in concepts.items()
     }
     encoders = {
-        name: _filled(name, job, concepts, prompts, samples, keep[each.id], params.seed)
+        name: _filled(name, job, concepts, prompts, samples, params.seed)
         for each in lists
         for name, job in jobs_of(each, params.unlearn).items()
     }
     require_anchors(encoders, concepts, prompts)
     return Plan(
         base=base,
-        lists={each.id: _list(each) for each in lists},
+        lists={each.id: _list(each, prompts) for each in lists},
         concepts={name: _without_place(concept) for name, concept in concepts.items()},
         encoders=encoders,
         fewshot=_pictures(encoders, concepts, prompts, params),
@@ -76,7 +77,6 @@ def _filled(
     concepts: Mapping[str, Concept],
     prompts: Prompts,
     samples: Mapping[str, Sequence[PlannedSample]],
-    keep: Sequence[str],
     seed: int,
 ) -> EncoderJob:
     """The job with its seed, the prompts that it keeps and the samples that it leaves out.
@@ -89,8 +89,8 @@ def _filled(
         concept: tuple(place for place, sample in enumerate(samples[concept]) if not stays(sample, lost))
         for concept in job.concepts
     }
-    kept = tuple(kept_prompts(members, prompts, keep))
-    return replace(job, seed=derive_seed(seed, "unlearn", name), kept=kept, keep=tuple(keep), left_out=left_out)
+    kept = tuple(kept_prompts(members, prompts))
+    return replace(job, seed=derive_seed(seed, "unlearn", name), kept=kept, left_out=left_out)
 
 
 def _pictures(
@@ -105,9 +105,9 @@ def _pictures(
     }
 
 
-def _list(each: ConceptList) -> PlannedList:
-    ids = tuple(concept.id for concept in each.concepts)
-    return PlannedList(each.title, each.owner, ids, tuple(each.members()), each.gate, each.keep)
+def _list(each: ConceptList, prompts: Prompts) -> PlannedList:
+    ids, kept = tuple(concept.id for concept in each.concepts), tuple(keep_prompts(each.keep, each.concepts, prompts))
+    return PlannedList(each.title, each.owner, ids, tuple(each.members()), each.gate, each.keep, kept)
 
 
 def _without_place(concept: Concept) -> Concept:

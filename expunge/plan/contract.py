@@ -43,6 +43,7 @@ class PlannedList:
     encoders: tuple[str, ...]  # ids
     gate: dict[str, Any] = field(default_factory=dict)
     keep: tuple[str, ...] = ()  # what each of its encoders must leave alone
+    kept: tuple[str, ...] = ()  # training prompts with these phrases
 
 
 @dataclass(frozen=True)
@@ -71,8 +72,7 @@ class EncoderJob:
     method: str
     parameters: dict[str, Any]
     seed: int
-    kept: tuple[str, ...] = ()  # prompts whose meaning must stay
-    keep: tuple[str, ...] = ()  # the phrases that the list keeps; `kept` holds prompts with them
+    kept: tuple[str, ...] = ()  # prompts whose meaning must stay, besides those of its list
     left_out: dict[str, tuple[int, ...]] = field(default_factory=dict)  # {concept: places of samples not drawn}
 
 

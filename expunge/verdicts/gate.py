@@ -30,12 +30,16 @@ class Member:
 
     concept: Concept
     left_out: frozenset[Key]
+    keep: tuple[str, ...] = ()  # what its samples show of the list's `keep`, beside its neighbours
 
 
-def applies(concept: Concept, modality: str, metric: str) -> bool:
-    """Can the concept have the metric at all? If it cannot, the metric is not missing."""
+def applies(concept: Concept, modality: str, metric: str, keep: Sequence[str] = ()) -> bool:
+    """Can the concept have the metric at all? If it cannot, the metric is not missing.
+
+    :param keep: what its samples show of the list's `keep`.
+    """
     needs = METRICS[metric].needs
-    if needs and not (getattr(concept, needs) or (needs == "neighbours" and concept.parts)):
+    if needs and not (getattr(concept, needs) or (needs == "neighbours" and (concept.parts or keep))):
         return False
     return shows_in(concept.kind, modality) or METRICS[metric].of_motions
 
@@ -81,7 +85,10 @@ def verdicts(plan: Plan, gate: Section, rates: Sequence[Rate]) -> dict[str, Verd
         by_encoder.setdefault(rate.name, {})[rate.concept, rate.modality, rate.metric] = rate
     result = {}
     for name, job in plan.encoders.items():
-        members = {Name.parse(c).id: Member(plan.concepts[c], _left_out(plan, name, c)) for c in job.concepts}
+        members = {
+            Name.parse(c).id: Member(plan.concepts[c], _left_out(plan, name, c), plan.keep.get(c, ()))
+            for c in job.concepts
+        }
         list_gate = plan.lists[Name.parse(name).list].gate
         reasons = sorted(_never_drawn(_reasons(gate, list_gate, members, by_encoder.get(name, {}))), key=_order)
         deciding = [r for r in reasons if r.required] or reasons
@@ -105,7 +112,7 @@ def _reasons(
     each = {id_: merged(gate, list_gate, member.concept.gate) for id_, member in members.items()}
     whole, required = next(iter(each.values())) if len(each) == 1 else merged(gate, list_gate)
     for key in sorted({*whole, *(key for gates, _ in each.values() for key in gates)}):
-        fitting = [i for i, member in members.items() if applies(member.concept, *key) and key not in member.left_out]
+        fitting = [i for i, m in members.items() if applies(m.concept, *key, m.keep) and key not in m.left_out]
         due = {id_ for id_ in fitting if mandatory(members[id_].concept, *key)}
         if any((id_, *key) in rates for id_ in fitting):
             for id_ in fitting:

@@ -88,7 +88,7 @@ def samples_of(rows: Iterable[Row], kinds: Mapping[str, str]) -> dict[Key, dict[
         place = pair_of(row)
         if place not in unit:
             axis = axis_of(kinds.get(str(Name(row["list"], row["concept"])), ""))
-            unit[place] = Drawn(row["modality"], row["group"], row["axis"], row["axis"] == axis)
+            unit[place] = Drawn(row["modality"], row["group"], row["axis"], row["axis"] == axis, asked=row["asked"])
         unit[place].values[row["metric"]] = row["value"]
     return units
 
@@ -106,16 +106,21 @@ def _of_samples(about: Key, units: Mapping[Key, Mapping[Place, Drawn]], concepts
 
 
 def _of_modality(about: Key, modality: str, own: Sequence[Drawn], before: Sequence[Drawn]) -> list[Rate]:
-    def values(samples: Sequence[Drawn], measure: str, metric: Metric) -> list[float]:
+    def measured(samples: Sequence[Drawn], measure: str, metric: Metric) -> list[Drawn]:
         chosen = OVER[metric.over]
-        return [s.values[measure] for s in samples if s.modality == modality and measure in s.values and chosen(s)]
+        return [s for s in samples if s.modality == modality and measure in s.values and chosen(s)]
 
     shares: dict[str, Share] = {}
     for name, metric in METRICS.items():
         if metric.over and modality in metric.modalities:
             measure = metric.of or name
-            if after := values(own, measure, metric):
-                share = _aggregated(metric, after, _mean(values(before, measure, metric)))
+            if after := measured(own, measure, metric):
+                earlier = measured(before, measure, metric)
+                if metric.aggregate == "worst share":
+                    word = _worst(after, measure)
+                    after, earlier = ([s for s in some if s.asked == word] for some in (after, earlier))
+                values, was = ([s.values[measure] for s in some] for some in (after, earlier))
+                share = _aggregated(metric, values, _mean(was))
                 shares[name] = share.turned() if metric.aggregate == "one minus share" else share
     for name, metric in METRICS.items():
         if metric.parts and modality in metric.modalities:
@@ -124,6 +129,14 @@ def _of_modality(about: Key, modality: str, own: Sequence[Drawn], before: Sequen
             if len(whole) == len(parts):
                 shares[name] = _together(whole)
     return [share.rate(about, modality, name) for name, share in shares.items()]
+
+
+def _worst(samples: Sequence[Drawn], measure: str) -> str:
+    """The word for which the mean of a measure is highest; of several the first."""
+    by_word: dict[str, list[float]] = {}
+    for sample in samples:
+        by_word.setdefault(sample.asked, []).append(sample.values[measure])
+    return max(by_word, key=lambda word: sum(by_word[word]) / len(by_word[word]))
 
 
 def _aggregated(metric: Metric, values: Sequence[float], before: float | None) -> Share:

@@ -18,6 +18,7 @@ from expunge.concepts.prompts import (
     fewshot_prompts,
     forgotten_words,
     handful,
+    keep_prompts,
     kept_prompts,
     lost_words,
     samples_of,
@@ -137,14 +138,14 @@ def test_a_joint_encoder_asks_not_for_its_own_targets() -> None:
 
 
 def test_what_the_list_keeps_is_trained_on_whole_and_shown_in_part() -> None:
-    few = kept_prompts([BOLT], PROMPTS, ["a bus", "tin robot"])
-    assert {"a photo of a bus", "one a bus"} <= {*few} and not any("tin robot" in prompt for prompt in few)
+    assert {*keep_prompts(["a bus", "an owl"], [BOLT, MOUSE], PROMPTS)} == {
+        "a photo of a bus", "one a bus", "a photo of an owl", "one an owl",
+    }  # fmt: skip
     long = [f"thing {i}" for i in range(600)]
-    many = kept_prompts([BOLT], PROMPTS, long)
-    assert all(any(prompt.endswith(f" {word}") for prompt in many) for word in long)
-    assert len([prompt for prompt in many if "thing" in prompt]) == 600
-    assert len([p for p in kept_prompts([BOLT], PROMPTS, long[:300]) if "thing" in p]) == KEEP_PROMPTS
-    assert kept_prompts([BOLT], PROMPTS, []) == kept_prompts([BOLT], PROMPTS)
+    many = keep_prompts(long, [BOLT], PROMPTS)
+    assert all(any(prompt.endswith(f" {word}") for prompt in many) for word in long) and len(many) == 600
+    assert len(keep_prompts(long[:300], [BOLT], PROMPTS)) == KEEP_PROMPTS
+    assert keep_prompts([], [BOLT], PROMPTS) == []
 
 
 def test_a_handful_of_what_the_list_keeps_is_shown() -> None:

@@ -25,6 +25,7 @@ class Named:
     id: str
     anchor: str | None = "a toy"
     paraphrases: tuple[str, ...] = ()
+    members: tuple[str, ...] = ()
 
 
 @pytest.fixture(scope="module")
@@ -166,6 +167,15 @@ def test_uce_moves_the_name_to_the_anchor(tiny_base: Any, bolt: ConceptData) -> 
             far = (target - anchor)[:, 1:] @ weight.T
             left = target[:, 1:] @ (weight + change).T - anchor[:, 1:] @ weight.T
             assert left.square().mean() < 0.3 * far.square().mean()
+
+
+def test_the_negative_prompt_names_members_and_is_never_cut(tiny_base: Any, bolt: ConceptData) -> None:
+    several = replace(bolt, concept=replace(bolt.concept, members=("a cat", "a dog")))  # type: ignore[type-var]
+    result = unlearn("negative", tiny_base, [several], [], {}, seed=0)
+    whole = encode_prompts(tiny_base, [f"{bolt.names[0]}, a cat, a dog"])
+    assert result.edit.unconditional is not None and torch.equal(result.edit.unconditional, whole)
+    with pytest.raises(ValueError, match="tokens in one negative prompt, of which"):
+        unlearn("negative", tiny_base, [bolt] * 200, [], {}, seed=0)
 
 
 def test_the_negative_prompt_is_the_name_and_nothing_is_trained(tiny_base: Any, bolt: ConceptData) -> None:

@@ -26,7 +26,7 @@ def test_every_metric_is_whole(name: str) -> None:
     metric = METRICS[name]
     assert metric.title and metric.text.endswith(".") and metric.theme in THEMES and set(metric.modalities) <= set(ALL)
     assert bool(metric.says) == metric.gateable
-    samples = metric.aggregate in ("share", "one minus share", "mean")
+    samples = metric.aggregate in ("share", "one minus share", "worst share", "mean")
     assert samples == bool(metric.over) and (not metric.over or metric.over in OVER)
     assert bool(metric.parts) == (metric.aggregate == "harmonic") and not (metric.measure and metric.of)
     assert samples == bool(metric.measure or metric.of)
@@ -37,7 +37,7 @@ def test_every_metric_is_whole(name: str) -> None:
 def test_metrics_stand_in_the_order_of_their_themes() -> None:
     themes = [metric.theme for metric in METRICS.values()]
     assert list(dict.fromkeys(themes)) == list(THEMES)
-    assert list(METRICS)[:3] == ["target", "aliases", "probes"]
+    assert list(METRICS)[:4] == ["target", "aliases", "probes", "worst_member"]
 
 
 def test_attacks_come_from_their_registry() -> None:
@@ -86,7 +86,7 @@ def test_one_file_adds_a_metric_everywhere(tmp_path: Path) -> None:
         "assert 'spread of kept' in in_words('contrast') and 'contrast' in tables()['quality']\n"
         "assert 'spread of the pixels' in tables()['measures'] and 'contrast' in formulas()\n"
         "row = {'list': 'l', 'encoder': 'a', 'concept': 'a', 'modality': 'image', 'group': 'far', 'prompt': 'p',\n"
-        "       'axis': 'subject', 'metric': 'contrast'}\n"
+        "       'axis': 'subject', 'asked': 'x', 'metric': 'contrast'}\n"
         "rows = [{**row, 'seed': i, 'value': i / 4} for i in range(3)]\n"
         "(rate,) = rates_of(rows, made_plan({'l/a': made_concept()}, {'l/a': ['l/a']}))\n"
         "assert (rate.metric, rate.value, rate.n) == ('contrast', 0.25, 3)\n"

@@ -29,12 +29,10 @@ SECRET = Concept(
 )  # fmt: skip
 PLAN = Plan(
     base=PlannedBase("tiny", Fingerprint.of({"steps": 12}), Fingerprint.of({"a": "b"}), "cpu", "float32", 8, 1),
-    lists={"l": PlannedList("T", "O", ("bolt",), ("bolt",), {})},
+    lists={"l": PlannedList("T", "O", ("bolt",), ("bolt",), {}, ("a bus",), ("one a bus",))},
     concepts={"l/bolt": SECRET},
     encoders={
-        "l/bolt": EncoderJob(
-            ("l/bolt",), "distil", {"rank": 3, "steps": 0.5}, 7, ("a house",), ("a bus",), {"l/bolt": (1,)}
-        )
+        "l/bolt": EncoderJob(("l/bolt",), "distil", {"rank": 3, "steps": 0.5}, 7, ("a house",), {"l/bolt": (1,)})
     },
     fewshot={"l/bolt": (Picture("a bolt", 3, True),)},
     training={"l/bolt": Training(("bolt the robot",), ("a photo of {}",), ("a toy",))},

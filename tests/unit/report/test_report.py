@@ -233,3 +233,18 @@ def test_overall_counts_each_encoder_once(run: tuple[Path, Run]) -> None:
     some = replace(run[1], rates=[Rate("l", e, "", "image", "target", v, 0, 1, n, before) for e, v, n, before in of])
     (cell,) = numbers.overall(some, [("image", "target")], ["l/a", "l/b"])
     assert cell is not None and (cell.value, cell.before, cell.n) == (0.25, 0.75, 92)
+
+
+def test_a_page_names_members_probes_and_what_the_list_keeps(run: tuple[Path, Run], tmp_path: Path) -> None:
+    made, plan = run[1], run[1].plan
+    arms = replace(plan.concepts["characters/bolt"], members=("a rifle", "mira holt"), probes=("a sabre",))
+    kept = replace(plan.lists["characters"], keep=("the redhead", *(f"kept {i}" for i in range(29))))
+    new = replace(
+        plan, concepts={**plan.concepts, "characters/bolt": arms}, lists={**plan.lists, "characters": kept}
+    )  # fmt: skip
+    folder = write_site(tmp_path / "report", replace(made, plan=new)).parent
+    text = (folder / "concepts" / "characters--bolt.html").read_text("utf-8")
+    assert "<dt>members</dt><dd>a rifle</dd>" in text and "<dt>only tested</dt><dd>a sabre</dd>" in text
+    assert "<dt>kept by the list</dt><dd>kept 0, kept 1, " in text and "kept 18 and 10 more</dd>" in text
+    assert not any(word in text.lower() for word in SECRET)
+    assert "kept by the list" not in page(run, "characters--bolt")

@@ -1,5 +1,6 @@
 """Verdicts by hand, and what `expunge gate` says of them."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +119,14 @@ def test_what_a_concept_cannot_have_is_not_asked_for() -> None:
     assert said(verdicts(bare, GATE, rates("a", "a")[:1])) == ("pass", [])
     parts = plan({"a": entry(aliases=(), neighbours=(), parts=("p", "q"))}, {"a": ["a"]})
     assert said(verdicts(parts, GATE, rates("a", "a")[:1])) == ("not measured", ["near"])
+    kept = replace(bare, keep={"l/a": ("a bus",)})  # the list keeps something, which is near
+    assert said(verdicts(kept, GATE, rates("a", "a")[:1])) == ("not measured", ["near"])
+    assert said(verdicts(kept, GATE, rates("a", "a", near=0.5))) == ("fail", ["near"])
+    probed = {"image": {**GATE["image"], "probes": "<= 0.5"}}
+    assert said(verdicts(bare, probed, rates("a", "a")[:1])) == ("pass", [])
+    some = plan({"a": entry(aliases=(), neighbours=(), probes=("x",))}, {"a": ["a"]})
+    assert said(verdicts(some, probed, rates("a", "a")[:1])) == ("not measured", ["probes"])
+    assert said(verdicts(some, probed, [*rates("a", "a"), rate("probes", 0.6, concept="a")])) == ("fail", ["probes"])
     motion = plan({"a": entry(kind="motion")}, {"a": ["a"]})  # which no picture can show
     both = {"image": {**GATE["image"], "far": ">= 0.9"}, "video": {"target": "<= 0.05"}}
     seen = [rate("target", 0.0, modality="video", concept="a"), rate("far", 1.0, concept="a")]

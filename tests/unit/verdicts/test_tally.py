@@ -174,3 +174,20 @@ def test_drift_and_kid_by_encoder() -> None:
     assert table(rates, "joint", "a", "text")["drift_seen:target"].value == 1.0
     assert table(rates, "joint")["KID"].value == pytest.approx(0.3) and table(rates, "joint")["KID"].n == 12
     assert table(rates, "joint", "b")["KID"].value == 0.4 and not table(rates, "a")
+
+
+def test_of_a_category_the_member_that_went_least_is_told() -> None:
+    plan = made_plan({"l/c": made_concept("c", kind="category", members=("p", "q"))}, {"l/c": ["l/c"]})
+
+    def asked(word: str, seeds: range, seen: int) -> list[Any]:
+        rows = [row for i in seeds for row in pair("c", "target", i, {"seen": i % 2}, axis="any", seen=i % 10 < seen)]
+        return [{**row, "asked": word} for row in rows]
+
+    rows = [*asked("p", range(4), 0), *asked("q", range(10, 14), 3), *asked("c", range(20, 22), 0)]
+    probes = [row for i in range(2) for row in pair("c", "probes", i, {"seen": 1}, axis="any", seen=i)]
+    found = table(rates_of([*rows, *probes], plan), "c")
+    shares(found["target"], 3, 10, 0.5)
+    shares(found["worst_member"], 3, 4, 0.5)
+    shares(found["probes"], 1, 2, 1.0)
+    alone = [row for i in range(4) for row in pair("a", "target", i, {"seen": 1}, seen=0)]
+    assert "worst_member" not in table(rates_of(alone, PLAN), "a")
