@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from expunge.bases.advice import advice
 from expunge.bases.families import stable_diffusion as family
 from expunge.bases.lock import check_lock, read_lock
 from expunge.bases.spec import Source, Spec
@@ -39,12 +40,17 @@ def resolve(spec: Spec, source: Source, files: Sequence[str], optional: Sequence
     return folder
 
 
+def find_folder(spec: Spec, source: Source) -> Path | None:
+    """The folder of a source, complete or not; None where a repository is not in the hub's cache."""
+    return source.path or _snapshot(source, _revision(spec, source))
+
+
 def find_tokenizer(spec: Spec) -> Path | None:
     """The T2I pipeline's tokenizer folder, if it is on this machine."""
     source = spec.t2i.source
     if source is None:
         return None
-    folder = source.path or _snapshot(source, _revision(spec, source))
+    folder = find_folder(spec, source)
     for name in family.VOCABULARY_FILES:
         if folder is not None and (folder / family.TOKENIZER_FOLDER / name).is_file():
             return folder / family.TOKENIZER_FOLDER
@@ -103,8 +109,8 @@ def walk(path: Path) -> Iterator[Path]:
 def _complete(source: Source, folder: Path, files: Sequence[str]) -> Path:
     missing = _missing(folder, files)
     if missing:
-        fix = f"put a diffusers folder with safetensors there ({', '.join(missing[:4])})"
-        raise InputError([Problem(source.where, f"{folder} lacks some of the weight files", fix)])
+        what = f"{folder} lacks some of the weight files ({', '.join(missing[:4])}{', ...' * (len(missing) > 4)})"
+        raise InputError([Problem(source.where, what, advice(folder, missing))])
     return folder
 
 
@@ -161,7 +167,7 @@ def _download(source: Source, revision: str | None, files: Sequence[str], option
         raise InputError([_not_there(source, revision)]) from None
     missing = _missing(folder, files)
     if missing:
-        fix = "name a revision or `variant:` that has them as safetensors"
+        fix = advice(folder, missing, "name a revision or `variant:` that has them as safetensors")
         raise InputError([Problem(source.where, f"{source.repo} has no {', '.join(missing)}", fix)])
     return folder
 

@@ -45,6 +45,8 @@ class Pipeline:
     steps: int
     guidance: float
     batch: int  # samples drawn at once
+    scheduler_where: str = ""  # "bases/emoji.yaml:14", for errors
+    options_where: dict[str, str] = field(default_factory=dict)  # {scheduler option: its place}, for errors
 
 
 @dataclass(frozen=True)
@@ -174,10 +176,17 @@ class _Reader:
         if whole is None and (kind == "t2i" or (unet is None and adapter is None)):
             what = f"`{kind}` has neither `path` nor `repo`"
             self.problems.append(Problem(self.at(kind), what, "write `path:`, or `repo:` with `revision:`"))
+        options = entry.get("scheduler_options") or {}
         return Pipeline(
-            entry["pipeline"], whole, unet, adapter, entry.get("scheduler"), entry.get("scheduler_options") or {},
+            entry["pipeline"], whole, unet, adapter, entry.get("scheduler"), options,
             entry["steps"], float(entry["guidance"]), entry.get("batch", batch),
+            self.at(*self.near(kind, "scheduler")),
+            {option: self.at(*self.near(kind, "scheduler_options"), option) for option in options},
         )  # fmt: skip
+
+    def near(self, kind: str, key: str) -> tuple[str, ...]:
+        """The path of a setting: within the pipeline's section, else of the whole base."""
+        return (kind, key) if key in self.raw[kind] or key not in self.raw else (key,)
 
     def judge(self) -> Judge:
         entry = self.raw["judge"]
