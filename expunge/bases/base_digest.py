@@ -45,13 +45,20 @@ def base_parts(spec: Spec) -> dict[str, Any]:
     }
     return {
         **parts,
-        "resolution": spec.resolution,
+        **_sizes(spec),
         "frames": spec.frames,
         "device": arithmetic.device,
         "dtype": arithmetic.dtype,
         "versions": minor_versions(*PACKAGES),
         "files": _files(spec),
     }
+
+
+def _sizes(spec: Spec) -> dict[str, Any]:
+    """The sizes of pictures and videos: one number where all four sides are equal, else [width, height] of each."""
+    sizes = {kind: [each.width, each.height] for kind, each in (("t2i", spec.t2i), ("t2v", spec.t2v))}
+    sides = {side for size in sizes.values() for side in size}
+    return {"resolution": sides.pop()} if len(sides) == 1 else {f"{k}.resolution": size for k, size in sizes.items()}
 
 
 def minor_versions(*packages: str) -> dict[str, str]:

@@ -45,6 +45,8 @@ class Pipeline:
     steps: int
     guidance: float
     batch: int  # samples drawn at once
+    width: int  # pixels
+    height: int  # pixels
     scheduler_where: str = ""  # "bases/emoji.yaml:14", for errors
     options_where: dict[str, str] = field(default_factory=dict)  # {scheduler option: its place}, for errors
 
@@ -76,7 +78,6 @@ class Spec:
     t2v: Pipeline
     judge: Judge
     prompts: Path
-    resolution: int  # pixels, width and height
     frames: int
     fps: int
     dtype: str  # float32 | bfloat16 | float16 | auto
@@ -139,7 +140,6 @@ class _Reader:
             t2v=self.pipeline("t2v", batch=2),
             judge=self.judge(),
             prompts=self.path(raw["prompts"], "prompts") or self.folder,
-            resolution=raw["resolution"],
             frames=raw["frames"],
             fps=raw["fps"],
             dtype=raw.get("dtype", "auto"),
@@ -167,8 +167,8 @@ class _Reader:
         return Source(self.at(*keys), local, entry.get("repo"), entry.get("revision"), entry.get("variant"))
 
     def pipeline(self, kind: str, batch: int) -> Pipeline:
-        """The section `kind`. The solver, steps and guidance that it does not name are those of the whole base."""
-        shared = ("scheduler", "scheduler_options", "steps", "guidance")
+        """The section `kind`. Solver, steps, guidance and size come from the whole base where it names none."""
+        shared = ("scheduler", "scheduler_options", "steps", "guidance", "resolution")
         entry = {key: self.raw[key] for key in shared if key in self.raw} | self.raw[kind]
         unet = self.source(entry.get("unet"), kind, "unet")
         adapter = self.source(entry.get("adapter"), kind, "adapter")
@@ -176,11 +176,12 @@ class _Reader:
         if whole is None and (kind == "t2i" or (unet is None and adapter is None)):
             what = f"`{kind}` has neither `path` nor `repo`"
             self.problems.append(Problem(self.at(kind), what, "write `path:`, or `repo:` with `revision:`"))
-        options = entry.get("scheduler_options") or {}
+        options, size = entry.get("scheduler_options") or {}, entry["resolution"]
+        width, height = size if isinstance(size, list) else (size, size)
         return Pipeline(
             entry["pipeline"], whole, unet, adapter, entry.get("scheduler"), options,
             entry["steps"], float(entry["guidance"]), entry.get("batch", batch),
-            self.at(*self.near(kind, "scheduler")),
+            width, height, self.at(*self.near(kind, "scheduler")),
             {option: self.at(*self.near(kind, "scheduler_options"), option) for option in options},
         )  # fmt: skip
 

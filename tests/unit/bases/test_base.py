@@ -56,6 +56,18 @@ def test_videos_are_the_pipelines(tiny_base: Any) -> None:
     assert np.abs(videos / 255.0 - theirs).max() < 1 / 255
 
 
+def test_width_and_height_are_each_pipelines_own(tiny_folder: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(tiny_folder, tmp_path / "bases"))
+    raw = load_spec("tiny", folder).raw
+    t2v = {**raw["t2v"], "resolution": [16, 40]}
+    tiny.write_yaml(folder / "tiny.yaml", {**raw, "resolution": [48, 24], "t2v": t2v})
+    base = load(load_spec("tiny", folder), t2v=True)
+    assert sample_images(base, PROMPTS, [3, 4]).shape == (2, 24, 48, 3)
+    assert sample_videos(base, PROMPTS[:1], [3]).shape == (1, 2, 40, 16, 3)
+    assert sample_images(base, [], []).shape == (0, 24, 48, 3)
+    assert sample_videos(base, [], []).shape == (0, 2, 40, 16, 3)
+
+
 def test_a_sample_does_not_depend_on_its_neighbours(tiny_base: Any) -> None:
     both = sample_images(tiny_base, PROMPTS, [3, 4]).astype(int)
     alone = sample_images(tiny_base, PROMPTS[1:], [4]).astype(int)
