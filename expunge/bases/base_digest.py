@@ -1,13 +1,17 @@
 """Everything that decides the pixels that a base draws: one digest, and its parts. Imports torch only for `auto`."""
 
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 from expunge.bases.arithmetic import arithmetic_of
 from expunge.bases.hub import loaded_files, pin_of
-from expunge.bases.sources import needed_sources
-from expunge.bases.spec import Spec
+from expunge.bases.lock import check_files
+from expunge.bases.roots import lies_outside
+from expunge.bases.sources import missing_checkpoint, needed_sources
+from expunge.bases.spec import Source, Spec
 from expunge.core.digest import digest, file_digest
+from expunge.core.errors import InputError, Problem
 
 PACKAGES = ("torch", "diffusers", "transformers")
 # `batch` is included because the rounding of a matrix product depends on its size. Measured on bases/emoji (CPU, one
@@ -35,7 +39,10 @@ def base_parts(spec: Spec) -> dict[str, Any]:
     index, and files that no loader opens. The judge and the prompts have their own digests, so a new vocabulary does
     not repeat the unlearning.
 
-    :raises InputError: files are missing, a revision is neither pinned, locked nor cached, or there is no such device.
+    Files outside bases/ are recorded in the lock, or compared with it.
+
+    :raises InputError: files are missing or not the pinned ones, a revision is neither pinned, locked nor cached, or
+        there is no such device.
     """
     arithmetic = arithmetic_of(spec)
     parts: dict[str, Any] = {
@@ -46,6 +53,7 @@ def base_parts(spec: Spec) -> dict[str, Any]:
     return {
         **parts,
         **_sizes(spec),
+        **({} if spec.clip_skip is None else {"clip_skip": spec.clip_skip}),
         "frames": spec.frames,
         "device": arithmetic.device,
         "dtype": arithmetic.dtype,
@@ -67,13 +75,34 @@ def minor_versions(*packages: str) -> dict[str, str]:
 
 
 def _files(spec: Spec) -> dict[str, str]:
-    """{part/name: sha256} for local files, {part: repository@revision} for files from the hub."""
+    """{part/name: sha256} for local files, {part: repository@revision} for files from the hub.
+
+    A checkpoint of one file is {part: sha256}, whatever the file is called.
+    """
     digests: dict[str, str] = {}
     for part, needed in needed_sources(spec).items():
-        folder = needed.source.path
+        source, folder = needed.source, needed.source.path
         if folder is None:
-            digests[part] = pin_of(spec, needed.source)
+            digests[part] = pin_of(spec, source)
             continue
-        for name in loaded_files(needed.source, folder, needed.files, needed.optional):
-            digests[f"{part}/{name}"] = file_digest(folder / name)
+        if problems := missing_checkpoint(needed):
+            raise InputError(problems)
+        if needed.checkpoint is not None:
+            now = {needed.checkpoint.name: _checkpoint(source, needed.checkpoint)}
+            digests[part] = now[needed.checkpoint.name]
+        else:
+            names = loaded_files(source, folder, needed.files, needed.optional)
+            now = {name: file_digest(folder / name) for name in names}
+            digests |= {f"{part}/{name}": value for name, value in now.items()}
+        if lies_outside(folder, spec.file.parent):
+            check_files(spec, source.where, source.written, now)
     return digests
+
+
+def _checkpoint(source: Source, file: Path) -> str:
+    """The sha256 of a checkpoint. :raises InputError: it is not the one that the base's file pins."""
+    now = file_digest(file)
+    if source.sha256 not in (None, now):
+        fix = "restore the file, or write the new digest to accept it"
+        raise InputError([Problem(source.where, f"the checkpoint {source.written} has the sha256 {now}", fix)])
+    return now

@@ -3,6 +3,7 @@
 base_problems(load_spec("emoji"))       [] if the files are there, fit together and name what exists
 """
 
+from expunge.bases.check_checkpoint import checkpoint_problems
 from expunge.bases.check_motion import motion_problems
 from expunge.bases.check_scheduler import scheduler_problems
 from expunge.bases.check_tokenizer import tokenizer_problems
@@ -10,7 +11,7 @@ from expunge.bases.families import stable_diffusion as family
 from expunge.bases.hub import find_folder, loaded_files
 from expunge.bases.parts import Found, Part, parts_of
 from expunge.bases.placement import placement_problems, wrong_class
-from expunge.bases.sources import needed_sources
+from expunge.bases.sources import missing_checkpoint, needed_sources
 from expunge.bases.spec import Spec
 from expunge.core.errors import InputError, Problem, in_order
 
@@ -24,8 +25,8 @@ def base_problems(spec: Spec) -> list[Problem]:
     problems = [*_missing_files(spec), *found.problems, *_classes(spec, found)]
     if not problems:  # sizes of the wrong model say nothing more
         problems = [*_encoders(found), *_sizes(found), *_predictions(found), *motion_problems(spec, found)]
-    source = spec.t2i.source
-    folder = find_folder(spec, source) if source is not None else None
+        problems += [*checkpoint_problems(found), *_skipped(spec, found)]
+    folder = find_folder(spec, needed_sources(spec)["t2i"].source)
     encoder = found.parts.get(f"t2i.{family.ENCODER_FOLDER}")
     if folder is not None and encoder is not None:
         problems += tokenizer_problems(encoder, folder / family.TOKENIZER_FOLDER)
@@ -35,6 +36,7 @@ def base_problems(spec: Spec) -> list[Problem]:
 def _missing_files(spec: Spec) -> list[Problem]:
     problems: list[Problem] = []
     for needed in needed_sources(spec).values():
+        problems += missing_checkpoint(needed)
         try:
             if needed.source.path is not None:
                 loaded_files(needed.source, needed.source.path, needed.files, needed.optional)
@@ -77,6 +79,16 @@ def _encoders(found: Found) -> list[Problem]:
         wrong = placement_problems(part.where, label, wanted - given.keys(), given.keys() - wanted)
         problems += wrong or _embeddings(part, given)
     return problems
+
+
+def _skipped(spec: Spec, found: Found) -> list[Problem]:
+    """A `clip_skip` that leaves no layer of the text encoder."""
+    part = found.parts.get(f"t2i.{family.ENCODER_FOLDER}")
+    layers = part.config.get("num_hidden_layers") if part is not None else None
+    if spec.clip_skip is None or not isinstance(layers, int) or spec.clip_skip < layers:
+        return []
+    what = f"`clip_skip` is {spec.clip_skip}, and the text encoder has {layers} layers"
+    return [Problem(str(spec.file), what, f"write at most {layers - 1}")]
 
 
 def _embeddings(part: Part, given: dict[str, tuple[int, ...]]) -> list[Problem]:

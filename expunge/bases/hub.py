@@ -50,7 +50,7 @@ def find_tokenizer(spec: Spec) -> Path | None:
     source = spec.t2i.source
     if source is None:
         return None
-    folder = find_folder(spec, source)
+    folder = source.config or find_folder(spec, source)
     for name in family.VOCABULARY_FILES:
         if folder is not None and (folder / family.TOKENIZER_FOLDER / name).is_file():
             return folder / family.TOKENIZER_FOLDER
@@ -109,7 +109,8 @@ def walk(path: Path) -> Iterator[Path]:
 def _complete(source: Source, folder: Path, files: Sequence[str]) -> Path:
     missing = _missing(folder, files)
     if missing:
-        what = f"{folder} lacks some of the weight files ({', '.join(missing[:4])}{', ...' * (len(missing) > 4)})"
+        names = ", ".join(missing[:4]) + ", ..." * (len(missing) > 4)
+        what = f"{source.written or folder} lacks some of the weight files ({names})"
         raise InputError([Problem(source.where, what, advice(folder, missing))])
     return folder
 

@@ -42,6 +42,9 @@ def parts_of(spec: Spec) -> Found:
         if folder is None:
             continue
         where, variant = needed.source.where, needed.source.variant
+        if needed.checkpoint is not None:
+            _add_checkpoint(found, name, where, needed.checkpoint)
+            continue
         if "." in name:  # a single model: t2v.unet, t2v.motion_adapter
             _add(found, name, where, folder, "config.json", family.weights_name(family.MODEL, variant))
             continue
@@ -63,6 +66,15 @@ def _add(found: Found, label: str, where: str, folder: Path, config: str, weight
             found.parts[label] = Part(label, where, folder, settings, tensors)
     except ValueError as error:
         found.problems.append(Problem(where, f"{label}: {error}", "copy the complete folder there again"))
+
+
+def _add_checkpoint(found: Found, label: str, where: str, file: Path) -> None:
+    """Add a checkpoint of one file. If it is missing, `sources.missing_checkpoint` reports it."""
+    try:
+        if file.is_file():
+            found.parts[label] = Part(label, where, file.parent, {}, read_header(file))
+    except ValueError as error:
+        found.problems.append(Problem(where, f"{label}: {error}", "copy the file there again"))
 
 
 def read_json(file: Path) -> dict[str, Any] | None:

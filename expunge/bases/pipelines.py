@@ -14,6 +14,7 @@ from expunge.bases import hub
 from expunge.bases.edits import differing, file_dtype
 from expunge.bases.families import stable_diffusion as family
 from expunge.bases.loading import load_all, load_model, readable
+from expunge.bases.single_file import load_checkpoint
 from expunge.bases.sources import Needed, needed_sources
 from expunge.bases.spec import Pipeline, Spec
 from expunge.core.errors import InputError, Problem
@@ -26,6 +27,9 @@ def load_t2i(spec: Spec) -> tuple[Any, torch.dtype]:
     """
     needed = needed_sources(spec)["t2i"]
     folder = _folder(spec, needed)
+    if spec.t2i.source is not None and spec.t2i.source.single:
+        pipe, dtype = load_checkpoint(spec.t2i.pipeline, spec.t2i.source)
+        return _with_solver(spec, spec.t2i, pipe), dtype
     pipe = _from_folder(spec, spec.t2i, "t2i", folder, needed, {})
     return pipe, file_dtype(folder / family.ENCODER_FOLDER, needed.source.variant)
 

@@ -5,13 +5,16 @@ check_base(spec)              loads the two pipelines and the judge, one after t
 """
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
+from expunge.bases.base_digest import base_parts
 from expunge.bases.check import base_problems
 from expunge.bases.spec import Spec
 from expunge.concepts.kinds import KINDS
 from expunge.concepts.prompt_file import read_prompts
 from expunge.core.errors import InputError, Problem, in_order
+from expunge.judging.judge_digest import judge_parts
 from expunge.judging.judges import judge_problems, load_judge
 
 
@@ -27,6 +30,8 @@ def base_file_problems(spec: Spec, kinds: Iterable[str] = KINDS) -> list[Problem
 def check_base(spec: Spec) -> list[Problem]:
     """Everything that is wrong with a base. It is loaded part by part, also where a part before has failed."""
     found = base_file_problems(spec)
+    for digests in (base_parts, judge_parts):  # what is pinned must be what is there
+        _attempt(partial(digests, spec), found)
     _load_models(spec, found)
     _attempt(lambda: load_judge(spec), found)
     return in_order(found)

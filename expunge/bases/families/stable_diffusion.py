@@ -60,6 +60,11 @@ def pipeline_files(variant: str | None = None) -> list[str]:
     return files
 
 
+def settings_files() -> list[str]:
+    """Names and patterns of the files of a pipeline's folder without its weights."""
+    return [name for name in pipeline_files() if not name.endswith(".safetensors")]
+
+
 def module_files(variant: str | None = None) -> list[str]:
     """Names of the files that the folder of one diffusers model (a motion U-Net, a motion adapter) must hold."""
     return ["config.json", weights_name(MODEL, variant)]
@@ -98,3 +103,11 @@ def encoder_names(layers: int) -> set[str]:
     modules = [f"self_attn.{part}_proj" for part in "qkv"] + ["self_attn.out_proj", "layer_norm1", "layer_norm2"]
     inner = [f"encoder.layers.{i}.{m}" for i in range(layers) for m in (*modules, "mlp.fc1", "mlp.fc2")]
     return names | {f"{module}.{kind}" for module in (*inner, "final_layer_norm") for kind in ("weight", "bias")}
+
+
+# Prefixes of the tensors of a checkpoint in the original layout (CompVis, Stability), by part.
+CHECKPOINT_PREFIXES = {
+    ENCODER_FOLDER: ("cond_stage_model.transformer.", "cond_stage_model.model."),
+    "unet": ("model.diffusion_model.",),
+    "vae": ("first_stage_model.",),
+}

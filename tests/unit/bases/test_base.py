@@ -14,6 +14,8 @@ from safetensors.torch import load_file
 from transformers import CLIPTextModel
 
 from expunge.bases.base import denoiser_of, load, load_edit, store_edit
+from expunge.bases.base_digest import base_parts
+from expunge.bases.check import base_problems
 from expunge.bases.condition import condition_of
 from expunge.bases.denoising import add_noise, predict_noise, target
 from expunge.bases.edits import Edit, changed_parameters, differing
@@ -33,6 +35,23 @@ def test_prompts_are_encoded_as_the_pipelines_do(tiny_base: Any) -> None:
         theirs, empty = pipe.encode_prompt(PROMPTS, tiny_base.device, 1, True)
         assert torch.equal(ours, theirs)
         assert torch.equal(encode_prompts(tiny_base, ["", ""]), empty)
+
+
+def test_clip_skip_leaves_out_the_last_layers(tiny_folder: Path, tmp_path: Path, tiny_base: Any) -> None:
+    folder = Path(shutil.copytree(tiny_folder, tmp_path / "bases"))
+    raw = load_spec("tiny", folder).raw
+    tiny.write_yaml(folder / "tiny.yaml", {**raw, "clip_skip": 1})
+    base = load(load_spec("tiny", folder))
+    shorter = deepcopy(tiny_base.encoder)  # diffusers 0.42 cannot skip layers with transformers 5
+    shorter.encoder.layers = shorter.encoder.layers[:-1]
+    theirs = encode_prompts(tiny_base, PROMPTS, shorter)
+    assert torch.equal(encode_prompts(base, PROMPTS), theirs)
+    assert not torch.equal(theirs, encode_prompts(tiny_base, PROMPTS))
+    before, after = base_parts(tiny_base.spec), base_parts(base.spec)
+    assert after == before | {"clip_skip": 1}
+    tiny.write_yaml(folder / "tiny.yaml", {**raw, "clip_skip": 2})
+    (said,) = map(str, base_problems(load_spec("tiny", folder)))
+    assert "`clip_skip` is 2, and the text encoder has 2 layers; write at most 1" in said
 
 
 def test_images_are_the_pipelines(tiny_base: Any) -> None:
