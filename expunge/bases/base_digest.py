@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from expunge.bases.arithmetic import arithmetic_of
+from expunge.bases.check_additions import addition_problems
 from expunge.bases.hub import loaded_files, pin_of
 from expunge.bases.lock import check_files
 from expunge.bases.roots import lies_outside
@@ -54,6 +55,7 @@ def base_parts(spec: Spec) -> dict[str, Any]:
         **parts,
         **_sizes(spec),
         **({} if spec.clip_skip is None else {"clip_skip": spec.clip_skip}),
+        **_additions(spec),
         "frames": spec.frames,
         "device": arithmetic.device,
         "dtype": arithmetic.dtype,
@@ -97,6 +99,24 @@ def _files(spec: Spec) -> dict[str, str]:
         if lies_outside(folder, spec.file.parent):
             check_files(spec, source.where, source.written, now)
     return digests
+
+
+def _additions(spec: Spec) -> dict[str, Any]:
+    """The LoRAs and textual inversions by digest; nothing where the base has none.
+
+    :raises InputError: a file is missing or not the one of the lock.
+    """
+    if problems := addition_problems(spec):
+        raise InputError(problems)
+    digests = {each.written: file_digest(each.path) for each in (*spec.loras, *spec.inversions)}
+    for each in (*spec.loras, *spec.inversions):
+        if lies_outside(each.path, spec.file.parent):
+            check_files(spec, each.where, each.written, {each.path.name: digests[each.written]})
+    parts = {
+        "loras": [{"sha256": digests[each.written], "scale": each.scale} for each in spec.loras],
+        "inversions": [{"sha256": digests[each.written], "token": each.token} for each in spec.inversions],
+    }
+    return {key: value for key, value in parts.items() if value}
 
 
 def _checkpoint(source: Source, file: Path) -> str:

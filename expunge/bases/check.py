@@ -3,6 +3,7 @@
 base_problems(load_spec("emoji"))       [] if the files are there, fit together and name what exists
 """
 
+from expunge.bases.check_additions import addition_problems
 from expunge.bases.check_checkpoint import checkpoint_problems
 from expunge.bases.check_motion import motion_problems
 from expunge.bases.check_scheduler import scheduler_problems
@@ -30,7 +31,7 @@ def base_problems(spec: Spec) -> list[Problem]:
     encoder = found.parts.get(f"t2i.{family.ENCODER_FOLDER}")
     if folder is not None and encoder is not None:
         problems += tokenizer_problems(encoder, folder / family.TOKENIZER_FOLDER)
-    return in_order([*problems, *scheduler_problems(spec, found)])
+    return in_order([*problems, *addition_problems(spec, encoder), *scheduler_problems(spec, found)])
 
 
 def _missing_files(spec: Spec) -> list[Problem]:

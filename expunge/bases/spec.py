@@ -63,6 +63,17 @@ class Pipeline:
 
 
 @dataclass(frozen=True)
+class Addition:
+    """A LoRA or a textual inversion that is a part of the base: a safetensors file, added when the base is loaded."""
+
+    where: str  # "bases/mine.yaml:12", for errors
+    path: Path
+    written: str  # the path as the base's file writes it
+    scale: float = 1.0  # of a LoRA
+    token: str = ""  # of a textual inversion: the word that stands for it in prompts
+
+
+@dataclass(frozen=True)
 class Judge:
     """The judge's settings. `type` names its module in `expunge/judging/judges/`.
 
@@ -95,6 +106,8 @@ class Spec:
     device: str  # auto | cpu | cuda | cuda:N | mps
     threads: int | None = None  # CPU threads per worker; None: one process, all cores
     clip_skip: int | None = None  # last layers of the text encoder that are not used, as diffusers counts them
+    loras: tuple[Addition, ...] = ()
+    inversions: tuple[Addition, ...] = ()
     raw: dict[str, Any] = field(repr=False, compare=False, default_factory=dict)
 
     @property
@@ -158,6 +171,8 @@ class _Reader:
             device=raw.get("device", "auto"),
             threads=raw.get("threads"),
             clip_skip=raw.get("clip_skip"),
+            loras=self.additions("loras"),
+            inversions=self.additions("inversions"),
             raw=raw,
         )
 
@@ -186,6 +201,20 @@ class _Reader:
             self.at(*keys), local, entry.get("repo"), entry.get("revision"), entry.get("variant"), written or "",
             config, entry.get("sha256"), entry.get("config", ""),
         )  # fmt: skip
+
+    def additions(self, key: str) -> tuple[Addition, ...]:
+        """The files of `loras` or `inversions`."""
+        found = []
+        for index, entry in enumerate(self.raw.get(key) or ()):
+            where = f"{self.file.as_posix()}:{self.tree.at([key, index]).line}"
+            try:
+                path = place_of(entry["path"], self.folder, links=True)
+            except PathError as error:
+                self.problems.append(Problem(where, error.what, error.fix))
+                continue
+            scale, token = float(entry.get("scale", 1)), entry.get("token", "")
+            found.append(Addition(where, path, entry["path"], scale, token))
+        return tuple(found)
 
     def pipeline(self, kind: str, batch: int) -> Pipeline:
         """The section `kind`. Solver, steps, guidance and size come from the whole base where it names none."""

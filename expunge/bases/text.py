@@ -27,8 +27,11 @@ def encode_prompts(base: Base, prompts: Sequence[str], encoder: Any | None = Non
     :param encoder: an unlearned encoder in place of the base's own; gradients reach its parameters.
     """
     encoder = base.encoder if encoder is None else encoder
+    texts = list(prompts)
+    if base.spec.inversions:  # a textual inversion of several vectors is as many tokens
+        texts = base.t2i.maybe_convert_prompt(texts, base.t2i.tokenizer)
     tokens = base.t2i.tokenizer(
-        list(prompts),
+        texts,
         padding="max_length",
         max_length=base.t2i.tokenizer.model_max_length,
         truncation=True,

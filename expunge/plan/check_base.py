@@ -39,6 +39,7 @@ def check_base(spec: Spec) -> list[Problem]:
 
 def _load_models(spec: Spec, found: list[Problem]) -> None:
     """Load both pipelines and let them go again."""
+    from expunge.bases.additions import add_all
     from expunge.bases.pipelines import load_t2i, load_t2v, load_video_parts, quiet, training_schedule
 
     with quiet():
@@ -47,7 +48,8 @@ def _load_models(spec: Spec, found: list[Problem]) -> None:
             _attempt(lambda: load_video_parts(spec), found)
             return
         _attempt(lambda: training_schedule(spec, loaded[0]), found)
-        _attempt(lambda: load_t2v(spec, loaded[0]), found)
+        video = _attempt(lambda: load_t2v(spec, loaded[0]), found)
+        _attempt(lambda: add_all(spec, loaded[0], video), found)
 
 
 def _attempt(call: Callable[[], Any], found: list[Problem]) -> Any:
