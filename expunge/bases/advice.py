@@ -29,7 +29,9 @@ def advice(folder: Path, missing: Sequence[str], otherwise: str | None = None) -
     pickled = [file for name in weights for file in _pickles(folder, name)]
     if pickled:
         return f"there is {pickled[0]}: {CONVERT}"
-    return otherwise or f"put a diffusers folder with safetensors there ({', '.join(missing[:4])})"
+    return (
+        f"put a diffusers folder with safetensors there ({', '.join(missing[:4])})" if otherwise is None else otherwise
+    )
 
 
 def _variants(folder: Path, name: str) -> set[str]:

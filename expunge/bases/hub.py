@@ -33,7 +33,7 @@ def resolve(spec: Spec, source: Source, files: Sequence[str], optional: Sequence
     revision = _revision(spec, source)
     folder = _snapshot(source, revision)
     if folder is None or _missing(folder, files):
-        folder = _download(source, revision, files, optional)
+        folder = _fetched(source, revision, files, optional, folder)
     if source.revision is None:
         patterns = [*files, *(shard for name in files for shard in _shard_patterns(name))]
         check_lock(spec, source, folder, patterns)
@@ -153,6 +153,21 @@ def _snapshot(source: Source, revision: str | None) -> Path | None:
         return Path(snapshot_download(str(source.repo), revision=revision, local_files_only=True))
     except (LocalEntryNotFoundError, FileNotFoundError):
         return None
+
+
+def _fetched(
+    source: Source, revision: str | None, files: Sequence[str], optional: Sequence[str], cached: Path | None
+) -> Path:
+    """The folder of a revision after a download. If that fails, the message tells what the cache holds instead."""
+    try:
+        return _download(source, revision, files, optional)
+    except InputError:
+        missing = _missing(cached, files) if cached is not None else []
+        found = advice(cached, missing, "") if cached is not None else ""
+        if not found:
+            raise
+        what = f"{source.repo} lacks {', '.join(missing[:4])} in the hub's cache"
+        raise InputError([Problem(source.where, what, found)]) from None
 
 
 def _download(source: Source, revision: str | None, files: Sequence[str], optional: Sequence[str]) -> Path:

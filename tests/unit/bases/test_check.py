@@ -1,6 +1,5 @@
 """What the files of a base tell before a model is loaded: one test for each fault that was met."""
 
-import json
 import re
 import shutil
 import subprocess
@@ -271,4 +270,4 @@ def test_it_imports_no_torch(folder: Path) -> None:
         "print(len(problems))"
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, capture_output=True, text=True)
-    assert json.loads(done.stdout) == 1  # it has no judge
+    assert done.stdout == "0\n"

@@ -11,15 +11,12 @@ from expunge.bases.spec import load_spec
 from expunge.cli import app
 from expunge.plan.check_base import base_file_problems
 from tests.support.faults import change_base, change_json, change_tensors
-from tests.support.tiny_judge import VIT, make_folder
 
 
 @pytest.fixture
 def folder(tiny_folder: Path, tmp_path: Path) -> Path:
-    """A copy of the base `tiny` with a judge, whose files a test may change."""
-    copy = Path(shutil.copytree(tiny_folder, tmp_path / "bases"))
-    make_folder(copy / "tiny", VIT)
-    return copy
+    """A copy of the base `tiny` whose files a test may change."""
+    return Path(shutil.copytree(tiny_folder, tmp_path / "bases"))
 
 
 def check(folder: Path, *words: str) -> Any:
