@@ -51,7 +51,16 @@ def random_base() -> Base:
     )  # fmt: skip
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     pipe.to(device)
-    return Base(replace(spec, resolution=512), device, torch.float32, pipe, None, encoder, torch.float16, schedule)
+    return Base(
+        replace(spec, t2i=replace(spec.t2i, width=512, height=512)),
+        device,
+        torch.float32,
+        pipe,
+        None,
+        encoder,
+        torch.float16,
+        schedule,
+    )
 
 
 def seconds(call: Callable[[], Any]) -> float:

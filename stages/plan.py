@@ -17,11 +17,12 @@ from expunge.bases.base_digest import base_parts
 from expunge.bases.spec import Spec, load_spec
 from expunge.concepts.prompt_file import read_prompts
 from expunge.core.digest import Fingerprint
-from expunge.core.errors import InputError, Problem
+from expunge.core.errors import InputError, Problem, in_order
 from expunge.core.files import write_json
 from expunge.core.unit_names import Name
 from expunge.judging.judge_digest import judge_parts
 from expunge.plan.build import make_plan
+from expunge.plan.check_base import base_file_problems
 from expunge.plan.contract import Plan, PlannedBase, write_plan
 from expunge.plan.notes import held_out_members, labels_of, taken_notes
 from expunge.plan.params import read_params
@@ -38,7 +39,13 @@ def run() -> None:
     except InputError as error:
         problems = error.problems
     params = read_params(Path("params.yaml"), problems)
-    lists, notes = validate(Path("concepts"), params.base, default_method=params.unlearn["method"])
+    problems = problems_of_base(params.base)
+    try:
+        lists, notes = validate(Path("concepts"), params.base, default_method=params.unlearn["method"])
+    except InputError as error:
+        problems += error.problems
+    if problems:
+        raise InputError(in_order(problems))
     spec = load_spec(params.base)
     held_out = held_out_members(lists, labels_of(spec))
     notes += taken_notes(lists, held_out)
@@ -47,6 +54,14 @@ def run() -> None:
     plan = make_plan(params, lists, read_prompts(spec.prompts, kinds), planned_base(spec), held_out)
     write_plan(OUT / "index.json", plan)
     write_json(OUT / "concepts.json", by_list(plan))
+
+
+def problems_of_base(name: str) -> list[Problem]:
+    """What the files of a base tell without loading a model; `validate` reports mistakes in its YAML file."""
+    try:
+        return base_file_problems(load_spec(name))
+    except InputError:
+        return []
 
 
 def planned_base(spec: Spec) -> PlannedBase:

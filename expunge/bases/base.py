@@ -19,6 +19,7 @@ from typing import Any
 
 import torch
 
+from expunge.bases.additions import add_all
 from expunge.bases.arithmetic import choose_device, choose_dtype
 from expunge.bases.edits import Edit, read_edit, save_edit
 from expunge.bases.families.stable_diffusion import DENOISERS
@@ -47,7 +48,7 @@ def load(spec: Spec, t2v: bool = False) -> Base:
     """Load the T2I pipeline, and the T2V one if asked, frozen, on the base's device.
 
     :raises InputError: weights are missing or broken, the device does not exist, the T2V pipeline has another
-        encoder, or a scheduler or prediction type is unknown.
+        encoder, a scheduler or prediction type is unknown, or a LoRA or textual inversion does not fit.
     """
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS reads it once, at its first call
     device = choose_device(spec)
@@ -55,6 +56,7 @@ def load(spec: Spec, t2v: bool = False) -> Base:
     with quiet():
         pipe, encoder_dtype = load_t2i(spec)
         video = load_t2v(spec, pipe) if t2v else None
+        add_all(spec, pipe, video)
         for pipeline in (pipe, video):
             if pipeline is not None:
                 _settle(pipeline, device, dtype)

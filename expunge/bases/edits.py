@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from expunge.bases.families import stable_diffusion as family
 from expunge.bases.families.stable_diffusion import normal_name
+from expunge.bases.loading import load_model
 from expunge.core.errors import InputError, Problem
 
 
@@ -118,16 +119,12 @@ def save_edit(edit: Edit, folder: Path, dtype: torch.dtype) -> None:
 def read_edit(folder: Path, device: torch.device) -> Edit:
     """Read what `save_edit` wrote, onto a device. The encoder is frozen and in float32.
 
-    :raises InputError: the folder lacks config.json or model.safetensors.
+    :raises InputError: the folder lacks config.json or model.safetensors, or the encoder's tensors do not fit.
     """
-    import transformers
-
     if not (folder / "model.safetensors").is_file() or not (folder / "config.json").is_file():
         fix = "run the unlearn stage, or name a folder with config.json and model.safetensors"
         raise InputError([Problem(str(folder), "lacks config.json or model.safetensors", fix)])
-    encoder: Any = getattr(transformers, family.ENCODER).from_pretrained(
-        folder, dtype=torch.float32, use_safetensors=True, local_files_only=True, attn_implementation="sdpa"
-    )
+    encoder = load_model("the encoder", family.ENCODER, folder, str(folder))
     encoder.to(device).eval().requires_grad_(False)
     more = {name: folder / f"{name}.safetensors" for name in ("unconditional", "denoiser", "adapter")}
     read = {name: load_file(file, device=str(device)) for name, file in more.items() if file.is_file()}

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from expunge.bases.advice import advice
 from expunge.bases.families import stable_diffusion as family
 from expunge.bases.lock import check_lock, read_lock
 from expunge.bases.spec import Source, Spec
@@ -32,11 +33,16 @@ def resolve(spec: Spec, source: Source, files: Sequence[str], optional: Sequence
     revision = _revision(spec, source)
     folder = _snapshot(source, revision)
     if folder is None or _missing(folder, files):
-        folder = _download(source, revision, files, optional)
+        folder = _fetched(source, revision, files, optional, folder)
     if source.revision is None:
         patterns = [*files, *(shard for name in files for shard in _shard_patterns(name))]
         check_lock(spec, source, folder, patterns)
     return folder
+
+
+def find_folder(spec: Spec, source: Source) -> Path | None:
+    """The folder of a source, complete or not; None where a repository is not in the hub's cache."""
+    return source.path or _snapshot(source, _revision(spec, source))
 
 
 def find_tokenizer(spec: Spec) -> Path | None:
@@ -44,7 +50,7 @@ def find_tokenizer(spec: Spec) -> Path | None:
     source = spec.t2i.source
     if source is None:
         return None
-    folder = source.path or _snapshot(source, _revision(spec, source))
+    folder = source.config or find_folder(spec, source)
     for name in family.VOCABULARY_FILES:
         if folder is not None and (folder / family.TOKENIZER_FOLDER / name).is_file():
             return folder / family.TOKENIZER_FOLDER
@@ -103,8 +109,9 @@ def walk(path: Path) -> Iterator[Path]:
 def _complete(source: Source, folder: Path, files: Sequence[str]) -> Path:
     missing = _missing(folder, files)
     if missing:
-        fix = f"put a diffusers folder with safetensors there ({', '.join(missing[:4])})"
-        raise InputError([Problem(source.where, f"{folder} lacks some of the weight files", fix)])
+        names = ", ".join(missing[:4]) + ", ..." * (len(missing) > 4)
+        what = f"{source.written or folder} lacks some of the weight files ({names})"
+        raise InputError([Problem(source.where, what, advice(folder, missing))])
     return folder
 
 
@@ -148,6 +155,21 @@ def _snapshot(source: Source, revision: str | None) -> Path | None:
         return None
 
 
+def _fetched(
+    source: Source, revision: str | None, files: Sequence[str], optional: Sequence[str], cached: Path | None
+) -> Path:
+    """The folder of a revision after a download. If that fails, the message tells what the cache holds instead."""
+    try:
+        return _download(source, revision, files, optional)
+    except InputError:
+        missing = _missing(cached, files) if cached is not None else []
+        found = advice(cached, missing, "") if cached is not None else ""
+        if not found:
+            raise
+        what = f"{source.repo} lacks {', '.join(missing[:4])} in the hub's cache"
+        raise InputError([Problem(source.where, what, found)]) from None
+
+
 def _download(source: Source, revision: str | None, files: Sequence[str], optional: Sequence[str]) -> Path:
     from huggingface_hub import constants, snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
@@ -161,7 +183,7 @@ def _download(source: Source, revision: str | None, files: Sequence[str], option
         raise InputError([_not_there(source, revision)]) from None
     missing = _missing(folder, files)
     if missing:
-        fix = "name a revision or `variant:` that has them as safetensors"
+        fix = advice(folder, missing, "name a revision or `variant:` that has them as safetensors")
         raise InputError([Problem(source.where, f"{source.repo} has no {', '.join(missing)}", fix)])
     return folder
 

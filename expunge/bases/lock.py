@@ -1,6 +1,7 @@
-"""The lock of a base, `bases/<name>.lock.yaml`, for hub repositories whose revision the base's file does not pin.
+"""The lock of a base, `bases/<name>.lock.yaml`: what the base's file does not pin by itself.
 
-The first load records the revision and the digests of the files. Later loads must find the same.
+For hub repositories without a revision, the first load records the revision and the digests of the files. For files
+outside bases/, the first run of the stage plan records their digests. Later runs must find the same.
 """
 
 import re
@@ -14,7 +15,7 @@ from expunge.core.errors import InputError, Problem
 from expunge.core.files import write_aside
 from expunge.core.yamlfile import load
 
-HEAD = "# Written at the first load: what this base's unpinned repositories resolved to. Keep it in git.\n"
+HEAD = "# Written at the first load: what this base's unpinned repositories and outside folders held. Keep it in git.\n"
 
 
 def read_lock(spec: Spec) -> dict[str, Any]:
@@ -53,6 +54,24 @@ def check_lock(spec: Spec, source: Source, folder: Path, patterns: Sequence[str]
         merged = {**before, **now}
         revision = merged.pop("revision")
         _write_lock(spec, {**lock, str(source.repo): {"revision": revision, "files": merged}})
+
+
+def check_files(spec: Spec, where: str, name: str, now: dict[str, str]) -> None:
+    """Compare files outside bases/, which git cannot hold, with the lock, and record those that are not in it yet.
+
+    :param where: the place in the base's file, for problems. :param name: what the base's file calls their folder, such
+        as "$MODELS/sd15". :param now: {file: sha256}.
+    :raises InputError: a file differs from the lock.
+    """
+    lock = read_lock(spec)
+    before: dict[str, str] = lock.get(name, {}).get("files") or {}
+    changed = sorted(file for file in before.keys() & now.keys() if before[file] != now[file])
+    if changed:
+        fix = f"restore the files, or delete the entry in {spec.lock} to accept the new ones"
+        what = f"{name} is not what {spec.lock} recorded: {', '.join(changed[:4])}"
+        raise InputError([Problem(where, what, fix)])
+    if now.keys() - before.keys():
+        _write_lock(spec, {**lock, name: {"files": {**before, **now}}})
 
 
 def _sha256(file: Path) -> str:

@@ -1,8 +1,10 @@
 """Loads a base's diffusers pipelines with their solvers, and checks that both have the same text encoder."""
 
+import json
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,8 @@ import torch
 from expunge.bases import hub
 from expunge.bases.edits import differing, file_dtype
 from expunge.bases.families import stable_diffusion as family
+from expunge.bases.loading import load_all, load_model, readable
+from expunge.bases.single_file import load_checkpoint
 from expunge.bases.sources import Needed, needed_sources
 from expunge.bases.spec import Pipeline, Spec
 from expunge.core.errors import InputError, Problem
@@ -19,11 +23,14 @@ from expunge.core.errors import InputError, Problem
 def load_t2i(spec: Spec) -> tuple[Any, torch.dtype]:
     """(the T2I pipeline in float32 on the cpu, the dtype in which its files store the text encoder).
 
-    :raises InputError: weights are missing or broken, or the scheduler is unknown.
+    :raises InputError: weights are missing or broken, or the scheduler is unknown; the problems of all parts.
     """
     needed = needed_sources(spec)["t2i"]
     folder = _folder(spec, needed)
-    pipe = _from_folder(spec, spec.t2i, folder, needed.source.variant, {})
+    if spec.t2i.source is not None and spec.t2i.source.single:
+        pipe, dtype = load_checkpoint(spec.t2i.pipeline, spec.t2i.source)
+        return _with_solver(spec, spec.t2i, pipe), dtype
+    pipe = _from_folder(spec, spec.t2i, "t2i", folder, needed, {})
     return pipe, file_dtype(folder / family.ENCODER_FOLDER, needed.source.variant)
 
 
@@ -34,21 +41,15 @@ def load_t2v(spec: Spec, t2i: Any) -> Any:
     """
     import diffusers
 
-    needed, parts = needed_sources(spec), dict[str, Any]()
-    for part, kind in family.VIDEO_PARTS.items():
-        own = needed.get(f"t2v.{part}")
-        if own is not None:
-            folder = _folder(spec, own)
-            with _readable(own.source.where, folder):
-                parts[part] = getattr(diffusers, kind).from_pretrained(
-                    folder, torch_dtype=torch.float32, use_safetensors=True, variant=own.source.variant
-                )
-    whole = needed.get("t2v")
+    parts, whole = load_video_parts(spec), needed_sources(spec).get("t2v")
     if whole is None:
         shared = {part: getattr(t2i, part) for part in family.SHARED_PARTS}
-        pipe = getattr(diffusers, spec.t2v.pipeline)(**{"motion_adapter": None, **shared, **parts})
+        where = (spec.t2v.unet or spec.t2v.adapter or spec.t2v.source or spec.t2i.source).where  # type: ignore[union-attr]
+        _require_motion(where, parts.get("unet", shared["unet"]), parts.get("motion_adapter"))
+        with readable(where, "t2v", spec.file):
+            pipe = getattr(diffusers, spec.t2v.pipeline)(**{"motion_adapter": None, **shared, **parts})
         return _with_solver(spec, spec.t2v, pipe)
-    pipe = _from_folder(spec, spec.t2v, _folder(spec, whole), whole.source.variant, parts)
+    pipe = _from_folder(spec, spec.t2v, "t2v", _folder(spec, whole), whole, parts)
     differ = differing(t2i.text_encoder.state_dict(), pipe.text_encoder.state_dict())
     if differ:
         what = f"the text encoder is not the T2I pipeline's: {len(differ)} tensors differ ({differ[0]}, ...)"
@@ -57,14 +58,52 @@ def load_t2v(spec: Spec, t2i: Any) -> Any:
     return pipe
 
 
+def load_video_parts(spec: Spec) -> dict[str, Any]:
+    """The motion U-Net and the motion adapter for which the base's file names a folder of their own.
+
+    :raises InputError: the problems of both.
+    """
+
+    def load(needed: Needed, part: str, kind: str) -> Any:
+        source = needed.source
+        return load_model(f"t2v.{part}", kind, _folder(spec, needed), source.where, source.variant)
+
+    needed = needed_sources(spec)
+    own = {part: needed.get(f"t2v.{part}") for part in family.VIDEO_PARTS}
+    return load_all(
+        {part: partial(load, each, part, family.VIDEO_PARTS[part]) for part, each in own.items() if each is not None}
+    )
+
+
 def _folder(spec: Spec, needed: Needed) -> Path:
     return hub.resolve(spec, needed.source, needed.files, needed.optional)
 
 
-def _from_folder(spec: Spec, pipeline: Pipeline, folder: Path, variant: str | None, parts: dict[str, Any]) -> Any:
+def _from_folder(
+    spec: Spec, pipeline: Pipeline, label: str, folder: Path, needed: Needed, parts: dict[str, Any]
+) -> Any:
+    """A pipeline from its folder. Its models are loaded one by one, to see whether each tensor finds its place.
+
+    :param label: "t2i" or "t2v", for problems. :param parts: models that are loaded already.
+    """
     import diffusers
 
-    with _readable(str(spec.file), folder):
+    where, variant = needed.source.where, needed.source.variant
+    with readable(where, label, folder):
+        index = json.loads((folder / "model_index.json").read_text("utf-8"))
+    classes = family.VIDEO_CLASSES if label == "t2v" else family.CLASSES
+    loads: dict[str, Callable[[], Any]] = {}
+    for part in family.MODELS:
+        kind = (index.get(part) or (None, None))[1]
+        if kind is not None and part not in parts:
+            if kind not in classes[part]:
+                fix = f"use a model of the Stable Diffusion family ({part}: {' or '.join(classes[part])})"
+                raise InputError([Problem(where, f"{label}: model_index.json names a {kind} as {part}", fix)])
+            loads[part] = partial(load_model, f"{label}.{part}", kind, folder / part, where, variant)
+    parts = {**load_all(loads), **parts}
+    if label == "t2v":
+        _require_motion(where, parts["unet"], parts.get("motion_adapter"))
+    with readable(where, label, folder):
         pipe = getattr(diffusers, pipeline.pipeline).from_pretrained(
             folder,
             torch_dtype=torch.float32,
@@ -77,14 +116,23 @@ def _from_folder(spec: Spec, pipeline: Pipeline, folder: Path, variant: str | No
     return _with_solver(spec, pipeline, pipe)
 
 
+def _require_motion(where: str, unet: Any, adapter: Any) -> None:
+    """diffusers makes random motion modules for a T2V pipeline that has none."""
+    if adapter is None and type(unet).__name__ != family.VIDEO_PARTS["unet"]:
+        fix = "write `unet:` with a UNetMotionModel, or `adapter:` with a MotionAdapter"
+        raise InputError([Problem(where, "`t2v` has no motion modules", fix)])
+
+
 def _with_solver(spec: Spec, pipeline: Pipeline, pipe: Any) -> Any:
     import diffusers
 
     name = pipeline.scheduler or type(pipe.scheduler).__name__
     solver: Any = getattr(diffusers, name, None)
     if not (isinstance(solver, type) and issubclass(solver, diffusers.SchedulerMixin)):
-        raise InputError([Problem(str(spec.file), f"diffusers has no scheduler {name}", "see its documentation")])
-    made = solver.from_config(pipe.scheduler.config, **pipeline.scheduler_options)  # type: ignore[attr-defined]
+        fix = "see its documentation"
+        raise InputError([Problem(pipeline.scheduler_where, f"diffusers has no scheduler {name}", fix)])
+    with readable(pipeline.scheduler_where, f"{name} with its options", spec.file):
+        made = solver.from_config(pipe.scheduler.config, **pipeline.scheduler_options)  # type: ignore[attr-defined]
     pipe.register_modules(scheduler=made)
     return pipe
 
@@ -100,19 +148,6 @@ def training_schedule(spec: Spec, pipe: Any) -> Any:
             [Problem(str(spec.file), what, f"use a model that predicts one of {', '.join(family.PREDICTIONS)}")]
         )
     return noise
-
-
-@contextmanager
-def _readable(where: str, folder: Path) -> Iterator[None]:
-    """Turn an error while weights are read into an InputError of one line."""
-    from safetensors import SafetensorError
-
-    try:
-        yield
-    except (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, SafetensorError) as error:
-        what = f"{folder} cannot be loaded: {' '.join(str(error).split())[:300]}"
-        fix = "put a complete diffusers folder with safetensors there"
-        raise InputError([Problem(where, what, fix)]) from error
 
 
 @contextmanager

@@ -37,8 +37,7 @@ def sample_images(
         images.append(decode(base, z0))
         latents.append(z0.float().cpu())
     if not images:
-        size = base.spec.resolution
-        images, latents = [np.zeros((0, size, size, 3), np.uint8)], [torch.zeros(0)]
+        images, latents = [np.zeros((0, base.spec.t2i.height, base.spec.t2i.width, 3), np.uint8)], [torch.zeros(0)]
     return (np.concatenate(images), torch.cat(latents)) if return_latents else np.concatenate(images)
 
 
@@ -53,8 +52,8 @@ def sample_videos(base: Base, prompts: Prompts, seeds: Sequence[int], edit: Edit
     for z0 in _sample(base, base.t2v, base.spec.t2v, prompts, seeds, edit, num_frames=base.spec.frames):
         frames = decode(base, z0.transpose(1, 2).flatten(0, 1))  # (N, C, F, h, w) -> (N F, C, h, w)
         videos.append(frames.reshape(len(z0), -1, *frames.shape[1:]))
-    size = base.spec.resolution
-    return np.concatenate(videos) if videos else np.zeros((0, base.spec.frames, size, size, 3), np.uint8)
+    shape = 0, base.spec.frames, base.spec.t2v.height, base.spec.t2v.width, 3
+    return np.concatenate(videos) if videos else np.zeros(shape, np.uint8)
 
 
 def sample_pairs(
@@ -90,8 +89,8 @@ def _sample(
             result = pipe(
                 prompt_embeds=condition.embeddings,
                 negative_prompt_embeds=None if empty is None else empty[batch],
-                height=base.spec.resolution,
-                width=base.spec.resolution,
+                height=settings.height,
+                width=settings.width,
                 num_inference_steps=settings.steps,
                 guidance_scale=settings.guidance,
                 generator=[torch.Generator().manual_seed(int(seed)) for seed in seeds[batch]],

@@ -1,9 +1,11 @@
 """The files of a base that are loaded, by the part that needs them. Both the loader and the digest use this list."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from expunge.bases.families import stable_diffusion as family
 from expunge.bases.spec import Source, Spec
+from expunge.core.errors import Problem
 
 
 @dataclass(frozen=True)
@@ -13,14 +15,26 @@ class Needed:
     source: Source
     files: tuple[str, ...]  # required
     optional: tuple[str, ...] = ()  # loaded where they exist
+    checkpoint: Path | None = None  # the file that holds the whole model; then `files` is empty
 
 
 def needed_sources(spec: Spec) -> dict[str, Needed]:
-    """The sources by part: "t2i"; "t2v" if the T2V pipeline has its own folder; "t2v.unet", "t2v.motion_adapter"."""
-    assert spec.t2i.source is not None  # load_spec has checked it
-    needed = {"t2i": Needed(spec.t2i.source, tuple(family.pipeline_files(spec.t2i.source.variant)))}
+    """The sources by part: "t2i"; "t2v" if the T2V pipeline has its own folder; "t2v.unet", "t2v.motion_adapter".
+
+    Where the T2I model is a checkpoint of one file, "t2i" is the folder of its settings, and "t2i.checkpoint" the file.
+    """
+    first = spec.t2i.source
+    assert first is not None  # load_spec has checked it
+    if first.single:
+        settings = replace(first, path=first.config, written=first.config_written, config=None, sha256=None)
+        needed = {
+            "t2i": Needed(settings, tuple(family.settings_files())),
+            "t2i.checkpoint": Needed(first, (), checkpoint=first.path),
+        }
+    else:
+        needed = {"t2i": Needed(first, tuple(family.pipeline_files(first.variant)))}
     source = spec.t2v.source
-    if source is not None and not _same_place(source, spec.t2i.source):
+    if source is not None and not _same_place(source, first):
         files = family.pipeline_files(source.variant)
         if spec.t2v.unet is not None:
             files = [name for name in files if not name.startswith("unet/")]
@@ -30,6 +44,14 @@ def needed_sources(spec: Spec) -> dict[str, Needed]:
         if source is not None:
             needed[f"t2v.{part}"] = Needed(source, tuple(family.module_files(source.variant)))
     return needed
+
+
+def missing_checkpoint(needed: Needed) -> list[Problem]:
+    """One problem if the checkpoint of one file is not there."""
+    if needed.checkpoint is None or needed.checkpoint.is_file():
+        return []
+    what = f"the checkpoint {needed.source.written} is not there"
+    return [Problem(needed.source.where, what, "put it there, or correct the path")]
 
 
 def _same_place(one: Source, other: Source) -> bool:

@@ -12,6 +12,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from expunge.bases.roots import LOCAL, PathError, place_of
+from expunge.bases.single_name import file_problem
 from expunge.core.digest import canonical
 from expunge.core.errors import InputError, Problem
 from expunge.core.schema import schema_problems, validator_of
@@ -30,6 +32,15 @@ class Source:
     repo: str | None = None
     revision: str | None = None
     variant: str | None = None
+    written: str = ""  # the path as the base's file writes it, without the place of its root
+    config: Path | None = None  # for a single-file checkpoint: the folder with the settings and the tokenizer
+    sha256: str | None = None  # of a single-file checkpoint; None: the first run records it in the lock
+    config_written: str = ""  # as `written`
+
+    @property
+    def single(self) -> bool:
+        """Is it one file with a whole model, a checkpoint of the original layout?"""
+        return self.config is not None
 
 
 @dataclass(frozen=True)
@@ -45,6 +56,21 @@ class Pipeline:
     steps: int
     guidance: float
     batch: int  # samples drawn at once
+    width: int  # pixels
+    height: int  # pixels
+    scheduler_where: str = ""  # "bases/emoji.yaml:14", for errors
+    options_where: dict[str, str] = field(default_factory=dict)  # {scheduler option: its place}, for errors
+
+
+@dataclass(frozen=True)
+class Addition:
+    """A LoRA or a textual inversion that is a part of the base: a safetensors file, added when the base is loaded."""
+
+    where: str  # "bases/mine.yaml:12", for errors
+    path: Path
+    written: str  # the path as the base's file writes it
+    scale: float = 1.0  # of a LoRA
+    token: str = ""  # of a textual inversion: the word that stands for it in prompts
 
 
 @dataclass(frozen=True)
@@ -74,12 +100,14 @@ class Spec:
     t2v: Pipeline
     judge: Judge
     prompts: Path
-    resolution: int  # pixels, width and height
     frames: int
     fps: int
     dtype: str  # float32 | bfloat16 | float16 | auto
     device: str  # auto | cpu | cuda | cuda:N | mps
     threads: int | None = None  # CPU threads per worker; None: one process, all cores
+    clip_skip: int | None = None  # last layers of the text encoder that are not used, as diffusers counts them
+    loras: tuple[Addition, ...] = ()
+    inversions: tuple[Addition, ...] = ()
     raw: dict[str, Any] = field(repr=False, compare=False, default_factory=dict)
 
     @property
@@ -97,7 +125,7 @@ def load_spec(name: str, folder: Path | str = "bases") -> Spec:
     if not NAME.fullmatch(name):
         raise InputError([Problem("base", f"{name!r} cannot be the name of a base", f"write one of {_names(folder)}")])
     file = folder / f"{name}.yaml"
-    if not file.is_file():
+    if not file.is_file() or file.name == LOCAL:
         raise InputError([Problem("base", f"there is no {file}", f"write one of {_names(folder)}")])
     tree = load(file)
     problems = [*schema_problems(tree, file.as_posix(), _validator()), *_choices(tree, file)]
@@ -137,36 +165,60 @@ class _Reader:
             t2v=self.pipeline("t2v", batch=2),
             judge=self.judge(),
             prompts=self.path(raw["prompts"], "prompts") or self.folder,
-            resolution=raw["resolution"],
             frames=raw["frames"],
             fps=raw["fps"],
             dtype=raw.get("dtype", "auto"),
             device=raw.get("device", "auto"),
             threads=raw.get("threads"),
+            clip_skip=raw.get("clip_skip"),
+            loras=self.additions("loras"),
+            inversions=self.additions("inversions"),
             raw=raw,
         )
 
-    def path(self, value: str | None, *keys: str) -> Path | None:
-        """A path that the file names. With all links resolved, it must stay inside the folder of bases."""
+    def path(self, value: str | None, *keys: str, links: bool = False) -> Path | None:
+        """A path that the file names; `links` as in `roots.place_of`."""
         if value is None:
             return None
-        target, root = (self.folder / value).resolve(), self.folder.resolve()
-        if Path(value).is_absolute() or not target.is_relative_to(root) or target == root:
-            fix = f"write a path relative to {self.folder}/ that stays inside it"
-            self.problems.append(Problem(self.at(*keys), f"the path {value!r} is not inside {self.folder}/", fix))
-        return self.folder / value
+        try:
+            return place_of(value, self.folder, links)
+        except PathError as error:
+            self.problems.append(Problem(self.at(*keys), error.what, error.fix))
+            return self.folder / "nowhere"
 
     def source(self, entry: Any, *keys: str) -> Source | None:
         if isinstance(entry, str):
             entry = {"path": entry}
         if not entry or not ("path" in entry or "repo" in entry):
             return None
-        local = self.path(entry.get("path"), *keys, "path")
-        return Source(self.at(*keys), local, entry.get("repo"), entry.get("revision"), entry.get("variant"))
+        written = entry.get("path")
+        local = self.path(written, *keys, "path", links=True)
+        config = self.path(entry.get("config"), *keys, "config", links=True)
+        problem = file_problem(written, config is not None, "sha256" in entry, keys == ("t2i",))
+        if problem is not None:
+            self.problems.append(Problem(self.at(*keys, "path"), *problem))
+        return Source(
+            self.at(*keys), local, entry.get("repo"), entry.get("revision"), entry.get("variant"), written or "",
+            config, entry.get("sha256"), entry.get("config", ""),
+        )  # fmt: skip
+
+    def additions(self, key: str) -> tuple[Addition, ...]:
+        """The files of `loras` or `inversions`."""
+        found = []
+        for index, entry in enumerate(self.raw.get(key) or ()):
+            where = f"{self.file.as_posix()}:{self.tree.at([key, index]).line}"
+            try:
+                path = place_of(entry["path"], self.folder, links=True)
+            except PathError as error:
+                self.problems.append(Problem(where, error.what, error.fix))
+                continue
+            scale, token = float(entry.get("scale", 1)), entry.get("token", "")
+            found.append(Addition(where, path, entry["path"], scale, token))
+        return tuple(found)
 
     def pipeline(self, kind: str, batch: int) -> Pipeline:
-        """The section `kind`. The solver, steps and guidance that it does not name are those of the whole base."""
-        shared = ("scheduler", "scheduler_options", "steps", "guidance")
+        """The section `kind`. Solver, steps, guidance and size come from the whole base where it names none."""
+        shared = ("scheduler", "scheduler_options", "steps", "guidance", "resolution")
         entry = {key: self.raw[key] for key in shared if key in self.raw} | self.raw[kind]
         unet = self.source(entry.get("unet"), kind, "unet")
         adapter = self.source(entry.get("adapter"), kind, "adapter")
@@ -174,10 +226,18 @@ class _Reader:
         if whole is None and (kind == "t2i" or (unet is None and adapter is None)):
             what = f"`{kind}` has neither `path` nor `repo`"
             self.problems.append(Problem(self.at(kind), what, "write `path:`, or `repo:` with `revision:`"))
+        options, size = entry.get("scheduler_options") or {}, entry["resolution"]
+        width, height = size if isinstance(size, list) else (size, size)
         return Pipeline(
-            entry["pipeline"], whole, unet, adapter, entry.get("scheduler"), entry.get("scheduler_options") or {},
+            entry["pipeline"], whole, unet, adapter, entry.get("scheduler"), options,
             entry["steps"], float(entry["guidance"]), entry.get("batch", batch),
+            width, height, self.at(*self.near(kind, "scheduler")),
+            {option: self.at(*self.near(kind, "scheduler_options"), option) for option in options},
         )  # fmt: skip
+
+    def near(self, kind: str, key: str) -> tuple[str, ...]:
+        """The path of a setting: within the pipeline's section, else of the whole base."""
+        return (kind, key) if key in self.raw[kind] or key not in self.raw else (key,)
 
     def judge(self) -> Judge:
         entry = self.raw["judge"]
@@ -185,18 +245,18 @@ class _Reader:
         pretrained = (entry.get("pretrained") or {}) if kind == OPEN_CLIP else {}
         return Judge(
             kind,
-            self.path(entry.get("model"), "judge", "model"),
+            self.path(entry.get("model"), "judge", "model", links=True),
             (pretrained["name"], pretrained["tag"]) if pretrained else None,
             self.source({k: pretrained[k] for k in ("repo", "revision") if k in pretrained}, "judge", "pretrained"),
             self.path(entry.get("vocabulary"), "judge", "vocabulary"),
-            self.path(entry.get("motion"), "judge", "motion"),
+            self.path(entry.get("motion"), "judge", "motion", links=True),
             entry,
             self.at("judge"),
         )
 
 
 def _names(folder: Path) -> str:
-    names = sorted(p.stem for p in folder.glob("*.yaml") if not p.name.endswith(".lock.yaml"))
+    names = sorted(p.stem for p in folder.glob("*.yaml") if not p.name.endswith(".lock.yaml") and p.name != LOCAL)
     return ", ".join(names) or f"the stem of a file in {folder}/ (there is none)"
 
 

@@ -1,8 +1,10 @@
 """A base's tokenizer without torch, so that `expunge validate` can count the tokens of names."""
 
 import json
+import re
 from collections.abc import Callable
 
+from expunge.bases.check_additions import vectors_of
 from expunge.bases.families import stable_diffusion as family
 from expunge.bases.hub import find_tokenizer
 from expunge.bases.spec import Spec
@@ -45,9 +47,20 @@ def light_tokenizer(spec: Spec) -> tuple[Callable[[str], list[int] | None], int]
         encoded = tokenizer.encode(text, add_special_tokens=False).ids
         return None if not encoded or vocabulary[family.UNKNOWN] in encoded else encoded
 
+    def ids_with_inversions(text: str) -> list[int] | None:
+        """As `ids`; each vector of a textual inversion is a token behind the vocabulary."""
+        found: list[int] = []
+        for piece in re.split(f"({'|'.join(map(re.escape, inversions))})", text):
+            read = [len(vocabulary)] * inversions[piece] if piece in inversions else ids(piece) if piece.strip() else []
+            if read is None:
+                return None
+            found += read
+        return found or None
+
+    inversions = {each.token: vectors_of(each) for each in spec.inversions}
     config = folder / "tokenizer_config.json"
     settings = json.loads(config.read_text("utf-8")) if config.is_file() else {}
-    return ids, int(settings.get("model_max_length", family.LONGEST_PROMPT)) - 2
+    return ids_with_inversions if inversions else ids, int(settings.get("model_max_length", family.LONGEST_PROMPT)) - 2
 
 
 def _pair(merge: str | list[str]) -> tuple[str, str]:

@@ -17,10 +17,12 @@ from typing import Any
 
 from expunge.concepts.kinds import KINDS
 from expunge.concepts.samples import Asks
-from expunge.core.errors import InputError, shown
+from expunge.core.errors import InputError, Problem, shown
+from expunge.core.names import same
 from expunge.core.schema import schema_problems, validator_of
-from expunge.core.yamlfile import load
+from expunge.core.yamlfile import Node, load
 
+AXES = ("subject", "style", "background", "motion")  # on which the judge can be asked about a far prompt
 Templates = Mapping[str, tuple[str, ...]]  # by kind
 
 
@@ -53,6 +55,7 @@ def read_prompts(file: Path, kinds: Iterable[str] = KINDS) -> Prompts:
     where = shown(file)
     tree = load(file, where)
     problems = schema_problems(tree, where, validator_of(_schema()), "the prompts file")
+    problems = problems or _trained_and_tested(tree, where)
     if problems:
         raise InputError(problems)
     raw = tree.value
@@ -70,6 +73,37 @@ def read_prompts(file: Path, kinds: Iterable[str] = KINDS) -> Prompts:
     )
 
 
+def _trained_and_tested(tree: Node, where: str) -> list[Problem]:
+    """Prompts that training uses as well as evaluation: what they measure was learnt by heart."""
+    problems = []
+
+    def line(*path: str | int) -> str:
+        return f"{where}:{tree.at(path).line}"
+
+    def own(key: str, kind: str) -> list[tuple[str, str]] | None:
+        """(text, place) of the file's own templates; None where it has none for the kind."""
+        texts = (tree.value.get(key) or {}).get(kind)
+        return None if texts is None else [(text, line(key, kind, i)) for i, text in enumerate(texts)]
+
+    for kind, each in KINDS.items():
+        own_trained, own_tested = own("fewshot", kind), own("eval", kind)
+        at = line("fewshot", kind)
+        trained = {same(text): place for text, place in own_trained or [(text, "") for text in each.fewshot]}
+        tested = own_tested or ([(text, at) for text in each.eval] if own_trained is not None else [])
+        for text, place in [*tested, *(own("videos", kind) or ())]:
+            if same(text) in trained:
+                what = f"the {kind} prompt {text!r} is used in training (`fewshot`) and in evaluation"
+                also = tuple(other for other in (trained[same(text)],) if other)
+                problems.append(Problem(place, what, "write another one in one of the two places", also))
+    general = {same(text): line("general", i) for i, text in enumerate(tree.value.get("general") or ())}
+    for i, far in enumerate(tree.value["far"]):
+        if same(far["prompt"]) in general:
+            what = f"the prompt {far['prompt']!r} is kept by training (`general`) and used in evaluation (`far`)"
+            also = (general[same(far["prompt"])],)
+            problems.append(Problem(line("far", i), what, "write another one in one of the two places", also))
+    return problems
+
+
 def _schema() -> dict[str, Any]:
     line = {"type": "string", "minLength": 1, "description": "a prompt"}
     template = {"type": "string", "pattern": r"\{\}", "description": "a prompt with {} for the name"}
@@ -85,7 +119,7 @@ def _schema() -> dict[str, Any]:
         "type": "object", "additionalProperties": False, "required": ["axis", "name"],
         "description": "what the judge should see, such as {axis: subject, name: teapot}",
         "properties": {
-            "axis": {"type": "string", "minLength": 1, "description": "an axis of the judge, such as subject"},
+            "axis": {"enum": list(AXES), "description": f"an axis of the judge: {', '.join(AXES)}"},
             "name": {"type": "string", "minLength": 1, "description": "what should be seen, such as teapot"},
         },
     }  # fmt: skip

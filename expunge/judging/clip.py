@@ -5,6 +5,7 @@ save_judge("bases/emoji/judge", model, model_cfg, preprocess, "../t2i/tokenizer"
 model, tokenise, preprocess = load_clip("bases/emoji/judge")
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,11 @@ import torch
 from torch import Tensor, nn
 
 from expunge.bases.hub import resolve
+from expunge.bases.loading import readable
 from expunge.bases.spec import Source, Spec
 from expunge.core.errors import InputError, Problem
-from expunge.judging.weights import load_network, read_config, save_network
+from expunge.judging.clip_folder import ClipFolder
+from expunge.judging.weights import load_network, load_weights, read_config, save_network
 
 Tokenise = Callable[[Sequence[str]], Tensor]
 
@@ -91,10 +94,27 @@ def load_clip(folder: Path | str, device: Any = "cpu") -> tuple[Any, Tokenise, d
     """
     folder = Path(folder)
     config = read_config(folder)
-    model = build_clip(config["model_cfg"])
+    with readable(str(folder), "the judge", folder):
+        model, tokenizer = build_clip(config["model_cfg"]), folder / config["tokenizer"]
+        context, preprocess = config["context_length"], config["preprocess"]
     load_network(folder, model)
-    tokenise = clip_tokenizer(folder / config["tokenizer"], config["context_length"])
-    return model.to(device).eval().requires_grad_(False), tokenise, config["preprocess"]
+    return model.to(device).eval().requires_grad_(False), clip_tokenizer(tokenizer, context), preprocess
+
+
+def load_open_clip(folder: ClipFolder, device: Any = "cpu") -> tuple[Any, Tokenise, dict[str, Any]]:
+    """The model of a folder that open_clip wrote, as LAION and the hub publish it: as `load_clip` returns it.
+
+    :raises InputError: the config is none of open_clip, or the weights do not fit it.
+    """
+    import open_clip
+
+    place = f"local-dir:{folder.config.parent}"
+    with readable(str(folder.config.parent), "the judge", folder.config):
+        model = open_clip.create_model(place, load_weights=False, precision="fp32", device="cpu")
+        tokenise = open_clip.get_tokenizer(place)
+        config = json.loads(folder.config.read_text("utf-8")).get("preprocess_cfg") or {}
+    load_weights(folder.weights, model, "copy the complete folder there again")
+    return model.to(device).eval().requires_grad_(False), tokenise, _preprocess(model, config)
 
 
 def load_pretrained(spec: Spec, device: Any) -> tuple[Any, Tokenise, dict[str, Any]]:
@@ -103,7 +123,6 @@ def load_pretrained(spec: Spec, device: Any) -> tuple[Any, Tokenise, dict[str, A
     :raises InputError: open_clip does not know the name and tag, or the weights are missing.
     """
     import open_clip
-    from safetensors.torch import load_file
 
     assert spec.judge.pretrained is not None
     name, tag = spec.judge.pretrained
@@ -117,11 +136,17 @@ def load_pretrained(spec: Spec, device: Any) -> tuple[Any, Tokenise, dict[str, A
     weights = "open_clip_model.safetensors"
     folder = resolve(spec, source, [weights])
     model = open_clip.create_model(name, pretrained=None, load_weights=False, precision="fp32", device="cpu")
-    model.load_state_dict(load_file(folder / weights))
+    load_weights(folder / weights, model, "fetch the repository again")
+    return model.to(device).eval().requires_grad_(False), open_clip.get_tokenizer(name), _preprocess(model, config)
+
+
+def _preprocess(model: Any, config: Mapping[str, Any]) -> dict[str, Any]:
+    """The size, mean and standard deviation of the pictures that a model of open_clip reads."""
+    import open_clip
+
     size = model.visual.image_size
-    preprocess = {
+    return {
         "size": size[0] if isinstance(size, tuple | list) else size,
         "mean": list(config.get("mean") or open_clip.OPENAI_DATASET_MEAN),
         "std": list(config.get("std") or open_clip.OPENAI_DATASET_STD),
     }
-    return model.to(device).eval().requires_grad_(False), open_clip.get_tokenizer(name), preprocess

@@ -5,6 +5,8 @@ from typing import Any
 
 from expunge.bases.base_digest import minor_versions
 from expunge.bases.hub import pin_of, walk
+from expunge.bases.lock import check_files
+from expunge.bases.roots import lies_outside
 from expunge.bases.spec import Spec
 from expunge.core.digest import digest, file_digest
 from expunge.judging.judges import module_of
@@ -28,20 +30,31 @@ def judge_parts(spec: Spec) -> dict[str, Any]:
 
     A key of the section `judge:` that names no file appears as "judge.<key>".
 
-    :raises InputError: the type is unknown, or a revision is neither pinned, locked nor cached.
+    :raises InputError: the type is unknown, a revision is neither pinned, locked nor cached, or files outside bases/
+        are not those of the lock.
     """
     judge, module = spec.judge, module_of(spec)
     files = module.files(spec) if hasattr(module, "files") else _all_files(spec)
     settings = {key: value for key, value in judge.settings.items() if key not in (*PATHS, "type")}
     if judge.pretrained is not None:  # its repository and revision are in `weights`
         settings["pretrained"] = {"name": judge.pretrained[0], "tag": judge.pretrained[1]}
+    digests = {name: file_digest(file) for name, file in files.items()}
+    _check_outside(spec, digests)
     return {
         **{f"judge.{key}": value for key, value in settings.items()},
         "type": judge.type,
         "weights": pin_of(spec, judge.weights) if judge.weights is not None else None,
         "versions": minor_versions(*getattr(module, "PACKAGES", ())),
-        "files": {name: file_digest(file) for name, file in files.items()},
+        "files": digests,
     }
+
+
+def _check_outside(spec: Spec, digests: dict[str, str]) -> None:
+    """Hold the weights that lie outside bases/ to what the base's lock recorded."""
+    for key, path in (("model", spec.judge.model), ("motion", spec.judge.motion)):
+        if path is not None and lies_outside(path, spec.file.parent):
+            own = {name.removeprefix(f"{key}/"): value for name, value in digests.items() if name.startswith(f"{key}/")}
+            check_files(spec, spec.judge.where, str(spec.judge.settings[key]), own)
 
 
 def _all_files(spec: Spec) -> dict[str, Path]:

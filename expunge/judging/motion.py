@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from expunge.bases.loading import readable
 from expunge.judging.weights import load_network, read_config, save_network
 
 
@@ -56,6 +57,7 @@ def load_motion(folder: Path | str, device: Any = "cpu") -> MotionJudge:
     :raises InputError: the folder is incomplete, or its weights do not fit its config.
     """
     config = read_config(Path(folder))
-    model = MotionJudge(config["labels"], config["channels"], config["size"])
+    with readable(str(folder), "the motion classifier", folder):
+        model = MotionJudge(config["labels"], config["channels"], config["size"])
     load_network(Path(folder), model)
     return model.to(device).eval().requires_grad_(False)

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from expunge.bases.loading import not_finite
 from expunge.core.errors import InputError, Problem
 from expunge.core.files import write_aside, write_json
 
@@ -25,25 +26,42 @@ def save_network(folder: Path, config: Mapping[str, Any], model: nn.Module, dtyp
 
 
 def read_config(folder: Path) -> dict[str, Any]:
-    """The content of `config.json`. :raises InputError: one of the two files is missing."""
+    """The content of `config.json`. :raises InputError: one of the two files is missing, or it holds no settings."""
     for name in ("config.json", "model.safetensors"):
         if not (folder / name).is_file():
             fix = "restore the folder from git, or train it again with the base's recipe"
             raise InputError([Problem(str(folder), f"is not a judge's folder: {name} is missing", fix)])
-    return json.loads((folder / "config.json").read_text("utf-8"))
+    try:
+        return dict(json.loads((folder / "config.json").read_text("utf-8")))
+    except (OSError, ValueError, TypeError):
+        fix = "restore the folder from git, or train it again with the base's recipe"
+        raise InputError([Problem(f"{folder}/config.json", "is no JSON of settings", fix)]) from None
 
 
 def load_network(folder: Path, model: nn.Module) -> None:
     """Read the weights into a network that was built from the folder's config.
 
-    :raises InputError: the weights do not fit the config.
+    :raises InputError: the weights cannot be read, do not fit the config, or hold NaN or infinity.
     """
+    load_weights(folder / "model.safetensors", model)
+
+
+def load_weights(file: Path, model: nn.Module, fix: str = "restore the folder from git") -> None:
+    """Read a safetensors file into a network, each tensor into its place. :param fix: what to do if that fails.
+
+    :raises InputError: as `load_network`.
+    """
+    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    state = load_file(folder / "model.safetensors")
-    state = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in state.items()}
     try:
+        state = load_file(file)
+        state = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in state.items()}
         model.load_state_dict(state)
     except RuntimeError as error:
         what = f"the weights are not those of config.json ({str(error).splitlines()[-1].strip()[:120]})"
-        raise InputError([Problem(f"{folder}/model.safetensors", what, "restore the folder from git")]) from None
+        raise InputError([Problem(str(file), what, fix)]) from None
+    except (OSError, ValueError, SafetensorError) as error:
+        raise InputError([Problem(str(file), f"cannot be read ({str(error)[:120]})", fix)]) from None
+    if problems := not_finite(str(file), "the judge", model):
+        raise InputError(problems)

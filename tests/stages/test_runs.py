@@ -103,6 +103,23 @@ def test_wrong_lists_and_params_end_the_plan() -> None:
     assert not Path("build/plan/index.json").exists()
 
 
+def test_a_base_whose_files_do_not_fit_ends_the_plan() -> None:
+    write_list({**ONE, "kind": "dog"}, TWO)
+    Path("bases/tiny/vocabulary.yaml").write_text("stiles: []\n")
+    Path("bases/tiny/prompts.yaml").write_text("far: [{prompt: x, asks: {axis: subjekt, name: x}}]\n")
+    Path("bases/tiny/t2i/unet/diffusion_pytorch_model.safetensors").write_bytes(b"oops")
+    with pytest.raises(InputError) as error:
+        plan.run()
+    said = "\n".join(map(str, error.value.problems))
+    for words in (
+        "vocabulary.yaml:1: there is no key 'stiles' here; write style",
+        "write subject",
+        "t2i.unet:",
+        "'dog'",
+    ):
+        assert said.count(words) == 1, said
+
+
 def test_from_lists_to_videos() -> None:
     """The four stages that draw and train, on a tiny base; again; and after a deletion."""
     for stage in (plan, fewshot, unlearn, render):

@@ -1,6 +1,6 @@
 """Small random models of the real classes in the real layouts: a base that loads, trains and samples in seconds.
 
-folder = make_base(tmp_path / "bases")      writes tiny.yaml, tiny/t2i, tiny/t2v/unet, tiny/prompts.yaml, ...
+folder = make_base(tmp_path / "bases")      writes tiny.yaml, tiny/t2i, tiny/t2v/unet, tiny/judge, ...
 base = load(load_spec("tiny", folder), t2v=True)
 """
 
@@ -33,6 +33,7 @@ def make_base(
             motion.half().save_pretrained(parts / "adapter")
         else:
             UNetMotionModel.from_unet2d(unet, motion).half().save_pretrained(parts / "t2v" / "unet")
+        make_judge(parts / "judge")
     t2v = {"adapter": f"{name}/adapter"} if adapter else {"unet": f"{name}/t2v/unet"}
     spec: dict[str, Any] = {
         "name": name,
@@ -97,6 +98,17 @@ def make_t2i(folder: Path, prediction: str = "epsilon") -> Any:
     (folder / "tokenizer" / "tokenizer.json").unlink(missing_ok=True)  # the layout of the older repositories
     make_tokenizer(folder / "tokenizer")
     return unet.float()
+
+
+def make_judge(folder: Path) -> None:
+    """A random judge with the T2I model's tokenizer."""
+    from expunge.judging.clip import build_clip, save_judge
+
+    vision = {"layers": 1, "width": 32, "head_width": 16, "patch_size": 8, "image_size": 32}
+    text = {"context_length": CONTEXT, "vocab_size": 514, "width": 32, "heads": 2, "layers": 1}
+    config = {"embed_dim": 16, "vision_cfg": vision, "text_cfg": text}
+    preprocess = {"size": 32, "mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25]}
+    save_judge(folder, build_clip(config), config, preprocess, "../t2i/tokenizer")
 
 
 def make_tokenizer(folder: Path) -> Any:

@@ -22,6 +22,16 @@ PREDICTIONS = ("epsilon", "v_prediction", "sample")  # prediction types of the T
 
 ENCODER = "CLIPTextModel"  # transformers class
 ENCODER_FOLDER = "text_encoder"
+# {part of a pipeline: the classes that it may have}
+CLASSES = {
+    ENCODER_FOLDER: (ENCODER,), "unet": ("UNet2DConditionModel",), "vae": ("AutoencoderKL",),
+    "motion_adapter": ("MotionAdapter",), "tokenizer": ("CLIPTokenizer", "CLIPTokenizerFast"),
+}  # fmt: skip
+# As CLASSES, for a T2V pipeline: its denoiser may hold the motion modules itself.
+VIDEO_CLASSES = CLASSES | {"unet": ("UNetMotionModel", "UNet2DConditionModel")}
+# Parts of a pipeline's folder that are not loaded, or that are no model.
+OTHER_PARTS = ("scheduler", "safety_checker", "feature_extractor", "image_encoder")
+IGNORED = ("position_ids",)  # ends of the names of tensors that older files hold and no model reads any more
 
 TOKENIZER_FOLDER = "tokenizer"
 # The files that CLIPTokenizer opens; some of them may be missing.
@@ -37,21 +47,27 @@ END_OF_WORD = "</w>"
 WORDS = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
 LONGEST_PROMPT = 77  # tokens, start and end included, where tokenizer_config.json says nothing
 
-_MODEL = "diffusion_pytorch_model"
+MODEL = "diffusion_pytorch_model"  # stem of the weights' file of a diffusers model
+# {part of a pipeline that is a model: stem of its weights' file}
+MODELS = {ENCODER_FOLDER: "model", "unet": MODEL, "vae": MODEL, "motion_adapter": MODEL}
 
 
 def pipeline_files(variant: str | None = None) -> list[str]:
     """Names and patterns of the files that a pipeline's folder must hold; the safety checker is never loaded."""
-    parts = {ENCODER_FOLDER: "model", "unet": _MODEL, "vae": _MODEL}
     files = ["model_index.json", "scheduler/scheduler_config.json", f"{TOKENIZER_FOLDER}/*"]
-    for part, stem in parts.items():
-        files += [f"{part}/config.json", f"{part}/{weights_name(stem, variant)}"]
+    for part in (ENCODER_FOLDER, "unet", "vae"):
+        files += [f"{part}/config.json", f"{part}/{weights_name(MODELS[part], variant)}"]
     return files
+
+
+def settings_files() -> list[str]:
+    """Names and patterns of the files of a pipeline's folder without its weights."""
+    return [name for name in pipeline_files() if not name.endswith(".safetensors")]
 
 
 def module_files(variant: str | None = None) -> list[str]:
     """Names of the files that the folder of one diffusers model (a motion U-Net, a motion adapter) must hold."""
-    return ["config.json", weights_name(_MODEL, variant)]
+    return ["config.json", weights_name(MODEL, variant)]
 
 
 def optional_files(variant: str | None = None) -> list[str]:
@@ -79,3 +95,19 @@ def reads_text(module: str) -> bool:
     Modules of the motion layers have such names as well, but they attend over time.
     """
     return module.endswith(("attn2.to_k", "attn2.to_v")) and "motion_modules" not in module
+
+
+def encoder_names(layers: int) -> set[str]:
+    """The normalised names of all tensors of a CLIP text encoder with so many layers."""
+    names = {"embeddings.token_embedding.weight", "embeddings.position_embedding.weight"}
+    modules = [f"self_attn.{part}_proj" for part in "qkv"] + ["self_attn.out_proj", "layer_norm1", "layer_norm2"]
+    inner = [f"encoder.layers.{i}.{m}" for i in range(layers) for m in (*modules, "mlp.fc1", "mlp.fc2")]
+    return names | {f"{module}.{kind}" for module in (*inner, "final_layer_norm") for kind in ("weight", "bias")}
+
+
+# Prefixes of the tensors of a checkpoint in the original layout (CompVis, Stability), by part.
+CHECKPOINT_PREFIXES = {
+    ENCODER_FOLDER: ("cond_stage_model.transformer.", "cond_stage_model.model."),
+    "unet": ("model.diffusion_model.",),
+    "vae": ("first_stage_model.",),
+}

@@ -9,9 +9,10 @@
 `encode_text(ids, normalize=True)`, each giving (N, D), and the tensor `logit_scale`: cosines times its exponential are
 the logits.
 
-Two more names are optional. `files(spec) -> {name: path}` returns the files that the judge loads; they enter its
+Three more names are optional. `files(spec) -> {name: path}` returns the files that the judge loads; they enter its
 digest. Without it, all files below `model`, `vocabulary` and `motion` enter the digest. `PACKAGES` lists distributions
-whose versions enter it too. Import torch inside functions, so that planning does not import it.
+whose versions enter it too. `problems(spec) -> [Problem]` says what is wrong with the judge's files, for the stage
+plan and `expunge check-base`; it loads no model. Import torch inside functions, so that planning does not import it.
 """
 
 import pkgutil
@@ -35,6 +36,15 @@ def load_judge(spec: Spec, extra: Iterable[tuple[str, str]] = ()) -> Any:
     from expunge.judging.judge import with_names
 
     return with_names(module_of(spec).load(spec, choose_device(spec)), extra)
+
+
+def judge_problems(spec: Spec) -> list[Problem]:
+    """What is wrong with a base's judge as far as its files tell. Imports no torch."""
+    try:
+        module = module_of(spec)
+    except InputError as error:
+        return error.problems
+    return list(module.problems(spec)) if hasattr(module, "problems") else []
 
 
 def module_of(spec: Spec) -> Any:

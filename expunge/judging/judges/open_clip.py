@@ -3,12 +3,13 @@
 Its weights are a folder of the base (`model:`) or a name and tag of open_clip on the hub (`pretrained:`).
 """
 
-import json
 from pathlib import Path
 from typing import Any
 
-from expunge.bases.families.stable_diffusion import TOKENIZER_FILES
+from expunge.bases.parts import read_header, read_json
 from expunge.bases.spec import Spec
+from expunge.core.errors import InputError, Problem
+from expunge.judging.clip_folder import clip_folder
 from expunge.judging.vocabulary import read_vocabulary
 
 PACKAGES = ("open-clip-torch",)
@@ -20,32 +21,68 @@ def load(spec: Spec, device: Any) -> Any:
 
     :raises InputError: weights or vocabulary are missing or broken.
     """
-    from expunge.judging.clip import load_clip, load_pretrained
+    from expunge.judging.clip import load_clip, load_open_clip, load_pretrained
     from expunge.judging.judge import make_judge
     from expunge.judging.motion import load_motion
 
     own = spec.judge.model
-    model, tokenise, preprocess = load_clip(own, device) if own is not None else load_pretrained(spec, device)
+    found = clip_folder(own, spec.judge.where) if own is not None else None
+    if own is None or found is None:
+        model, tokenise, preprocess = load_pretrained(spec, device)
+    else:
+        model, tokenise, preprocess = load_open_clip(found, device) if found.published else load_clip(own, device)
     motion = load_motion(spec.judge.motion, device) if spec.judge.motion is not None else None
     templates, labels = read_vocabulary(spec.judge.vocabulary) if spec.judge.vocabulary is not None else ({}, {})
     return make_judge(model, tokenise, preprocess, templates, labels, motion, device)
 
 
 def files(spec: Spec) -> dict[str, Path]:
-    """The local files that `load` opens, keyed by names that do not depend on where the files are."""
+    """The local files that `load` opens, keyed by names that do not depend on where the files are.
+
+    :raises InputError: the model's folder is incomplete.
+    """
     judge, opened = spec.judge, dict[str, Path]()
-    for part, folder in (("model", judge.model), ("motion", judge.motion)):
-        opened |= {f"{part}/{name}": folder / name for name in NETWORK if folder is not None}
-    if judge.model is not None and (tokenizer := _tokenizer(judge.model)) is not None:
-        opened |= {f"tokenizer/{name}": tokenizer / name for name in TOKENIZER_FILES}
+    if judge.model is not None:
+        found = clip_folder(judge.model, judge.where)
+        network = (found.config, found.weights)
+        opened |= {f"{'model' if each in network else 'tokenizer'}/{each.name}": each for each in found.files()}
+    if judge.motion is not None:
+        opened |= {f"motion/{name}": judge.motion / name for name in NETWORK}
     if judge.vocabulary is not None:
         opened["vocabulary"] = judge.vocabulary
     return {name: file for name, file in opened.items() if file.is_file()}
 
 
-def _tokenizer(model: Path) -> Path | None:
-    """The tokenizer folder that a model's config names; None if the config cannot be read or names none."""
+def problems(spec: Spec) -> list[Problem]:
+    """What is wrong with the judge's files as far as they tell without loading a model. Imports no torch."""
+    judge, found = spec.judge, list[Problem]()
     try:
-        return model / json.loads((model / "config.json").read_text("utf-8"))["tokenizer"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+        if judge.model is not None:
+            read_header(clip_folder(judge.model, judge.where).weights)
+    except InputError as error:
+        found += error.problems
+    except ValueError as error:
+        found.append(Problem(judge.where, f"the judge's {error}", "copy the complete folder there again"))
+    try:
+        if judge.vocabulary is not None:
+            read_vocabulary(judge.vocabulary)
+    except InputError as error:
+        found += error.problems
+    return found + _motion(judge.motion, judge.where)
+
+
+def _motion(folder: Path | None, where: str) -> list[Problem]:
+    """What is wrong with the folder of the motion classifier."""
+    if folder is None:
+        return []
+    fix = "restore the folder from git, or write `motion: null`"
+    missing = [name for name in NETWORK if not (folder / name).is_file()]
+    if missing:
+        return [Problem(where, f"the motion classifier's folder {folder.name} has no {', '.join(missing)}", fix)]
+    try:
+        read_header(folder / NETWORK[1])
+        config = read_json(folder / NETWORK[0]) or {}
+    except ValueError as error:
+        return [Problem(where, f"the motion classifier's {error}", fix)]
+    lacks = [key for key in ("labels", "channels", "size") if key not in config]
+    return [Problem(where, f"the motion classifier's config.json has no {', '.join(lacks)}", fix)] if lacks else []

@@ -14,6 +14,8 @@ from safetensors.torch import load_file
 from transformers import CLIPTextModel
 
 from expunge.bases.base import denoiser_of, load, load_edit, store_edit
+from expunge.bases.base_digest import base_parts
+from expunge.bases.check import base_problems
 from expunge.bases.condition import condition_of
 from expunge.bases.denoising import add_noise, predict_noise, target
 from expunge.bases.edits import Edit, changed_parameters, differing
@@ -35,6 +37,23 @@ def test_prompts_are_encoded_as_the_pipelines_do(tiny_base: Any) -> None:
         assert torch.equal(encode_prompts(tiny_base, ["", ""]), empty)
 
 
+def test_clip_skip_leaves_out_the_last_layers(tiny_folder: Path, tmp_path: Path, tiny_base: Any) -> None:
+    folder = Path(shutil.copytree(tiny_folder, tmp_path / "bases"))
+    raw = load_spec("tiny", folder).raw
+    tiny.write_yaml(folder / "tiny.yaml", {**raw, "clip_skip": 1})
+    base = load(load_spec("tiny", folder))
+    shorter = deepcopy(tiny_base.encoder)  # diffusers 0.42 cannot skip layers with transformers 5
+    shorter.encoder.layers = shorter.encoder.layers[:-1]
+    theirs = encode_prompts(tiny_base, PROMPTS, shorter)
+    assert torch.equal(encode_prompts(base, PROMPTS), theirs)
+    assert not torch.equal(theirs, encode_prompts(tiny_base, PROMPTS))
+    before, after = base_parts(tiny_base.spec), base_parts(base.spec)
+    assert after == before | {"clip_skip": 1}
+    tiny.write_yaml(folder / "tiny.yaml", {**raw, "clip_skip": 2})
+    (said,) = map(str, base_problems(load_spec("tiny", folder)))
+    assert "`clip_skip` is 2, and the text encoder has 2 layers; write at most 1" in said
+
+
 def test_images_are_the_pipelines(tiny_base: Any) -> None:
     images, latents = sample_images(tiny_base, PROMPTS, [3, 4], return_latents=True)
     generators = [torch.Generator().manual_seed(seed) for seed in (3, 4)]
@@ -54,6 +73,18 @@ def test_videos_are_the_pipelines(tiny_base: Any) -> None:
     theirs = np.stack(tiny_base.t2v(PROMPTS, generator=generators, num_frames=2, **how).frames)
     assert videos.shape == (2, 2, 32, 32, 3) and videos.dtype == np.uint8
     assert np.abs(videos / 255.0 - theirs).max() < 1 / 255
+
+
+def test_width_and_height_are_each_pipelines_own(tiny_folder: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(tiny_folder, tmp_path / "bases"))
+    raw = load_spec("tiny", folder).raw
+    t2v = {**raw["t2v"], "resolution": [16, 40]}
+    tiny.write_yaml(folder / "tiny.yaml", {**raw, "resolution": [48, 24], "t2v": t2v})
+    base = load(load_spec("tiny", folder), t2v=True)
+    assert sample_images(base, PROMPTS, [3, 4]).shape == (2, 24, 48, 3)
+    assert sample_videos(base, PROMPTS[:1], [3]).shape == (1, 2, 40, 16, 3)
+    assert sample_images(base, [], []).shape == (0, 24, 48, 3)
+    assert sample_videos(base, [], []).shape == (0, 2, 40, 16, 3)
 
 
 def test_a_sample_does_not_depend_on_its_neighbours(tiny_base: Any) -> None:

@@ -73,6 +73,14 @@ def test_what_can_is_in_it(folder: Path, changes: dict[str, Any]) -> None:
     assert differ and all(name.endswith(key) for name in differ)
 
 
+def test_both_sides_of_both_pipelines_are_in_it(folder: Path) -> None:
+    before = base_digest(load_spec("tiny", folder))
+    raw = load_spec("tiny", folder).raw
+    assert base_digest(changed(folder, resolution=[32, 32])) == before
+    wide = base_parts(changed(folder, t2v={**raw["t2v"], "resolution": [48, 32]}))
+    assert (wide["t2i.resolution"], wide["t2v.resolution"]) == ([32, 32], [48, 32]) and "resolution" not in wide
+
+
 def test_the_batch_is_in_it(folder: Path) -> None:
     spec = load_spec("tiny", folder)
     before = base_digest(spec)

@@ -19,7 +19,7 @@ from tests.support.paths import ROOT
 
 def test_shipped_specs_are_valid_and_pinned() -> None:
     emoji, real = load_spec("emoji", ROOT / "bases"), load_spec("sd15-animatediff", ROOT / "bases")
-    assert emoji.t2v.unet is not None and emoji.t2v.source is None and emoji.resolution == 64
+    assert emoji.t2v.unet is not None and emoji.t2v.source is None and (emoji.t2i.width, emoji.t2v.height) == (64, 64)
     assert emoji.t2i.steps == emoji.t2v.steps == 12 and emoji.t2i.scheduler == "DPMSolverMultistepScheduler"
     assert real.t2v.scheduler == "DDIMScheduler" and real.t2v.scheduler_options["beta_schedule"] == "linear"
     for source in (real.t2i.source, real.t2v.adapter, real.judge.weights):
@@ -56,6 +56,9 @@ def test_every_error_of_a_spec_at_once_with_lines(tmp_path: Path) -> None:
         ({"judge": {"vocabulary": "a"}}, "neither `model` nor `pretrained`"),
         ({"judge": {"model": "a", "vocabulry": "a"}}, "write vocabulary"),
         ({"steps": 1.5}, "write a whole number"),
+        ({"resolution": [512]}, r"`resolution` has 1 entries; write \[width, height\]"),
+        ({"resolution": [512, 100]}, "`resolution` is 100; write a multiple of 8"),
+        ({"resolution": "512x288"}, r"`resolution` is '512x288' where a whole number is wanted"),
         ({"steps": "12"}, "where a whole number is wanted"),
         ({"guidance": float("nan")}, "not finite"),
         ({"dtype": "bfloat"}, "write bfloat16"),

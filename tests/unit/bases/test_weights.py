@@ -114,6 +114,14 @@ def test_missing_hub_weights_say_what_to_fetch(hub_base: tuple[Path, Path]) -> N
     assert light_tokenizer(real) is None and len(base_digest(real)) == 64
 
 
+def test_a_cache_with_a_variant_only_says_which(hub_base: tuple[Path, Path]) -> None:
+    folder, cache = hub_base
+    for link in sorted((cache / "models--org--sd").rglob("snapshots/*/*/*.safetensors")):
+        link.rename(link.with_name(link.name.replace(".safetensors", ".fp16.safetensors")))
+    with pytest.raises(InputError, match=r"org/sd lacks .* in the hub's cache; write `variant: fp16` beside"):
+        load(load_spec("tiny", folder))
+
+
 def test_a_device_that_is_not_there(tmp_path: Path) -> None:
     if torch.cuda.is_available():
         pytest.skip("this machine has one")

@@ -297,3 +297,34 @@ def test_a_wrong_prompts_file_says_so(tmp_path: Path, text: str | None, line: in
     (problem,) = caught.value.problems
     assert (problem.files, problem.line) == ((file.as_posix(),), line)
     assert what in problem.what and fix in problem.fix
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "also", "what"),
+    [
+        ("fewshot:\n  object: ['a photo of {}']\neval:\n  object:\n  - '{} at sea'\n  - A photo  of {}\n" + FAR, 6, [2],
+         "the object prompt 'A photo  of {}'"),
+        ("fewshot: {object: ['a photo of {}']}\nvideos:\n  object: ['a photo of {}']\n" + FAR, 3, [1], "a photo of {}"),
+        ("eval:\n  object: ['{}']\n" + FAR, 2, [], "the object prompt '{}'"),  # as its kind's own templates
+        ("fewshot:\n  object: ['{} in the snow']\n" + FAR, 2, [2], "'{} in the snow'"),
+        ("general: [a house, X]\n" + FAR, 2, [1], "the prompt 'x' is kept by training"),
+    ],
+)  # fmt: skip
+def test_a_prompt_that_training_uses_measures_nothing(
+    tmp_path: Path, text: str, line: int, also: list[int], what: str
+) -> None:
+    file = tmp_path / "prompts.yaml"
+    file.write_text(text)
+    with pytest.raises(InputError) as caught:
+        read_prompts(file)
+    (problem,) = caught.value.problems
+    assert problem.line == line and problem.also == tuple(f"{file.as_posix()}:{each}" for each in also)
+    assert what in problem.what and "write another one" in problem.fix
+
+
+@pytest.mark.parametrize("axis", ["subjekt", "Subject", "both"])
+def test_a_far_prompt_asks_about_an_axis_of_the_judge(tmp_path: Path, axis: str) -> None:
+    file = tmp_path / "prompts.yaml"
+    file.write_text(f"far:\n- prompt: x\n  asks: {{axis: {axis}, name: x}}\n")
+    with pytest.raises(InputError, match=rf"prompts.yaml:3: `asks.axis` is '{axis}', which is not known; write"):
+        read_prompts(file)

@@ -1,0 +1,48 @@
+"""What to do about weight files that are missing, from what lies there instead."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+CONVERT = (
+    "convert them where you trust them, with `from_pretrained(folder).save_pretrained(new_folder)` of the model's own "
+    "class, which writes safetensors; a .bin, .ckpt or .pt file can run code when it is read, so none is opened here"
+)
+PICKLES = (".bin", ".ckpt", ".pt", ".pth")
+
+
+def advice(folder: Path, missing: Sequence[str], otherwise: str | None = None) -> str:
+    """What to write or do if a folder lacks some files.
+
+    :param missing: their names relative to the folder. :param otherwise: what to do where nothing else lies there.
+    """
+    weights = [name for name in missing if name.endswith(".safetensors")]
+    variants = [_variants(folder, name) for name in weights]
+    common = set.intersection(*variants) if variants else set()
+    if common and len(weights) == len(missing):
+        return f"write `variant: {sorted(common)[0]}` beside the folder's `path:` or `repo:`"
+    others = {name: sorted(each)[0] for name, each in zip(weights, variants, strict=True) if each}
+    if others:
+        name, variant = next(iter(others.items()))
+        stem = name.removesuffix(".safetensors")
+        return f"rename {stem}.{variant}.safetensors to {name}, or write `variant: {variant}` and name all files alike"
+    pickled = [file for name in weights for file in _pickles(folder, name)]
+    if pickled:
+        return f"there is {pickled[0]}: {CONVERT}"
+    return (
+        f"put a diffusers folder with safetensors there ({', '.join(missing[:4])})" if otherwise is None else otherwise
+    )
+
+
+def _variants(folder: Path, name: str) -> set[str]:
+    """{"fp16"} where model.fp16.safetensors lies beside the missing model.safetensors, or its index does."""
+    place = folder / name
+    pattern = re.compile(rf"{re.escape(place.name.removesuffix('.safetensors'))}\.([a-z0-9_]+)\.safetensors")
+    names = [file.name for file in place.parent.glob("*.safetensors")] if place.parent.is_dir() else []
+    return {match[1] for each in names if (match := pattern.fullmatch(each))}
+
+
+def _pickles(folder: Path, name: str) -> list[str]:
+    parent = (folder / name).parent
+    files = sorted(parent.iterdir()) if parent.is_dir() else []
+    return [file.relative_to(folder).as_posix() for file in files if file.suffix in PICKLES]

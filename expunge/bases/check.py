@@ -1,0 +1,133 @@
+"""What is wrong with a base as far as its files tell without loading a model. Imports no torch.
+
+base_problems(load_spec("emoji"))       [] if the files are there, fit together and name what exists
+"""
+
+from expunge.bases.check_additions import addition_problems
+from expunge.bases.check_checkpoint import checkpoint_problems
+from expunge.bases.check_motion import motion_problems
+from expunge.bases.check_scheduler import scheduler_problems
+from expunge.bases.check_tokenizer import tokenizer_problems
+from expunge.bases.families import stable_diffusion as family
+from expunge.bases.hub import find_folder, loaded_files
+from expunge.bases.parts import Found, Part, parts_of
+from expunge.bases.placement import placement_problems, wrong_class
+from expunge.bases.sources import missing_checkpoint, needed_sources
+from expunge.bases.spec import Spec
+from expunge.core.errors import InputError, Problem, in_order
+
+
+def base_problems(spec: Spec) -> list[Problem]:
+    """Everything that is wrong with a base's models, schedulers and tokenizer, in the order of the base's file.
+
+    A repository that is not in the hub's cache is not looked at.
+    """
+    found = parts_of(spec)
+    problems = [*_missing_files(spec), *found.problems, *_classes(spec, found)]
+    if not problems:  # sizes of the wrong model say nothing more
+        problems = [*_encoders(found), *_sizes(found), *_predictions(found), *motion_problems(spec, found)]
+        problems += [*checkpoint_problems(found), *_skipped(spec, found)]
+    folder = find_folder(spec, needed_sources(spec)["t2i"].source)
+    encoder = found.parts.get(f"t2i.{family.ENCODER_FOLDER}")
+    if folder is not None and encoder is not None:
+        problems += tokenizer_problems(encoder, folder / family.TOKENIZER_FOLDER)
+    return in_order([*problems, *addition_problems(spec, encoder), *scheduler_problems(spec, found)])
+
+
+def _missing_files(spec: Spec) -> list[Problem]:
+    problems: list[Problem] = []
+    for needed in needed_sources(spec).values():
+        problems += missing_checkpoint(needed)
+        try:
+            if needed.source.path is not None:
+                loaded_files(needed.source, needed.source.path, needed.files, needed.optional)
+        except InputError as error:
+            problems += error.problems
+    return problems
+
+
+def _classes(spec: Spec, found: Found) -> list[Problem]:
+    """Parts of another class than the family's, and pipelines of another family."""
+    problems = []
+    for kind, classes in (("t2i", family.CLASSES), ("t2v", family.VIDEO_CLASSES)):
+        index = found.parts.get(f"{kind}.index")
+        own = spec.t2v.unet, spec.t2v.adapter
+        replaced = {part for part, source in zip(family.VIDEO_PARTS, own, strict=True) if source and kind == "t2v"}
+        for part, entry in (index.config if index is not None else {}).items():
+            given = entry[1] if isinstance(entry, list) and len(entry) == 2 else None
+            if index is None or given is None or part in family.OTHER_PARTS or part in replaced:
+                continue
+            if given not in classes.get(part, ()):
+                what = f"{kind}: model_index.json names a {given} as {part}"
+                wanted = ", ".join(f"{name}: {' or '.join(each)}" for name, each in classes.items())
+                problems.append(Problem(index.where, what, f"use a model of the Stable Diffusion family ({wanted})"))
+    for (name, kind), source in zip(family.VIDEO_PARTS.items(), (spec.t2v.unet, spec.t2v.adapter), strict=True):
+        single = found.parts.get(f"t2v.{name}")
+        if single is not None and source is not None and single.config.get("_class_name", kind) != kind:
+            problems.append(wrong_class(single.where, single.label, single.config["_class_name"], kind))
+    return problems
+
+
+def _encoders(found: Found) -> list[Problem]:
+    """Text encoders whose file does not hold what config.json asks for, by names and shapes."""
+    problems: list[Problem] = []
+    for label, part in found.parts.items():
+        layers = part.config.get("num_hidden_layers")
+        if not label.endswith(family.ENCODER_FOLDER) or not part.tensors or not isinstance(layers, int):
+            continue
+        given = {family.normal_name(name): shape for name, shape in part.tensors.items()}
+        wanted = family.encoder_names(layers)
+        wrong = placement_problems(part.where, label, wanted - given.keys(), given.keys() - wanted)
+        problems += wrong or _embeddings(part, given)
+    return problems
+
+
+def _skipped(spec: Spec, found: Found) -> list[Problem]:
+    """A `clip_skip` that leaves no layer of the text encoder."""
+    part = found.parts.get(f"t2i.{family.ENCODER_FOLDER}")
+    layers = part.config.get("num_hidden_layers") if part is not None else None
+    if spec.clip_skip is None or not isinstance(layers, int) or spec.clip_skip < layers:
+        return []
+    what = f"`clip_skip` is {spec.clip_skip}, and the text encoder has {layers} layers"
+    return [Problem(str(spec.file), what, f"write at most {layers - 1}")]
+
+
+def _embeddings(part: Part, given: dict[str, tuple[int, ...]]) -> list[Problem]:
+    problems = []
+    for name, rows in (("token", "vocab_size"), ("position", "max_position_embeddings")):
+        wanted = (part.config.get(rows), part.config.get("hidden_size"))
+        shape = given[f"embeddings.{name}_embedding.weight"]
+        if None not in wanted and shape != wanted:
+            what = f"{part.label}: the {name} embeddings are {list(shape)}, and config.json says {list(wanted)}"
+            problems.append(Problem(part.where, what, "put the config.json and the weights of one model there"))
+    return problems
+
+
+def _sizes(found: Found) -> list[Problem]:
+    """Denoisers that do not fit the text encoder or the VAE."""
+    encoder, vae = found.parts.get("t2i.text_encoder"), found.parts.get("t2i.vae")
+    problems = []
+    for label in ("t2i.unet", "t2v.unet"):
+        part = found.parts.get(label)
+        for key, other, own in (
+            ("cross_attention_dim", encoder, "hidden_size"),
+            ("in_channels", vae, "latent_channels"),
+            ("out_channels", vae, "latent_channels"),
+        ):
+            if part is None or other is None or other.config.get(own) is None or part.config.get(key) is None:
+                continue
+            given, wanted = part.config[key], other.config[own]
+            if set(given if isinstance(given, list) else [given]) != {wanted}:
+                what = f"{label}: {key} is {given}, and {other.label} has {own} {wanted}"
+                problems.append(Problem(part.where, what, "use parts that were trained together"))
+    return problems
+
+
+def _predictions(found: Found) -> list[Problem]:
+    """A T2I scheduler whose prediction type training does not support."""
+    part = found.parts.get("t2i.scheduler")
+    kind = part.config.get("prediction_type", "epsilon") if part is not None else "epsilon"
+    if part is None or kind in family.PREDICTIONS:
+        return []
+    fix = f"use a model that predicts one of {', '.join(family.PREDICTIONS)}"
+    return [Problem(part.where, f"the T2I model predicts {kind!r}", fix)]

@@ -1,0 +1,35 @@
+"""Is a checkpoint of one file a Stable Diffusion model, by the names of its tensors? Imports no torch."""
+
+from expunge.bases.families import stable_diffusion as family
+from expunge.bases.parts import Found, Part
+from expunge.bases.placement import placement_problems, some
+from expunge.core.errors import Problem
+
+
+def checkpoint_problems(found: Found) -> list[Problem]:
+    """Parts that a checkpoint lacks, and a text encoder that is not that of the settings."""
+    part = found.parts.get("t2i.checkpoint")
+    if part is None:
+        return []
+    lacks = {
+        name: prefixes[0]
+        for name, prefixes in family.CHECKPOINT_PREFIXES.items()
+        if not any(tensor.startswith(prefixes) for tensor in part.tensors)
+    }
+    if lacks:
+        names = ", ".join(f"{name} (`{prefix}...`)" for name, prefix in lacks.items())
+        what = f"{part.label}: it holds no {names}, but {some(part.tensors)}"
+        fix = "name a whole Stable Diffusion 1.x or 2.x checkpoint, not a LoRA, a denoiser alone or another family"
+        return [Problem(part.where, what, fix)]
+    return _encoder(part, found.parts.get(f"t2i.{family.ENCODER_FOLDER}"))
+
+
+def _encoder(part: Part, settings: Part | None) -> list[Problem]:
+    """Differences between the names of the text encoder's tensors and those that the settings ask for."""
+    prefix = family.CHECKPOINT_PREFIXES[family.ENCODER_FOLDER][0]
+    given = {name.removeprefix(prefix) for name in part.tensors if name.startswith(prefix)}
+    layers = settings.config.get("num_hidden_layers") if settings is not None else None
+    if not given or not isinstance(layers, int):
+        return []  # an open_clip encoder has other names; loading it tells
+    wanted, names = family.encoder_names(layers), {family.normal_name(name) for name in given}
+    return placement_problems(part.where, f"t2i.{family.ENCODER_FOLDER}", wanted - names, names - wanted)

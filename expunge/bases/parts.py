@@ -1,0 +1,128 @@
+"""The parts of a base as their files describe them: settings and tensors' names, read without torch."""
+
+import json
+import struct
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from expunge.bases.families import stable_diffusion as family
+from expunge.bases.hub import find_folder
+from expunge.bases.sources import needed_sources
+from expunge.bases.spec import Spec
+from expunge.core.errors import Problem
+
+LONGEST_HEADER = 100 * 2**20  # bytes, as in the safetensors library
+
+
+@dataclass(frozen=True)
+class Part:
+    """One model, scheduler or tokenizer of a base. Only what lies on this machine is a part."""
+
+    label: str  # "t2i.unet", for problems
+    where: str  # "bases/emoji.yaml:5", for problems
+    folder: Path
+    config: dict[str, Any]
+    tensors: dict[str, tuple[int, ...]] = field(default_factory=dict)  # {name in the file: shape}
+
+
+@dataclass
+class Found:
+    """The parts of a base by label, and what is wrong with their files."""
+
+    parts: dict[str, Part] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+
+
+def parts_of(spec: Spec) -> Found:
+    """The parts of both pipelines that lie on this machine, and problems with files that cannot be read."""
+    found = Found()
+    for name, needed in needed_sources(spec).items():
+        folder = find_folder(spec, needed.source)
+        if folder is None:
+            continue
+        where, variant = needed.source.where, needed.source.variant
+        if needed.checkpoint is not None:
+            _add_checkpoint(found, name, where, needed.checkpoint)
+            continue
+        if "." in name:  # a single model: t2v.unet, t2v.motion_adapter
+            _add(found, name, where, folder, "config.json", family.weights_name(family.MODEL, variant))
+            continue
+        for part, stem in family.MODELS.items():
+            if any(file.startswith(f"{part}/") for file in (*needed.files, *needed.optional)):
+                weights = family.weights_name(stem, variant)
+                _add(found, f"{name}.{part}", where, folder / part, "config.json", weights)
+        _add(found, f"{name}.scheduler", where, folder / "scheduler", "scheduler_config.json")
+        _add(found, f"{name}.index", where, folder, "model_index.json")
+    return found
+
+
+def _add(found: Found, label: str, where: str, folder: Path, config: str, weights: str = "") -> None:
+    """Add a part whose settings exist. A file that is missing is reported by `hub.loaded_files`."""
+    try:
+        settings = read_json(folder / config)
+        if settings is not None:
+            tensors = _tensors(folder, weights) if weights else {}
+            found.parts[label] = Part(label, where, folder, settings, tensors)
+    except ValueError as error:
+        found.problems.append(Problem(where, f"{label}: {error}", "copy the complete folder there again"))
+
+
+def _add_checkpoint(found: Found, label: str, where: str, file: Path) -> None:
+    """Add a checkpoint of one file. If it is missing, `sources.missing_checkpoint` reports it."""
+    try:
+        if file.is_file():
+            found.parts[label] = Part(label, where, file.parent, {}, read_header(file))
+    except ValueError as error:
+        found.problems.append(Problem(where, f"{label}: {error}", "copy the file there again"))
+
+
+def read_json(file: Path) -> dict[str, Any] | None:
+    """The mapping in a JSON file; None where there is no such file.
+
+    :raises ValueError: it holds no mapping.
+    """
+    if not file.is_file():
+        return None
+    try:
+        raw = json.loads(file.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError):
+        raw = None
+    if not isinstance(raw, dict):
+        raise ValueError(f"{file.name} is no JSON of settings")
+    return raw
+
+
+def _tensors(folder: Path, weights: str) -> dict[str, tuple[int, ...]]:
+    """The tensors of a weights file, or of the pieces that its index names; {} where it is missing."""
+    index = read_json(folder / f"{weights}.index.json")
+    names = {weights} if index is None else {str(name) for name in (index.get("weight_map") or {}).values()}
+    tensors: dict[str, tuple[int, ...]] = {}
+    for name in sorted(names):
+        if (folder / name).is_file():
+            tensors |= read_header(folder / name)
+    return tensors
+
+
+def read_header(file: Path) -> dict[str, tuple[int, ...]]:
+    """{tensor's name: shape} of a safetensors file; https://github.com/huggingface/safetensors#format.
+
+    :raises ValueError: it is no safetensors file, or it ends before its last tensor.
+    """
+    size = file.stat().st_size
+    broken = ValueError(f"{file.name} is no safetensors file, or a part of one")
+    with open(file, "rb") as stream:
+        start = stream.read(8)
+        length = struct.unpack("<Q", start)[0] if len(start) == 8 else 0
+        if not 2 <= length <= min(size - 8, LONGEST_HEADER):
+            raise broken
+        text = stream.read(length)
+    try:
+        entries = {name: entry for name, entry in json.loads(text).items() if name != "__metadata__"}
+        end = max((int(entry["data_offsets"][1]) for entry in entries.values()), default=0)
+        shapes = {name: tuple(map(int, entry["shape"])) for name, entry in entries.items()}
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError):
+        raise broken from None
+    if 8 + length + end != size:
+        raise ValueError(f"{file.name} has {size:,} bytes, and its header promises {8 + length + end:,}")
+    return shapes
