@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from expunge.concepts.kinds import KINDS
-from expunge.core.errors import InputError
+from expunge.core.errors import InputError, Problem
 
 app = typer.Typer(
     help="Make text-to-video diffusion models forget concepts, and check that they did.",
@@ -44,7 +44,7 @@ def validate(
     ] = None,
     bases: Annotated[Path, typer.Option(help="The folder of bases.")] = Path("bases"),
 ) -> None:
-    """Check concept lists in full, without loading a model.
+    """Check concept lists and params.yaml in full, without loading a model.
 
     For a single list, it shows that list's mistakes and its contradictions with other lists in the folder.
     Without a params.yaml and a folder of bases, lists are checked without a base.
@@ -53,9 +53,14 @@ def validate(
     """
     from expunge.plan.validate_lists import validate as check
 
-    parameters = _parameters()
+    parameters, problems = _parameters(), _parameter_problems()
     default = parameters["base"] if Path("params.yaml").is_file() or bases.is_dir() else None
-    checked, notes = check(lists, base or default, bases, parameters["method"])
+    try:
+        checked, notes = check(lists, base or default, bases, parameters["method"])
+    except InputError as error:
+        raise InputError([*problems, *error.problems]) from None
+    if problems:
+        raise InputError(problems)
     for note in notes:
         typer.echo(f"note: {note}", err=True)
     for each in checked:
@@ -263,6 +268,18 @@ def _parameters() -> dict[str, Any]:
     unlearn = raw.get("unlearn")
     base, method = raw.get("base"), unlearn.get("method") if isinstance(unlearn, dict) else None
     return {"base": base if isinstance(base, str) else "emoji", "method": method if isinstance(method, str) else None}
+
+
+def _parameter_problems() -> list[Problem]:
+    """Every mistake in params.yaml; [] where there is none."""
+    from expunge.plan.params import FILE, read_params
+
+    try:
+        if FILE.is_file():
+            read_params()
+    except InputError as error:
+        return error.problems
+    return []
 
 
 def _count(number: int, what: str) -> str:

@@ -8,6 +8,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
+BROKEN_JSON = (
+    msgspec.DecodeError,
+    UnicodeDecodeError,
+    RecursionError,
+)  # what msgspec raises for a file that is not its own
+
 
 def write_aside(file: Path, write: Callable[[Path], object]) -> None:
     """Call `write` with a path in the file's folder; what it writes there then takes the file's place.
