@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from expunge.core.errors import InputError, Problem
-from expunge.core.files import write_json
+from expunge.core.files import BROKEN_JSON, write_json
 
 
 @dataclass(frozen=True)
@@ -44,5 +44,5 @@ def read_attempts(file: Path) -> list[Attempt]:
         return msgspec.json.decode(file.read_bytes(), type=list[Attempt])
     except OSError:
         raise InputError([Problem(file.as_posix(), "is missing", fix)]) from None
-    except msgspec.DecodeError as error:
+    except BROKEN_JSON as error:
         raise InputError([Problem(file.as_posix(), f"is no list of attempts ({error})", fix)]) from None

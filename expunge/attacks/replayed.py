@@ -5,6 +5,7 @@ characters/bolt,words,image,a picture of the famous bolt the robot in the snow,1
 """
 
 import csv
+import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from expunge.core.files import from_cell, write_csv
 from expunge.core.schema import did_you_mean, short
 
 REPLAY = "replay"  # the name of attempts with kept prompts, in place of an attack's name
+LONGEST_LINE = 10_000  # characters; a prompt has 500 at the most
 COLUMNS = ("concept", "attack", "modality", "prompt", "seed")
 
 
@@ -44,7 +46,14 @@ def read_kept(file: Path) -> list[KeptPrompt]:
     if not file.is_file():
         return []
     prompts, problems = [], list[Problem]()
-    with open(file, encoding="utf-8", newline="") as lines:
+    try:
+        text = file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        what = "is not UTF-8" if isinstance(error, ValueError) else f"cannot be read ({error.strerror})"
+        raise InputError([Problem(file.as_posix(), what, "take it from git, or save it as UTF-8")]) from None
+    if (longest := max(map(len, text.splitlines()), default=0)) > LONGEST_LINE:
+        raise InputError([Problem(file.as_posix(), f"has a line of {longest:,} characters", "take it out")])
+    with io.StringIO(text, newline="") as lines:
         reader = csv.DictReader(lines)
         problems += _header_problems(file.as_posix(), reader.fieldnames or ())
         before = reader.line_num
@@ -103,5 +112,5 @@ def _wrong(row: dict[Any, Any]) -> Iterator[tuple[str, str]]:
             yield f"`{key}` is {short(row[key])}", did_you_mean(row[key], names)
     if not row["prompt"]:
         yield "has no prompt", "write one, or take the line out"
-    if not (row["seed"].isascii() and row["seed"].isdigit()):
-        yield f"`seed` is {short(row['seed'])}", "write a whole number"
+    if not (row["seed"].isascii() and row["seed"].isdigit() and len(row["seed"]) <= 18):
+        yield f"`seed` is {short(row['seed'])}", "write a whole number of 18 digits at the most"

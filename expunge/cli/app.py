@@ -46,6 +46,18 @@ def default_base_and_method() -> dict[str, Any]:
     return {"base": base if isinstance(base, str) else "emoji", "method": method if isinstance(method, str) else None}
 
 
+def parameter_problems() -> list[Problem]:
+    """Every mistake in params.yaml; [] where there is none."""
+    from expunge.plan.params import FILE, read_params
+
+    try:
+        if FILE.is_file():
+            read_params()
+    except InputError as error:
+        return error.problems
+    return []
+
+
 def count(number: int, what: str) -> str:
     return f"{number:,} {what}{'' if number == 1 else 's'}"
 

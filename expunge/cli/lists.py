@@ -7,7 +7,15 @@ from typing import Annotated
 
 import typer
 
-from expunge.cli.app import app, count, default_base_and_method, errors_in_lines, require_new, write_asked
+from expunge.cli.app import (
+    app,
+    count,
+    default_base_and_method,
+    errors_in_lines,
+    parameter_problems,
+    require_new,
+    write_asked,
+)  # fmt: skip
 from expunge.concepts.importing.formats import FORMATS
 from expunge.concepts.importing.notes import ACTIONS
 from expunge.concepts.kinds import KINDS
@@ -29,7 +37,7 @@ def validate(
     ] = None,
     bases: Annotated[Path, typer.Option(help="The folder of bases.")] = Path("bases"),
 ) -> None:
-    """Check concept lists in full, without loading a model.
+    """Check concept lists and params.yaml in full, without loading a model.
 
     For a single list, it shows that list's mistakes and its contradictions with other lists in the folder.
     Without a params.yaml and a folder of bases, lists are checked without a base.
@@ -38,9 +46,14 @@ def validate(
     """
     from expunge.plan.validate_lists import validate as check
 
-    parameters = default_base_and_method()
+    parameters, problems = default_base_and_method(), parameter_problems()
     default = parameters["base"] if Path("params.yaml").is_file() or bases.is_dir() else None
-    checked, notes = check(lists, base or default, bases, parameters["method"])
+    try:
+        checked, notes = check(lists, base or default, bases, parameters["method"])
+    except InputError as error:
+        raise InputError([*problems, *error.problems]) from None
+    if problems:
+        raise InputError(problems)
     for note in notes:
         typer.echo(f"note: {note}", err=True)
     for each in checked:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from expunge.core.errors import InputError, Problem
-from expunge.core.files import write_json
+from expunge.core.files import BROKEN_JSON, write_json
 
 GROUPS = ("target", "aliases", "probes", "near", "far", "sense")
 FORGET = ("target", "aliases", "probes")  # must be gone; the other groups must stay
@@ -58,5 +58,5 @@ def read_planned(file: Path) -> list[PlannedSample]:
         return msgspec.json.decode(file.read_bytes(), type=list[PlannedSample])
     except OSError:
         raise InputError([Problem(file.as_posix(), "is missing", fix)]) from None
-    except msgspec.DecodeError as error:
+    except BROKEN_JSON as error:
         raise InputError([Problem(file.as_posix(), f"is not a list of planned samples ({error})", fix)]) from None

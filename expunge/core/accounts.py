@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from expunge.core.files import write_json
+from expunge.core.files import BROKEN_JSON, write_json
 
 WHY, SECONDS = Path(".expunge/why"), Path(".expunge/seconds")
 
@@ -46,5 +46,5 @@ def read_seconds(stage: str) -> dict[str, float]:
 def _read(file: Path, kind: Any) -> Any:
     try:
         return msgspec.json.decode(file.read_bytes(), type=kind)
-    except (OSError, msgspec.DecodeError):
+    except (OSError, *BROKEN_JSON):
         return {}

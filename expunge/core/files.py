@@ -9,7 +9,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 _FORMULA = re.compile(r"'*[=+@\t\r]|'*-(?![\d.]+(?:e-?\d+)?$)")  # spreadsheets run such a cell; a number is none
+BROKEN_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # what reading a broken JSON file raises
 
 
 def write_aside(file: Path, write: Callable[[Path], object]) -> None:

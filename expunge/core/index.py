@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from expunge.core.errors import InputError, Problem
-from expunge.core.files import write_json
+from expunge.core.files import BROKEN_JSON, write_json
 
 
 @dataclass(frozen=True)
@@ -51,5 +51,5 @@ def read_index(out: Path | str) -> Index:
         return parse_index(file.read_bytes())
     except OSError:
         raise InputError([Problem(file.as_posix(), "is missing", fix)]) from None
-    except msgspec.DecodeError as error:
+    except BROKEN_JSON as error:
         raise InputError([Problem(file.as_posix(), f"is no index of this version ({error})", fix)]) from None

@@ -25,8 +25,14 @@ _WORDS = {
 def validator_of(schema: dict[str, Any]) -> Any:
     """A jsonschema validator of a JSON Schema (2020-12) whose references all lead into its own `$defs`."""
     from jsonschema import Draft202012Validator
+    from jsonschema.validators import extend
 
-    return Draft202012Validator(_inlined(schema, schema.get("$defs", {})))
+    def is_integer(checker: Any, value: Any) -> bool:
+        return isinstance(value, int) and not isinstance(value, bool)  # 1.0 would pass, but no count is a float
+
+    checker = Draft202012Validator.TYPE_CHECKER.redefine("integer", is_integer)
+    validator = extend(Draft202012Validator, type_checker=checker)
+    return validator(_inlined(schema, schema.get("$defs", {})))
 
 
 def schema_problems(tree: Node, where: str, validator: Any, label: str = "the file") -> list[Problem]:

@@ -16,7 +16,7 @@ from expunge.concepts.concept import Concept
 from expunge.concepts.samples import PlannedSample
 from expunge.core.digest import Fingerprint
 from expunge.core.errors import InputError, Problem
-from expunge.core.files import write_text
+from expunge.core.files import BROKEN_JSON, write_text
 from expunge.core.unit_names import Name, UnitName
 
 
@@ -118,5 +118,5 @@ def read_plan(file: Path) -> Plan:
         return msgspec.json.decode(file.read_bytes(), type=Plan)
     except OSError:
         raise InputError([Problem(file.as_posix(), "is missing", fix)]) from None
-    except msgspec.DecodeError as error:
+    except BROKEN_JSON as error:
         raise InputError([Problem(file.as_posix(), f"is no plan of this version ({error})", fix)]) from None

@@ -31,12 +31,16 @@ def why(plan: Plan, encoder: str, stage: str | None = None, build: Path = Path("
     :raises InputError: there is no such encoder, or no such stage has run.
     """
     if encoder not in plan.encoders:
-        raise InputError([Problem(encoder, "is no encoder of the plan", did_you_mean(encoder, list(plan.encoders)))])
+        own = [name for name in plan.encoders if name.startswith(f"{encoder.split('/')[0]}/")]
+        fix = f"write one of {', '.join(own)}" if own else did_you_mean(encoder, list(plan.encoders))
+        raise InputError([Problem(encoder, "is no encoder of the plan", fix)])
     indexes = indexes_of(build)
     if stage is not None and stage not in indexes:
         if stage in ORDER:
             raise InputError([Problem(stage, "has not run", "run `dvc repro`, or `dvc pull`")])
-        raise InputError([Problem(stage, "is no stage with units", did_you_mean(stage, [*ORDER, *indexes]))])
+        raise InputError(
+            [Problem(stage, "is no stage with units", did_you_mean(stage, list(dict.fromkeys((*ORDER, *indexes)))))]
+        )
     return [told for each in indexes if stage in (None, each) for told in _stage(plan, encoder, indexes[each])]
 
 

@@ -10,6 +10,7 @@ import msgspec
 
 from expunge.concepts.samples import FORGET, GROUPS, PlannedSample
 from expunge.core.errors import InputError, Problem
+from expunge.core.files import BROKEN_JSON
 from expunge.core.unit_names import ORIGINAL, Name, UnitName
 from expunge.report.run import Run
 
@@ -84,5 +85,5 @@ def _samples(folder: Path) -> Sequence[PlannedSample]:
         return msgspec.json.decode(file.read_bytes(), type=list[PlannedSample])
     except OSError:
         return []
-    except msgspec.DecodeError as error:
+    except BROKEN_JSON as error:
         raise InputError([Problem(file.as_posix(), f"is no list of prompts ({error})", "run `dvc repro`")]) from None

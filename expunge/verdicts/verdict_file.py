@@ -10,7 +10,7 @@ from typing import Any, Literal
 import msgspec
 
 from expunge.core.errors import InputError, Problem
-from expunge.core.files import write_text
+from expunge.core.files import BROKEN_JSON, write_text
 from expunge.core.unit_names import Name
 
 PASS: Literal["pass"] = "pass"
@@ -83,7 +83,7 @@ def read_verdicts(file: Path) -> dict[str, Verdict]:
         return msgspec.json.decode(file.read_bytes(), type=dict[str, Verdict])
     except OSError as error:
         raise InputError([Problem(file.as_posix(), f"cannot be read ({error.strerror})", fix)]) from None
-    except msgspec.DecodeError as error:
+    except BROKEN_JSON as error:
         raise InputError([Problem(file.as_posix(), f"holds no verdicts ({error})", fix)]) from None
 
 

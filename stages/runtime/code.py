@@ -81,10 +81,7 @@ def _walk(node: ast.AST) -> Iterator[ast.AST]:
     """All nodes except those below `if TYPE_CHECKING:`."""
     yield node
     for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.dump(child.test):
-            for other in child.orelse:
-                yield from _walk(other)
-        else:
+        if not _is_for_types(child):
             yield from _walk(child)
 
 
@@ -102,14 +99,23 @@ def _plain(node: Any) -> Any:
         fields = [(name, _plain(value)) for name, value in ast.iter_fields(node) if name not in NOTES]
         return [type(node).__name__, *([name, value] for name, value in fields if value not in (None, []))]
     if isinstance(node, list):
-        return [_plain(item) for item in node if not _is_text(item) and not _is_declaration(item)]
-    return node if node is None or isinstance(node, str | bool) else repr(node)
+        return [_plain(item) for item in node if not (_is_text(item) or _is_declaration(item) or _is_for_types(item))]
+    if node is None or isinstance(node, str | bool):
+        return node
+    return [type(node).__name__, repr(node)]  # the number 1 is not the text "1"
 
 
 def _is_declaration(node: Any) -> bool:
     """Is the node an assignment such as `METHOD = {...}`, which declares knobs as data?"""
     targets = node.targets if isinstance(node, ast.Assign) else []
     return any(isinstance(target, ast.Name) and target.id in DECLARATIONS for target in targets)
+
+
+def _is_for_types(node: Any) -> bool:
+    """Is the node `if TYPE_CHECKING:` without an `else`? It never runs."""
+    test = node.test if isinstance(node, ast.If) and not node.orelse else None
+    name = test.id if isinstance(test, ast.Name) else test.attr if isinstance(test, ast.Attribute) else ""
+    return name == "TYPE_CHECKING"
 
 
 def _is_text(node: Any) -> bool:

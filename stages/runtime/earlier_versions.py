@@ -42,10 +42,18 @@ def _locked(out: str, revision: str | None) -> str | None:
     if revision is None:
         text = Path("dvc.lock").read_text("utf-8") if Path("dvc.lock").is_file() else ""
     else:
-        text = subprocess.run(["git", "show", f"{revision}:./dvc.lock"], capture_output=True, text=True).stdout
+        text = git("show", f"{revision}:./dvc.lock")
     stages = (parse_yaml(text, "dvc.lock") or {}).get("stages", {})
     outs = [each for stage in stages.values() for each in stage.get("outs", [])]
     return next((each["md5"] for each in outs if each["path"] == out), None)
+
+
+def git(*words: str) -> str:
+    """What a git command prints; "" if it fails or there is no git."""
+    try:
+        return subprocess.run(["git", *words], capture_output=True, text=True).stdout
+    except OSError:
+        return ""
 
 
 class Previous:
@@ -54,16 +62,19 @@ class Previous:
     def __init__(self, out: Path) -> None:
         self.out = out.as_posix()
         self.versions: list[tuple[Any, Index]] = []  # (file system, its index)
-        self.by_key: dict[str, list[tuple[Any, str, UnitRecord]]] = {}  # key: (file system, unit, its record)
+        self.by_key: dict[str, list[tuple[Any, str, UnitRecord]]] = {}  # key: (file system, unit's folder, its record)
         for revision in readable_revisions(self.out):
             with suppress(Exception):  # a remote that is down, a version that is not whole, an older form: no version
                 from dvc.api import DVCFileSystem  # takes a second
 
-                files = DVCFileSystem(".", rev=revision)
-                index = parse_index(files.read_bytes(f"{self.out}/index.json"))
+                # Of a commit, dvc shows the whole git repository, in which this project may be a subfolder.
+                prefix = "" if revision is None else git("rev-parse", "--show-prefix").strip()
+                inside = f"{prefix}{self.out}"
+                files = DVCFileSystem(".", rev=revision, subrepos=revision is not None)
+                index = parse_index(files.read_bytes(f"{inside}/index.json"))
                 self.versions.append((files, index))
                 for name, record in index.units.items():
-                    self.by_key.setdefault(record.key, []).append((files, name, record))
+                    self.by_key.setdefault(record.key, []).append((files, f"{inside}/{name}", record))
 
     def records(self, name: str) -> list[tuple[Index, UnitRecord]]:
         """What each version says of a unit."""
@@ -71,19 +82,19 @@ class Previous:
 
     def take(self, key: str, store: Path) -> Stored | None:
         """Bring a unit into the store; None where no version has it whole."""
-        for files, name, record in self.by_key.get(key, ()):
-            if (stored := self._bring(files, name, record, store)) is not None:
+        for files, unit, record in self.by_key.get(key, ()):
+            if (stored := self._bring(files, unit, record, store)) is not None:
                 return stored
         return None
 
-    def _bring(self, files: Any, name: str, record: UnitRecord, store: Path) -> Stored | None:
+    def _bring(self, files: Any, unit: str, record: UnitRecord, store: Path) -> Stored | None:
         with work_folder(store) as folder:
             try:
                 for path, sha in record.files.items():
-                    _fetch(files, f"{self.out}/{name}/{path}", folder / path, sha)
+                    _fetch(files, f"{unit}/{path}", folder / path, sha)
                 return commit(store, record.key, folder, record.facts)
             except Exception as error:
-                text = f"{name}: the previous version cannot be used ({in_a_line(error)}); computing it again"
+                text = f"{unit}: the previous version cannot be used ({in_a_line(error)}); computing it again"
                 print(text, file=sys.stderr)
                 return None
 
@@ -94,8 +105,10 @@ def _fetch(files: Any, path: str, target: Path, sha: str) -> None:
     :raises ValueError: its content is not what the index says.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    cached = Path(files.repo.cache.local.oid_to_path(files.info(path)["md5"]))
-    if cached.is_file():
+    entry = files.info(path)
+    cache = entry["repo"].cache.local  # None for a commit of a project in a subfolder
+    cached = Path(cache.oid_to_path(entry["md5"])) if cache is not None else None
+    if cached is not None and cached.is_file():
         link(cached, target)
         if file_digest(target) == sha:
             return

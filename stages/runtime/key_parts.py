@@ -44,7 +44,7 @@ def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str
             yield f"{name}: {_shown(old[name])} is gone"
         elif name not in old:
             yield f"{name}: {_shown(new[name])} is new"
-        elif old[name] != new[name]:
+        elif (type(old[name]), old[name]) != (type(new[name]), new[name]):  # 1 == 1.0, but their digests differ
             yield f"{name}: {_shown(old[name])} -> {_shown(new[name])}"
 
 

@@ -204,6 +204,23 @@ def test_dvc_is_asked_only_for_versions_that_it_may_have(project: Project) -> No
     assert readable() == "[None, 'HEAD'] []"
 
 
+def test_a_project_in_a_subfolder_of_a_repository_is_found_in_its_last_commit(tmp_path: Path) -> None:
+    (tmp_path / "big/sub").mkdir(parents=True)
+    project = Project(tmp_path / "big/sub")
+    shutil.rmtree(project.folder / ".git")
+    project.call("git", "init", "-q", "..")
+    project.repro()
+    project.commit("first")
+    first = project.out()
+    shutil.rmtree(project.folder / ".expunge")
+    project.set(one=["eins", 0], two=["zwei", 0], three=["drei", 0])
+    project.repro()
+    for kept in (".expunge", ".dvc/cache/runs"):
+        shutil.rmtree(project.folder / kept)
+    project.set(one=["un", 0.3], two=["deux", 0.3], three=["trois", 0.3])
+    assert project.repro() == [] and project.out() == first
+
+
 def test_damaged_cache_is_tolerated(project: Project) -> None:
     """A file of the cache is lost, another was written to: both units are computed again, and the cache is whole."""
     project.set(one=["un", 0], two=["deux", 0], three=["trois", 0])

@@ -69,6 +69,23 @@ def test_docstrings_comments_and_layout_change_nothing(copy: Path, change) -> No
     assert method.read_text() != text and versions(copy) == before
 
 
+def test_a_number_is_not_its_digits_in_quotes(copy: Path) -> None:
+    file, digests = copy / "expunge/methods/helper.py", set()
+    for value in ("1", "'1'", "1.0", "b'1'", "True", "'True'", "...", "'Ellipsis'", "None", "'None'"):
+        file.write_text(f"X = [{value}]\n")
+        digests.add(code_version("expunge.methods.helper", root=copy)[0])
+    assert len(digests) == 10
+
+
+def test_only_what_never_runs_is_for_type_checkers(copy: Path) -> None:
+    before, method = versions(copy), copy / "expunge/methods/distil.py"
+    (copy / "expunge/methods/helper.py").write_text("X = 1\n")
+    append(method, "\nif TYPE_CHECKING:\n    from pathlib import Path\n")
+    assert versions(copy) == before
+    append(method, "\nif not TYPE_CHECKING:\n    from expunge.methods import helper\n")
+    assert "expunge/methods/helper.py" in closure(DISTIL, copy)
+
+
 def test_what_runs_changes_the_version(copy: Path) -> None:
     before = versions(copy)
     append(copy / "expunge/methods/distil.py", "\nSTRENGTH = 2\n")

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,13 @@ def copy(tmp_path: Path) -> Path:
 def test_the_contracts_hold(copy: Path) -> None:
     result = lint(copy)
     assert result.returncode == 0, result.stdout
+
+
+def test_every_room_is_in_the_layers() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]["contracts"]
+    layers = {name.strip("() ") for layer in contracts[0]["layers"] for name in layer.split(":")}
+    rooms = {f"expunge.{path.parent.name}" for path in (ROOT / "expunge").glob("*/__init__.py")}
+    assert rooms <= layers
 
 
 @pytest.mark.parametrize(

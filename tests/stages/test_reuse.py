@@ -211,6 +211,10 @@ def test_a_missing_and_a_broken_index_say_what_to_run() -> None:
     Path("build/plan/index.json").write_text('{"stage": "plan", "units": {"a": {"key": 3}}}')
     with pytest.raises(InputError, match=r"units.*key"):
         read_index("build/plan")
+    for broken in (b'{"stage": "\xe9"}', b'{"base": {"a": ' + b"[" * 5000 + b"]" * 5000 + b"}}"):
+        Path("build/plan/index.json").write_bytes(broken)
+        with pytest.raises(InputError, match="run `dvc repro"):
+            read_index("build/plan")
 
 
 def test_why_says_what_changed() -> None:
@@ -223,6 +227,10 @@ def test_why_says_what_changed() -> None:
     assert not account["one"].made and account["one"].reasons == ()
     assert account["two"].made and "no version of it was found" in account["two"].reasons[0]
     assert read_seconds("fake").keys() == {"one", "two"}
+
+
+def test_differences_tell_a_whole_number_from_a_float() -> None:
+    assert differences({"beyond": 1}, {"beyond": 1.0}) == ["beyond: 1 -> 1.0"]
 
 
 def test_differences_name_the_place_and_both_values() -> None:

@@ -232,6 +232,19 @@ def test_the_shipped_table_is_written_as_it_is_read(tmp_path: Path) -> None:
     assert (tmp_path / "found.csv").read_bytes() == shipped.read_bytes()
 
 
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        (b"l/c,words,image,\xe9,1", "is not UTF-8"), (b"l/c,words,image," + b"x" * 200_000 + b",1", "a line of 200,"),
+        (b"l/c,words,image,x," + b"9" * 5000, "18 digits"),
+    ],
+)  # fmt: skip
+def test_a_hostile_table_is_one_line(line: bytes, says: str, tmp_path: Path) -> None:
+    (tmp_path / "found.csv").write_bytes(",".join(COLUMNS).encode() + b"\n" + line + b"\n")
+    with pytest.raises(InputError, match=says):
+        read_kept(tmp_path / "found.csv")
+
+
 def test_a_broken_table_is_named_line_by_line(tmp_path: Path) -> None:
     file = tmp_path / "found.csv"
     lines = [",".join(COLUMNS), "l/c,words,image,x,0", "l/c,words,vidoe,x,0", 'l/c,words,image,"a\nb",0',
@@ -243,7 +256,7 @@ def test_a_broken_table_is_named_line_by_line(tmp_path: Path) -> None:
         "/found.csv:3: `modality` is 'vidoe'; write video",
         "/found.csv:6: `attack` is 'wrods'; write words",
         "/found.csv:6: has no prompt; write one, or take the line out",
-        "/found.csv:6: `seed` is '-1'; write a whole number",
+        "/found.csv:6: `seed` is '-1'; write a whole number of 18 digits at the most",
         "/found.csv:7: has too many or too few values; write concept,attack,modality,prompt,seed, in quotes what holds "
         "a comma",
     ]

@@ -4,7 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from expunge.cli import app
 from expunge.core.errors import InputError
 from expunge.core.yamlfile import load
 from expunge.plan.params import read_params
@@ -39,6 +41,8 @@ def test_the_shipped_file_is_good() -> None:
     [
         ("base", 3, "base"),
         ("seed", -1, "seed"),
+        ("seed", 0.0, "seed"),  # 0.0 would be another seed than 0
+        ("render.images", {"target": 1.0}, "target"),
         ("fewshot.images", 0, "images"),
         ("render", None, "render"),
         ("render.images", 8, "images"),
@@ -86,3 +90,13 @@ def test_a_missing_and_an_empty_file_are_one_line(tmp_path: Path) -> None:
         with pytest.raises(InputError) as error:
             read_params(tmp_path / "params.yaml")
         assert len(error.value.problems) == 1
+
+
+def test_validate_checks_this_file_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong(tmp_path, "unlearn.method", "distill")
+    (tmp_path / "concepts").mkdir()
+    (tmp_path / "concepts/a.yaml").write_text("title: T\nowner: O\nconcepts: []\n")
+    (tmp_path / "bases").symlink_to(ROOT / "bases")
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(app, ["validate"])
+    assert done.exit_code == 2 and "write distil" in done.output and "concepts/a.yaml" in done.output
