@@ -23,6 +23,7 @@ from expunge.core.unit_names import Name
 from expunge.judging.judge_digest import judge_parts
 from expunge.plan.build import make_plan
 from expunge.plan.contract import Plan, PlannedBase, write_plan
+from expunge.plan.external import with_digests
 from expunge.plan.params import read_params
 from expunge.plan.validate_lists import validate
 from stages.runtime.process import main
@@ -41,7 +42,7 @@ def run() -> None:
     print(*notes, sep="\n", end="\n" * bool(notes))
     spec = load_spec(params.base)
     kinds = {concept.kind for each in lists for concept in each.concepts}
-    plan = make_plan(params, lists, read_prompts(spec.prompts, kinds), planned_base(spec))
+    plan = with_digests(make_plan(params, lists, read_prompts(spec.prompts, kinds), planned_base(spec)))
     write_plan(OUT / "index.json", plan)
     write_json(OUT / "concepts.json", by_list(plan))
 
