@@ -2,8 +2,8 @@
 
     encoder, denoiser, notes = read_external(base, Path("external/acme.safetensors"))
 
-Every tensor must find its place in the base, with its shape; an encoder must be whole. A file with a part of a U-Net, as
-ESD and UCE are handed out, leaves the rest as it is.
+Every tensor must find its place in the base, with its shape; an encoder must be whole. A file with a part of a U-Net,
+as ESD and UCE are handed out, leaves the rest as it is.
 """
 
 import copy
@@ -35,12 +35,15 @@ def read_external(base: Base, path: Path) -> tuple[Any, Any, dict[str, Any]]:
     :raises InputError: a file cannot be read, or something in it does not fit the base.
     """
     new: dict[str, dict[str, Tensor]] = {"encoder": {}, "denoiser": {}}
+    whole = False
     for file in files_of(path).values():
-        for part, tensors in _parts_of(base, file).items():
+        parts, lora = _parts_of(base, file)
+        whole = whole or bool(parts.get("encoder") and not lora)
+        for part, tensors in parts.items():
             new[part] |= tensors
     encoder, denoiser = copy.deepcopy(base.encoder), copy.deepcopy(denoiser_of(base))
     own = {"encoder": _by_normal_name(encoder), "denoiser": dict(denoiser.named_parameters())}
-    problems = [problem for part in new for problem in _misfits(shown(path), part, new[part], own[part], base)]
+    problems = [problem for part in new for problem in _misfits(shown(path), part, new[part], own[part], whole)]
     if problems:
         raise InputError(problems)
     with torch.no_grad():
@@ -51,8 +54,8 @@ def read_external(base: Base, path: Path) -> tuple[Any, Any, dict[str, Any]]:
     return encoder if new["encoder"] else None, denoiser if new["denoiser"] else None, counts
 
 
-def _parts_of(base: Base, file: Path) -> dict[str, dict[str, Tensor]]:
-    """{"encoder" or "denoiser": {name: tensor}} of a file; the encoder's names as in `normal_name`."""
+def _parts_of(base: Base, file: Path) -> tuple[dict[str, dict[str, Tensor]], bool]:
+    """({"encoder" or "denoiser": {name: tensor}} of a file, is it a LoRA?); the encoder's names as in `normal_name`."""
     where = shown(file)
     try:
         with safe_open(file, "pt") as opened:
@@ -62,14 +65,14 @@ def _parts_of(base: Base, file: Path) -> dict[str, dict[str, Tensor]]:
         raise InputError([Problem(where, f"cannot be read ({error})", "get it again, whole")]) from None
     if is_lora(tensors):
         modules = {"encoder": base.encoder, "denoiser": denoiser_of(base)}
-        return lora_changes(where, tensors, metadata, modules)
+        return lora_changes(where, tensors, metadata, modules), True
     if any(name.startswith(CHECKPOINT) for name in tensors):
-        return _of_checkpoint(base, tensors)
+        return _of_checkpoint(base, tensors), False
     names = {name: name.removeprefix("unet.") for name in tensors}
     if any(name.startswith(DENOISER) for name in names.values()):
-        return {"denoiser": {names[name]: tensor for name, tensor in tensors.items()}}
+        return {"denoiser": {names[name]: tensor for name, tensor in tensors.items()}}, False
     if any(normal_name(name).startswith(ENCODER) for name in tensors):
-        return {"encoder": {normal_name(n): t for n, t in tensors.items() if not n.endswith(NOT_READ)}}
+        return {"encoder": {normal_name(n): t for n, t in tensors.items() if not n.endswith(NOT_READ)}}, False
     fix = "give an encoder, a U-Net, a checkpoint or a LoRA of Stable Diffusion"
     raise InputError([Problem(where, f"is of a kind that is not known ({_some(sorted(tensors))})", fix)])
 
@@ -95,13 +98,16 @@ def _by_normal_name(encoder: Any) -> dict[str, Tensor]:
 
 
 def _misfits(
-    where: str, part: str, new: Mapping[str, Tensor], own: Mapping[str, Tensor], base: Base
+    where: str, part: str, new: Mapping[str, Tensor], own: Mapping[str, Tensor], whole: bool
 ) -> Iterator[Problem]:
-    """Why tensors are not the base's: names without a place, other shapes, missing ones, numbers that are not finite."""
-    fix = f"give an edit of the base {base.spec.name}, or judge it in its own base"
+    """Why tensors are not the base's: names without a place, other shapes, missing ones, numbers not finite.
+
+    :param whole: must the encoder be whole? A LoRA changes a part of it.
+    """
+    fix = "give an edit of this base, or judge it in its own base"
     unknown = sorted(new.keys() - own.keys())
     other = sorted(name for name in new.keys() & own.keys() if new[name].shape != own[name].shape)
-    lacking = sorted(own.keys() - new.keys()) if part == "encoder" and new else []
+    lacking = sorted(own.keys() - new.keys()) if part == "encoder" and whole else []
     broken = sorted(name for name, tensor in new.items() if not bool(torch.isfinite(tensor).all()))
     for names, what in (
         (unknown, f"{len(unknown)} tensors have no place in the base's {part}"),
