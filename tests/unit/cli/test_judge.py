@@ -1,5 +1,6 @@
 """The command `judge`: it writes a list that loads what others made, and replaces nothing unasked."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -53,12 +54,7 @@ def test_a_list_from_elsewhere_is_judged() -> None:
     assert each.members() == {"acme-v2": ("fire-engine", "football")}
     assert (each.title, each.owner, each.gate) == (before.title, before.owner, before.gate)
     for now, was in zip(each.concepts, before.concepts, strict=True):
-        assert (now.name, now.aliases, now.neighbours, now.request) == (
-            was.name,
-            was.aliases,
-            was.neighbours,
-            was.request,
-        )
+        assert replace(now, method=None, parameters={}) == replace(was, method=None, parameters={})
     job = jobs_of(each, {"method": "distil"})["vendor/acme-v2"]
     assert job.method == "external" and job.parameters["path"] == "external/acme-v2.safetensors"
 
@@ -77,7 +73,7 @@ def test_an_own_list_is_replaced_only_by_force() -> None:
     (("nothing.safetensors", "--list", "elsewhere/vendor.yaml"), "cannot be read"),
     (("elsewhere", "--list", "elsewhere/vendor.yaml"), "holds no weights"),
     (("Acme v2.safetensors", "--list", "elsewhere/vendor.yaml", "--name", "../x"), "--name"),
-    (("Acme v2.safetensors", "--list", "elsewhere/vendor.yaml", "--concept", "footbal"), "has no concept footbal; write"),
+    (("Acme v2.safetensors", "--list", "elsewhere/vendor.yaml", "--concept", "footbal"), "has no concept footbal"),
 ])  # fmt: skip
 def test_wrong_input_writes_nothing(words: tuple[str, ...], text: str) -> None:
     Path("concepts/objects.yaml").unlink()
