@@ -35,6 +35,7 @@ def export(
     lora: the text encoder's change, if it has low rank. comfyui: a text encoder for the node CLIPLoader.
     A format that cannot hold all that the method changed is refused. docs/export.md tells more.
     """
+    from expunge.bases.base_digest import base_parts
     from expunge.bases.exports import Order, export
     from expunge.bases.spec import load_spec
     from expunge.core.digest import file_digest
@@ -56,6 +57,10 @@ def export(
         raise InputError([Problem(folder.as_posix(), what, "run `dvc checkout build/encoders`, or `dvc repro`")])
     kind = dtype.value if dtype is not None else None
     method, spec = planned.encoders[encoder].method, load_spec(planned.base.name, bases)
+    then = planned.base.models.parts.get("files")
+    if FORMATS[to.value].denoiser and then is not None and base_parts(spec)["files"] != then:
+        what = f"the base's files are not those that {encoder} was made with"
+        raise InputError([Problem(spec.file.as_posix(), what, "run `dvc repro`, or bring the old files back")])
     order = Order(encoder, method, folder, spec, kind, into)
     name = Name.parse(encoder).stem if into is None else f"{into.stem}.{Name.parse(encoder).stem}"
     out = out or Path("build/exports") / f"{name}{FORMATS[to.value].suffix}"

@@ -133,7 +133,12 @@ def _write_folder_aside(order: Order, out: Path, write: Callable[[Path], object]
         (part / MARK).write_text(json.dumps(order.about, indent=1) + "\n", "utf-8")
         if out.exists():
             os.replace(out, old)
-        os.replace(part, out)
+        try:
+            os.replace(part, out)
+        except OSError:
+            if old.exists():
+                os.replace(old, out)
+            raise
     finally:
         shutil.rmtree(part, ignore_errors=True)
         shutil.rmtree(old, ignore_errors=True)

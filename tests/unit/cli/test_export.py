@@ -1,6 +1,7 @@
 """The command `export`, and the README's lines in both dtypes, on the tiny base."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,9 @@ from typer.testing import CliRunner
 from expunge.bases.base import store_edit
 from expunge.bases.edits import Edit
 from expunge.cli import app
-from expunge.core.digest import folder_files
+from expunge.core.digest import Fingerprint, folder_files
 from expunge.core.index import Index, UnitRecord, write_index
-from expunge.plan.contract import write_plan
+from expunge.plan.contract import read_plan, write_plan
 from tests.support.made_plan import made_concept, made_plan
 from tests.support.paths import ROOT
 
@@ -22,8 +23,6 @@ from tests.support.paths import ROOT
 @pytest.fixture
 def run(tiny_base: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A finished run of one list in the working folder, on the tiny base; returns a function that runs `export`."""
-    from dataclasses import replace
-
     monkeypatch.chdir(tmp_path)
     concepts = {"objects/bolt": made_concept("bolt"), "objects/zorb": made_concept("zorb")}
     plan = made_plan(concepts, {name: [name] for name in concepts}, method="uce")
@@ -63,6 +62,16 @@ def test_a_damaged_encoder_is_refused(run: Any) -> None:
         change()
         result = run("objects/zorb", "--to", "diffusers")
         assert result.exit_code == 2 and "denoiser.safetensors is missing, or not what the run wrote" in result.stderr
+
+
+def test_another_base_than_at_the_run_is_refused(run: Any) -> None:
+    file = Path("build/plan/index.json")
+    plan = read_plan(file)
+    models = Fingerprint.of({"files": {"t2i/unet/config.json": "another"}})
+    write_plan(file, replace(plan, base=replace(plan.base, models=models)))
+    result = run("objects/zorb", "--to", "diffusers")
+    assert result.exit_code == 2 and "the base's files are not those that objects/zorb was made with" in result.stderr
+    assert run("objects/bolt", "--to", "comfyui").exit_code == 0  # which reads nothing of the base
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float16"])
