@@ -35,8 +35,9 @@ from expunge.bases.edits import Edit
 from expunge.bases.spec import load_spec
 from expunge.concepts.concept import Concept
 from expunge.concepts.prompt_file import Prompts, read_prompts
-from expunge.concepts.prompts import samples_of, stays
+from expunge.concepts.prompts import lost_words, samples_of, stays
 from expunge.concepts.samples import GROUPS, PlannedSample
+from expunge.core.words import Finder
 from expunge.judging.judges import load_judge
 from expunge.methods import METHODS, for_several
 
@@ -192,7 +193,8 @@ def rows_about(
     some = [concept for concept, _ in group]
     rows = [row for concept, held in group for row in samples_of(replace(concept, aliases=held), prompts, counts, 0)]
     rows += [row for concept in some for row in of_the_rest(concept)]
-    return [row for row in rows if stays(row, some)]
+    lost = Finder(word for concept in some for word in lost_words(concept))
+    return [row for row in rows if stays(row, lost)]
 
 
 def size_of(edit: Edit, changed: int) -> int:

@@ -24,6 +24,7 @@ from expunge.judging.judge_digest import judge_parts
 from expunge.plan.build import make_plan
 from expunge.plan.check_base import base_file_problems
 from expunge.plan.contract import Plan, PlannedBase, write_plan
+from expunge.plan.external import with_digests
 from expunge.plan.notes import held_out_members, labels_of, taken_notes
 from expunge.plan.params import read_params
 from expunge.plan.validate_lists import validate
@@ -51,7 +52,7 @@ def run() -> None:
     notes += taken_notes(lists, held_out)
     print(*notes, sep="\n", end="\n" * bool(notes))
     kinds = {concept.kind for each in lists for concept in each.concepts}
-    plan = make_plan(params, lists, read_prompts(spec.prompts, kinds), planned_base(spec), held_out)
+    plan = with_digests(make_plan(params, lists, read_prompts(spec.prompts, kinds), planned_base(spec), held_out))
     write_plan(OUT / "index.json", plan)
     write_json(OUT / "concepts.json", by_list(plan))
 

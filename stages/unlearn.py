@@ -17,7 +17,7 @@ from expunge.core.files import write_json
 from expunge.core.index import read_index
 from expunge.core.unit_names import Name
 from expunge.methods import METHODS, ConceptData, unlearn
-from expunge.plan.contract import Plan, Training, pictures_unit, public
+from expunge.plan.contract import EncoderJob, Plan, Training, pictures_unit, public
 from stages.runtime.curves import collect_curves, progress_of
 from stages.runtime.models import loaded_base
 from stages.runtime.planned import planned_workers, read_plan_here
@@ -75,10 +75,16 @@ def units_of(plan: Plan, fewshot: Mapping[str, str]) -> dict[str, Unit]:
         units[name] = Unit(
             Inputs(job.concepts, targets, job.method, job.parameters, job.seed, (*job.kept, *own.kept), own.keep),
             upstream={unit: fewshot[unit] for unit in read},
-            reads={unit: FEWSHOT / unit for unit in read},
+            reads={unit: FEWSHOT / unit for unit in read} | external_of(job),
             code=(METHODS[job.method].module,),
         )
     return units
+
+
+def external_of(job: EncoderJob) -> dict[str, Path]:
+    """The file that a method reads, in the parameter that its `METHOD` calls `file`."""
+    knob = METHODS[job.method].file
+    return {"external": Path(job.parameters[knob])} if knob else {}
 
 
 def train(base_name: str, task: Task, folder: Path) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import sys
 
-from expunge.cli import bases, lists, results, run  # noqa: F401 (importing a module registers its commands)
+from expunge.cli import bases, export, judge, lists, results, run  # noqa: F401 (importing registers the commands)
 from expunge.cli.app import app
 
 

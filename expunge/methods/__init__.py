@@ -59,6 +59,7 @@ class Method:
     images: Literal["", "target", "anchor"] = ""  # the images that it trains on; "": none
     anchor: Literal["", "given", "chosen"] = ""  # given: each concept must name one; chosen: it may name none
     kept: str = ""  # the knob that, where it is not 0, needs kept prompts
+    file: str = ""  # the knob that names a file to read; the plan adds the knob `digest` (plan/external.py)
     joint: dict[str, float] = field(default_factory=lambda: {"steps": 1.0})  # {knob: power}: see `for_several`
     order: int = LAST
     knobs: Schemas = field(default_factory=dict)

@@ -1,6 +1,9 @@
-"""Writes a Stable Diffusion folder as one file in the original layout (CompVis), as the community passes models on."""
+"""A base's T2I pipeline as one checkpoint file, under the names of CompVis' and Stability's code.
 
-import json
+The renaming is written by hand, after diffusers' scripts/convert_diffusers_to_original_stable_diffusion.py, so that it
+checks the converter that the exports use.
+"""
+
 import re
 from pathlib import Path
 from typing import Any
@@ -9,74 +12,105 @@ RESNET = {
     "norm1": "in_layers.0", "conv1": "in_layers.2", "norm2": "out_layers.0", "conv2": "out_layers.3",
     "time_emb_proj": "emb_layers.1", "conv_shortcut": "skip_connection",
 }  # fmt: skip
-UNET = {
+TOP = {
     "time_embedding.linear_1": "time_embed.0", "time_embedding.linear_2": "time_embed.2",
     "conv_in": "input_blocks.0.0", "conv_norm_out": "out.0", "conv_out": "out.2",
 }  # fmt: skip
-ATTENTION = {"group_norm": "norm", "to_q": "q", "to_k": "k", "to_v": "v", "to_out.0": "proj_out"}
+VAE = {
+    "conv_norm_out": "norm_out", "to_q": "q", "to_k": "k", "to_v": "v", "to_out.0": "proj_out", "group_norm": "norm",
+    "conv_shortcut": "nin_shortcut",
+}  # fmt: skip
 
 
-def write_checkpoint(file: Path, t2i: Path) -> Path:
-    """Write the models of a T2I folder into one file; returns it."""
+def write_checkpoint(pipe: Any, file: Path, dtype: Any, open_clip: bool = False, ema: bool = False) -> dict[str, Any]:
+    """Write the checkpoint; returns its tensors. `open_clip`: the encoder in the layout of SD 2.x."""
     import torch
-    from safetensors.torch import load_file, save_file
+    from safetensors.torch import save_file
 
-    model = "diffusion_pytorch_model.safetensors"
-    state: dict[str, Any] = {"alphas_cumprod": torch.ones(10), "model_ema.decay": torch.ones(())}
-    for name, tensor in load_file(t2i / "unet" / model).items():
-        layers = json.loads((t2i / "unet" / "config.json").read_text())["layers_per_block"]
-        state[f"model.diffusion_model.{_unet(name, layers)}"] = tensor
-    blocks = len(json.loads((t2i / "vae" / "config.json").read_text())["block_out_channels"])
-    for name, tensor in load_file(t2i / "vae" / model).items():
-        renamed = _vae(name, blocks)
-        as_conv = ".attn_1." in renamed and tensor.ndim == 2
-        state[f"first_stage_model.{renamed}"] = tensor[:, :, None, None] if as_conv else tensor
-    clip = "cond_stage_model.transformer.text_model."
-    for name, tensor in load_file(t2i / "text_encoder" / "model.safetensors").items():
-        state[clip + name.removeprefix("text_model.")] = tensor
-    state[f"{clip}embeddings.position_ids"] = torch.arange(40)[None]
-    file.parent.mkdir(parents=True, exist_ok=True)
-    save_file({name: tensor.contiguous() for name, tensor in state.items()}, file)
-    return file
-
-
-def _unet(name: str, layers: int) -> str:
-    for new, old in UNET.items():
-        if name.startswith(f"{new}."):
-            return name.replace(new, old, 1)
-    side, block, kind, index, rest = _split(name)
-    for new, old in RESNET.items() if kind == "resnets" else ():
-        rest = rest.replace(new, old, 1) if rest.startswith(new) else rest
-    if side == "mid_block":
-        return f"middle_block.{1 if kind == 'attentions' else 2 * index}.{rest}"
-    place = block * (layers + 1) + index
-    if kind == "downsamplers":
-        return f"input_blocks.{(block + 1) * (layers + 1)}.0.{rest.replace('conv', 'op')}"
-    if kind == "upsamplers":
-        return f"output_blocks.{place + layers}.{2 if block == 0 else 1}.{rest}"  # the tiny model's first block attends
-    side, place = ("input_blocks", place + 1) if side == "down_blocks" else ("output_blocks", place)
-    return f"{side}.{place}.{1 if kind == 'attentions' else 0}.{rest}"
+    layers, blocks = pipe.unet.config.layers_per_block, len(pipe.unet.config.block_out_channels)
+    tensors = {f"model.diffusion_model.{unet_name(n, layers)}": t for n, t in pipe.unet.state_dict().items()}
+    if ema:
+        tensors |= {"model_ema." + n.split(".", 1)[1].replace(".", ""): t for n, t in tensors.items()}
+    tensors |= {f"first_stage_model.{vae_name(n, blocks)}": vae_tensor(n, t) for n, t in pipe.vae.state_dict().items()}
+    state = {n: t for n, t in pipe.text_encoder.state_dict().items() if not n.endswith("position_ids")}
+    state = {n.removeprefix("text_model."): t for n, t in state.items()}
+    if open_clip:
+        tensors |= open_clip_tensors(state)
+    else:
+        tensors |= {f"cond_stage_model.transformer.text_model.{n}": t for n, t in state.items()}
+    tensors = {n: t.detach().to(dtype).clone().contiguous() for n, t in tensors.items()}
+    tensors["alphas_cumprod"] = torch.linspace(1, 0, 1000)  # stays float32, as in real checkpoints
+    tensors["global_step"] = torch.tensor([875000])
+    save_file(tensors, file, metadata={"format": "pt", "modelspec.title": "tiny"})
+    return tensors
 
 
-def _vae(name: str, blocks: int) -> str:
-    name = name.replace("conv_norm_out", "norm_out")
-    half, _, inner = name.partition(".")
-    if "block" not in inner:
-        return name
-    side, block, kind, index, rest = _split(inner)
-    rest = rest.replace("conv_shortcut", "nin_shortcut")
-    if side == "mid_block" and kind == "attentions":
-        new = next(new for new in ATTENTION if rest.startswith(f"{new}."))
-        return f"{half}.mid.attn_1.{rest.replace(new, ATTENTION[new], 1)}"
-    if side == "mid_block":
-        return f"{half}.mid.block_{index + 1}.{rest}"
-    place = f"{half}.down.{block}" if side == "down_blocks" else f"{half}.up.{blocks - 1 - block}"
-    ends = {"resnets": f"block.{index}.", "downsamplers": "downsample.", "upsamplers": "upsample."}
-    return f"{place}.{ends[kind]}{rest}"
+def unet_name(name: str, layers: int) -> str:
+    """diffusers' name of a U-Net's tensor -> LDM's. :param layers: layers per block."""
+    for old, new in TOP.items():
+        if name.startswith(f"{old}."):
+            return new + name.removeprefix(old)
+    if found := re.fullmatch(r"mid_block\.(resnets|attentions)\.(\d)\.(.+)", name):
+        what, index, rest = found[1], int(found[2]), found[3]
+        return f"middle_block.{2 * index if what == 'resnets' else 1}.{rest if what == 'attentions' else resnet(rest)}"
+    found = re.fullmatch(r"(down|up)_blocks\.(\d+)\.(resnets|attentions|downsamplers|upsamplers)\.(\d+)\.(.+)", name)
+    assert found, name
+    side, block, what, index, rest = found[1], int(found[2]), found[3], int(found[4]), found[5]
+    if what == "downsamplers":
+        return f"input_blocks.{(layers + 1) * (block + 1)}.0.op.{rest.removeprefix('conv.')}"
+    if what == "upsamplers":  # after the attention, where the block has one: in the tiny U-Net the first up block
+        return f"output_blocks.{(layers + 1) * block + layers}.{2 if block == 0 else 1}.{rest}"
+    place = (
+        f"input_blocks.{(layers + 1) * block + index + 1}"
+        if side == "down"
+        else f"output_blocks.{(layers + 1) * block + index}"
+    )
+    return f"{place}.0.{resnet(rest)}" if what == "resnets" else f"{place}.1.{rest}"
 
 
-def _split(name: str) -> tuple[str, int, str, int, str]:
-    """ "up_blocks.1.resnets.0.conv1.bias" -> its side, block, kind of module, index and the rest."""
-    found = re.fullmatch(r"(down_blocks|up_blocks|mid_block)\.(?:(\d+)\.)?(\w+)\.(\d+)\.(.+)", name)
-    assert found is not None, name
-    return found[1], int(found[2] or 0), found[3], int(found[4]), found[5]
+def resnet(rest: str) -> str:
+    part, _, kind = rest.rpartition(".")
+    return f"{RESNET[part]}.{kind}"
+
+
+def vae_name(name: str, blocks: int) -> str:
+    name = re.sub(r"down_blocks\.(\d)\.resnets\.", r"down.\1.block.", name)
+    name = re.sub(r"down_blocks\.(\d)\.downsamplers\.0\.", r"down.\1.downsample.", name)
+    name = re.sub(r"up_blocks\.(\d)\.resnets\.", lambda m: f"up.{blocks - 1 - int(m[1])}.block.", name)
+    name = re.sub(r"up_blocks\.(\d)\.upsamplers\.0\.", lambda m: f"up.{blocks - 1 - int(m[1])}.upsample.", name)
+    name = re.sub(r"mid_block\.resnets\.(\d)\.", lambda m: f"mid.block_{int(m[1]) + 1}.", name)
+    name = re.sub(r"mid_block\.attentions\.0\.", "mid.attn_1.", name)
+    for old, new in VAE.items():
+        name = name.replace(f"{old}.", f"{new}.")
+    return name
+
+
+def vae_tensor(name: str, tensor: Any) -> Any:
+    """LDM's attention in the VAE is made of convolutions of width 1."""
+    attention = "attentions" in name and name.endswith("weight") and "norm" not in name
+    return tensor.reshape(*tensor.shape, 1, 1) if attention else tensor
+
+
+def open_clip_tensors(state: dict[str, Any]) -> dict[str, Any]:
+    """transformers' CLIPTextModel under open_clip's names; q, k and v of a layer are one tensor."""
+    import torch
+
+    names = {
+        "embeddings.token_embedding.weight": "token_embedding.weight",
+        "embeddings.position_embedding.weight": "positional_embedding",
+        "final_layer_norm.weight": "ln_final.weight", "final_layer_norm.bias": "ln_final.bias",
+    }  # fmt: skip
+    parts = {
+        "layer_norm1": "ln_1", "layer_norm2": "ln_2", "mlp.fc1": "mlp.c_fc", "mlp.fc2": "mlp.c_proj",
+        "self_attn.out_proj": "attn.out_proj",
+    }  # fmt: skip
+    out = {new: state[old] for old, new in names.items()}
+    for number in range(len({n.split(".")[2] for n in state if n.startswith("encoder.layers.")})):
+        old, new = f"encoder.layers.{number}", f"transformer.resblocks.{number}"
+        for kind in ("weight", "bias"):
+            out |= {f"{new}.{b}.{kind}": state[f"{old}.{a}.{kind}"] for a, b in parts.items()}
+            three = [state[f"{old}.self_attn.{each}_proj.{kind}"] for each in "qkv"]
+            out[f"{new}.attn.in_proj_{kind}"] = torch.cat(three)
+    width = state["final_layer_norm.weight"].shape[0]
+    out["text_projection"] = torch.eye(width)
+    return {f"cond_stage_model.model.{n}": t for n, t in out.items()}

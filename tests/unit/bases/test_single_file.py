@@ -20,7 +20,7 @@ from expunge.bases.tokenizer import light_tokenizer
 from expunge.core.errors import InputError
 from tests.support import tiny
 from tests.support.faults import change_base, change_tensors
-from tests.support.ldm import write_checkpoint
+from tests.support.single_file import write_checkpoint
 
 NAME = "tiny/model.safetensors"
 T2I = {"pipeline": "StableDiffusionPipeline", "path": NAME, "config": "tiny/settings"}

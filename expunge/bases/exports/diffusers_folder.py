@@ -1,0 +1,63 @@
+"""A whole pipeline of diffusers: the base's T2I pipeline with the unlearned encoder and the changed denoiser.
+
+A whole pipeline, since a text encoder alone is not the whole change of every method, and nobody can then load one half.
+Where the base has a motion U-Net of its own and the denoiser changed, `motion_unet/` holds the changed motion U-Net.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from expunge.bases import hub
+from expunge.bases.edits import read_edit
+from expunge.bases.exports import Order
+from expunge.bases.exports.parts import cast, denoiser_changes, dtype_of, own_pipeline
+from expunge.bases.families.stable_diffusion import DENOISERS, VIDEO_PARTS
+from expunge.bases.pipelines import quiet
+from expunge.bases.sources import needed_sources
+from expunge.core.errors import InputError, Problem
+
+MOTION = "motion_unet"
+
+
+def write(order: Order, out: Path) -> list[str]:
+    pipe, stored = own_pipeline(order)
+    dtype, changes = dtype_of(order) or stored, denoiser_changes(order)
+    with quiet():
+        pipe.register_modules(text_encoder=read_edit(order.folder, torch.device("cpu")).encoder)
+        _add(getattr(pipe, DENOISERS[type(pipe).__name__]), changes, order)
+        for part, module in pipe.components.items():
+            if isinstance(module, torch.nn.Module):
+                cast(module.state_dict(), dtype, f"{order.name}: {part}")
+        pipe.to(dtype=dtype)
+        pipe.save_pretrained(out, safe_serialization=True)
+        motion = _motion_unet(order) if changes else None
+        if motion is not None:
+            _add(motion, changes, order)
+            motion.to(dtype=dtype).save_pretrained(out / MOTION, safe_serialization=True)
+    return []
+
+
+def _motion_unet(order: Order) -> Any | None:
+    """The base's own motion U-Net, float32; None where its videos use the T2I model's U-Net with an adapter."""
+    import diffusers
+
+    needed = needed_sources(order.spec).get("t2v.unet")
+    if needed is None:
+        return None
+    folder = hub.resolve(order.spec, needed.source, needed.files, needed.optional)
+    return getattr(diffusers, VIDEO_PARTS["unet"]).from_pretrained(
+        folder, torch_dtype=torch.float32, use_safetensors=True, variant=needed.source.variant, local_files_only=True
+    )
+
+
+@torch.no_grad()
+def _add(denoiser: Any, changes: dict[str, torch.Tensor], order: Order) -> None:
+    own = dict(denoiser.named_parameters())
+    wrong = [name for name, change in changes.items() if name not in own or own[name].shape != change.shape]
+    if wrong:
+        what = f"{len(wrong)} changes fit no tensor of the base's denoiser ({wrong[0]})"
+        raise InputError([Problem(order.name, what, "run `dvc repro`: the base is another one than at the run")])
+    for name, change in changes.items():
+        own[name].add_(change)

@@ -1,0 +1,123 @@
+"""Reads an edit that somebody else made: an encoder, a U-Net or a part of one, a checkpoint, a LoRA.
+
+    encoder, denoiser, notes = read_external(base, Path("external/acme.safetensors"))
+
+Every tensor must find its place in the base, with its shape; an encoder must be whole. A file with a part of a U-Net,
+as ESD and UCE are handed out, leaves the rest as it is.
+"""
+
+import copy
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from expunge.bases.base import Base, denoiser_of
+from expunge.bases.external_files import files_of
+from expunge.bases.external_lora import is_lora, lora_changes
+from expunge.bases.families.stable_diffusion import normal_name, stored_name
+from expunge.bases.ldm import denoiser_places, encoder_places
+from expunge.core.errors import InputError, Problem, shown
+
+CHECKPOINT = ("cond_stage_model.", "model.diffusion_model.", "first_stage_model.")
+DENOISER = ("down_blocks.", "up_blocks.", "mid_block.", "conv_in.", "conv_out.", "conv_norm_out.", "time_embedding.")
+ENCODER = ("encoder.layers.", "embeddings.", "final_layer_norm.")
+NOT_READ = ("position_ids", "text_projection.weight", "logit_scale")  # no part of what a denoiser sees of a text
+EXAMPLES = 3
+
+
+def read_external(base: Base, path: Path) -> tuple[Any, Any, dict[str, Any]]:
+    """(the encoder, or None where it is the base's; the denoiser, or None; {"encoder", "denoiser": tensors replaced}).
+
+    :raises InputError: a file cannot be read, or something in it does not fit the base.
+    """
+    new: dict[str, dict[str, Tensor]] = {"encoder": {}, "denoiser": {}}
+    whole = False
+    for file in files_of(path).values():
+        parts, lora = _parts_of(base, file)
+        whole = whole or bool(parts.get("encoder") and not lora)
+        for part, tensors in parts.items():
+            new[part] |= tensors
+    encoder, denoiser = copy.deepcopy(base.encoder), copy.deepcopy(denoiser_of(base))
+    own = {"encoder": _by_normal_name(encoder), "denoiser": dict(denoiser.named_parameters())}
+    problems = [problem for part in new for problem in _misfits(shown(path), part, new[part], own[part], whole)]
+    if problems:
+        raise InputError(problems)
+    with torch.no_grad():
+        for part, tensors in new.items():
+            for name, tensor in tensors.items():
+                own[part][name].copy_(tensor)
+    counts = {part: len(tensors) for part, tensors in new.items()}
+    return encoder if new["encoder"] else None, denoiser if new["denoiser"] else None, counts
+
+
+def _parts_of(base: Base, file: Path) -> tuple[dict[str, dict[str, Tensor]], bool]:
+    """({"encoder" or "denoiser": {name: tensor}} of a file, is it a LoRA?); the encoder's names as in `normal_name`."""
+    where = shown(file)
+    try:
+        with safe_open(file, "pt") as opened:
+            tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 (no iterator)
+            metadata = opened.metadata() or {}
+    except (OSError, SafetensorError) as error:
+        raise InputError([Problem(where, f"cannot be read ({error})", "get it again, whole")]) from None
+    if is_lora(tensors):
+        modules = {"encoder": base.encoder, "denoiser": denoiser_of(base)}
+        return lora_changes(where, tensors, metadata, modules), True
+    if any(name.startswith(CHECKPOINT) for name in tensors):
+        return _of_checkpoint(base, tensors), False
+    names = {name: name.removeprefix("unet.") for name in tensors}
+    if any(name.startswith(DENOISER) for name in names.values()):
+        return {"denoiser": {names[name]: tensor for name, tensor in tensors.items()}}, False
+    if any(normal_name(name).startswith(ENCODER) for name in tensors):
+        return {"encoder": {normal_name(n): t for n, t in tensors.items() if not n.endswith(NOT_READ)}}, False
+    fix = "give an encoder, a U-Net, a checkpoint or a LoRA of Stable Diffusion"
+    raise InputError([Problem(where, f"is of a kind that is not known ({_some(sorted(tensors))})", fix)])
+
+
+def _of_checkpoint(base: Base, tensors: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
+    """The encoder and the denoiser of a checkpoint of one file, as far as it has them."""
+    names = [stored_name(name) for name in _by_normal_name(base.encoder)]
+    encoder = {}
+    for name, place in encoder_places(tensors, names).items():
+        tensor = tensors[place.key]
+        encoder[normal_name(name)] = tensor if place.third is None else tensor.chunk(3)[place.third]
+    denoiser = denoiser_of(base)
+    own = dict(denoiser.named_parameters())
+    found = {name: tensors[key] for name, key in denoiser_places(tensors, denoiser.config).items()}
+    shaped = {
+        n: t.reshape(own[n].shape) if n in own and t.numel() == own[n].numel() else t for n, t in found.items()
+    }  # a projection is a linear layer in one layout, and a convolution of width 1 in the other
+    return {"encoder": encoder, "denoiser": shaped}
+
+
+def _by_normal_name(encoder: Any) -> dict[str, Tensor]:
+    return {normal_name(name): tensor for name, tensor in encoder.named_parameters()}
+
+
+def _misfits(
+    where: str, part: str, new: Mapping[str, Tensor], own: Mapping[str, Tensor], whole: bool
+) -> Iterator[Problem]:
+    """Why tensors are not the base's: names without a place, other shapes, missing ones, numbers not finite.
+
+    :param whole: must the encoder be whole? A LoRA changes a part of it.
+    """
+    fix = "give an edit of this base, or judge it in its own base"
+    unknown = sorted(new.keys() - own.keys())
+    other = sorted(name for name in new.keys() & own.keys() if new[name].shape != own[name].shape)
+    lacking = sorted(own.keys() - new.keys()) if part == "encoder" and whole else []
+    broken = sorted(name for name, tensor in new.items() if not bool(torch.isfinite(tensor).all()))
+    for names, what in (
+        (unknown, f"{len(unknown)} tensors have no place in the base's {part}"),
+        (other, f"{len(other)} tensors have another shape than in the base's {part}"),
+        (lacking, f"lacks {len(lacking)} tensors of the base's {part}"),
+        (broken, f"{len(broken)} tensors of the {part} hold numbers that are not finite"),
+    ):
+        if names:
+            yield Problem(where, f"{what} ({_some(names)})", fix)
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:EXAMPLES]) + (", ..." if len(names) > EXAMPLES else "")

@@ -1,0 +1,48 @@
+"""The command that has an edit measured which somebody else made."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from expunge.cli.app import app, errors_in_lines
+from expunge.core.errors import InputError, Problem, shown
+
+
+@app.command()
+@errors_in_lines
+def judge(
+    path: Annotated[Path, typer.Argument(help="An encoder, U-Net, checkpoint or LoRA: a .safetensors file or folder.")],
+    list_: Annotated[str, typer.Option("--list", help="What it should have forgotten: a list's id, or its file.")],
+    concept: Annotated[list[str] | None, typer.Option(help="Only these concepts of the list; default: all.")] = None,
+    name: Annotated[str | None, typer.Option(help="What to call it; default: by its file.")] = None,
+    lists: Annotated[Path, typer.Option(help="The folder of concept lists.")] = Path("concepts"),
+    force: Annotated[bool, typer.Option(help="Put the new list, or file, in the place of the old one.")] = False,
+) -> None:
+    """Plan to measure, attack and gate what somebody else made, like an encoder of one's own.
+
+    Copies it into external/, and writes the list with `method: external`, so that the next `dvc repro` loads it instead
+    of training. A concept stands in one list only, so the list takes the place of the one it was made of: commit that
+    first, and `git restore` brings it back. docs/export.md tells more.
+    """
+    from expunge.bases.external_files import files_of
+    from expunge.concepts.judged_list import judged_list
+    from expunge.concepts.listfile import write_list
+    from expunge.core.names import id_problem, slug
+    from expunge.plan.external import FOLDER, copy_in, place_of
+
+    called = name or slug(path.stem)
+    if why := id_problem(called):
+        raise InputError([Problem("--name", f"{called!r} {why}", "write --name NAME: a-z, 0-9 and single - between")])
+    files_of(path)
+    source = Path(list_) if list_.endswith(".yaml") else lists / f"{list_}.yaml"
+    out = lists / source.name
+    if out.exists() and not force:
+        fix = "commit it, then write --force: the new list takes its place until `git restore`"
+        raise InputError([Problem(shown(out), "is there already, and a concept stands in one list only", fix)])
+    text = judged_list(source, called, place_of(path, called).as_posix(), concept or ())
+    place = copy_in(path, called, force)
+    write_list(text, out, force)
+    typer.echo(f"{out.as_posix()}: {called} is loaded from {place.as_posix()}")
+    typer.echo(f"then: dvc add {place.as_posix()} (or git add; it must be in {FOLDER}/), dvc repro, "
+               f"expunge gate {out.stem}/{called}", err=True)  # fmt: skip
