@@ -69,7 +69,7 @@ def compare(
     new = rates_at(rev2, metrics) if rev2 is not None else read_rates(metrics)
     comparison = compared(old, new)
     if comparison.same:
-        typer.echo(f"{rev} and {rev2 or 'the working tree'} have the same table: no run between them changed a number")
+        typer.echo(f"{metrics} is the same in {rev} and in {rev2 or 'the working tree'}: there is nothing to compare")
         return
     print_comparison(comparison, every)
     if fail and comparison.failed:

@@ -73,6 +73,11 @@ def import_file(path: Path, kind: str, options: Options = Options()) -> Imported
     :raises InputError: the file cannot be read, holds prompts instead of names, holds no usable name, or holds more
         names than a list may have.
     """
+    if kind == "category":
+        what = "makes no category: no column of a file names its members"
+        raise InputError(
+            [Problem("expunge import", what, "write the list by hand, with `members:`; see docs/lists.md")]
+        )
     contents = read_contents(
         path, options.format, options.columns, options.encoding, options.header, options.ignored, options.sheet,
         commas=options.comma is not None or options.order is not None,

@@ -294,6 +294,11 @@ def test_doubtful_structures_are_refused(tmp_path: Path) -> None:
         made(tmp_path, "a.json", "[" * 60 + '"Bo"' + "]" * 60)
 
 
+def test_a_category_is_written_by_hand(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="members"):
+        made(tmp_path, "a.csv", "name\nweapons\n", "category")
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
 def test_what_is_no_regular_file_is_not_read(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a.csv")
