@@ -33,6 +33,14 @@ _SURE = re.compile(
     r"revok|deferr|undecided|exempt)",
     re.IGNORECASE,
 )
+_FILLERS = frozenset(
+    ["to", "be", "it", "this", "these", "please", "the", "set", "list", "do", "names", "concepts", "all", "out"]
+)
+_INSTRUCTS = re.compile(
+    r"eras\w*|forget|forgotten|remov\w*|unlearn\w*|delet\w*|ablat\w*|keep|kept|retain\w*|preserv\w*|hold|held|holdout|"
+    r"protect\w*|reject\w*|pending|den(?:y|ied)|withdrawn|exclu\w*|exempt\w*|no|not|dont|never|"
+    + "|".join(sorted(_FILLERS))
+)
 YES = frozenset(["yes", "y", "true", "t", "1", "x", "✓", "✔"])
 NO = frozenset(["no", "n", "false", "f", "0"])
 
@@ -80,6 +88,17 @@ def decision_of_cell(column: str, value: str) -> str:
     if text.casefold() in NO:
         return f"its {column!r} says {text!r}"
     return decision_of(text) or f"its {column!r} says {text!r}, which is not known; write forget or keep there"
+
+
+def instruction(text: str) -> str | None:
+    """What a text decides if it is nothing but a decision, such as "keep" or "to be erased"; None for everything else.
+
+    Every word must be one that no name is likely to hold: "Grant Wood" decides nothing.
+    """
+    words = words_of(text) if len(text) <= 40 else []
+    if not words or not all(_INSTRUCTS.fullmatch(word) for word in words) or all(word in _FILLERS for word in words):
+        return None
+    return decision_of(text)
 
 
 def remark_against(column: str, value: str) -> str | None:

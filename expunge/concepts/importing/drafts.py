@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 from expunge.concepts.importing.cleaning import Cleaned, clean, name_refusal
-from expunge.concepts.importing.decisions import FORGET, KEEP
+from expunge.concepts.importing.decisions import FORGET, KEEP, instruction
 from expunge.concepts.importing.notes import RowNote
 from expunge.concepts.importing.order import turned
 from expunge.concepts.importing.rows import Row
@@ -47,7 +47,7 @@ def draft_of(row: Row, choices: Choices, notes: list[RowNote]) -> Drafted | None
     cleaned = Cleaned("")
     if refusal is None:
         cleaned = clean(text, row.label, choices.parentheses != "keep", cut and not choices.turn, notes)
-        refusal = name_refusal(cleaned.name, choices.patterns)
+        refusal = name_refusal(cleaned.name, choices.patterns) or _cut_decision(cleaned)
     if refusal is not None:
         notes.append(RowNote(row.label, "refused", str(row.name), refusal))
         return None
@@ -102,6 +102,14 @@ def _row_refusal(row: Row, choices: Choices) -> str | None:
     if "\n" in row.name.strip():
         return "holds a line break; is a quote closed where it should be?"
     return "holds no name" if not row.name.strip() else None
+
+
+def _cut_decision(cleaned: Cleaned) -> str | None:
+    """Why a name is refused whose cut part decides otherwise: "Ines Marbury (keep)", "Ines Marbury, rejected"."""
+    for cut in (cleaned.inside, cleaned.after_comma):
+        if instruction(cut) not in (None, FORGET):
+            return f"what is cut from it says {cut!r}; write it into a column of its own"
+    return None
 
 
 def _order(text: str, label: str, choices: Choices, notes: list[RowNote]) -> tuple[str | None, str]:

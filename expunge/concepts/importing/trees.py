@@ -20,6 +20,7 @@ from expunge.concepts.importing.decisions import (
     combined,
     decision_of,
     decision_of_cell,
+    instruction,
     remark_against,
     words_of,
 )  # fmt: skip
@@ -111,8 +112,12 @@ def _walk(data: Any, place: list[str], decision: str, ignored: set[str], reading
     if len(place) > DEEPEST:
         raise InputError([Problem("/".join(place[:3]), "is nested too deeply", f"use {DEEPEST} levels at the most")])
     if isinstance(data, list):
-        if len(data) == 2 and isinstance(data[0], str) and isinstance(data[1], str) and data[1] in KINDS:
-            reading.rows.append(Row(label, data[0], decision, section=data[1]))  # a pair [name, kind]
+        if len(data) == 2 and all(isinstance(each, str) for each in data) and _is_pair(*data):
+            kind = data[1] if data[1] in KINDS else section
+            said = [decision] if data[1] in KINDS else [decision_of_cell("decision", data[1])]
+            reading.rows.append(
+                Row(label, data[0], combined([each for each in (decision, *said) if each != FORGET]), section=kind)
+            )
             return
         for i, item in enumerate(data, 1):
             _walk(item, [*place, str(i)], decision, ignored, reading)
@@ -125,6 +130,11 @@ def _walk(data: Any, place: list[str], decision: str, ignored: set[str], reading
             _mapping(data, place, decision, section, ignored, reading)
     else:
         reading.rows.append(Row(label, data, decision, section=section))
+
+
+def _is_pair(name: str, what: str) -> bool:
+    """Is this a name with its kind, or with what is decided about it? Then the second text is no name."""
+    return what in KINDS or (instruction(what) is not None and instruction(name) is None)
 
 
 def _mapping(
@@ -143,6 +153,9 @@ def _mapping(
         elif means in ("", "kind", "names"):
             if settings and not means and not _holds_meaning(value):
                 reading.unread[key] = None
+            elif isinstance(value, str) and means == "" and (said := instruction(value)) is not None:
+                both = [each for each in (decision, said) if each != FORGET]
+                reading.rows.append(Row("/".join(where), key, combined(both), section=section))
             elif isinstance(value, str) and means == "":
                 reading.rows.append(Row("/".join(where), key, decision, anchor=value, section=section))
             else:
@@ -172,7 +185,7 @@ def _meaning(key: str, value: Any) -> str:
 
 def _only_instructs(key: str) -> bool:
     """Is a key with one text under it an instruction ("erase_concept"), rather than a name ("Banned Books Club")?"""
-    return all(decision_of(word) is not None or word.startswith((*NAMES, "to", "set")) for word in words_of(key))
+    return all(instruction(word) is not None or word.startswith((*NAMES, "to", "set")) for word in words_of(key))
 
 
 def _holds_meaning(value: Any) -> bool:

@@ -124,6 +124,31 @@ def test_records_with_an_unknown_decision_are_refused(tmp_path: Path) -> None:
     assert "banana" in refused(done)["2"]
 
 
+def test_decisions_beside_a_name_are_read_wherever_they_stand(tmp_path: Path) -> None:
+    kept, done = made(
+        tmp_path, "a.json", '{"people": {"Orla Vint": "erase", "Ines Marbury": "keep", "Bo Alm": "pending"}}'
+    )
+    assert names(kept) == ["Orla Vint"] and kept.keep == ("Ines Marbury",) and len(refused(done)) == 1
+    kept, done = made(tmp_path, "a.json", '[["Orla Vint", "forget"], ["Ines Marbury", "Retain"], ["Bo Alm", "no"]]')
+    assert names(kept) == ["Orla Vint"] and kept.keep == ("Ines Marbury",) and len(refused(done)) == 1
+    text = (
+        "# to forget\nOrla Vint\nkeep: Ida Holm\n# keep\nInes Marbury\nRejected:\nBo Alm\n[erase]\nCy (keep)\nDi Ur\n"
+    )
+    kept, done = made(tmp_path, "a.txt", text)
+    assert names(kept) == ["Orla Vint", "Di Ur"] and kept.keep == ("Ida Holm", "Ines Marbury")
+    assert refused(done).keys() == {"row 7", "row 9"} and "row 4 '# keep'" in " ".join(done.remarks)
+
+
+@pytest.mark.parametrize(
+    "name", ["Grant Wood", "Bannister", "The Keeper", "Remo", "Block B", "No Doubt", "Holden", "Do"]
+)
+def test_names_are_no_decisions(name: str, tmp_path: Path) -> None:
+    kept, _ = made(tmp_path, "a.json", json.dumps({"people": ["Orla Vint", name]}))
+    assert names(kept) == ["Orla Vint", name]
+    kept, _ = made(tmp_path, "a.json", json.dumps({"Orla Vint": name, name: "a man"}))
+    assert names(kept) == ["Orla Vint", name]
+
+
 # Never the wrong person
 
 
