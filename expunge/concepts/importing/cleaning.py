@@ -35,6 +35,9 @@ def clean(text: str, label: str, cut_parentheses: bool, cut_comma: bool, notes: 
     if unescaped != trimmed:
         reasons.append("backslashes before parentheses")
         trimmed = unescaped
+    if (bold := re.fullmatch(r"\s*\*\*(.+?)\*\*\s*", trimmed)) is not None:
+        reasons.append("asterisks")
+        trimmed = bold[1]
     bare = tidy(trimmed)
     if len(bare) > 2 and any(bare[0] == first and bare[-1] == last for first, last in _QUOTES):
         reasons.append("quotation marks")

@@ -18,6 +18,7 @@ ROLES: dict[str, tuple[str, ...]] = {
         "neighbours", "neighbors", "neighbour", "neighbor", "hard_negative", "hard_negatives", "train-retain",
         "test-retain",
     ),
+    "kind": ("kind",),  # a value that is no kind says nothing
     "anchor": ("anchor", "anchors", "anchor concept", "superclass", "mapping concept"),
     "prompts": (),  # only if the user names the column: prompts are as often for tests as for training
     "id": ("request id", "request", "ticket", "case", "case id", "reference"),

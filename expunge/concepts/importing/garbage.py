@@ -40,6 +40,10 @@ def garbage(text: str, patterns: bool = False) -> str | None:
         if (match := syntax.search(text)) is not None:
             name = (match.group(1) if syntax.groups else "").strip()
             return f"{what}; write {name!r}" if name else f"{what}; write the names that it stands for"
+    if re.match(r"\[[ xX]?\]\s", text):
+        return "begins with a checkbox, which does not say what is forgotten; write the names to forget alone"
+    if re.fullmatch(r"~~.*~~|--.*--", text):
+        return "is struck out"
     if is_pattern(text) or (patterns and _MAYBE_PATTERN.search(text)):
         return "reads like a regular expression; write the names that it matches, each by itself"
     repaired = repair(text)

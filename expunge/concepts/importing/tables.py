@@ -9,6 +9,7 @@ from pathlib import Path
 from expunge.concepts.importing.columns import NUMBERING, REQUEST, deciding, plain, roles_of, split_cell
 from expunge.concepts.importing.decisions import KEEP, combined, decision_of, decision_of_cell, remark_against
 from expunge.concepts.importing.rows import Contents, Row
+from expunge.concepts.kinds import KINDS
 from expunge.core.errors import InputError, Problem
 from expunge.core.names import tidy
 
@@ -164,11 +165,13 @@ def _rows(
             return Row(f"row {line.number}", ", ".join(line.cells), f"{line.broken}; close it, or take it out")
         said = [decision_of_cell(names[i], line.cells[i] if i < len(line.cells) else "") for i in decides]
         said += [why for i in others if i < len(line.cells) and (why := remark_against(names[i], line.cells[i]))]
+        kind = next(iter(cells("kind")), "").strip().casefold()
         request = {what: tidy(next(iter(cells(what)), "")) for what in REQUEST}
         request["decision"] = "; ".join(tidy(line.cells[i]) for i in decides if i < len(line.cells))
         return Row(
             f"row {line.number}", next(iter(cells("name")), ""), combined(said), several("aliases"), several("probes"),
-            several("neighbours"), next(iter(cells("anchor")), None), tuple(cells("prompts")), request=request,
+            several("neighbours"), next(iter(cells("anchor")), None), tuple(cells("prompts")),
+            kind if kind in KINDS else None, request=request,
         )  # fmt: skip
 
     return Contents([row(line) for line in body], remarks)

@@ -258,6 +258,8 @@ def _record(
     request = {what: tidy(str(values[role[what][0]])) for what in REQUEST if what in role}
     request["decision"] = "; ".join(tidy(str(data[key])) for key in keys if plain(key) in DECIDING)
     anchor = values[role["anchor"][0]] if "anchor" in role else None
+    kind = str(values[role["kind"][0]]).casefold() if "kind" in role else ""
+    section = kind if kind in KINDS else section
     aliases, probes, neighbours, prompts = map(texts, ("aliases", "probes", "neighbours", "prompts"))
     return Row(
         label, values[role["name"][0]], combined(said), aliases, probes, neighbours, anchor, prompts, section,

@@ -197,7 +197,8 @@ def test_rows_that_differ_in_parentheses_stay_apart(tmp_path: Path) -> None:
         (r"\w*zorb\w*", "regular expression"), ("vint[ing]", "regular expression"), ("(Artquill:1.2)", "'Artquill'"),
         ("0.5::Orla Vint", "'Orla Vint'"), ("<lora:quell:0.8>", "'quell'"), ("tomas quell:1.4", "'tomas quell'"),
         ("[Lida Fenn]", "'Lida Fenn'"), ("__wildcard__", "wildcard"), ("FranÃ§ois Vint", "'François Vint'"),
-        ("Unknown", "missing name"), ("{x}", "braces"), ("a|b", "regular expression"),
+        ("Unknown", "missing name"), ("~~Cy Orr~~", "struck out"),
+        ("[x] Cy Orr", "checkbox"), ("{x}", "braces"), ("a|b", "regular expression"),
     ],
 )  # fmt: skip
 def test_garbage_is_refused_with_what_to_write(text: str, why: str, tmp_path: Path) -> None:
@@ -288,6 +289,13 @@ def test_a_register_fills_the_request(tmp_path: Path) -> None:
     )
     assert names(kept) == ["Bo Alm", "Cy Orr", "Di Ur"] and refused(done).keys() == {"row 3"}
     assert [note.row for note in done.notes if "cannot be a request" in note.why] == ["row 4", "row 5"]
+
+
+def test_a_kind_beside_a_name_is_read(tmp_path: Path) -> None:
+    kept, done = made(tmp_path, "a.tsv", "name\tkind\nOrla Vint\tperson\nmonet\tStyle\nBo Alm\tband\n")
+    assert names(kept) == ["Orla Vint", "Bo Alm"] and "--kind style" in refused(done)["row 3"]
+    kept, done = made(tmp_path, "a.json", '[{"name": "monet", "kind": "style"}, {"name": "Bo Alm"}]')
+    assert names(kept) == ["Bo Alm"] and "--kind style" in refused(done)["1"]
 
 
 def test_graded_words_and_test_words(tmp_path: Path) -> None:
