@@ -32,7 +32,8 @@ def why(plan: Plan, encoder: str, stage: str | None = None, build: Path = Path("
     """
     if encoder not in plan.encoders:
         own = [name for name in plan.encoders if name.startswith(f"{encoder.split('/')[0]}/")]
-        fix = f"write one of {', '.join(own)}" if own else did_you_mean(encoder, list(plan.encoders))
+        whole_list = encoder.rstrip("/") + "/" in {f"{name.split('/')[0]}/" for name in own}
+        fix = f"write one of {', '.join(own)}" if whole_list else did_you_mean(encoder, own or list(plan.encoders))
         raise InputError([Problem(encoder, "is no encoder of the plan", fix)])
     indexes = indexes_of(build)
     if stage is not None and stage not in indexes:

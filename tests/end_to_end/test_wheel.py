@@ -58,7 +58,7 @@ def test_an_installed_wheel_checks_a_list_in_any_folder(wheel: Path, tmp_path: P
         )
 
     where = run("-c", "import expunge.cli; print(expunge.cli.__file__)").stdout.strip()
-    assert Path(where) == target / "expunge" / "cli.py"
+    assert Path(where) == target / "expunge" / "cli" / "__init__.py"
     good = run("-m", "expunge", "validate", "lists/mine.yaml")
     assert good.returncode == 0, good.stderr
     assert good.stdout == "mine: 1 concept, 1 encoder\n"
