@@ -108,7 +108,7 @@ def test_the_readme_lines_load_an_encoder(clone: Path) -> None:
     block = re.search(r"```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
     assert block is not None
     code = block[1].replace("build/encoders/objects/fire-engine", "build/encoders/tiny/fire-engine")
-    assert len([line for line in code.splitlines() if line and "import" not in line]) == 8
+    assert len([line for line in code.splitlines() if line and "import" not in line]) == 9
     run(clone, sys.executable, "-c", code + "assert len(video) == 8\n")
 
 

@@ -75,7 +75,10 @@ def test_another_base_than_at_the_run_is_refused(run: Any) -> None:
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float16"])
-def test_the_readmes_lines_in_both_dtypes(tiny_base: Any, tmp_path: Path, dtype: str) -> None:
+def test_the_readmes_lines_in_both_dtypes(
+    tiny_base: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dtype: str
+) -> None:
+    monkeypatch.chdir(tmp_path)  # where the lines write their GIF
     store_edit(tiny_base, tmp_path / "encoder", Edit(tiny_base.encoder))
     block = re.search(r"```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
     assert block is not None and "torch.float32" in block[1]
@@ -83,7 +86,8 @@ def test_the_readmes_lines_in_both_dtypes(tiny_base: Any, tmp_path: Path, dtype:
     for old, new in (
         ("build/encoders/objects/fire-engine", tmp_path / "encoder"), ("bases/emoji/t2i", base / "t2i"),
         ("bases/emoji/t2v/unet", base / "t2v/unet"), ("torch.float32", f"torch.{dtype}"),
-        ("num_frames=8, height=64, width=64", "num_frames=2, height=32, width=32, num_inference_steps=2"),
+        ("num_frames=8, height=64, width=64, num_inference_steps=12",
+         "num_frames=2, height=32, width=32, num_inference_steps=2"),
     ):  # fmt: skip
         assert old in code
         code = code.replace(old, str(new))
