@@ -21,7 +21,6 @@ _SYNTAX = (
     (re.compile(r"^\[+([^\[\]]+)\]+$"), "has the brackets of a prompt's weight"),
     (re.compile(r"^\(\(+([^()]+)\)+\)$"), "has the brackets of a prompt's weight"),
 )
-RUN_BY_SPREADSHEETS = re.compile(r"^[=+@\t\r]|^-[\d(=]|^-\w+\(|\bcmd\s*\|")
 
 
 def is_pattern(text: str) -> bool:

@@ -14,13 +14,14 @@ from expunge.concepts.importing.decisions import FORGET, KEEP
 from expunge.concepts.importing.drafts import Choices, Drafted, draft_of, prompt_of
 from expunge.concepts.importing.files import STDIN
 from expunge.concepts.importing.formats import format_of, read_contents
-from expunge.concepts.importing.garbage import RUN_BY_SPREADSHEETS, is_pattern
+from expunge.concepts.importing.garbage import is_pattern
 from expunge.concepts.importing.notes import RowNote
 from expunge.concepts.importing.order import reads_last_first
 from expunge.concepts.importing.rows import Row
 from expunge.concepts.listfile import DraftConcept, to_yaml
 from expunge.concepts.rules import Words
 from expunge.core.errors import InputError, Problem
+from expunge.core.files import to_cell
 from expunge.core.names import same, tidy
 
 MOST_CONCEPTS = 5000  # of one list, as in schema.json
@@ -173,8 +174,9 @@ def _of_prompts(rows: list[Row], name: str, notes: list[RowNote]) -> DraftConcep
     """One concept with the rows as its few-shot prompts."""
     draft, seen = DraftConcept("--prompts-of", tidy(name)), dict[str, str]()
     for row in rows:
-        if row.decision not in (FORGET, KEEP):
-            notes.append(RowNote(row.label, "refused", str(row.name), row.decision))
+        if row.decision != FORGET:
+            why = "the file says that it must stay" if row.decision == KEEP else row.decision
+            notes.append(RowNote(row.label, "refused", str(row.name), why))
             continue
         prompt = prompt_of(str(row.name), draft.name, row.label, notes)
         if prompt is None:
@@ -191,7 +193,7 @@ def _remarks(drafts: list[DraftConcept], keep: list[str]) -> list[str]:
     """Near doubles, names that a spreadsheet would run, and what the list keeps."""
     names = [(draft.name, f"{draft.row}, forgotten") for draft in drafts] + [(name, "kept") for name in keep]
     doubles = [f"{one!r} ({where}) and {other!r} ({there})" for (one, where), (other, there) in near_doubles(names)]
-    cells = [f"{draft.name!r} ({draft.row})" for draft in drafts if RUN_BY_SPREADSHEETS.search(draft.name)]
+    cells = [f"{draft.name!r} ({draft.row})" for draft in drafts if to_cell(draft.name) != draft.name]
     remarks = [f"{len(keep):,} names are kept by every encoder of the list (`keep`)"] if keep else []
     for what, all_ in (("nearly the same name", doubles), ("a spreadsheet would run this cell", cells)):
         if all_:
