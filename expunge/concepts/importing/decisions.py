@@ -12,22 +12,22 @@ from functools import lru_cache
 from itertools import pairwise
 
 FORGET, KEEP = "forget", "keep"
-# Beginnings of words, unless a word ends in "$".
-_FORGET = (
+# Beginnings of words; with "$", whole words.
+_FORGET = re.compile("|".join((
     "eras", "forg", "remov", "unlearn", "delet", "ablat", "suppress", "block", "ban$", "bans$", "banned$", "bann",
     "target", "takedown", "purge", "scrub", "censor", "prohibit", "forbid", "disallow", "denylist", "grant", "approv",
     "accept", "upheld", "uphold", "nuke", "drop$",
-)  # fmt: skip
-_KEEP = (
+)))  # fmt: skip
+_KEEP = re.compile("|".join((
     "keep", "kept", "retain", "retention", "preserv", "holdout", "heldout", "protect", "allow", "whitelist", "safe$",
     "safelist", "spare", "remain", "surviv", "untouch", "unaffected", "maintain",
-)  # fmt: skip
-_NEITHER = (
+)))  # fmt: skip
+_NEITHER = re.compile("|".join((
     "not$", "no$", "non$", "never$", "dont$", "without", "reject", "denied", "deny$", "denial", "declin", "refus",
     "withdraw", "withdrew", "cancel", "dismiss", "revok", "pending", "open$", "opened$", "wait", "review", "deferr",
     "undecided", "unresolved", "tbd$", "todo$", "unknown", "appeal", "draft", "hold$", "progress", "incomplete",
     "exclu", "exempt", "ignor", "skip", "void$", "expired", "duplicate", "false$",
-)  # fmt: skip
+)))  # fmt: skip
 _SURE = re.compile(
     r"(?<![^\W\d_])(?:keep|kept|retain|preserv|h[oe]ld[- _]?out|reject|denied|declin|refus|withdr|pending|dismiss|"
     r"revok|deferr|undecided|exempt)",
@@ -45,10 +45,8 @@ YES = frozenset(["yes", "y", "true", "t", "1", "x", "✓", "✔"])
 NO = frozenset(["no", "n", "false", "f", "0"])
 
 
-def _has(words: list[str], beginnings: tuple[str, ...]) -> bool:
-    return any(
-        word == each[:-1] if each.endswith("$") else word.startswith(each) for word in words for each in beginnings
-    )
+def _has(words: list[str], beginnings: re.Pattern[str]) -> bool:
+    return any(map(beginnings.match, words))
 
 
 def words_of(text: str) -> list[str]:
@@ -66,7 +64,7 @@ def decision_of(text: str) -> str | None:
     words = words_of(text)
     words += [a + b for a, b in pairwise(words) if (a, b) in (("hold", "out"), ("held", "out"))]
     words += ["takedown"] if words[:2] == ["take", "down"] else []
-    held_out = _has(words, ("holdout", "heldout"))
+    held_out = "holdout" in words or "heldout" in words
     if _has(words, _NEITHER) and not held_out:
         return f"the file says {text.strip()!r}"
     keep, forget = _has(words, _KEEP), _has(words, _FORGET)

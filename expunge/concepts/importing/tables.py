@@ -156,7 +156,8 @@ def _rows(
 
     def row(line: Line) -> Row:
         def cells(what: str) -> list[str]:
-            return [line.cells[i] for i in role.get(what, []) if i < len(line.cells) and line.cells[i].strip()]
+            places = role.get(what, ())
+            return [line.cells[i] for i in places if i < len(line.cells) and line.cells[i].strip()] if places else []
 
         def several(what: str) -> tuple[str, ...]:
             return tuple(part for cell in cells(what) for part in split_cell(cell))
@@ -166,8 +167,10 @@ def _rows(
         said = [decision_of_cell(names[i], line.cells[i] if i < len(line.cells) else "") for i in decides]
         said += [why for i in others if i < len(line.cells) and (why := remark_against(names[i], line.cells[i]))]
         kind = next(iter(cells("kind")), "").strip().casefold()
-        request = {what: tidy(next(iter(cells(what)), "")) for what in REQUEST}
-        request["decision"] = "; ".join(tidy(line.cells[i]) for i in decides if i < len(line.cells))
+        request = {}
+        if "id" in role:  # a register of requests
+            request = {what: tidy(next(iter(cells(what)), "")) for what in REQUEST}
+            request["decision"] = "; ".join(tidy(line.cells[i]) for i in decides if i < len(line.cells))
         return Row(
             f"row {line.number}", next(iter(cells("name")), ""), combined(said), several("aliases"), several("probes"),
             several("neighbours"), next(iter(cells("anchor")), None), tuple(cells("prompts")),
