@@ -17,16 +17,17 @@ from torch import Tensor
 
 from expunge.bases.base import Base, denoiser_of
 from expunge.bases.external_files import files_of
-from expunge.bases.external_lora import is_lora, lora_changes
 from expunge.bases.families.stable_diffusion import normal_name, stored_name
 from expunge.bases.ldm import denoiser_places, encoder_places
+from expunge.bases.lora import METADATA, change_of, read_lora, weights_of
+from expunge.bases.placement import some
 from expunge.core.errors import InputError, Problem, shown
 
 CHECKPOINT = ("cond_stage_model.", "model.diffusion_model.", "first_stage_model.")
 DENOISER = ("down_blocks.", "up_blocks.", "mid_block.", "conv_in.", "conv_out.", "conv_norm_out.", "time_embedding.")
 ENCODER = ("encoder.layers.", "embeddings.", "final_layer_norm.")
 NOT_READ = ("position_ids", "text_projection.weight", "logit_scale")  # no part of what a denoiser sees of a text
-EXAMPLES = 3
+LORA = ("lora_", ".lora.", "hada_", "lokr_", "dora_scale")
 
 
 def read_external(base: Base, path: Path) -> tuple[Any, Any, dict[str, Any]]:
@@ -63,9 +64,8 @@ def _parts_of(base: Base, file: Path) -> tuple[dict[str, dict[str, Tensor]], boo
             metadata = opened.metadata() or {}
     except (OSError, SafetensorError) as error:
         raise InputError([Problem(where, f"cannot be read ({error})", "get it again, whole")]) from None
-    if is_lora(tensors):
-        modules = {"encoder": base.encoder, "denoiser": denoiser_of(base)}
-        return lora_changes(where, tensors, metadata, modules), True
+    if any(mark in name for name in tensors for mark in LORA):
+        return _of_lora(base, where, tensors, metadata), True
     if any(name.startswith(CHECKPOINT) for name in tensors):
         return _of_checkpoint(base, tensors), False
     names = {name: name.removeprefix("unet.") for name in tensors}
@@ -74,7 +74,47 @@ def _parts_of(base: Base, file: Path) -> tuple[dict[str, dict[str, Tensor]], boo
     if any(normal_name(name).startswith(ENCODER) for name in tensors):
         return {"encoder": {normal_name(n): t for n, t in tensors.items() if not n.endswith(NOT_READ)}}, False
     fix = "give an encoder, a U-Net, a checkpoint or a LoRA of Stable Diffusion"
-    raise InputError([Problem(where, f"is of a kind that is not known ({_some(sorted(tensors))})", fix)])
+    raise InputError([Problem(where, f"is of a kind that is not known ({some(tensors)})", fix)])
+
+
+def _of_lora(
+    base: Base, where: str, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]
+) -> dict[str, dict[str, Tensor]]:
+    """The weights that a LoRA changes, as it leaves them, float32.
+
+    :raises InputError: it is no plain LoRA, or does not fit the base.
+    """
+    try:
+        lora = read_lora(tensors, metadata)
+    except ValueError as error:
+        what = f"its metadata ({METADATA}) are not read: {error}"
+        raise InputError([Problem(where, what, "give the merged model")]) from None
+    parts = {"text_encoder": ("encoder", base.encoder), "unet": ("denoiser", denoiser_of(base))}
+    weights = {part: weights_of(module) for part, (_, module) in parts.items()}
+    lost = [module for part, module in lora.factors if module not in weights[part]]
+    problems = []
+    if lora.settings:
+        what = f"its metadata ({METADATA}) are not read: it is no plain LoRA ({some(lora.settings)})"
+        problems.append(Problem(where, what, "give the merged model"))
+    if lora.unread:
+        what = f"{len(lora.unread)} tensors are of a kind that is not read ({some(lora.unread)})"
+        problems.append(Problem(where, what, "give a plain LoRA (no DoRA, LoHa or LoKr), or the merged model"))
+    if lost:
+        what = f"{len(lost)} modules of the LoRA are not in the base ({some(lost)})"
+        problems.append(Problem(where, what, "give a LoRA of this base"))
+    made: dict[str, dict[str, Tensor]] = {"encoder": {}, "denoiser": {}}
+    unfit = [module for _, module in lora.incomplete]
+    for (part, module), factors in lora.factors.items() if not problems else ():
+        name, weight = weights[part][module]
+        change = change_of(factors, weight)
+        if change is None:
+            unfit.append(module)
+        else:
+            made[parts[part][0]][name] = weight.detach().float().cpu() + change
+    problems += [Problem(where, f"the factors of {module} do not fit", "give a LoRA of this base") for module in unfit]
+    if problems:
+        raise InputError(problems)
+    return made
 
 
 def _of_checkpoint(base: Base, tensors: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
@@ -116,8 +156,4 @@ def _misfits(
         (broken, f"{len(broken)} tensors of the {part} hold numbers that are not finite"),
     ):
         if names:
-            yield Problem(where, f"{what} ({_some(names)})", fix)
-
-
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:EXAMPLES]) + (", ..." if len(names) > EXAMPLES else "")
+            yield Problem(where, f"{what} ({some(names)})", fix)

@@ -79,8 +79,8 @@ def readable(where: str, label: str, folder: Path | str) -> Iterator[None]:
 
     try:
         yield
-    except (OSError, ValueError, RuntimeError, LookupError, TypeError, AttributeError, NotImplementedError,
-            ImportError, SafetensorError) as error:  # fmt: skip
+    except (OSError, ValueError, RuntimeError, LookupError, TypeError, AttributeError, ImportError,
+            SafetensorError) as error:  # fmt: skip
         what = f"{label}: {folder} cannot be loaded: {' '.join(str(error).split())[:300]}"
         fix = "put a complete diffusers folder with safetensors there"
         raise InputError([Problem(where, what, fix)]) from error

@@ -41,6 +41,9 @@ def write_checkpoint(pipe: Any, file: Path, dtype: Any, open_clip: bool = False,
     tensors = {n: t.detach().to(dtype).clone().contiguous() for n, t in tensors.items()}
     tensors["alphas_cumprod"] = torch.linspace(1, 0, 1000)  # stays float32, as in real checkpoints
     tensors["global_step"] = torch.tensor([875000])
+    if not open_clip:  # older versions of transformers stored them
+        length = state["embeddings.position_embedding.weight"].shape[0]
+        tensors["cond_stage_model.transformer.text_model.embeddings.position_ids"] = torch.arange(length)[None]
     save_file(tensors, file, metadata={"format": "pt", "modelspec.title": "tiny"})
     return tensors
 

@@ -19,9 +19,8 @@ from expunge.bases.exports.parts import cast, denoiser_changes, encoder_tensors,
 from expunge.bases.exports.safetensors_file import spans as spans_of
 from expunge.bases.families.stable_diffusion import DENOISERS
 from expunge.bases.ldm import EMA, Place, denoiser_places, encoder_places
+from expunge.bases.placement import some
 from expunge.core.errors import InputError, Problem, shown
-
-EXAMPLES = 3  # names that a problem cites
 
 
 def write(order: Order, out: Path) -> list[str]:
@@ -49,13 +48,13 @@ def _encoder(order: Order, where: str, checkpoint: Any, pipe: Any) -> dict[Place
     before, after = original_tensors(pipe), encoder_tensors(order)
     places = encoder_places(checkpoint.keys(), before)
     if lost := sorted(before.keys() - places.keys()):
-        what = f"lacks {len(lost)} of {len(before)} tensors of the text encoder ({_some(lost)})"
+        what = f"lacks {len(lost)} of {len(before)} tensors of the text encoder ({some(lost)})"
         fix = "name a checkpoint of Stable Diffusion 1.x or 2.x with the base's text encoder in it"
         raise InputError([Problem(where, what, fix)])
     theirs = {name: _read(checkpoint, place) for name, place in places.items()}
     _require_same(where, "text encoder", order, before, theirs)
     if wrong := sorted(name for name in before if name not in after or after[name].shape != before[name].shape):
-        what = f"does not fit the base {order.spec.name} ({_some(wrong)})"
+        what = f"does not fit the base {order.spec.name} ({some(wrong)})"
         raise InputError([Problem(order.name, what, "run `dvc repro`: the base is another one than at the run")])
     changed = [name for name in before if not torch.equal(before[name].to(after[name].dtype), after[name])]
     return _in_their_dtypes({name: after[name] for name in changed}, theirs, places, order)
@@ -73,7 +72,7 @@ def _denoiser(order: Order, where: str, checkpoint: Any, pipe: Any) -> dict[Plac
         what = "holds averages of the denoiser's weights as well (model_ema), which would stay as they are"
         problems.append(Problem(where, what, "name a pruned checkpoint, without them"))
     if lost := sorted(changes.keys() - places.keys()):
-        what = f"lacks {len(lost)} tensors of the denoiser that the method changed ({_some(lost)})"
+        what = f"lacks {len(lost)} tensors of the denoiser that the method changed ({some(lost)})"
         problems.append(Problem(where, what, "name a checkpoint with the base's denoiser in it"))
     if problems:
         raise InputError(problems)
@@ -94,7 +93,7 @@ def _in_their_dtypes(
 
 def _require_same(where: str, part: str, order: Order, own: Mapping[str, Tensor], theirs: Mapping[str, Tensor]) -> None:
     if differ := differing(own, theirs):
-        what = f"its {part} is not that of the base {order.spec.name}: {len(differ)} tensors differ ({_some(differ)})"
+        what = f"its {part} is not that of the base {order.spec.name}: {len(differ)} tensors differ ({some(differ)})"
         fix = "make a base of this checkpoint and unlearn in that (docs/export.md), or name the base's own checkpoint"
         raise InputError([Problem(where, what, fix)])
 
@@ -102,7 +101,3 @@ def _require_same(where: str, part: str, order: Order, own: Mapping[str, Tensor]
 def _read(checkpoint: Any, place: Place) -> Tensor:
     tensor = checkpoint.get_tensor(place.key)
     return tensor if place.third is None else tensor.chunk(3)[place.third]
-
-
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:EXAMPLES]) + (", ..." if len(names) > EXAMPLES else "")

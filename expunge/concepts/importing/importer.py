@@ -20,11 +20,12 @@ from expunge.concepts.importing.order import reads_last_first
 from expunge.concepts.importing.rows import Row
 from expunge.concepts.listfile import DraftConcept, to_yaml
 from expunge.concepts.rules import Words
+from expunge.concepts.schema import list_schema
 from expunge.core.errors import InputError, Problem
 from expunge.core.files import to_cell
 from expunge.core.names import same, tidy
 
-MOST_CONCEPTS = 5000  # of one list, as in schema.json
+MOST_CONCEPTS: int = list_schema()["properties"]["concepts"]["maxItems"]  # of one list
 MOST_SHOWN = 10  # pairs in a remark
 MOST_PROBLEMS = 50  # refused rows in an error
 

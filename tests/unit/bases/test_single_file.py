@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from diffusers import StableDiffusionPipeline
 
 from expunge.bases.base import load
 from expunge.bases.base_digest import base_parts
@@ -18,9 +19,8 @@ from expunge.bases.sampling import sample_images, sample_videos
 from expunge.bases.spec import load_spec
 from expunge.bases.tokenizer import light_tokenizer
 from expunge.core.errors import InputError
-from tests.support import tiny
+from tests.support import ldm, tiny
 from tests.support.faults import change_base, change_tensors
-from tests.support.single_file import write_checkpoint
 
 NAME = "tiny/model.safetensors"
 T2I = {"pipeline": "StableDiffusionPipeline", "path": NAME, "config": "tiny/settings"}
@@ -30,7 +30,8 @@ T2I = {"pipeline": "StableDiffusionPipeline", "path": NAME, "config": "tiny/sett
 def single_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder like bases/ whose base `tiny` is one file, its settings and a motion adapter. Read only."""
     folder = tiny.make_base(tmp_path_factory.mktemp("single"), adapter=True)
-    write_checkpoint(folder / NAME, folder / "tiny/t2i")
+    pipe = StableDiffusionPipeline.from_pretrained(folder / "tiny/t2i", torch_dtype=torch.float16)
+    ldm.write_checkpoint(pipe, folder / NAME, torch.float16, ema=True)
     shutil.copytree(folder / "tiny/t2i", folder / "tiny/settings", ignore=shutil.ignore_patterns("*.safetensors"))
     change_base(folder, t2i=T2I)
     return folder
