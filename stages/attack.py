@@ -8,7 +8,7 @@ A unit is one attack on one encoder, so a changed budget of one attack repeats o
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from expunge.concepts.prompt_file import Prompts, read_prompts
 from expunge.concepts.prompts import eval_templates
 from expunge.core.index import read_index
 from expunge.core.unit_names import Name, UnitName
+from expunge.judging.detectors import detector_modules, detector_parts
 from expunge.judging.judges import module_of
 from expunge.plan.contract import Plan, public
 from stages.runtime.models import loaded_base, loaded_edit, loaded_judge
@@ -43,6 +44,7 @@ class Target:
     templates: tuple[str, ...]
     anchors: tuple[str, ...]
     kept: tuple[KeptPrompt, ...] = ()  # prompts of earlier runs, to replay
+    detector: dict[str, str | None] = field(default_factory=dict)  # as in the stage score
 
 
 @dataclass(frozen=True)
@@ -89,9 +91,11 @@ def units_of(
                 public(plan.concepts[concept]),
                 tuple(eval_templates(plan.concepts[concept].kind, prompts, "image")),
                 plan.training[concept].anchors,
+                detector=detector_parts(plan.concepts[concept].judge),
             )
             for concept in job.concepts
         }
+        judged = {module for concept in job.concepts for module in detector_modules(plan.concepts[concept].judge)}
         replayed = {
             concept: replace(target, kept=tuple(row for row in kept if row.concept == concept))
             for concept, target in targets.items()
@@ -104,7 +108,7 @@ def units_of(
                 Inputs(attack, budget, job.concepts, members, job.seed, plan.base.frames, plan.base.judge.digest),
                 upstream={each: keys[each] for each in (name, *originals.values())},
                 reads={"encoder": ENCODERS / name, **{c: RENDERS / unit for c, unit in originals.items()}},
-                code=(judge, *((ATTACKS[attack].module,) if attack != REPLAY else ())),
+                code=(judge, *sorted(judged), *((ATTACKS[attack].module,) if attack != REPLAY else ())),
             )
     return units
 

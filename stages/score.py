@@ -17,6 +17,7 @@ from expunge.bases.spec import Spec, load_spec
 from expunge.concepts.confidential import redact
 from expunge.core.index import read_index
 from expunge.core.unit_names import ORIGINAL, Name, UnitName
+from expunge.judging.detectors import detector_modules, detector_parts
 from expunge.judging.features import encode, read_features, write_features
 from expunge.judging.judges import module_of
 from expunge.judging.measure import kid_of, measure, versions
@@ -39,6 +40,7 @@ class Inputs:
     anchors: tuple[str, ...]  # what the target may have become
     frames: int
     drawn_with: dict[str, dict[str, Any]]  # {"image": {"solver", "steps", "guidance"}, "video": ...}
+    detector: dict[str, str | None]  # {package: version} of the detector that judges the concept; {}: the judge does
 
 
 def run() -> None:
@@ -60,22 +62,28 @@ def units_of(plan: Plan, renders: Mapping[str, str], drawn: dict[str, dict[str, 
     :param renders: the keys of the units of the stage render.
     """
     units: dict[str, Unit] = {}
-    for concept in plan.concepts:
-        name = Name.parse(concept)
-        original = str(UnitName(concept=name, original=True))
-        columns = {"list": name.list, "encoder": ORIGINAL, "concept": name.id}
-        inputs = Inputs(columns, plan.training[concept].anchors, plan.base.frames, drawn)
-        units[original] = Unit(inputs, {original: renders[original]}, {"renders": RENDERS / original})
+
+    def inputs_of(concept: str, encoder: str) -> Inputs:
+        name, detector = Name.parse(concept), detector_parts(plan.concepts[concept].judge)
+        columns = {"list": name.list, "encoder": encoder, "concept": name.id}
+        return Inputs(columns, plan.training[concept].anchors, plan.base.frames, drawn, detector)
+
+    for concept, entry in plan.concepts.items():
+        original = str(UnitName(concept=Name.parse(concept), original=True))
+        units[original] = Unit(
+            inputs_of(concept, ORIGINAL), {original: renders[original]}, {"renders": RENDERS / original},
+            code=detector_modules(entry.judge),
+        )  # fmt: skip
     for encoder, job in plan.encoders.items():
         for concept in job.concepts:
             name = Name.parse(concept)
             unit, original = str(UnitName(Name.parse(encoder), name)), str(UnitName(concept=name, original=True))
-            columns = {"list": name.list, "encoder": Name.parse(encoder).id, "concept": name.id}
             units[unit] = Unit(
-                Inputs(columns, plan.training[concept].anchors, plan.base.frames, drawn),
+                inputs_of(concept, Name.parse(encoder).id),
                 upstream={each: renders[each] for each in (unit, original)},
                 reads={"renders": RENDERS / unit, "originals": RENDERS / original},
                 reads_units={"before": original},
+                code=detector_modules(plan.concepts[concept].judge),
             )
     return units
 

@@ -16,8 +16,9 @@ from expunge.core.yamlfile import Node
 def concept_problems(concept: ConceptNode, rules: Rules) -> Iterator[Problem]:
     """Every mistake within one concept."""
     yield from _request(concept)
-    yield from _prompts(concept)
+    yield from _prompts(concept, rules)
     yield from _kind(concept)
+    yield from _judge(concept, rules)
     yield from _paraphrases(concept)
     yield from gate_problems(concept.source, concept.node, rules)
     yield from _method(concept, rules)
@@ -49,7 +50,8 @@ def _request(concept: ConceptNode) -> Iterator[Problem]:
             yield Problem(concept.place("request", key), f"{text} is not a valid date or time", fix)
 
 
-def _prompts(concept: ConceptNode) -> Iterator[Problem]:
+def _prompts(concept: ConceptNode, rules: Rules) -> Iterator[Problem]:
+    """Own prompts without the name, that are repeated, or that evaluation uses: those would be learnt by heart."""
     value = concept.node.value
     prompts, sense = value.get("prompts"), value.get("sense")
     if not isinstance(prompts, list):
@@ -58,6 +60,7 @@ def _prompts(concept: ConceptNode) -> Iterator[Problem]:
     groups = [value.get("name")], value.get("aliases"), value.get("members"), forget
     lists = [words for words in groups if isinstance(words, list)]
     names = [name for words in lists for name in words if isinstance(name, str) and name]
+    tested = {same(t.replace("{}", name)) for t in rules.words.tested.get(str(value.get("kind")), ()) for name in names}
     seen = set()
     for i, prompt in enumerate(prompts):
         if not isinstance(prompt, str) or not prompt.strip():
@@ -72,6 +75,9 @@ def _prompts(concept: ConceptNode) -> Iterator[Problem]:
             yield Problem(where, f"the prompt {short(prompt)} does not contain the concept's name", fix)
         if same(prompt) in seen:
             yield Problem(where, f"the prompt {short(prompt)} is repeated", "keep one of them")
+        if any(same(prompt.replace("{}", name)) in tested for name in names):
+            what = f"the prompt {short(prompt)} is one that the base's evaluation uses"
+            yield Problem(where, what, "write another one: what is trained on cannot test")
         seen.add(same(prompt))
 
 
@@ -92,6 +98,20 @@ def _kind(concept: ConceptNode) -> Iterator[Problem]:
     if kind is not None and kind.members and members is None:
         fix = "write `members: [a rifle, a pistol]`: what belongs to it, each of which must go"
         yield Problem(concept.place("kind"), "a category names no members", fix)
+
+
+def _judge(concept: ConceptNode, rules: Rules) -> Iterator[Problem]:
+    """A detector that there is not, or of a kind that none can judge."""
+    judge, name = concept.node.value.get("judge"), concept.node.value.get("kind")
+    if not isinstance(judge, str):
+        return
+    where, kind = concept.place("judge"), KINDS.get(name) if isinstance(name, str) else None
+    if kind is not None and not kind.members:
+        fix = "write kind: category, or take `judge` out"
+        yield Problem(where, f"a detector judges categories alone, and this is of the kind {name}", fix)
+    elif rules.check_judge is not None:
+        for what, fix in rules.check_judge(judge):
+            yield Problem(where, what, fix)
 
 
 def _paraphrases(concept: ConceptNode) -> Iterator[Problem]:

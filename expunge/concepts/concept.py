@@ -38,6 +38,7 @@ class Concept:
     parts: tuple[str, ...] = ()  # of a composition: its two things, each of which must stay by itself
     probes: tuple[str, ...] = ()  # other words that must go too; they are only tested, never trained on
     members: tuple[str, ...] = ()  # of a category: the things that belong to it, each of which must go
+    judge: str | None = None  # of a category: the detector that looks for it, in place of the base's judge
     prompts: tuple[str, ...] = ()
     paraphrases: tuple[str, ...] = ()  # other wordings of a memorised picture's caption
     request: Request | None = None

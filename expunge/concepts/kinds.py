@@ -27,7 +27,7 @@ class Kind:
     parts: bool = True  # can it be a composition of two things?
     retold: bool = False  # is the name a caption, with `paraphrases` in place of aliases?
     near_anchors: bool = False  # can a neighbour serve as the anchor?
-    members: bool = False  # is it a broad thing that names its members?
+    members: bool = False  # is it a broad thing that names its members? A detector may judge it
 
     def groups(self, modality: str) -> tuple[str, ...]:
         """The groups of samples that a modality can show. Any modality can show the group "far"."""

@@ -103,6 +103,7 @@ def _concept(raw: dict[str, Any], where: str) -> Concept:
         parts=texts(raw.get("parts")),
         probes=texts(raw.get("probes")),
         members=texts(raw.get("members")),
+        judge=raw.get("judge"),
         prompts=texts(raw.get("prompts")),
         paraphrases=texts(raw.get("paraphrases")),
         request=Request(**{key: tidy(value) for key, value in request.items()}) if request else None,

@@ -73,8 +73,10 @@ def target_asks(concept: Concept, name: str) -> Asks:
     """What the judge is asked about a sample of the target.
 
     For a composition: are both parts seen? For a category: is any of its members seen, be it one that is only tested? A
-    bus that takes the place of a tractor is still a vehicle.
+    bus that takes the place of a tractor is still a vehicle. With `judge:`, the detector of that name answers.
     """
+    if concept.judge is not None:
+        return Asks("detector", name, (concept.judge,))
     if concept.members:
         return Asks("any", name, (*concept.members, *concept.probes))
     return Asks("both", name, concept.parts) if concept.parts else Asks(KINDS[concept.kind].axis, name)

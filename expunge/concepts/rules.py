@@ -18,6 +18,7 @@ class Words:
     tokenizer: Tokenizer | None = None  # ids without start and end token
     max_tokens: int | None = None  # how many such ids the encoder's context holds
     templates: Mapping[str, Sequence[str]] = field(default_factory=dict)  # kind -> "a photo of {}"
+    tested: Mapping[str, Sequence[str]] = field(default_factory=dict)  # kind -> those of evaluation
 
 
 @dataclass(frozen=True)
@@ -28,5 +29,6 @@ class Rules:
     methods: tuple[str, ...] | None = None  # their names; None: not checked
     default_method: str | None = None  # the method of concepts that name none
     check_method: Callable[[str, Mapping[str, Any]], Sequence[Mistake]] | None = None  # (method, parameters)
+    check_judge: Callable[[str], Sequence[Mistake]] | None = None  # (detector)
     check_gate: Callable[[str, str, str], Mistake | None] | None = None  # (modality, metric, threshold)
     gate_schema: Mapping[str, Any] | None = None  # see `schema.list_schema`

@@ -15,11 +15,14 @@ COUNTS = {"image": "images", "video": "videos"}  # modality -> its key in the se
 
 @dataclass(frozen=True)
 class Asks:
-    """What the judge is asked about a sample: is `name` seen on `axis` (subject, style, motion, both, any, copy)?"""
+    """What the judge is asked about a sample: is `name` seen on `axis`?
+
+    The axis is subject, style, motion, both, any, detector or copy.
+    """
 
     axis: str
     name: str
-    parts: tuple[str, ...] = ()  # of a composition: both must be seen (both); of a category: any counts (any)
+    parts: tuple[str, ...] = ()  # both: the parts of a composition; any: a category's members; detector: its name
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,5 @@
-"""How the judge looks at samples: by labels (of a category: by those of all its members), by two crops of a
-composition, or by likeness to a memorised picture."""
+"""How the judge looks at samples: by labels (of a category: by those of all its members, or with a detector), by two
+crops of a composition, or by likeness to a memorised picture."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def asks_of(sample: Sample) -> list[tuple[str, str]]:
     """(axis, name) pairs that the judge must know before it can look at a sample."""
     asks = sample.planned.asks
-    if asks.axis == "copy":
+    if asks.axis in ("copy", "detector"):
         return []
     several = asks.axis in ("both", "any")
     return [("subject", part) for part in asks.parts] if several else [(asks.axis, asks.name)]
@@ -26,13 +26,14 @@ def asks_of(sample: Sample) -> list[tuple[str, str]]:
 def look(
     judge: Any, batch: Sequence[Sample], axis: str, memorised: np.ndarray | None, features: Features | None = None
 ) -> "Seen":
-    """What the judge sees in samples of one modality and axis.
+    """What the judge, or a category's detector, sees in samples of one modality and axis, all of one concept.
 
     :param memorised: (H, W, 3) uint8, for the axis `copy`.
     :param features: what `encode` returns for the samples, if known.
     :raises ValueError: the axis is `copy`, and `memorised` is None.
     """
     from expunge.judging.copies import COPY, likeness
+    from expunge.judging.detectors import seen_by_detector
     from expunge.judging.zero_shot import Seen, sees, sees_both
 
     frames, asks = np.stack([s.pixels for s in batch]), [s.planned.asks for s in batch]
@@ -41,6 +42,8 @@ def look(
             raise ValueError("without pictures of the original encoder there is nothing to compare copies with")
         like = likeness(frames, memorised)
         return Seen(like > COPY, like - COPY, like.clip(0, 1))
+    if axis == "detector":
+        return seen_by_detector(asks[0].parts[0], frames)
     if axis == "both":
         both = sees_both(judge, frames, "subject", [each.parts[0] for each in asks], [each.parts[1] for each in asks])
         return Seen(both, 2.0 * both - 1, both.astype(float))

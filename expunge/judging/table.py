@@ -27,7 +27,7 @@ COLUMNS = {
     "prompt": "what was asked of the model; empty where it would name a confidential concept",
     "seed": "of the noise the sample started from",
     "axis": "what was asked about: subject, style, motion, both (parts of a composition), any (members "
-    "of a category), copy (of a memorised image)",
+    "of a category), detector (a category that a detector judges), copy (of a memorised image)",
     "asked": "name of what should be seen; empty where it would name a confidential concept",
     "metric": "what was measured: docs/results.md lists it",
     "value": "of the metric, in its range",

@@ -82,7 +82,8 @@ def unnamed_members(concept: Concept, labels: Sequence[Label], kept: Iterable[st
 def unknown_to(labels: Mapping[str, Sequence[Label]], concepts: Iterable[Concept]) -> list[Concept]:
     """The concepts of which the judge knows no word for the target: its answers to them say nothing.
 
-    A memorised picture needs no answer, for it is compared with what the original draws.
+    A memorised picture needs no answer, for it is compared with what the original draws. Nor does a category that a detector
+    judges.
 
     :param labels: by axis.
     """
@@ -98,7 +99,7 @@ def unknown_to(labels: Mapping[str, Sequence[Label]], concepts: Iterable[Concept
     for concept in concepts:
         axis, words = asked(concept)
         answers = [plain(word) in known.get(axis, ()) for word in words]
-        if axis != "copy" and not (all(answers) if concept.parts else any(answers)):
+        if axis not in ("copy", "detector") and not (all(answers) if concept.parts else any(answers)):
             unknown.append(concept)
     return unknown
 

@@ -33,7 +33,7 @@ OVER: dict[str, Callable[[Drawn], bool]] = {
     "kept": _kept,
     "kept, own axis": lambda sample: _kept(sample) and sample.own,
     "kept, other axes": lambda sample: _kept(sample) and not sample.own,
-    "members": lambda sample: sample.group == "target" and sample.axis == "any",  # of a category, and its name
+    "members": lambda sample: sample.group == "target" and sample.axis in ("any", "detector"),  # of a category
     # all videos but those whose motion itself must go
     "moving": lambda s: s.modality == "video" and not (s.axis == "motion" and s.group in FORGET),
 }

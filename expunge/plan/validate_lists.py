@@ -12,6 +12,7 @@ from expunge.concepts.concept import ConceptList
 from expunge.concepts.lists import load_list, load_lists
 from expunge.concepts.rules import Mistake, Rules, Words
 from expunge.core.errors import InputError, Problem
+from expunge.judging.detectors import problems_of
 from expunge.methods import METHODS, check_parameters
 from expunge.metrics.gate_schema import gate_schema
 from expunge.metrics.thresholds import FORM, metrics_of, wrong_threshold
@@ -57,7 +58,14 @@ def judge_notes(base: str, bases: Path, lists: list[ConceptList]) -> list[str]:
 
 def list_rules(words: Words | None = None, default_method: str | None = None) -> Rules:
     """All rules of lists. :param words: from `base_words`; None: no base. :param default_method: as in `validate`."""
-    return Rules(words or Words(), tuple(METHODS), default_method, check_parameters, check_gate, gate_schema())
+    return Rules(
+        words or Words(), tuple(METHODS), default_method, check_parameters, check_judge, check_gate, gate_schema()
+    )
+
+
+def check_judge(name: str) -> list[Mistake]:
+    """Why no detector of that name can look at samples here."""
+    return [(problem.what, problem.fix) for problem in problems_of(name, "judge")]
 
 
 def check_gate(modality: str, metric: str, threshold: str) -> Mistake | None:
@@ -84,7 +92,8 @@ def base_words(base: str | None, bases: Path = Path("bases")) -> tuple[Words, li
     except InputError as error:
         return Words(), [], error.problems
     templates = {kind: (*prompts.fewshot[kind], *prompts.eval[kind]) for kind in prompts.eval}
+    tested = {kind: (*prompts.eval[kind], *prompts.videos.get(kind, ())) for kind in prompts.eval}
     if tokenizer is None:
         note = f"{base}: its tokenizer is not on this machine, so the length and spelling of names went unchecked"
-        return Words(templates=templates), [note], []
-    return Words(*tokenizer, templates), [], []
+        return Words(templates=templates, tested=tested), [note], []
+    return Words(*tokenizer, templates, tested), [], []

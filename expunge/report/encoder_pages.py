@@ -80,7 +80,7 @@ def concept_part(site: Site, page: Path, encoder: str, name: str, attempts: list
     return {
         "id": id_, "confidential": False, "name": names[0] if names else id_, "kind": concept.kind,
         "aliases": run.open(concept.aliases), "neighbours": run.open(concept.neighbours),
-        "members": run.open(concept.members), "probes": run.open(concept.probes),
+        "members": run.open(concept.members), "judge": concept.judge, "probes": run.open(concept.probes),
         "keep": run.open(run.plan.lists[Name.parse(name).list].keep[:KEPT]),
         "more_kept": len(run.plan.lists[Name.parse(name).list].keep[KEPT:]),
         "anchor": (run.open([concept.anchor or ""]) or [""])[0],

@@ -11,7 +11,7 @@ from expunge.concepts.samples import Asks, PlannedSample, write_planned
 from expunge.core.digest import Fingerprint
 from expunge.core.index import read_index
 from expunge.core.media import write_png, write_strip
-from expunge.judging import table
+from expunge.judging import detectors, table
 from expunge.judging.features import read_features
 from expunge.judging.judge_digest import judge_parts
 from expunge.plan.contract import Plan, PlannedBase, Training, write_plan
@@ -19,7 +19,7 @@ from expunge.verdicts.rates import read_rates, write_rates
 from expunge.verdicts.tally import rates_of
 from stages import score
 from stages.runtime.models import loaded_judge
-from stages.runtime.units import keyed
+from stages.runtime.units import Keyed, keyed
 from tests.support import tiny
 from tests.support.made_index import write_made_index
 from tests.support.made_plan import made_concept, made_plan
@@ -121,6 +121,25 @@ def test_what_a_unit_depends_on(repository: Path) -> None:
     training = {**plan.training, "list/p-17": Training((), (), ("a woman",))}
     again = keys(replace(plan, training=training), renders)
     assert {name for name in first if first[name] != again[name]} == {"original/list/p-17", "list/both/list--p-17"}
+
+
+def test_another_version_of_a_detector_measures_its_concept_again(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = made()
+    bolt = replace(plan.concepts["list/bolt"], kind="category", members=("x",), judge="nudity")
+    plan = replace(plan, concepts={**plan.concepts, "list/bolt": bolt})
+    renders = {name: record.key for name, record in read_index("build/renders").units.items()}
+
+    def keys(version: str) -> dict[str, Keyed]:
+        monkeypatch.setattr(detectors, "_version", lambda package: version)
+        return keyed("score", score.units_of(plan, renders, {}), "judge", "stages.score")
+
+    first, again = keys("1"), keys("2")
+    stale = {name for name in first if first[name].key != again[name].key}
+    assert stale == {"original/list/bolt", "list/bolt/list--bolt", "list/both/list--bolt"}
+    ours = {name for name, each in first.items() if "expunge/judging/detectors/nudity.py" in each.code}
+    assert ours == stale
 
 
 def test_originals_leave_their_features_and_kid_is_in_the_index(repository: Path) -> None:

@@ -48,9 +48,14 @@ def problems_of(name: str, where: str) -> list[Problem]:
     return [Problem(where, what, f"install {module.EXTRA}: `uv sync --extra {module.EXTRA.partition('[')[2][:-1]}`")]
 
 
-def detector_parts(name: str) -> dict[str, Any]:
-    """What decides a detector's answers, for a digest: its name and the versions of its packages, weights included."""
-    return {"detector": name, "versions": {package: _version(package) for package in _module(name).PACKAGES}}
+def detector_parts(name: str | None) -> dict[str, str | None]:
+    """{package: version} of what decides a detector's answers, weights included, for a unit's key; {} without one."""
+    return {package: _version(package) for package in _module(name).PACKAGES} if name is not None else {}
+
+
+def detector_modules(name: str | None) -> tuple[str, ...]:
+    """The module of a detector, for a unit's code version; () without one."""
+    return (_module(name).__name__,) if name is not None else ()
 
 
 def load_detector(name: str) -> Detector:
@@ -66,8 +71,8 @@ def load_detector(name: str) -> Detector:
 def seen_by_detector(name: str, frames: "np.ndarray") -> "Seen":
     """What a detector sees in pictures (N, H, W, 3) or videos (N, F, H, W, 3) uint8, in the form of `zero_shot.sees`.
 
-    This is the whole seam for a concept with `judge: name`: call it where `judging.seen.look` asks the judge.
-    `top1` is whether the thing is there, `confidence` its score, `margin` the score from -1 to 1, 0 at the threshold.
+    `judging.seen.look` asks it about the target, aliases and probes of a category with `judge: name`. `top1` is whether
+    the thing is there, `confidence` its score, `margin` the score from -1 to 1, 0 at the threshold.
 
     :raises InputError: as `problems_of`. :raises ValueError: the frames have another shape or type.
     """

@@ -233,6 +233,16 @@ def test_the_lists_of_this_test_are_right_but_for_the_mistake(tmp_path: Path) ->
     assert [c.id for c in load_lists(tmp_path, Rules(Words(spell, 60)))[0].concepts] == ["bolt", "zorb"]
 
 
+@pytest.mark.parametrize("prompt", ["A picture of  {}", "a picture of bob", "{} on the moon"])
+def test_a_concept_is_not_trained_on_what_tests_it(tmp_path: Path, prompt: str) -> None:
+    more = f'    aliases: [bob]\n    prompts: ["a photo of {{}}", "{prompt}"]\n'
+    (tmp_path / "a.yaml").write_text(HEAD + BOLT + more)
+    words = Words(tested={"character": ("a picture of {}", "{} on the moon"), "object": ("a photo of {}",)})
+    with pytest.raises(InputError, match=r"a.yaml:8: .*evaluation uses; write another one") as raised:
+        load_lists(tmp_path, Rules(words))
+    assert len(raised.value.problems) == 1
+
+
 def test_every_mistake_of_every_file_at_once(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(HEAD + BOLT + "    kind: x\n    anchor: no\n    colour: red\n")
     (tmp_path / "b.yaml").write_text(HEAD + "  - id: bolt\n    name: BOLT the robot\n    kind: styl\n")

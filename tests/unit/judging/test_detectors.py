@@ -1,5 +1,6 @@
 """Detectors: the seam for any, and NudeNet's own answers where the extra is installed."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -8,11 +9,19 @@ from typing import Any
 import numpy as np
 import pytest
 
+from expunge.attacks import judged
+from expunge.concepts.concept import Concept
+from expunge.concepts.prompts import target_asks
+from expunge.concepts.samples import Asks, PlannedSample
 from expunge.core.errors import InputError
 from expunge.core.media import write_png
 from expunge.judging import detectors
 from expunge.judging.detectors import detector_parts, load_detector, names, problems_of, seen_by_detector
 from expunge.judging.detectors.nudity import NudeNet
+from expunge.judging.samples import Sample
+from expunge.judging.seen import asks_of, look
+from expunge.judging.vocabulary import unknown_to
+from expunge.plan.validate_lists import validate
 
 
 def installed() -> bool:
@@ -59,6 +68,42 @@ def test_videos_are_looked_at_frame_by_frame(monkeypatch: pytest.MonkeyPatch) ->
             seen_by_detector("nudity", wrong)
 
 
+def test_a_detector_answers_for_the_target_of_its_category_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In measurements and in attacks; of the neighbours the judge is asked, as ever."""
+    concept = Concept("n", "nudity", "category", neighbours=("a red dress",), members=("a bather",), judge="nudity")
+    asks = target_asks(concept, "a bather")
+    assert asks == Asks("detector", "a bather", ("nudity",))
+    pixels = np.zeros((2, 4, 4, 3), np.uint8)
+    some = [Sample(i, PlannedSample("target", "p", i, "image", asks), pixels[i]) for i in range(2)]
+    assert asks_of(some[0]) == [] and unknown_to({"subject": ()}, [concept]) == []
+    answers = [[("ANUS_EXPOSED", 0.8)], []]
+    monkeypatch.setattr(detectors, "load_detector", lambda name: NudeNet(fake(*answers)))
+    looked = look(None, some, "detector", None)
+    assert looked.top1.tolist() == [True, False] and looked.top5 is None
+    victim = SimpleNamespace(concept=concept, words=("a bather",))
+    monkeypatch.setattr(judged, "with_names", lambda judge, asked: pytest.fail(asked) if asked else judge)
+    assert judged.judged(victim, None, "image", pixels, {}) == [(True, pytest.approx(0.75)), (False, 0.0)]
+
+
+def test_a_list_asks_for_a_detector_that_there_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def problems(kind: str, judge: str) -> str:
+        more = ", members: [a bather]" if kind == "category" else ""
+        entry = f"  - {{id: n, name: nudity, kind: {kind}, judge: {judge}{more}}}\n"
+        (tmp_path / "l.yaml").write_text(f"title: T\nowner: O\nconcepts:\n{entry}")
+        try:
+            (one,), _ = validate(tmp_path, None)
+        except InputError as error:
+            return str(error)
+        return one.concepts[0].judge or ""
+
+    monkeypatch.setattr(detectors, "_version", lambda package: "1")
+    assert problems("category", "nudity") == "nudity"
+    assert re.search(r"l.yaml:4.*there is no detector 'nuditty'; write nudity", problems("category", "nuditty"))
+    assert re.search(r"l.yaml:4.*a detector judges categories alone.*object", problems("object", "nudity"))
+    monkeypatch.setattr(detectors, "_version", lambda package: None)
+    assert re.search(r"l.yaml:4.*needs nudenet, onnxruntime.*uv sync --extra unsafe", problems("category", "nudity"))
+
+
 def test_what_is_missing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     assert names() == ["nudity"]
     with pytest.raises(InputError, match=r"there is no detector .*nuditty.*nudity"):
@@ -87,4 +132,4 @@ def test_nudenet_runs_offline_and_finds_nothing_in_nothing() -> None:
     frames = np.stack([np.full((64, 64, 3), value, np.uint8) for value in (0, 128, 255)])
     seen = seen_by_detector("nudity", frames)
     assert not seen.top1.any() and seen.confidence.shape == (3,) and (seen.confidence < 0.5).all()
-    assert set(detector_parts("nudity")["versions"]) == {"nudenet", "onnxruntime"}
+    assert set(detector_parts("nudity")) == {"nudenet", "onnxruntime"}
