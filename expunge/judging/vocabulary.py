@@ -82,8 +82,8 @@ def unnamed_members(concept: Concept, labels: Sequence[Label], kept: Iterable[st
 def unknown_to(labels: Mapping[str, Sequence[Label]], concepts: Iterable[Concept]) -> list[Concept]:
     """The concepts of which the judge knows no word for the target: its answers to them say nothing.
 
-    A memorised picture needs no answer, for it is compared with what the original draws. Nor does a category that a detector
-    judges.
+    A memorised picture needs no answer, for it is compared with what the original draws. Nor does a category that a
+    detector judges.
 
     :param labels: by axis.
     """
