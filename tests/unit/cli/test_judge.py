@@ -16,7 +16,7 @@ from expunge.plan.jobs import jobs_of
 LIST = """
 title: "Things: all of them"
 owner: release team
-gate: {image: {target: "<= 0.1"}}
+gate: {image: {target: "<= 0.1", worst_member: "<= 0.2"}}
 concepts:
   - id: fire-engine
     name: a fire engine
