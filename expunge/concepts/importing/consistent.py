@@ -39,6 +39,9 @@ def merged(drafted: list[Drafted], notes: list[RowNote]) -> list[DraftConcept]:
         if into is draft:
             continue
         notes.append(RowNote(draft.row, "merged", draft.name, f"into {into.row}", into.row))
+        if into.request and draft.request and into.request != draft.request:
+            why = f"a concept has one request, and {into.row} has {into.request['id']}"
+            notes.append(RowNote(draft.row, "dropped", draft.request["id"], why, into.row))
         into.anchor = into.anchor or draft.anchor
         into.request = into.request or draft.request
         for name in ("aliases", "probes", "neighbours", "prompts"):
@@ -93,6 +96,11 @@ def _not_both(
     for key, draft in both.items():
         why = f"is to be forgotten and kept at once ({draft.row}, {keep[key].row}); take one of them out"
         notes.append(RowNote(draft.row, "refused", draft.name, why))
+    refused = {each.draft.row: each.draft for each in kept if loosely(each.draft.name) in both}
+    notes[:] = [note for note in notes if note.what != "kept" or note.row not in refused]
+    for row, draft in refused.items():
+        why = f"is to be kept and forgotten at once ({row}, {both[loosely(draft.name)].row}); take one of them out"
+        notes.append(RowNote(row, "refused", draft.name, why))
     left = [draft for draft in drafts if loosely(draft.name) not in keep]
     return left, [draft.name for key, draft in reversed(keep.items()) if key not in both]
 

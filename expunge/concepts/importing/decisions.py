@@ -26,7 +26,9 @@ _NEITHER = re.compile("|".join((
     "not$", "no$", "non$", "never$", "dont$", "without", "reject", "denied", "deny$", "denial", "declin", "refus",
     "withdraw", "withdrew", "cancel", "dismiss", "revok", "pending", "open$", "opened$", "wait", "review", "deferr",
     "undecided", "unresolved", "tbd$", "todo$", "unknown", "appeal", "draft", "hold$", "progress", "incomplete",
-    "exclu", "exempt", "ignor", "skip", "void$", "expired", "duplicate", "false$",
+    "exclu", "exempt", "ignor", "skip", "void$", "expired", "duplicate", "false$", "partial", "partly", "part$",
+    "condition", "provision", "tentativ", "propos", "suggest", "recommend", "candidat", "consider", "disput", "contest",
+    "requested$",
 )))  # fmt: skip
 _SURE = re.compile(
     r"(?<![^\W\d_])(?:keep|kept|retain|preserv|h[oe]ld[- _]?out|reject|denied|declin|refus|withdr|pending|dismiss|"

@@ -132,10 +132,12 @@ def _request(row: Row, notes: list[RowNote]) -> dict[str, str]:
     request = {key: value for key, value in row.request.items() if value}
     if "id" not in request:
         return {}
-    missing = [key for key in REQUIRED if key not in request]
-    bad = [key for key in ("received", "decided") if key in request and not _RECEIVED.fullmatch(request[key])]
-    if missing or bad:
-        why = f"lacks {', '.join(missing)}" if missing else f"{bad[0]} is not like 2026-01-31 or 2026-01-31T09:30:00Z"
-        notes.append(RowNote(row.label, "dropped", request["id"], f"cannot be a request: it {why}"))
+    for key in ("received", "decided"):
+        if key in request and not _RECEIVED.fullmatch(request[key]):
+            why = f"as {key} of the request {request['id']}: it is not like 2026-01-31 or 2026-01-31T09:30:00Z"
+            notes.append(RowNote(row.label, "dropped", request.pop(key), why))
+    if missing := [key for key in REQUIRED if key not in request]:
+        why = f"the whole request is left out, for it lacks {', '.join(missing)}"
+        notes.append(RowNote(row.label, "dropped", request["id"], why))
         return {}
     return {key: request[key].replace(" ", "T") if key in ("received", "decided") else request[key] for key in request}

@@ -10,12 +10,16 @@ _LAST_FIRST = re.compile(
 )
 
 
+_PARENTHESES = re.compile(r"\s*(\([^()]*\)\s*)+$")
+
+
 def turned(name: str) -> str | None:
-    """A "Last, First" as "First Last"; None if the text is none."""
-    match = _LAST_FIRST.fullmatch(name.strip())
+    """A "Last, First" as "First Last"; None if the text is none. Parentheses at its end stay there."""
+    end = _PARENTHESES.search(name)
+    match = _LAST_FIRST.fullmatch((name[: end.start()] if end else name).strip())
     if match is None or len(match["first"].split()) > 4:
         return None
-    return " ".join(part for part in (match["first"], match["last"], match["suffix"]) if part)
+    return " ".join(filter(None, (match["first"], match["last"], match["suffix"], end[0].strip() if end else "")))
 
 
 def reads_last_first(names: Sequence[str]) -> bool:

@@ -71,6 +71,8 @@ def test_a_register_fills_the_request(tmp_path: Path) -> None:
     rows = [
         "R-1,2026-03-01T09:30:00Z,2026-03-02,Bo Alm,trademark,forget", "R-2,2026-03-04,,Ida Holm,GDPR,reject",
         "R-3,5 March,,Cy Orr,GDPR,granted", "R-4,2026-03-05,,Di Ur,,granted",
+        "R-5,2026-03-06,7/3/26,Ed Ax,GDPR,granted", "R-6,2026-03-08,,Ed Ax,GDPR,granted",
+        "R-7,2026-03-09,,Flo Be,GDPR,partially granted", "R-8,2026-03-09,,Gus Ce,GDPR,removal requested",
     ]  # fmt: skip
     kept, done = made(tmp_path, "a.csv", head + "\n".join(rows) + "\n")
     request = kept.concepts[0].request
@@ -79,8 +81,14 @@ def test_a_register_fills_the_request(tmp_path: Path) -> None:
         "2026-03-01T09:30:00Z",
         "2026-03-02",
     )
-    assert names(kept) == ["Bo Alm", "Cy Orr", "Di Ur"] and refused(done).keys() == {"row 3"}
-    assert [note.row for note in done.notes if "cannot be a request" in note.why] == ["row 4", "row 5"]
+    assert names(kept) == ["Bo Alm", "Cy Orr", "Di Ur", "Ed Ax"] and refused(done).keys() == {"row 3", "row 8", "row 9"}
+    left_out = {note.row: note.text for note in done.notes if "whole request is left out" in note.why}
+    assert left_out == {"row 4": "R-3", "row 5": "R-4"}
+    dropped = {(note.row, note.text) for note in done.notes if "as received" in note.why or "as decided" in note.why}
+    assert dropped == {("row 4", "5 March"), ("row 6", "7/3/26")}
+    request = kept.concepts[3].request
+    assert request is not None and (request.id, request.decided) == ("R-5", None)
+    assert [note.text for note in done.notes if "a concept has one request, and row 6 has R-5" in note.why] == ["R-6"]
 
 
 def test_a_kind_beside_a_name_is_read(tmp_path: Path) -> None:

@@ -29,7 +29,8 @@ def test_words_that_forget(word: str) -> None:
 
 
 @pytest.mark.parametrize("word", ["no", "reject", "Rejected", "PENDING", "do not forget", "don't erase", "erase/keep",
-                                  "not approved", "under review", "on hold", "withdrawn", "excluded"])  # fmt: skip
+                                  "not approved", "under review", "on hold", "withdrawn", "excluded", "partially granted",
+                                  "granted in part", "removal requested", "proposed removal"])  # fmt: skip
 def test_words_that_refuse(word: str) -> None:
     assert decision_of(word) not in (FORGET, KEEP, None)
 
@@ -85,6 +86,7 @@ def test_one_name_both_ways_is_refused(tmp_path: Path) -> None:
     text = "name,split\nfire engine,forget\na Fire-Engine,keep\nball,forget\n"
     kept, done = made(tmp_path, "a.csv", text, "object")
     assert names(kept) == ["ball"] and kept.keep == () and "row 2, row 3" in refused(done)["row 2"]
+    assert "row 3, row 2" in refused(done)["row 3"] and "kept" not in {note.what for note in done.notes}
 
 
 def test_records_with_an_unknown_decision_are_refused(tmp_path: Path) -> None:
@@ -124,7 +126,7 @@ def test_names_are_no_decisions(name: str, tmp_path: Path) -> None:
 
 def test_last_first_is_turned_round_or_refused(tmp_path: Path) -> None:
     for name, text in (("a.txt", ""), ("a.csv", "artist\n")):
-        people = '"Vint, Orla"\n"Vint, Tomas"\n"van Quell, Bram Jan"\n'
+        people = '"Vint, Orla"\n"Vint, Tomas (Jr.)"\n"van Quell, Bram Jan"\n'
         text += people if name == "a.csv" else people.replace('"', "")
         with pytest.raises(InputError, match="--order last-first"):
             made(tmp_path, name, text)
@@ -140,6 +142,15 @@ def test_a_role_after_the_comma_is_cut_but_not_another_person(tmp_path: Path) ->
     )
     assert names(kept) == ["Ann Lee", "Ida Holm", "Cy Orr"]
     assert "--comma" in refused(done)["row 2"] and {"row 5", "row 6"} <= refused(done).keys()
+
+
+def test_last_first_with_parentheses_is_no_exception(tmp_path: Path) -> None:
+    text = 'name\n"Bell, Tom (Jr.)"\n"Vint, Orla"\nBo Alm\n'
+    kept, done = made(tmp_path, "a.csv", text)
+    assert names(kept) == ["Bo Alm"] and "Tom Bell (Jr.)" in refused(done)["row 2"]
+    assert names(made(tmp_path, "a.csv", 'name\n"Bell, Tom (Jr.)"\n"Vint, Orla"\n', order="last-first")[0]) == [
+        "Tom Bell", "Orla Vint",
+    ]  # fmt: skip
 
 
 @given(st.sampled_from(["Vint", "van Quell", "O'Hara", "Lee-Smith"]), st.sampled_from(["Orla", "Bram Jan", "J. R."]))
