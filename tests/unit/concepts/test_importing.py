@@ -29,8 +29,9 @@ def test_words_that_forget(word: str) -> None:
 
 
 @pytest.mark.parametrize("word", ["no", "reject", "Rejected", "PENDING", "do not forget", "don't erase", "erase/keep",
-                                  "not approved", "under review", "on hold", "withdrawn", "excluded", "partially granted",
-                                  "granted in part", "removal requested", "proposed removal"])  # fmt: skip
+                                  "not approved", "under review", "on hold", "withdrawn", "excluded",
+                                  "partially granted", "granted in part", "removal requested",
+                                  "proposed removal"])  # fmt: skip
 def test_words_that_refuse(word: str) -> None:
     assert decision_of(word) not in (FORGET, KEEP, None)
 
