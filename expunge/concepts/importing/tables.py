@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from expunge.concepts.importing.columns import NUMBERING, REQUEST, deciding, plain, roles_of, split_cell
-from expunge.concepts.importing.decisions import KEEP, combined, decision_of, decision_of_cell, remark_against
+from expunge.concepts.importing.decisions import KEEP, combined, decision_of, decision_of_cell, objection
 from expunge.concepts.importing.rows import Contents, Row
 from expunge.concepts.kinds import KINDS
 from expunge.core.errors import InputError, Problem
@@ -165,7 +165,7 @@ def _rows(
         if line.broken:
             return Row(f"row {line.number}", ", ".join(line.cells), f"{line.broken}; close it, or take it out")
         said = [decision_of_cell(names[i], line.cells[i] if i < len(line.cells) else "") for i in decides]
-        said += [why for i in others if i < len(line.cells) and (why := remark_against(names[i], line.cells[i]))]
+        said += [f"its {names[i]!r} {why}" for i in others if i < len(line.cells) and (why := objection(line.cells[i]))]
         kind = next(iter(cells("kind")), "").strip().casefold()
         request = {}
         if "id" in role:  # a register of requests

@@ -22,7 +22,7 @@ from expunge.concepts.importing.decisions import (
     decision_of,
     decision_of_cell,
     instruction,
-    remark_against,
+    objection,
     words_of,
 )  # fmt: skip
 from expunge.concepts.importing.rows import Contents, Row
@@ -250,8 +250,8 @@ def _record(
             role.setdefault("neighbours", []).append(i)  # names that this concept must leave alone
         elif plain(key) in reading.deciders or named is not None:
             said.append(decision_of_cell(key, text))
-        elif why := remark_against(key, text):
-            said.append(why)
+        elif why := objection(text):
+            said.append(f"its {key!r} {why}")
         elif plain(key) not in NUMBERING:
             reading.unread[key] = None
     said = [each for each in said if each != FORGET] or [FORGET]
