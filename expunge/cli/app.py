@@ -7,7 +7,7 @@ from typing import Any
 
 import typer
 
-from expunge.core.errors import InputError, Problem
+from expunge.core.errors import InputError, Problem, shown
 
 app = typer.Typer(
     help="Make text-to-video diffusion models forget concepts, and check that they did.",
@@ -63,10 +63,24 @@ def count(number: int, what: str) -> str:
 
 
 def require_new(files: Iterable[Path], force: bool, option: str) -> None:
-    """:raises InputError: some of the files that a command was asked to write exist already (without `force`)."""
-    fix = f"write --force to replace it, or another {option}"
-    if taken := [Problem(f"{file}", "is there already", fix) for file in files if file.exists() and not force]:
-        raise InputError(taken)
+    """:raises InputError: some of the files that a command was asked to write exist already (without `force`), are no
+    files, or have names that the file system refuses.
+    """
+    problems = list[Problem]()
+    for file in files:
+        try:
+            there, regular = file.exists(), file.is_file()
+        except OSError as error:
+            what = f"cannot be written ({error.strerror})"
+            problems.append(Problem(shown(file), what, f"write another {option}"))
+            continue
+        if there and not regular:
+            problems.append(Problem(shown(file), "is there already, and is no file", f"write another {option}"))
+        elif there and not force:
+            fix = f"write --force to replace it, or another {option}"
+            problems.append(Problem(shown(file), "is there already", fix))
+    if problems:
+        raise InputError(problems)
 
 
 def write_asked(file: Path, text: str, option: str) -> None:

@@ -19,7 +19,7 @@ from expunge.cli.app import (
 from expunge.concepts.importing.formats import FORMATS
 from expunge.concepts.importing.notes import ACTIONS
 from expunge.concepts.kinds import KINDS
-from expunge.core.errors import InputError
+from expunge.core.errors import InputError, Problem
 
 Kind = StrEnum("Kind", list(KINDS))  # type: ignore[misc]  # mypy wants the names written out
 Parentheses = StrEnum("Parentheses", ["cut", "alias", "keep"])
@@ -130,25 +130,43 @@ def import_(
     )  # fmt: skip
     require_new([report] if report is not None else [], force, "--report")
     imported = import_file(file, kind.value, options)
-    written = _write_lists(imported.texts, file, out, force)
-    lines = [str(note) for note in imported.notes]
+    files = _files(len(imported.texts), file, out)
+    _apart(file, files, report)
+    written = _write_lists(imported.texts, files, force)
+    lines, remarks = [str(note) for note in imported.notes], [f"note: {note}" for note in [*notes, *imported.remarks]]
     if report is not None:
-        write_asked(report, "".join(f"{line}\n" for line in lines), "--report")
+        write_asked(report, "".join(f"{line}\n" for line in [*remarks, *lines]), "--report")
     listed = [] if report is not None else lines if verbose else summary(imported.notes, imported.names)
-    for line in [*(f"note: {note}" for note in [*notes, *imported.remarks]), *listed]:
+    for line in [*remarks, *listed]:
         typer.echo(line, err=True)
     counts = ", ".join(f"{sum(note.what == action for note in imported.notes)} {action}" for action in ACTIONS)
     where = f"{written[0]}" if len(written) == 1 else f"{written[0]} to {written[-1].name}"
     typer.echo(f"{where}: {count(imported.concepts, 'concept')} of {count(imported.rows, 'row')}; {counts}", err=True)
 
 
-def _write_lists(texts: Sequence[str], file: Path, out: Path | None, force: bool) -> list[Path]:
-    """Write each list; several get numbers: artists-1.yaml, artists-2.yaml."""
-    from expunge.concepts.listfile import write_list
+def _files(number: int, file: Path, out: Path | None) -> list[Path]:
+    """Where the lists go; several get numbers: artists-1.yaml, artists-2.yaml."""
     from expunge.core.names import slug
 
     out = out or Path("concepts") / f"{'stdin' if file == Path('-') else slug(file.stem)}.yaml"
-    files = [out] if len(texts) == 1 else [out.with_stem(f"{out.stem}-{i}") for i in range(1, len(texts) + 1)]
+    return [out] if number == 1 else [out.with_stem(f"{out.stem}-{i}") for i in range(1, number + 1)]
+
+
+def _apart(file: Path, files: Sequence[Path], report: Path | None) -> None:
+    """:raises InputError: the file that is read, the lists and the report are not files of their own."""
+    lists = {each.absolute() for each in files}
+    if report is not None and report.absolute() in lists:
+        raise InputError([Problem(f"{report}", "is both the list and the report", "write another --report")])
+    for what, each in (("--out", each) for each in (*files, *([report] if report is not None else []))):
+        if file != Path("-") and each.absolute() == file.absolute():
+            raise InputError(
+                [Problem(f"{each}", "is the file that is read, and would be replaced", f"write another {what}")]
+            )
+
+
+def _write_lists(texts: Sequence[str], files: list[Path], force: bool) -> list[Path]:
+    from expunge.concepts.listfile import write_list
+
     require_new(files, force, "--out")
     for each, text in zip(files, texts, strict=True):
         write_list(text, each, force)

@@ -4,6 +4,7 @@ import datetime
 import re
 from collections.abc import Iterator
 
+from expunge.concepts.importing.decisions import objection
 from expunge.concepts.kinds import KINDS
 from expunge.concepts.rules import Rules
 from expunge.concepts.source import ConceptNode, Source
@@ -48,6 +49,10 @@ def _request(concept: ConceptNode) -> Iterator[Problem]:
         except ValueError:
             fix = "write year-month-day, such as 2026-01-31, or 2026-01-31T09:30:00Z"
             yield Problem(concept.place("request", key), f"{text} is not a valid date or time", fix)
+    decision = request.get("decision") if isinstance(request, dict) else None
+    if isinstance(decision, str) and (why := objection(decision)):
+        fix = "take the concept out of the list, or write what was decided"
+        yield Problem(concept.place("request", "decision"), f"the request's decision {why}, and it is forgotten", fix)
 
 
 def _prompts(concept: ConceptNode, rules: Rules) -> Iterator[Problem]:

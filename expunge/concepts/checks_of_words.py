@@ -20,6 +20,7 @@ def word_problems(sources: Sequence[Source], concepts: Sequence[ConceptNode]) ->
     phrases = [phrase for concept in concepts for phrase in phrases_of(concept)]
     phrases += [phrase for number, source in enumerate(sources) for phrase in kept_by_list(source, number)]
     yield from _ids(concepts)
+    yield from _braces(phrases)
     yield from _names(phrases)
     yield from _trained(phrases)
     yield from _kept(phrases)
@@ -37,6 +38,13 @@ def _ids(concepts: Sequence[ConceptNode]) -> Iterator[Problem]:
         if taken is not where:
             what = f"the id {short(value)} is taken ({taken})"
             yield Problem(where, what, "write another id, unique in all lists", (taken,))
+
+
+def _braces(phrases: Sequence[Phrase]) -> Iterator[Problem]:
+    for phrase in phrases:
+        if "{" in phrase.text or "}" in phrase.text:
+            what = f"the {phrase.role} {short(phrase.text)} holds a brace, and {{}} stands for the name in prompts"
+            yield Problem(phrase.where, what, "write it without braces")
 
 
 def _names(phrases: Sequence[Phrase]) -> Iterator[Problem]:

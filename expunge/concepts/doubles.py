@@ -7,17 +7,27 @@ near_doubles(["Gustave Doré", "Gustave Dore"])          said, because they may 
 import re
 import unicodedata
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import TypeVar
 
 from expunge.core.names import same
 
 T = TypeVar("T")
 _LETTERS = {ord(a): b for a, b in {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "æ": "ae", "œ": "oe", "ı": "i"}.items()}
+_IRREGULAR = {  # plural: singular
+    "knives": "knife", "wives": "wife", "wolves": "wolf", "leaves": "leaf", "shelves": "shelf", "scarves": "scarf",
+    "calves": "calf", "elves": "elf", "loaves": "loaf", "thieves": "thief", "halves": "half", "hooves": "hoof",
+    "men": "man", "women": "woman", "children": "child", "people": "person", "mice": "mouse", "geese": "goose",
+    "feet": "foot", "teeth": "tooth", "oxen": "ox", "cacti": "cactus", "octopi": "octopus", "policemen": "policeman",
+    "policewomen": "policewoman", "firemen": "fireman", "snowmen": "snowman", "horsemen": "horseman",
+}  # fmt: skip
 _ARTICLE = re.compile(r"^(?:a|an|the)\s+(?=\S)")
 _HYPHENS = re.compile(r"[\s_\-\u2010-\u2015]+")
+_MARKS = re.compile(r"[^\w\s]")
 _APOSTROPHES = re.compile(r"['’‘ʼ`´′]")
 
 
+@lru_cache(maxsize=200_000)  # each name of a file is asked for several times
 def loosely(text: str) -> str:
     """A text without case, a leading article, hyphens, and the plural of its last word."""
     words = _HYPHENS.sub(" ", _ARTICLE.sub("", same(text))).strip().split()
@@ -26,6 +36,8 @@ def loosely(text: str) -> str:
 
 def _singular(word: str) -> str:
     """An English plural without its ending; other words as they are ("glass", "bus", "Dries")."""
+    if word in _IRREGULAR:
+        return _IRREGULAR[word]
     if len(word) > 4 and word.endswith("ies"):
         return word[:-3] + "y"
     if len(word) > 4 and re.search(r"(?:x|ch|sh|ss|zz)es$", word):
@@ -35,10 +47,13 @@ def _singular(word: str) -> str:
 
 def folded(text: str) -> str:
     """`loosely`, and without accents, apostrophes, width and the order of words."""
-    plain = unicodedata.normalize("NFKD", _APOSTROPHES.sub("", text)).casefold()
+    text = _APOSTROPHES.sub("", text)
+    if text.isascii():
+        return " ".join(sorted(_MARKS.sub("", loosely(text)).split()))
+    plain = unicodedata.normalize("NFKD", text).casefold()
     plain = "".join(c for c in unicodedata.normalize("NFKD", plain) if not unicodedata.combining(c))
     letters = plain.translate(_LETTERS)
-    return " ".join(sorted(re.sub(r"[^\w\s]", "", loosely(letters)).split()))
+    return " ".join(sorted(_MARKS.sub("", loosely(letters)).split()))
 
 
 def near_doubles(texts: Iterable[tuple[str, T]]) -> list[tuple[tuple[str, T], tuple[str, T]]]:

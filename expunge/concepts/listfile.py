@@ -37,8 +37,6 @@ def write_list(text: str, out: Path, force: bool = False) -> None:
 
     :raises InputError: `out` exists (without `force`) or cannot be written, or the list has mistakes.
     """
-    if out.exists() and not force:
-        raise InputError([Problem(f"{out}", "is there already", "write --force to replace it, or another --out")])
 
     def write(aside: Path) -> None:
         aside.write_text(text, "utf-8", newline="\n")
@@ -50,6 +48,8 @@ def write_list(text: str, out: Path, force: bool = False) -> None:
             raise InputError(in_order(problems))
 
     try:
+        if out.exists() and not force:
+            raise InputError([Problem(f"{out}", "is there already", "write --force to replace it, or another --out")])
         write_aside(out, write)
     except OSError as error:
         raise InputError([Problem(f"{out}", f"cannot be written ({error.strerror})", "write another --out")]) from None

@@ -10,8 +10,9 @@ from expunge.concepts.importing.garbage import garbage
 from expunge.concepts.importing.notes import RowNote
 from expunge.core.names import bad_character, tidy
 
-MOST_WORDS = 12  # a text of more words is a sentence
+MOST_WORDS, LONGEST = 12, 200  # a text of more words, or characters, is a sentence
 _INNER = re.compile(r"(?<!\w)\(([^()]*)\)(?!\w)")  # parentheses that are no part of a word, as in "(o)i-dle"
+_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9.'-]*(?: [A-Za-z0-9.'-]+)*")  # most names: there is nothing to clean
 _QUOTES = (('"', '"'), ("'", "'"), ("“", "”"), ("«", "»"), ("„", "“"), ("`", "`"))
 
 
@@ -27,6 +28,8 @@ class Cleaned:
 
 def clean(text: str, label: str, cut_parentheses: bool, cut_comma: bool, notes: list[RowNote]) -> Cleaned:
     """A text without the parts that do not belong to a name. A note says what was taken away."""
+    if _PLAIN.fullmatch(text):
+        return Cleaned(text, whole=text)
     trimmed, reasons = text, list[str]()
     visible = _visible(trimmed)
     if visible != trimmed:
@@ -77,6 +80,8 @@ def name_refusal(text: str, patterns: bool = False) -> str | None:
     """
     if not text:
         return "is empty"
+    if len(text) > LONGEST or len(text.split()) > MOST_WORDS:
+        return f"has more than {MOST_WORDS} words or {LONGEST} characters: a sentence, not a name"
     if "\ufffd" in text:
         return "contains U+FFFD: a letter was read in the wrong encoding"
     if not any(character.isalnum() for character in text):
@@ -85,6 +90,4 @@ def name_refusal(text: str, patterns: bool = False) -> str | None:
         return why
     if "{" in text or "}" in text:
         return "holds braces, which stand for the name in prompts"
-    if len(text) > 200 or len(text.split()) > MOST_WORDS:
-        return f"has more than {MOST_WORDS} words or 200 characters: a sentence, not a name"
     return None

@@ -1,9 +1,11 @@
 """Makes the concepts of a file consistent: each name once, nothing both forgotten and kept, an id for each."""
 
 from collections import ChainMap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 from expunge.concepts.doubles import loosely
+from expunge.concepts.importing.cleaning import Cleaned
 from expunge.concepts.importing.drafts import Drafted
 from expunge.concepts.importing.notes import RowNote
 from expunge.concepts.listfile import DraftConcept
@@ -14,13 +16,17 @@ from expunge.core.names import same, slug
 CannotRead = Callable[[str], str | None]  # text -> why the base cannot read all of it, or None
 
 
-def merged(drafted: list[Drafted], notes: list[RowNote]) -> list[DraftConcept]:
+def merged(drafted: list[Drafted], refused: Sequence[Cleaned], notes: list[RowNote]) -> list[DraftConcept]:
     """Rows with the same name become one concept, which keeps the first spelling.
 
     Rows whose names differ in what was cut off stay apart: another text in parentheses is left in the name, and with
     another text after the comma nobody can tell whether the two are one, so both are refused.
+
+    :param refused: names that the file says not to forget; what was cut from them counts as well.
     """
     insides, afters = dict[str, set[str]](), dict[str, set[str]]()
+    for cleaned in refused:
+        insides.setdefault(same(cleaned.name), set()).update([same(cleaned.inside)] if cleaned.inside else [])
     for each in drafted:
         key = same(each.draft.name)
         insides.setdefault(key, set()).update([same(each.cleaned.inside)] if each.cleaned.inside else [])
@@ -50,9 +56,17 @@ def merged(drafted: list[Drafted], notes: list[RowNote]) -> list[DraftConcept]:
 
 
 def consistent(
-    drafts: list[DraftConcept], kept: list[Drafted], kind: str, words: Words, notes: list[RowNote]
+    drafts: list[DraftConcept],
+    kept: list[Drafted],
+    kind: str,
+    words: Words,
+    notes: list[RowNote],
+    refused: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[list[DraftConcept], list[str]]:
-    """(the concepts, the names that the list keeps), without what contradicts the list or what the base cannot read."""
+    """(the concepts, the names that the list keeps), without what contradicts the list or what the base cannot read.
+
+    :param refused: {name in its loose form: its row} of names that the file says not to forget.
+    """
     template = max(words.templates.get(kind, ("{}",)), key=len, default="{}")
 
     def cannot_read(text: str) -> str | None:
@@ -62,12 +76,15 @@ def consistent(
     usable = []
     for draft in drafts:
         why = cannot_read(draft.name)
+        if (row := refused.get(loosely(draft.name))) is not None:
+            why = f"is forgotten here, and not in {row}; take one of them out"
         if why is None:
             usable.append(draft)
         else:
             notes.append(RowNote(draft.row, "refused", draft.name, why))
     forgotten = {loosely(draft.name): f"the name of {draft.row}" for draft in usable}
-    staying = {loosely(name): "to be kept" for name in keep}
+    staying = {name: f"the name of {row}, which is not forgotten" for name, row in refused.items()}
+    staying |= {loosely(name): "to be kept" for name in keep}
     for draft in usable:
         for name in ("aliases", "probes"):
             known = _without_contradictions(

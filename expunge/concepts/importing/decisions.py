@@ -51,7 +51,8 @@ _AGAINST = _pattern(
 _FILLER = _pattern(
     "to", "be", "being", "been", "is", "are", "was", "were", "it", "this", "these", "those", "please", "the", "a", "an",
     "set", "list", "lists", "do", "must", "should", "will", "all", "out", "off", "of", "for", "and", "or", "as", "we",
-    "who", "that", "have", "has", "by", "model", "following", "requests?", "train", "test", "eval", "split",
+    "who", "that", "have", "has", "by", "model", "following", "requests?", "train", "touch(ed)?", "test",
+    "eval", "split", "below",
 )  # fmt: skip
 _THING = _pattern(
     r"concepts?", r"names?", r"artists?", r"characters?", r"celebrit(y|ies)", r"persons?", "people", r"objects?",
@@ -74,6 +75,8 @@ _SURE = _pattern(
     "protected", "allowed", r"reject(ed)?", "denied", "declined", "refused", "withdrawn", "pending", "dismissed",
     "revoked", "deferred", "undecided", r"exempt(ed)?", "excluded",
 )  # fmt: skip
+_EDGE = _pattern(_SURE.pattern, "not", r"except(ed|ing)?", "skip", r"ignore(d)?", "exclude", "unless", "dont")
+_EDGES = re.compile(rf"\b(?:{_EDGE.pattern}|don['’]t|hold|held|white|allow)", re.IGNORECASE)  # a quick look
 _NEGATION = _pattern("not", "never", "cannot", "without", "no", "(ca|wo|is|are|do|does|did|should|must)nt")
 _TOUCH = _pattern("touch(ed)?", "change", "include", "concern(ed)?")
 _HINT = re.compile(  # a text without any of these holds no objection: most cells end here
@@ -170,6 +173,14 @@ def objection(text: str) -> str | None:
         return f"says {text.strip()[:LONGEST]!r}"
     said = instruction(text)
     return f"says {text.strip()[:LONGEST]!r}" if said not in (None, FORGET) else None
+
+
+def edge_word(text: str) -> str | None:
+    """The word with which a line begins or ends that may decide about the rest of it ("except Ines", "Ines KEEP")."""
+    words = words_of(text) if len(text) <= LONGEST and _EDGES.search(text) else []
+    if len(words) < 2:
+        return None
+    return next((word for word in (words[0], words[-1]) if _EDGE.fullmatch(word)), None)
 
 
 def combined(decisions: list[str]) -> str:

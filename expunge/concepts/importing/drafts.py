@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 from expunge.concepts.importing.cleaning import Cleaned, clean, name_refusal
-from expunge.concepts.importing.decisions import FORGET, KEEP, instruction
+from expunge.concepts.importing.decisions import FORGET, KEEP, objection
 from expunge.concepts.importing.notes import RowNote
 from expunge.concepts.importing.order import turned
 from expunge.concepts.importing.rows import Row
@@ -101,14 +101,17 @@ def _row_refusal(row: Row, choices: Choices) -> str | None:
         return f"is of the kind {row.section}; import it separately with --kind {row.section}"
     if "\n" in row.name.strip():
         return "holds a line break; is a quote closed where it should be?"
+    for what in (*row.aliases, *row.probes, *row.neighbours, row.anchor):
+        if isinstance(what, str) and (why := objection(what)):
+            return f"{what!r} beside it {why}; write a decision into a column of its own"
     return "holds no name" if not row.name.strip() else None
 
 
 def _cut_decision(cleaned: Cleaned) -> str | None:
     """Why a name is refused whose cut part decides otherwise: "Ines Marbury (keep)", "Ines Marbury, rejected"."""
     for cut in (cleaned.inside, cleaned.after_comma):
-        if instruction(cut) not in (None, FORGET):
-            return f"what is cut from it says {cut!r}; write it into a column of its own"
+        if why := objection(cut):
+            return f"what is cut from it {why}; write it into a column of its own"
     return None
 
 

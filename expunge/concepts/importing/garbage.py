@@ -41,8 +41,10 @@ def garbage(text: str, patterns: bool = False) -> str | None:
             return f"{what}; write {name!r}" if name else f"{what}; write the names that it stands for"
     if re.match(r"\[[ xX]?\]\s", text):
         return "begins with a checkbox, which does not say what is forgotten; write the names to forget alone"
-    if re.fullmatch(r"~~.*~~|--.*--", text):
+    if re.fullmatch(r"~+.*~+|--.*--", text):
         return "is struck out"
+    if re.match("[✗✘❌✖🚫☒☐☑✓✔✅]", text):
+        return "begins with a mark that does not say what is forgotten; write the names to forget alone"
     if is_pattern(text) or (patterns and _MAYBE_PATTERN.search(text)):
         return "reads like a regular expression; write the names that it matches, each by itself"
     repaired = repair(text)

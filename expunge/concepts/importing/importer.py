@@ -5,10 +5,11 @@ could turn the file's meaning round; where it would have to, it refuses the row 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from expunge.concepts.doubles import near_doubles
+from expunge.concepts.doubles import loosely, near_doubles
+from expunge.concepts.importing.cleaning import Cleaned, clean
 from expunge.concepts.importing.consistent import consistent, merged
 from expunge.concepts.importing.decisions import FORGET, KEEP
 from expunge.concepts.importing.drafts import Choices, Drafted, draft_of, prompt_of
@@ -16,8 +17,8 @@ from expunge.concepts.importing.files import STDIN
 from expunge.concepts.importing.formats import format_of, read_contents
 from expunge.concepts.importing.garbage import is_pattern
 from expunge.concepts.importing.notes import RowNote
-from expunge.concepts.importing.order import reads_last_first
-from expunge.concepts.importing.rows import Row
+from expunge.concepts.importing.order import reads_last_first, turned
+from expunge.concepts.importing.rows import MOST_READ, Row
 from expunge.concepts.listfile import DraftConcept, to_yaml
 from expunge.concepts.rules import Words
 from expunge.concepts.schema import list_schema
@@ -26,6 +27,7 @@ from expunge.core.files import to_cell
 from expunge.core.names import same, tidy
 
 MOST_CONCEPTS: int = list_schema()["properties"]["concepts"]["maxItems"]  # of one list
+MOST_KEPT: int = list_schema()["properties"]["keep"]["maxItems"]
 MOST_SHOWN = 10  # pairs in a remark
 MOST_PROBLEMS = 50  # refused rows in an error
 
@@ -84,9 +86,9 @@ def import_file(path: Path, kind: str, options: Options = Options()) -> Imported
         path, options.format, options.columns, options.encoding, options.header, options.ignored, options.sheet,
         commas=options.comma is not None or options.order is not None,
     )  # fmt: skip
-    rows, remarks, notes = contents.rows, list(contents.remarks), list[RowNote]()
+    rows, remarks, notes = [_readable(row) for row in contents.rows], list(contents.remarks), list[RowNote]()
     _short_enough(path, rows, options)
-    kept: list[Drafted] = []
+    kept, refused = list[Drafted](), dict[str, Cleaned]()
     if options.prompts_of is not None:
         drafts = [_of_prompts(rows, options.prompts_of, notes)]
     else:
@@ -94,8 +96,10 @@ def import_file(path: Path, kind: str, options: Options = Options()) -> Imported
         choices = _choices(path, rows, kind, options)
         drafted = [each for row in rows if (each := draft_of(row, choices, notes)) is not None]
         kept = [each for each in drafted if each.keep]
-        drafts = merged([each for each in drafted if not each.keep], notes)
-    drafts, keep = consistent(drafts, kept, kind, options.words or Words(), notes)
+        refused = _refused(rows, choices)
+        drafts = merged([each for each in drafted if not each.keep], list(refused.values()), notes)
+    rows_of = {loosely(name.whole): label for label, name in refused.items()}
+    drafts, keep = consistent(drafts, kept, kind, options.words or Words(), notes, rows_of)
     if not drafts:
         raise InputError(_nothing_usable(path, notes))
     remarks += _remarks(drafts, keep)
@@ -105,6 +109,13 @@ def import_file(path: Path, kind: str, options: Options = Options()) -> Imported
     return Imported(
         _texts(path, drafts, keep, kind, options), len(drafts), len(rows), tuple(notes), tuple(remarks), names
     )
+
+
+def _readable(row: Row) -> Row:
+    """The row; of a text that is too long to be a name, its beginning, with the reason to refuse it."""
+    if not isinstance(row.name, str) or len(row.name) <= MOST_READ:
+        return row
+    return replace(row, name=f"{row.name[:60]}...", decision=f"has more than {MOST_READ:,} characters: no name")
 
 
 def _nothing_usable(path: Path, notes: list[RowNote]) -> list[Problem]:
@@ -137,6 +148,10 @@ def _short_enough(path: Path, rows: list[Row], options: Options) -> None:
     """Count before work. :raises InputError: the file has more names than one list may have."""
     if options.split is not None and not 1 <= options.split <= MOST_CONCEPTS:
         raise InputError([Problem("--split", f"is {options.split}", f"write 1 to {MOST_CONCEPTS}")])
+    kept = len({same(row.name) for row in rows if row.decision == KEEP and isinstance(row.name, str)})
+    if kept > MOST_KEPT:
+        what = f"holds {kept:,} names to keep, and a list keeps {MOST_KEPT:,} at the most"
+        raise InputError([Problem(f"{path}", what, "take out those that are least like what is forgotten")])
     if len(rows) <= MOST_CONCEPTS or options.split is not None or options.prompts_of is not None:
         return
     count = len({same(row.name) for row in rows if row.decision == FORGET and isinstance(row.name, str)})
@@ -169,6 +184,21 @@ def _choices(path: Path, rows: list[Row], kind: str, options: Options) -> Choice
         kind, options.parentheses, options.comma, "role" if text_file else "keep", options.order == "last-first",
         reads_last_first(names), any(map(is_pattern, names)),
     )  # fmt: skip
+
+
+def _refused(rows: list[Row], choices: Choices) -> dict[str, Cleaned]:
+    """{row: its name} of names that the file says not to forget; a duplicate is none."""
+    names = {
+        row.label: row.name
+        for row in rows
+        if row.decision not in (FORGET, KEEP) and isinstance(row.name, str)
+        and "duplicate" not in row.decision.casefold()
+    }  # fmt: skip
+    cut = choices.parentheses != "keep"
+    return {
+        label: clean(turned(name) or name if choices.turn else name, label, cut, False, [])
+        for label, name in names.items()
+    }
 
 
 def _of_prompts(rows: list[Row], name: str, notes: list[RowNote]) -> DraftConcept:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 # "Vint, Orla", "van Dyck, Anthony", "Quell, Bram Jan", "Vint, O. J.", "King, Martin Luther, Jr."
 _LAST_FIRST = re.compile(
     r"(?P<last>(?:[^\W\d_][\w.'’\-]*\s+){0,3}[^\W\d_][\w.'’\-]*)\s*,\s*"
-    r"(?P<first>[A-ZÀ-ÖØ-ÞĀ-Ž][^,\d()]*?)(?:\s*,\s*(?P<suffix>Jr|Sr|I{1,3}|IV)\.?)?\s*"
+    r"(?P<first>(?:[A-ZÀ-ÖØ-ÞĀ-Ž]|[a-z]\.)[^,\d()]*?)(?:\s*,\s*(?P<suffix>Jr|Sr|I{1,3}|IV)\.?)?\s*"
 )
 
 

@@ -5,6 +5,8 @@ from typing import Any
 
 from expunge.concepts.importing.decisions import FORGET
 
+MOST_READ = 1_000  # characters of a text in which a name is looked for
+
 
 @dataclass(frozen=True)
 class Row:

@@ -192,6 +192,16 @@ BROKEN: dict[str, tuple[str | bytes, int, str, str]] = {
     ),
     "a probe twice": (HEAD + BOLT + "    probes: [a b, A B]\n", 7, "the probe 'A B' is repeated", "keep one"),
     "an anchor that is a probe": (HEAD + BOLT + "    anchor: a b\n    probes: [a b]\n", 7, "itself forgotten", "wider"),
+    "braces in a name": (HEAD + "  - {id: a, name: 'a {} b', kind: object}\n", 4, "holds a brace", "without braces"),
+    "braces in an alias": (HEAD + BOLT + "    aliases: ['x}']\n", 7, "holds a brace", "without braces"),
+    "a request that was rejected": (
+        HEAD + BOLT + "    request: {id: R, received: 2026-02-03, basis: b, decision: reject}\n",
+        7, "decision says 'reject'", "take the concept out",
+    ),
+    "an irregular plural that is kept": (
+        HEAD + "  - {id: a, name: a knife, kind: object, neighbours: [knives]}\n",
+        4, "its own name", "out of neighbours",
+    ),
     "members of a character": (HEAD + BOLT + "    members: [a b]\n", 7, "belong to a category", "kind: category"),
     "a category without members": (
         HEAD + "  - id: a\n    name: b\n    kind: category\n", 6, "names no members", "write `members:",
