@@ -23,6 +23,8 @@ def tokenizer_problems(encoder: Part, folder: Path) -> list[Problem]:
         return []  # the missing file has been reported
     fix = "put the text encoder's own tokenizer there"
     problems = []
+    if not any((folder / name).is_file() for name in ("merges.txt", "tokenizer.json")):
+        problems.append(Problem(where, f"{label}: merges.txt is missing", fix))
     words, rows = max(ids.values()) + 1, encoder.config.get("vocab_size")
     padded = isinstance(rows, int) and rows % 8 == 0 and 0 < rows - words < MOST_PADDING
     if isinstance(rows, int) and words != rows and not padded:

@@ -39,6 +39,10 @@ def clip_folder(folder: Path, where: str) -> ClipFolder:
 
     :raises InputError: a file is missing or is none of a judge's, or the weights lie there as a pickle only.
     """
+    if not folder.is_dir():
+        raise InputError(
+            [Problem(where, f"the judge's folder {folder.name} is not there", "correct the path, or put it there")]
+        )
     try:
         return _published(folder, where) if (folder / PUBLISHED).is_file() else _own(folder, where)
     except ValueError as error:
