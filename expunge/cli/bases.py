@@ -38,7 +38,7 @@ def check_base(
         typer.echo(f"{spec.name}: all of it loads{wrote}")
     elif missing := repositories_not_here(spec):
         what = f"not in the hub's cache, and nothing of them was looked at: {', '.join(missing)}"
-        typer.echo(f"{spec.name}: these repositories are {what}; what is here fits together")
+        typer.echo(f"{spec.name}: these repositories are {what}; the rest shows no mistake")
     else:
         typer.echo(f"{spec.name}: its files fit together")
 
