@@ -12,6 +12,7 @@ from safetensors import safe_open
 from torch import Tensor, nn
 
 from expunge.bases.check_checkpoint import parts_lacking
+from expunge.bases.check_tokenizer import merges_missing
 from expunge.bases.edits import tensor_digests
 from expunge.bases.families import stable_diffusion as family
 from expunge.bases.loading import not_finite, readable
@@ -34,7 +35,9 @@ def load_checkpoint(pipeline: str, source: Source) -> tuple[Any, torch.dtype]:
     with readable(source.where, "t2i.checkpoint", source.written):
         given = _read(source, family.CHECKPOINT_PREFIXES)
         lacks = parts_lacking(source.where, "t2i.checkpoint", read_header(Path(str(source.path))))
-        if problems := lacks or _lacking(source, given):
+        tokenizer = Path(str(source.config)) / family.TOKENIZER_FOLDER
+        problems = [*(lacks or _lacking(source, given)), *merges_missing(source.where, "t2i.tokenizer", tokenizer)]
+        if problems:
             raise InputError(problems)
         pipe = getattr(diffusers, pipeline).from_single_file(
             str(source.path),

@@ -53,8 +53,10 @@ def _own(folder: Path, where: str) -> ClipFolder:
     config = _config(folder, "config.json", KEYS, where)
     weights = _weights(folder, ("model.safetensors",), where)
     tokenizer = folder / str(config["tokenizer"])
-    if not (tokenizer / "vocab.json").is_file():
-        what = f"the judge's tokenizer {config['tokenizer']!r} holds no vocab.json"
+    whole = (tokenizer / "tokenizer.json").is_file()
+    needed = ("vocab.json",) if whole else ("vocab.json", "merges.txt")
+    if missing := [name for name in needed if not (tokenizer / name).is_file()]:
+        what = f"the judge's tokenizer {config['tokenizer']!r} holds no {', '.join(missing)}"
         raise InputError([Problem(where, what, "name a folder with vocab.json and merges.txt in its config.json")])
     return ClipFolder(folder / "config.json", weights, tokenizer, False)
 

@@ -9,10 +9,11 @@ from typer.testing import CliRunner
 
 from expunge.bases.lock import read_lock
 from expunge.bases.spec import load_spec
+from expunge.bases.tokenizer import light_tokenizer
 from expunge.cli import app
 from expunge.plan.check_base import base_file_problems
 from tests.support.faults import change_base, change_json, change_tensors
-from tests.support.tiny import write_yaml
+from tests.support.tiny import make_cache, write_yaml
 
 
 @pytest.fixture
@@ -93,6 +94,32 @@ def test_a_refused_base_gives_its_lock_no_new_entries(folder: Path, rooted: Path
     result = check(folder)
     assert "$EXPUNGE_MODELS/t2i is not what" in result.stderr and "vae/config.json" in result.stderr
     assert lock.read_bytes() == before
+
+
+def test_missing_merges_are_one_line_for_each_that_needs_them(folder: Path) -> None:
+    (folder / "tiny/t2i/tokenizer/merges.txt").unlink()
+    models, judge = check(folder).stderr.splitlines()
+    assert "t2i.tokenizer: merges.txt is missing; put the text encoder's own tokenizer there" in models
+    assert "the judge's tokenizer '../t2i/tokenizer' holds no merges.txt" in judge
+    assert light_tokenizer(load_spec("tiny", folder)) is None  # validate says that the spelling went unchecked
+
+
+def test_a_refused_base_of_the_hub_is_not_recorded(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    raw, lock = load_spec("tiny", folder).raw, folder / "tiny.lock.yaml"
+    make_cache(tmp_path / "cache", "org/sd", "a" * 40, folder / "tiny/t2i")
+    t2i = {"pipeline": raw["t2i"]["pipeline"], "repo": "org/sd", "revision": None}
+    change_base(folder, t2i=t2i, scheduler_options={"solver_ordr": 2})
+    assert check(folder).exit_code == 2 and not lock.exists()
+    change_base(folder, t2i=t2i, scheduler_options={})
+    result = check(folder)
+    assert result.exit_code == 0 and "; wrote " in result.stdout, result.stderr
+    assert read_lock(load_spec("tiny", folder))["org/sd"]["revision"] == "a" * 40
 
 
 def test_repositories_of_which_nothing_is_here_are_named(
