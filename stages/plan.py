@@ -52,7 +52,8 @@ def run() -> None:
     notes += taken_notes(lists, held_out)
     print(*notes, sep="\n", end="\n" * bool(notes))
     kinds = {concept.kind for each in lists for concept in each.concepts}
-    plan = with_digests(make_plan(params, lists, read_prompts(spec.prompts, kinds), planned_base(spec), held_out))
+    plan = make_plan(params, lists, read_prompts(spec.prompts, kinds), planned_base(spec), held_out)
+    plan = with_digests(plan, spec)
     write_plan(OUT / "index.json", plan)
     write_json(OUT / "concepts.json", by_list(plan))
 

@@ -1,12 +1,19 @@
 """What to do about weight files that are missing, from what lies there instead."""
 
+import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
-CONVERT = (
-    "convert them where you trust them, with `from_pretrained(folder).save_pretrained(new_folder)` of the model's own "
-    "class, which writes safetensors; a .bin, .ckpt or .pt file can run code when it is read, so none is opened here"
+_WHY = "; a .bin, .ckpt or .pt file can run code when it is read, so none is opened here"
+CONVERT = f"convert them where you trust them, with `safetensors.torch.save_file(model.state_dict(), file)`{_WHY}"
+CONVERT_FOLDER = (
+    "convert them where you trust them, with `{}.from_pretrained(folder, use_safetensors=False)"
+    f".save_pretrained(new_folder)`{_WHY}"
+)
+CONVERT_FILE = (
+    'convert them where you trust them, with `StableDiffusionPipeline.from_single_file("model.ckpt")'
+    f".save_pretrained(new_folder)`{_WHY}"
 )
 PICKLES = (".bin", ".ckpt", ".pt", ".pth")
 
@@ -26,9 +33,11 @@ def advice(folder: Path, missing: Sequence[str], otherwise: str | None = None) -
         name, variant = next(iter(others.items()))
         stem = name.removesuffix(".safetensors")
         return f"rename {stem}.{variant}.safetensors to {name}, or write `variant: {variant}` and name all files alike"
-    pickled = [file for name in weights for file in _pickles(folder, name)]
+    pickled = [each[0] for name in weights if (each := _pickles(folder, name))]
     if pickled:
-        return f"there is {pickled[0]}: {CONVERT}"
+        kind = "StableDiffusionPipeline" if any("/" in name for name in missing) else _class_of(folder)
+        are = "there is" if len(pickled) == 1 else "there are"
+        return f"{are} {', '.join(pickled)}: {CONVERT_FOLDER.format(kind)}"
     return (
         f"put a diffusers folder with safetensors there ({', '.join(missing[:4])})" if otherwise is None else otherwise
     )
@@ -40,6 +49,14 @@ def _variants(folder: Path, name: str) -> set[str]:
     pattern = re.compile(rf"{re.escape(place.name.removesuffix('.safetensors'))}\.([a-z0-9_]+)\.safetensors")
     names = [file.name for file in place.parent.glob("*.safetensors")] if place.parent.is_dir() else []
     return {match[1] for each in names if (match := pattern.fullmatch(each))}
+
+
+def _class_of(folder: Path) -> str:
+    """The diffusers class of the model in a folder."""
+    try:
+        return str(json.loads((folder / "config.json").read_text("utf-8"))["_class_name"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return "DiffusionPipeline"
 
 
 def _pickles(folder: Path, name: str) -> list[str]:

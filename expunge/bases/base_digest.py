@@ -85,7 +85,7 @@ def _files(spec: Spec) -> dict[str, str]:
     for part, needed in needed_sources(spec).items():
         source, folder = needed.source, needed.source.path
         if folder is None:
-            digests[part] = pin_of(spec, source)
+            digests[part] = pin_of(spec, source, needed.files)
             continue
         if problems := missing_checkpoint(needed):
             raise InputError(problems)

@@ -1,5 +1,7 @@
 """Is a checkpoint of one file a Stable Diffusion model, by the names of its tensors? Imports no torch."""
 
+from collections.abc import Collection
+
 from expunge.bases.families import stable_diffusion as family
 from expunge.bases.parts import Found, Part
 from expunge.bases.placement import placement_problems, some
@@ -11,17 +13,22 @@ def checkpoint_problems(found: Found) -> list[Problem]:
     part = found.parts.get("t2i.checkpoint")
     if part is None:
         return []
+    lacks = parts_lacking(part.where, part.label, part.tensors)
+    return lacks or _encoder(part, found.parts.get(f"t2i.{family.ENCODER_FOLDER}"))
+
+
+def parts_lacking(where: str, label: str, names: Collection[str]) -> list[Problem]:
+    """One problem if a checkpoint holds nothing of some parts, by its tensors' names; else none."""
     lacks = {
         name: prefixes[0]
         for name, prefixes in family.CHECKPOINT_PREFIXES.items()
-        if not any(tensor.startswith(prefixes) for tensor in part.tensors)
+        if not any(tensor.startswith(prefixes) for tensor in names)
     }
-    if lacks:
-        names = ", ".join(f"{name} (`{prefix}...`)" for name, prefix in lacks.items())
-        what = f"{part.label}: it holds no {names}, but {some(part.tensors)}"
-        fix = "name a whole Stable Diffusion 1.x or 2.x checkpoint, not a LoRA, a denoiser alone or another family"
-        return [Problem(part.where, what, fix)]
-    return _encoder(part, found.parts.get(f"t2i.{family.ENCODER_FOLDER}"))
+    if not lacks:
+        return []
+    parts = ", ".join(f"{name} (`{prefix}...`)" for name, prefix in lacks.items())
+    fix = "name a whole Stable Diffusion 1.x or 2.x checkpoint, not a LoRA, a denoiser alone or another family"
+    return [Problem(where, f"{label}: it holds no {parts}, but {some(names)}", fix)]
 
 
 def _encoder(part: Part, settings: Part | None) -> list[Problem]:

@@ -8,6 +8,7 @@ from expunge.bases.parts import Part, read_json
 from expunge.core.errors import Problem
 
 LEGACY_END = 2  # the end token's id in the config.json of older CLIP models: then the highest id is the end
+OWN = "put the text encoder's own tokenizer there"
 MOST_PADDING = 128  # rows by which an embedding may be rounded up
 
 
@@ -21,8 +22,8 @@ def tokenizer_problems(encoder: Part, folder: Path) -> list[Problem]:
         return [Problem(where, f"{label}: {error}", "copy the model's own tokenizer there")]
     if not ids:
         return []  # the missing file has been reported
-    fix = "put the text encoder's own tokenizer there"
-    problems = []
+    fix = OWN
+    problems = merges_missing(where, label, folder)
     words, rows = max(ids.values()) + 1, encoder.config.get("vocab_size")
     padded = isinstance(rows, int) and rows % 8 == 0 and 0 < rows - words < MOST_PADDING
     if isinstance(rows, int) and words != rows and not padded:
@@ -41,6 +42,13 @@ def tokenizer_problems(encoder: Part, folder: Path) -> list[Problem]:
         what = f"{label}: {says}, and the text encoder reads {longest} tokens"
         problems.append(Problem(where, what, f"write `model_max_length: {longest}` into tokenizer_config.json"))
     return problems
+
+
+def merges_missing(where: str, label: str, folder: Path) -> list[Problem]:
+    """One problem if a tokenizer's folder says nothing of how its tokens are put together; else none."""
+    if any((folder / name).is_file() for name in ("merges.txt", "tokenizer.json")):
+        return []
+    return [Problem(where, f"{label}: merges.txt is missing", OWN)]
 
 
 def tokens_of(folder: Path) -> dict[str, int]:

@@ -16,18 +16,13 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from expunge.bases.base import Base, denoiser_of
-from expunge.bases.external_files import files_of
+from expunge.bases.check_external import misfits, unknown_kind
+from expunge.bases.external_files import NOT_READ, files_of, kind_of
 from expunge.bases.families.stable_diffusion import normal_name, stored_name
 from expunge.bases.ldm import denoiser_places, encoder_places
 from expunge.bases.lora import METADATA, change_of, read_lora, weights_of
 from expunge.bases.placement import some
 from expunge.core.errors import InputError, Problem, shown
-
-CHECKPOINT = ("cond_stage_model.", "model.diffusion_model.", "first_stage_model.")
-DENOISER = ("down_blocks.", "up_blocks.", "mid_block.", "conv_in.", "conv_out.", "conv_norm_out.", "time_embedding.")
-ENCODER = ("encoder.layers.", "embeddings.", "final_layer_norm.")
-NOT_READ = ("position_ids", "text_projection.weight", "logit_scale")  # no part of what a denoiser sees of a text
-LORA = ("lora_", ".lora.", "hada_", "lokr_", "dora_scale")
 
 
 def read_external(base: Base, path: Path) -> tuple[Any, Any, dict[str, Any]]:
@@ -64,17 +59,16 @@ def _parts_of(base: Base, file: Path) -> tuple[dict[str, dict[str, Tensor]], boo
             metadata = opened.metadata() or {}
     except (OSError, SafetensorError) as error:
         raise InputError([Problem(where, f"cannot be read ({error})", "get it again, whole")]) from None
-    if any(mark in name for name in tensors for mark in LORA):
-        return _of_lora(base, where, tensors, metadata), True
-    if any(name.startswith(CHECKPOINT) for name in tensors):
-        return _of_checkpoint(base, tensors), False
-    names = {name: name.removeprefix("unet.") for name in tensors}
-    if any(name.startswith(DENOISER) for name in names.values()):
-        return {"denoiser": {names[name]: tensor for name, tensor in tensors.items()}}, False
-    if any(normal_name(name).startswith(ENCODER) for name in tensors):
-        return {"encoder": {normal_name(n): t for n, t in tensors.items() if not n.endswith(NOT_READ)}}, False
-    fix = "give an encoder, a U-Net, a checkpoint or a LoRA of Stable Diffusion"
-    raise InputError([Problem(where, f"is of a kind that is not known ({some(tensors)})", fix)])
+    match kind_of(tensors):
+        case "lora":
+            return _of_lora(base, where, tensors, metadata), True
+        case "checkpoint":
+            return _of_checkpoint(base, tensors), False
+        case "denoiser":
+            return {"denoiser": {name.removeprefix("unet."): tensor for name, tensor in tensors.items()}}, False
+        case "encoder":
+            return {"encoder": {normal_name(n): t for n, t in tensors.items() if not n.endswith(NOT_READ)}}, False
+    raise InputError([unknown_kind(where, tensors)])
 
 
 def _of_lora(
@@ -144,16 +138,9 @@ def _misfits(
 
     :param whole: must the encoder be whole? A LoRA changes a part of it.
     """
-    fix = "give an edit of this base, or judge it in its own base"
-    unknown = sorted(new.keys() - own.keys())
-    other = sorted(name for name in new.keys() & own.keys() if new[name].shape != own[name].shape)
-    lacking = sorted(own.keys() - new.keys()) if part == "encoder" and whole else []
+    given, wanted = ({name: tuple(tensor.shape) for name, tensor in each.items()} for each in (new, own))
+    yield from misfits(where, part, given, wanted, whole)
     broken = sorted(name for name, tensor in new.items() if not bool(torch.isfinite(tensor).all()))
-    for names, what in (
-        (unknown, f"{len(unknown)} tensors have no place in the base's {part}"),
-        (other, f"{len(other)} tensors have another shape than in the base's {part}"),
-        (lacking, f"lacks {len(lacking)} tensors of the base's {part}"),
-        (broken, f"{len(broken)} tensors of the {part} hold numbers that are not finite"),
-    ):
-        if names:
-            yield Problem(where, f"{what} ({some(names)})", fix)
+    if broken:
+        what = f"{len(broken)} tensors of the {part} hold numbers that are not finite ({some(broken)})"
+        yield Problem(where, what, "give an edit of this base, or judge it in its own base")

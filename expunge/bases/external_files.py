@@ -5,13 +5,32 @@ It is a .safetensors file, or a folder with some: an encoder's, a U-Net's, or a 
 """
 
 import stat
+from collections.abc import Iterable
 from pathlib import Path
 
+from expunge.bases.families.stable_diffusion import normal_name
 from expunge.core.digest import digest, file_digest
 from expunge.core.errors import InputError, Problem, shown
 
 PARTS = ("", "text_encoder", "unet")  # the folders that are looked into
 FIX = "name a .safetensors file, or a folder of diffusers; convert a .bin, .pt or .ckpt first, with a program you trust"
+CHECKPOINT = ("cond_stage_model.", "model.diffusion_model.", "first_stage_model.")
+DENOISER = ("down_blocks.", "up_blocks.", "mid_block.", "conv_in.", "conv_out.", "conv_norm_out.", "time_embedding.")
+ENCODER = ("encoder.layers.", "embeddings.", "final_layer_norm.")
+NOT_READ = ("position_ids", "text_projection.weight", "logit_scale")  # no part of what a denoiser sees of a text
+LORA = ("lora_", ".lora.", "hada_", "lokr_", "dora_scale")
+
+
+def kind_of(names: Iterable[str]) -> str | None:
+    """What a file is by its tensors' names: "lora", "checkpoint", "denoiser", "encoder"; None: nothing that is read."""
+    names = list(names)
+    if any(mark in name for name in names for mark in LORA):
+        return "lora"
+    if any(name.startswith(CHECKPOINT) for name in names):
+        return "checkpoint"
+    if any(name.removeprefix("unet.").startswith(DENOISER) for name in names):
+        return "denoiser"
+    return "encoder" if any(normal_name(name).startswith(ENCODER) for name in names) else None
 
 
 def files_of(path: Path) -> dict[str, Path]:
@@ -33,6 +52,9 @@ def files_of(path: Path) -> dict[str, Path]:
         for file in found.values():
             if not stat.S_ISREG(file.stat().st_mode):
                 raise InputError([Problem(shown(file), "is no file", FIX)])
+    except FileNotFoundError:
+        fix = "correct the path, or put it there (`dvc pull` brings what the team keeps in DVC)"
+        raise InputError([Problem(shown(path), "cannot be read (there is no such file or folder)", fix)]) from None
     except OSError as error:
         raise InputError([Problem(shown(path), f"cannot be read ({error.strerror})", FIX)]) from None
     return found

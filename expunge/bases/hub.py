@@ -57,7 +57,7 @@ def find_tokenizer(spec: Spec) -> Path | None:
     return None
 
 
-def pin_of(spec: Spec, source: Source) -> str:
+def pin_of(spec: Spec, source: Source, files: Sequence[str] = ()) -> str:
     """The text that pins a hub repository: its name, its full revision and the variant of its weights.
 
     :raises InputError: the revision is neither pinned nor locked, and nothing is cached.
@@ -66,7 +66,7 @@ def pin_of(spec: Spec, source: Source) -> str:
     if revision is None:
         snapshot = _snapshot(source, None)
         if snapshot is None:
-            raise InputError([_not_there(source, None)])
+            raise InputError([_not_there(source, None, files)])
         revision = snapshot.name
     return f"{source.repo}@{revision}" + (f" ({source.variant})" if source.variant else "")
 
@@ -107,10 +107,15 @@ def walk(path: Path) -> Iterator[Path]:
 
 
 def _complete(source: Source, folder: Path, files: Sequence[str]) -> Path:
-    missing = _missing(folder, files)
+    missing, called = _missing(folder, files), source.written or str(folder)
+    if missing and not folder.is_dir():
+        raise InputError([Problem(source.where, f"there is no folder {called}", "correct the path, or put it there")])
+    if len(missing) == len(files) > 2 and not advice(folder, missing, ""):
+        what = f"{called} is not a diffusers folder: it holds none of {', '.join(missing[:2])}, ..."
+        raise InputError([Problem(source.where, what, "name the folder that holds model_index.json")])
     if missing:
         names = ", ".join(missing[:4]) + ", ..." * (len(missing) > 4)
-        what = f"{source.written or folder} lacks some of the weight files ({names})"
+        what = f"{called} lacks some of the weight files ({names})"
         raise InputError([Problem(source.where, what, advice(folder, missing))])
     return folder
 
@@ -175,12 +180,12 @@ def _download(source: Source, revision: str | None, files: Sequence[str], option
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
 
     if constants.HF_HUB_OFFLINE:
-        raise InputError([_not_there(source, revision)])
+        raise InputError([_not_there(source, revision, (*files, *optional))])
     wanted = [pattern for name in (*files, *optional) for pattern in (name, *_shard_patterns(name))]
     try:
         folder = Path(snapshot_download(str(source.repo), revision=revision, allow_patterns=wanted))
     except (HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled, OSError):
-        raise InputError([_not_there(source, revision)]) from None
+        raise InputError([_not_there(source, revision, (*files, *optional))]) from None
     missing = _missing(folder, files)
     if missing:
         fix = advice(folder, missing, "name a revision or `variant:` that has them as safetensors")
@@ -188,12 +193,15 @@ def _download(source: Source, revision: str | None, files: Sequence[str], option
     return folder
 
 
-def _not_there(source: Source, revision: str | None) -> Problem:
-    """The problem as one line. It names the cache by the user's setting ($HF_HOME), not by a path of this machine."""
+def _not_there(source: Source, revision: str | None, files: Sequence[str]) -> Problem:
+    """The problem as one line. It names the cache by the user's setting ($HF_HOME), not by a path of this machine.
+
+    :param files: those that are loaded. A repository often holds the same weights several times.
+    """
     at = f" --revision {revision}" if revision else ""
-    kind = '"*.json" "*.txt" "*.safetensors"'
+    at += "".join(f' --include "{name}"' for name in files)  # hf takes one pattern an option
     fix = (
-        f"run `hf download {source.repo}{at} --include {kind}` with the network up (it fills $HF_HOME, by default "
+        f"run `hf download {source.repo}{at}` with the network up (it fills $HF_HOME, by default "
         "~/.cache/huggingface; that folder can be copied here), or put the folder into bases/ and write `path:`"
     )
     why = "the hub is switched off (HF_HUB_OFFLINE)" if os.environ.get("HF_HUB_OFFLINE") else "the download failed"

@@ -2,10 +2,14 @@
 
 For hub repositories without a revision, the first load records the revision and the digests of the files. For files
 outside bases/, the first run of the stage plan records their digests. Later runs must find the same.
+
+    trial = on_trial(spec)      what is loaded with `trial` is compared with the lock, and recorded in memory alone
+    record(trial)               writes it down, once the base has passed
 """
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +27,28 @@ def read_lock(spec: Spec) -> dict[str, Any]:
 
     :raises InputError: the lock is not of this form.
     """
+    pending = spec.unwritten or {}
     if not spec.lock.is_file():
-        return {}
+        return dict(pending)
     tree = load(spec.lock)
     sound = isinstance(tree.value, dict) and all(isinstance(entry, dict) for entry in tree.value.values())
     if not sound:
         fix = "take it from git, or delete it to accept today's weights"
         raise InputError([Problem(f"{spec.lock.as_posix()}:{tree.line}", "is not a lock of a base", fix)])
-    return tree.value
+    return {**tree.value, **pending}
+
+
+def on_trial(spec: Spec) -> Spec:
+    """The base, whose new entries of the lock wait for `record`: a base that is refused must leave none."""
+    return replace(spec, unwritten={})
+
+
+def record(trial: Spec) -> bool:
+    """Write the entries of a base on trial into its lock; is there anything new?"""
+    if not trial.unwritten:
+        return False
+    _write_lock(replace(trial, unwritten=None), read_lock(trial))
+    return True
 
 
 def check_lock(spec: Spec, source: Source, folder: Path, patterns: Sequence[str]) -> None:
@@ -81,6 +99,9 @@ def _sha256(file: Path) -> str:
 
 
 def _write_lock(spec: Spec, lock: dict[str, Any]) -> None:
+    if spec.unwritten is not None:
+        spec.unwritten.update(lock)
+        return
     from ruamel.yaml import YAML
 
     def write(part: Path) -> None:

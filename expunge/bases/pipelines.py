@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from expunge.bases import hub
+from expunge.bases.check_tokenizer import merges_missing
 from expunge.bases.edits import differing, file_dtype
 from expunge.bases.families import stable_diffusion as family
 from expunge.bases.loading import load_all, load_model, readable
@@ -103,6 +104,8 @@ def _from_folder(
     parts = {**load_all(loads), **parts}
     if label == "t2v":
         _require_motion(where, parts["unet"], parts.get("motion_adapter"))
+    if problems := merges_missing(where, f"{label}.tokenizer", folder / family.TOKENIZER_FOLDER):
+        raise InputError(problems)
     with readable(where, label, folder):
         pipe = getattr(diffusers, pipeline.pipeline).from_pretrained(
             folder,

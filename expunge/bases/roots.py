@@ -7,6 +7,7 @@
 So no file of the repository says where this machine keeps its models.
 """
 
+import difflib
 import os
 import re
 from pathlib import Path
@@ -61,7 +62,9 @@ def _root(name: str, folder: Path) -> Path:
     file = folder / LOCAL
     given = os.environ.get(name) or _local(file).get(name)
     if given is None:
-        fix = f"set the environment variable {name}, or write `{name}: /its/folder` into {file}"
+        near = difflib.get_close_matches(name, [*_local(file), *os.environ], 1, 0.8)
+        meant = f"write ${near[0]}, or " if near else ""
+        fix = f"{meant}set the environment variable {name}, or write `{name}: /its/folder` into {file}"
         raise PathError(f"this machine has no folder ${name}", fix)
     root = Path(str(given)).expanduser()
     if not root.is_absolute() or not root.is_dir():

@@ -4,15 +4,19 @@ The settings and the tokenizer come from a local folder, so nothing is asked of 
 """
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import safe_open
 from torch import Tensor, nn
 
+from expunge.bases.check_checkpoint import parts_lacking
+from expunge.bases.check_tokenizer import merges_missing
 from expunge.bases.edits import tensor_digests
 from expunge.bases.families import stable_diffusion as family
 from expunge.bases.loading import not_finite, readable
+from expunge.bases.parts import read_header
 from expunge.bases.placement import placement_problems
 from expunge.bases.spec import Source
 from expunge.core.errors import InputError, Problem
@@ -30,7 +34,10 @@ def load_checkpoint(pipeline: str, source: Source) -> tuple[Any, torch.dtype]:
 
     with readable(source.where, "t2i.checkpoint", source.written):
         given = _read(source, family.CHECKPOINT_PREFIXES)
-        if problems := _lacking(source, given):
+        lacks = parts_lacking(source.where, "t2i.checkpoint", read_header(Path(str(source.path))))
+        tokenizer = Path(str(source.config)) / family.TOKENIZER_FOLDER
+        problems = [*(lacks or _lacking(source, given)), *merges_missing(source.where, "t2i.tokenizer", tokenizer)]
+        if problems:
             raise InputError(problems)
         pipe = getattr(diffusers, pipeline).from_single_file(
             str(source.path),

@@ -1,6 +1,6 @@
 """Is a path that of one file with a whole model, and may it be read? By its name only."""
 
-from expunge.bases.advice import CONVERT, PICKLES
+from expunge.bases.advice import CONVERT_FILE, PICKLES
 
 CHECKPOINT = ".safetensors"
 
@@ -13,7 +13,7 @@ def file_problem(path: str | None, config: bool, sha256: bool, whole: bool) -> t
     """
     name = (path or "").lower()
     if name.endswith(PICKLES):
-        return f"{path} is no safetensors file", CONVERT
+        return f"{path} is no safetensors file", CONVERT_FILE
     if name.endswith(CHECKPOINT) and not whole:
         return f"{path} is one file, which is read for `t2i` only", "name a diffusers folder"
     if name.endswith(CHECKPOINT) and not config:

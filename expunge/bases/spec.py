@@ -109,6 +109,7 @@ class Spec:
     loras: tuple[Addition, ...] = ()
     inversions: tuple[Addition, ...] = ()
     raw: dict[str, Any] = field(repr=False, compare=False, default_factory=dict)
+    unwritten: dict[str, Any] | None = field(repr=False, compare=False, default=None)  # see `lock.on_trial`
 
     @property
     def lock(self) -> Path:
@@ -137,7 +138,7 @@ def load_spec(name: str, folder: Path | str = "bases") -> Spec:
         what = f"the name {spec.name!r} differs from the file's name"
         problems.append(Problem(reader.at("name"), what, f"write `name: {name}`"))
     if problems:
-        raise InputError(problems)
+        raise InputError([*problems, *reader.absent])
     return spec
 
 
@@ -147,6 +148,7 @@ class _Reader:
     def __init__(self, tree: Node, file: Path, problems: list[Problem]) -> None:
         self.tree, self.file, self.folder, self.problems = tree, file, file.parent, problems
         self.raw: dict[str, Any] = tree.value
+        self.absent: list[Problem] = []  # paths that lead nowhere: said where the base is refused already
 
     def at(self, *keys: str) -> str:
         return f"{self.file.as_posix()}:{self.tree.at(keys).line}"
@@ -181,7 +183,10 @@ class _Reader:
         if value is None:
             return None
         try:
-            return place_of(value, self.folder, links)
+            place = place_of(value, self.folder, links)
+            if not place.exists():
+                self.absent.append(Problem(self.at(*keys), f"there is no {value}", "correct the path"))
+            return place
         except PathError as error:
             self.problems.append(Problem(self.at(*keys), error.what, error.fix))
             return self.folder / "nowhere"
@@ -249,10 +254,8 @@ class _Reader:
             (pretrained["name"], pretrained["tag"]) if pretrained else None,
             self.source({k: pretrained[k] for k in ("repo", "revision") if k in pretrained}, "judge", "pretrained"),
             self.path(entry.get("vocabulary"), "judge", "vocabulary"),
-            self.path(entry.get("motion"), "judge", "motion", links=True),
-            entry,
-            self.at("judge"),
-        )
+            self.path(entry.get("motion"), "judge", "motion", links=True), entry, self.at("judge"),
+        )  # fmt: skip
 
 
 def _names(folder: Path) -> str:

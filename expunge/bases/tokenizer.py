@@ -15,7 +15,7 @@ def light_tokenizer(spec: Spec) -> tuple[Callable[[str], list[int] | None], int]
 
     The ids have no start and end token. The most ids that fit is the length of the context without these two.
 
-    :returns: None where the tokenizer's files are not on this machine.
+    :returns: None where the tokenizer's files are not on this machine, or not all of them.
     """
     folder = find_tokenizer(spec)
     if folder is None:
@@ -23,8 +23,11 @@ def light_tokenizer(spec: Spec) -> tuple[Callable[[str], list[int] | None], int]
     from tokenizers import Regex, Tokenizer, normalizers, pre_tokenizers
     from tokenizers.models import BPE
 
-    if (folder / "vocab.json").is_file():
-        vocabulary, merges = BPE.read_file(str(folder / "vocab.json"), str(folder / "merges.txt"))
+    pair = [folder / name for name in ("vocab.json", "merges.txt")]
+    if not all(file.is_file() for file in pair) and not (folder / "tokenizer.json").is_file():
+        return None
+    if all(file.is_file() for file in pair):
+        vocabulary, merges = BPE.read_file(*map(str, pair))
     else:
         model = json.loads((folder / "tokenizer.json").read_text("utf-8"))["model"]
         vocabulary = model["vocab"]

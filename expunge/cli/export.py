@@ -44,7 +44,11 @@ def export(
     from expunge.core.unit_names import Name
     from expunge.plan.contract import read_plan
 
+    if missing := [file for file in (plan, encoders / "index.json") if not file.is_file()]:
+        raise InputError([_not_yet(encoder, plan, missing[0])])
     planned, units = read_plan(plan), read_index(encoders).units
+    if encoder in planned.encoders and encoder not in units:
+        raise InputError([_not_yet(encoder, plan, encoders / encoder)])
     if encoder not in units or encoder not in planned.encoders:
         known = [name for name in units if name in planned.encoders]
         raise InputError([Problem(encoder, "is no encoder of the last run", did_you_mean(encoder, known))])
@@ -68,3 +72,30 @@ def export(
     for note in notes:
         typer.echo(f"note: {note}", err=True)
     typer.echo(out.as_posix())
+
+
+def _not_yet(encoder: str, plan: Path, missing: Path) -> Problem:
+    """The problem of an encoder that no run has made, or of a name that neither the plan nor a list knows."""
+    from expunge.concepts.lists import load_lists
+    from expunge.core.schema import did_you_mean
+    from expunge.core.unit_names import Name
+    from expunge.plan.contract import read_plan
+
+    known: list[str] = []
+    try:
+        if plan.is_file():
+            known = list(read_plan(plan).encoders)
+        elif Path("concepts").is_dir():
+            known = [str(Name(each.id, member)) for each in load_lists(Path("concepts")) for member in each.members()]
+    except InputError:
+        pass  # what is wrong with the plan or the lists, the run says
+    if known and encoder not in known:
+        return Problem(encoder, "is no encoder of the plan or of a list", did_you_mean(encoder, known))
+    pull = ", or `dvc pull`" if _has_remote(Path(".dvc")) else ""
+    return Problem(encoder, f"is not unlearned yet ({missing.as_posix()} is missing)", f"run `dvc repro unlearn`{pull}")
+
+
+def _has_remote(folder: Path) -> bool:
+    """Does the configuration of DVC name a remote?"""
+    files = [folder / name for name in ("config", "config.local")]
+    return any("remote" in file.read_text("utf-8", errors="replace") for file in files if file.is_file())

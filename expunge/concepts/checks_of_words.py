@@ -11,6 +11,7 @@ from expunge.concepts.phrases import FORGOTTEN, KEPT, TRAINED, Phrase, kept_by_l
 from expunge.concepts.source import ConceptNode, Source
 from expunge.core.errors import Problem
 from expunge.core.schema import short
+from expunge.core.words import with_article
 
 _KEYS = {"neighbour": "neighbours", "part": "parts"}  # role -> key of the file, if the two differ
 
@@ -25,6 +26,11 @@ def word_problems(sources: Sequence[Source], concepts: Sequence[ConceptNode]) ->
     yield from _trained(phrases)
     yield from _kept(phrases)
     yield from _anchors(concepts, phrases)
+
+
+def _one(phrase: Phrase) -> str:
+    """ "the name", "an alias", "a member": a concept has one name and several of the others."""
+    return f"the {phrase.role}" if phrase.role == "name" or "." in phrase.role else with_article(phrase.role)
 
 
 def _ids(concepts: Sequence[ConceptNode]) -> Iterator[Problem]:
@@ -61,7 +67,7 @@ def _names(phrases: Sequence[Phrase]) -> Iterator[Problem]:
             continue
         before = first.setdefault(phrase.key, phrase)
         if before is not phrase:
-            taken = f"the {before.role} of {before.label} ({before.where})"
+            taken = f"{_one(before)} of {before.label} ({before.where})"
             fix = "merge the two concepts, or write a different name" if phrase.role == "name" else "take it out"
             what = f"the {phrase.role} {short(phrase.text)} is already {taken}"
             yield Problem(phrase.where, what, fix, (before.where,))
@@ -77,10 +83,10 @@ def _trained(phrases: Sequence[Phrase]) -> Iterator[Problem]:
         others = [other for other in trained.get((phrase.file, phrase.key), ()) if other.role != phrase.role]
         own = next((other for other in others if other.owner == phrase.owner), None)
         if phrase.role == "member" and own is not None:
-            what = f"the member {short(phrase.text)} is also the {own.role} of {own.label}"
+            what = f"the member {short(phrase.text)} is also {_one(own)} of {own.label}"
             yield Problem(phrase.where, what, "take it out of members")
         elif phrase.role == "probe" and others:
-            what = f"the probe {short(phrase.text)} is trained on: it is the {others[0].role} of {others[0].label}"
+            what = f"the probe {short(phrase.text)} is trained on: it is {_one(others[0])} of {others[0].label}"
             yield Problem(phrase.where, f"{what} ({others[0].where})", "write it in one of them")
 
 
@@ -99,12 +105,12 @@ def _kept(phrases: Sequence[Phrase]) -> Iterator[Problem]:
             what = f"{text} is to be forgotten (sense.forget) and kept ({phrase.role})"
             yield Problem(phrase.where, what, "write it in one of them")
         elif own is not None:
-            what = f"{text} is the {phrase.role} of {phrase.label} and its own {own.role}"
+            what = f"{text} is {_one(phrase)} of {phrase.label} and its own {own.role}"
             yield Problem(phrase.where, what, f"take it out of {_KEYS.get(phrase.role, phrase.role)}")
         for other in [rival for rival in rivals if rival.owner != phrase.owner][:1]:
             by_list = phrase.owner < 0
             stays = f"is kept by {phrase.label}" if by_list else f"must survive {phrase.label} ({phrase.role})"
-            what = f"{text} {stays}, but is the {other.role} of {other.label}"
+            what = f"{text} {stays}, but is {_one(other)} of {other.label}"
             yield Problem(phrase.where, f"{what} ({other.where})", "remove one of the two", (other.where,))
 
 
@@ -114,6 +120,6 @@ def _anchors(concepts: Sequence[ConceptNode], phrases: Sequence[Phrase]) -> Iter
         anchor = concept.node.value.get("anchor")
         taken = forgotten.get(loosely(anchor)) if isinstance(anchor, str) else None
         if taken is not None:
-            what = f"the anchor {short(anchor)} is itself forgotten, as the {taken.role} of {taken.label}"
+            what = f"the anchor {short(anchor)} is itself forgotten, as {_one(taken)} of {taken.label}"
             fix = "write something that stays, such as a wider word"
             yield Problem(concept.place("anchor"), what, fix, (taken.where,))

@@ -51,7 +51,7 @@ def _check(folder: Path, rules: Rules) -> tuple[list[ConceptList], list[Problem]
     """The lists of a folder that have passed the schema, and all problems of all files."""
     files, problems = list_files(folder)
     sources, lists = [], []
-    validator = list_validator(rules.gate_schema)
+    validator = list_validator(rules.gate_schema, rules.gate_examples)
     for path in files:
         source, unreadable = read_source(path)
         problems += unreadable

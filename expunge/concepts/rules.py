@@ -32,3 +32,4 @@ class Rules:
     check_judge: Callable[[str], Sequence[Mistake]] | None = None  # (detector)
     check_gate: Callable[[str, str, str], Mistake | None] | None = None  # (modality, metric, threshold)
     gate_schema: Mapping[str, Any] | None = None  # see `schema.list_schema`
+    gate_examples: Mapping[str, str] = field(default_factory=dict)  # {metric: how a gate names it}

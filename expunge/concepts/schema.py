@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from expunge.core.errors import Problem
+from expunge.core.schema import ELSEWHERE, NEEDED, validator_of
 from expunge.core.schema import schema_problems as problems_of
-from expunge.core.schema import validator_of
 from expunge.core.yamlfile import Node
 
 
@@ -22,10 +22,16 @@ def list_schema(gate: Mapping[str, Any] | None = None) -> dict[str, Any]:
     return schema
 
 
-def list_validator(gate: Mapping[str, Any] | None = None) -> Any:
-    """The validator for `schema_problems`. :param gate: as in `list_schema`."""
+def list_validator(gate: Mapping[str, Any] | None = None, elsewhere: Mapping[str, str] | None = None) -> Any:
+    """The validator for `schema_problems`.
+
+    :param gate: as in `list_schema`. :param elsewhere: {key that belongs somewhere else: what to write instead}.
+    """
     schema = list_schema(gate)
     concept = schema["$defs"]["concept"]["properties"]
+    for entry in (schema, schema["$defs"]["concept"]):
+        entry[ELSEWHERE] = dict(elsewhere or {})
+    concept["members"][NEEDED] = True  # a category without members forgets nothing
     for words in (schema["$defs"]["phrases"], *concept.values()):
         words.pop("uniqueItems", None)  # checks_of_words reports repetitions, and ignores case
     return validator_of(schema)

@@ -12,6 +12,10 @@ from expunge.core.errors import Problem
 from expunge.core.names import ID, LONGEST_ID, id_problem, slug
 from expunge.core.yamlfile import Node
 
+# Keywords of ours that JSON Schema passes over; they say what a message cannot know otherwise.
+ELSEWHERE = "x-elsewhere"  # of a mapping: {key that belongs somewhere else: what to write instead}
+NEEDED = "x-needed"  # of a list or a text: true where it cannot be taken out
+
 _PYTHON: dict[str, tuple[type, ...]] = {
     "string": (str,), "array": (list,), "object": (dict,), "boolean": (bool,), "number": (int, float),
     "integer": (int,), "null": (type(None),),
@@ -97,7 +101,8 @@ def _say(error: Any, tree: Node, label: str) -> Iterator[tuple[Node, str, str]]:
         case "additionalProperties":
             allowed = list(schema.get("properties", {}))
             for wrong in [wrong for wrong in value if wrong not in allowed][:100]:
-                yield node.at([wrong]), f"there is no key {short(wrong)} here", did_you_mean(wrong, allowed)
+                fix = schema.get(ELSEWHERE, {}).get(wrong) or did_you_mean(wrong, allowed)
+                yield node.at([wrong]), f"there is no key {short(wrong)} here", fix
         case "dependentRequired":
             for given, needs in error.validator_value.items():
                 for lacks in [
@@ -125,7 +130,8 @@ def _say(error: Any, tree: Node, label: str) -> Iterator[tuple[Node, str, str]]:
         case "minItems" if value:
             yield node, f"{name} has {len(value)} entries", f"write {wants}"
         case "minLength" | "minItems" | "minProperties":
-            yield node, f"{name} is empty", f"write {wants}, or take {name} out if it is optional"
+            out = "" if schema.get(NEEDED) else f", or take {name} out if it is optional"
+            yield node, f"{name} is empty", f"write {wants}{out}"
         case "maxLength":
             yield node, f"{name} has {len(value)} characters", f"write at most {error.validator_value}"
         case "maxItems" | "maxProperties":

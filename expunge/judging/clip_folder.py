@@ -39,6 +39,10 @@ def clip_folder(folder: Path, where: str) -> ClipFolder:
 
     :raises InputError: a file is missing or is none of a judge's, or the weights lie there as a pickle only.
     """
+    if not folder.is_dir():
+        raise InputError(
+            [Problem(where, f"the judge's folder {folder.name} is not there", "correct the path, or put it there")]
+        )
     try:
         return _published(folder, where) if (folder / PUBLISHED).is_file() else _own(folder, where)
     except ValueError as error:
@@ -49,8 +53,10 @@ def _own(folder: Path, where: str) -> ClipFolder:
     config = _config(folder, "config.json", KEYS, where)
     weights = _weights(folder, ("model.safetensors",), where)
     tokenizer = folder / str(config["tokenizer"])
-    if not (tokenizer / "vocab.json").is_file():
-        what = f"the judge's tokenizer {config['tokenizer']!r} holds no vocab.json"
+    whole = (tokenizer / "tokenizer.json").is_file()
+    needed = ("vocab.json",) if whole else ("vocab.json", "merges.txt")
+    if missing := [name for name in needed if not (tokenizer / name).is_file()]:
+        what = f"the judge's tokenizer {config['tokenizer']!r} holds no {', '.join(missing)}"
         raise InputError([Problem(where, what, "name a folder with vocab.json and merges.txt in its config.json")])
     return ClipFolder(folder / "config.json", weights, tokenizer, False)
 

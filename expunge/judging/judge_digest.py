@@ -1,5 +1,6 @@
 """Everything that determines a judge's answers, as one digest and as its parts. Imports no torch."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from expunge.bases.lock import check_files
 from expunge.bases.roots import lies_outside
 from expunge.bases.spec import Spec
 from expunge.core.digest import digest, file_digest
+from expunge.judging.clip_folder import PUBLISHED_WEIGHTS
 from expunge.judging.judges import module_of
 
 PATHS = ("model", "vocabulary", "motion")  # keys of the section `judge:` that name files
@@ -39,21 +41,30 @@ def judge_parts(spec: Spec) -> dict[str, Any]:
     if judge.pretrained is not None:  # its repository and revision are in `weights`
         settings["pretrained"] = {"name": judge.pretrained[0], "tag": judge.pretrained[1]}
     digests = {name: file_digest(file) for name, file in files.items()}
-    _check_outside(spec, digests)
+    _check_outside(spec, files, digests)
     return {
         **{f"judge.{key}": value for key, value in settings.items()},
         "type": judge.type,
-        "weights": pin_of(spec, judge.weights) if judge.weights is not None else None,
+        "weights": pin_of(spec, judge.weights, PUBLISHED_WEIGHTS[:1]) if judge.weights is not None else None,
         "versions": minor_versions(*getattr(module, "PACKAGES", ())),
         "files": digests,
     }
 
 
-def _check_outside(spec: Spec, digests: dict[str, str]) -> None:
-    """Hold the weights that lie outside bases/ to what the base's lock recorded."""
+def _check_outside(spec: Spec, files: Mapping[str, Path], digests: Mapping[str, str]) -> None:
+    """Hold the files that lie outside bases/ to what the base's lock recorded.
+
+    The network's tokenizer may lie beside its folder: the lock names it "tokenizer/vocab.json" among the network's.
+    """
+    folder = spec.file.parent
     for key, path in (("model", spec.judge.model), ("motion", spec.judge.motion)):
-        if path is not None and lies_outside(path, spec.file.parent):
+        own: dict[str, str] = {}
+        if path is not None and lies_outside(path, folder):
             own = {name.removeprefix(f"{key}/"): value for name, value in digests.items() if name.startswith(f"{key}/")}
+        if key == "model":
+            beside = [name for name in digests if name.startswith("tokenizer/")]
+            own |= {name: digests[name] for name in beside if lies_outside(files[name].parent, folder)}
+        if own:
             check_files(spec, spec.judge.where, str(spec.judge.settings[key]), own)
 
 

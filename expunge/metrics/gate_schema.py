@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from expunge.metrics.catalogue import metrics_of
+from expunge.metrics.catalogue import direction, metrics_of
 from expunge.metrics.metric import ALL
 
 WORDS = {"image": "images", "video": "videos", "text": "the encoder's output"}
@@ -18,6 +18,16 @@ def gate_schema() -> dict[str, Any]:
         "description": "false where a failure is reported and `expunge gate` passes all the same",
     }  # fmt: skip
     return {"required": required, **{modality: _thresholds(modality) for modality in ALL}}
+
+
+def gate_examples() -> dict[str, str]:
+    """{metric: how to write a threshold of it}, for who writes it outside of a gate."""
+    examples = {}
+    for modality in reversed(ALL):  # images last: they stay
+        for name in metrics_of(modality):
+            bound = ">= 0.9" if direction(name) == "higher" else "<= 0.05"
+            examples[name] = f'a threshold belongs to the gate: write `gate: {{{modality}: {{{name}: "{bound}"}}}}`'
+    return examples
 
 
 def _thresholds(modality: str) -> dict[str, Any]:

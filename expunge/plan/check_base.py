@@ -10,6 +10,9 @@ from typing import Any
 
 from expunge.bases.base_digest import base_parts
 from expunge.bases.check import base_problems
+from expunge.bases.hub import find_folder
+from expunge.bases.lock import on_trial, record
+from expunge.bases.sources import needed_sources
 from expunge.bases.spec import Spec
 from expunge.concepts.kinds import KINDS
 from expunge.concepts.prompt_file import read_prompts
@@ -28,13 +31,27 @@ def base_file_problems(spec: Spec, kinds: Iterable[str] = KINDS) -> list[Problem
 
 
 def check_base(spec: Spec) -> list[Problem]:
-    """Everything that is wrong with a base. It is loaded part by part, also where a part before has failed."""
+    """Everything that is wrong with a base. It is loaded part by part, also where a part before has failed.
+
+    Where nothing is wrong, what the base's file does not pin is recorded in its lock; else the lock stays as it is.
+    """
+    spec = on_trial(spec)
     found = base_file_problems(spec)
     for digests in (base_parts, judge_parts):  # what is pinned must be what is there
         _attempt(partial(digests, spec), found)
     _load_models(spec, found)
     _attempt(lambda: load_judge(spec), found)
+    if not found:
+        record(spec)
     return in_order(found)
+
+
+def repositories_not_here(spec: Spec) -> list[str]:
+    """The repositories of a base of which the hub's cache holds nothing, in order: their files go unchecked."""
+    sources = [needed.source for needed in needed_sources(spec).values()]
+    sources += [spec.judge.weights] if spec.judge.weights is not None else []
+    missing = [str(source.repo) for source in sources if source.repo and find_folder(spec, source) is None]
+    return list(dict.fromkeys(missing))
 
 
 def _load_models(spec: Spec, found: list[Problem]) -> None:

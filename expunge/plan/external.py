@@ -6,7 +6,9 @@ import uuid
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
+from expunge.bases.check_external import header_problems
 from expunge.bases.external_files import content_digest, files_of
+from expunge.bases.spec import Spec
 from expunge.core.errors import InputError, Problem
 from expunge.core.files import write_aside
 from expunge.core.schema import short
@@ -16,12 +18,13 @@ from expunge.plan.contract import Plan
 FOLDER = "external"  # a dependency of the stage plan, so that dvc notices other content
 
 
-def with_digests(plan: Plan) -> Plan:
+def with_digests(plan: Plan, spec: Spec | None = None) -> Plan:
     """The plan, with the digest of each file that a method reads among the parameters of its encoder.
 
     The key of a unit holds these parameters, so other content makes the encoder, and all that depends on it, anew.
 
-    :raises InputError: a path is not below external/, is missing, or holds no weights.
+    :param spec: the base, which they must fit by the names and shapes of their tensors; None: that is not checked.
+    :raises InputError: a path is not below external/, is missing, holds no weights, or does not fit.
     """
     problems: list[Problem] = []
     encoders = dict(plan.encoders)
@@ -30,7 +33,9 @@ def with_digests(plan: Plan) -> Plan:
         if not knob:
             continue
         try:
-            digest = content_digest(_place(name, job.method, str(job.parameters.get(knob, ""))))
+            place = _place(name, job.method, str(job.parameters.get(knob, "")))
+            digest = content_digest(place)
+            problems += header_problems(place, spec) if spec is not None else []
             encoders[name] = replace(job, parameters={**job.parameters, "digest": digest})
         except InputError as error:
             problems += error.problems

@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 
 from expunge.bases.spec import Spec
 from expunge.concepts.concept import Concept, ConceptList
-from expunge.concepts.doubles import near_doubles
-from expunge.concepts.prompts import HANDFUL, KEEP_PROMPTS, kept_senses, lost_words, near_words
+from expunge.concepts.doubles import loosely, near_doubles
+from expunge.concepts.prompts import HANDFUL, KEEP_PROMPTS, forgotten_words, kept_senses, lost_words, near_words
 from expunge.core.unit_names import Name
+from expunge.core.words import plain
 from expunge.judging.vocabulary import Label, read_vocabulary, unknown_to, unnamed_members
 
 SHOWN = 10  # names in a note
@@ -48,6 +49,44 @@ def unknown_notes(base: str, lists: Sequence[ConceptList], labels: Labels) -> li
     what = "this concept" if one else f"these {len(unknown)} concepts"
     why = f"the numbers about {'it' if one else 'them'} may say nothing"
     return [f"{base}: the judge's vocabulary does not know {what}, so {why}: {_some([_called(c) for c in unknown])}"]
+
+
+def member_notes(base: str, lists: Sequence[ConceptList], labels: Labels) -> list[str]:
+    """A note for each category with members that the base's judge does not know: they would pass for gone.
+
+    Of a category that it does not know at all, `unknown_notes` tells; a detector's needs no word.
+    """
+    known = {axis: {plain(n) for label in own for n in (label.id, *label.names)} for axis, own in labels.items()}
+    things = known.get("subject", set())
+    notes = []
+    for concept in (
+        concept for each in lists for concept in each.concepts if concept.members and concept.judge is None
+    ):
+        lost = [member for member in concept.members if plain(member) not in things]
+        other = {m: axis for m in lost for axis in ("style", "motion") if plain(m) in known.get(axis, ())}
+        lost = [] if unknown_to(labels, [concept]) else [member for member in lost if member not in other]
+        if other:
+            shown = _counted(concept, [f"{member} ({axis})" for member, axis in other.items()])
+            what = "are styles or motions, and members are things in a picture: worst_member says nothing about them"
+            notes.append(f"{base}: to the judge these members of {concept.id} {what}: {shown}")
+        if lost:
+            what = f"does not know these members of {concept.id}, so worst_member says nothing about them"
+            notes.append(f"{base}: the judge's vocabulary {what}: {_counted(concept, lost)}")
+    return notes
+
+
+def probe_notes(lists: Sequence[ConceptList]) -> list[str]:
+    """A note that names probes which are nearly words that their list trains on: they test nothing new."""
+    pairs = []
+    for each in lists:
+        trained = {loosely(word): word for concept in each.concepts for word in forgotten_words(concept)}
+        for concept in each.concepts:
+            near = [(probe, trained[loosely(probe)]) for probe in concept.probes if loosely(probe) in trained]
+            named = [f"{probe!r} beside {word!r}" for probe, word in near if not concept.confidential]
+            hidden = [f"{len(near)} of {concept.id}"] if near and concept.confidential else []
+            pairs += [*(f"{pair} ({Name(each.id, concept.id)})" for pair in named), *hidden]
+    what = "these probes differ from a word that is trained on by an article, a hyphen or a plural alone"
+    return [f"{what}, so they test nothing new: {_some(pairs)}"] if pairs else []
 
 
 def double_notes(lists: Sequence[ConceptList]) -> list[str]:
@@ -92,6 +131,11 @@ def taken_notes(lists: Sequence[ConceptList], held_out: Mapping[str, Sequence[st
 
 def _called(concept: Concept) -> str:
     return concept.id if concept.confidential else f"{concept.name} ({concept.id})"
+
+
+def _counted(concept: Concept, words: Sequence[str]) -> str:
+    """Words of a concept; of a confidential one, how many they are."""
+    return f"{len(words)} of them" if concept.confidential else _some(words)
 
 
 def _some(words: Sequence[str]) -> str:

@@ -14,9 +14,9 @@ from expunge.concepts.rules import Mistake, Rules, Words
 from expunge.core.errors import InputError, Problem
 from expunge.judging.detectors import problems_of
 from expunge.methods import METHODS, check_parameters
-from expunge.metrics.gate_schema import gate_schema
+from expunge.metrics.gate_schema import gate_examples, gate_schema
 from expunge.metrics.thresholds import FORM, metrics_of, wrong_threshold
-from expunge.plan.notes import double_notes
+from expunge.plan.notes import double_notes, probe_notes
 
 
 def validate(
@@ -37,29 +37,37 @@ def validate(
         problems = problems + error.problems
     if problems:
         raise InputError(problems)
-    return checked, [*notes, *double_notes(checked), *(judge_notes(base, bases, checked) if base is not None else ())]
+    notes = [*notes, *double_notes(checked), *probe_notes(checked)]
+    return checked, [*notes, *(judge_notes(base, bases, checked) if base is not None else ())]
 
 
 def judge_notes(base: str, bases: Path, lists: list[ConceptList]) -> list[str]:
-    """Which concepts the base's judge does not know.
+    """Which concepts, and which members of categories, the base's judge does not know.
 
     :raises InputError: its vocabulary is missing or broken, or it would be asked for a motion that it cannot see.
     """
     from expunge.bases.spec import load_spec
     from expunge.judging.motions import motion_problems
-    from expunge.plan.notes import labels_of, unknown_notes
+    from expunge.plan.notes import labels_of, member_notes, unknown_notes
 
     spec = load_spec(base, bases)
     labels = labels_of(spec)
     if problems := motion_problems(spec, lists, labels):
         raise InputError(problems)
-    return unknown_notes(base, lists, labels) if labels else []
+    return [*unknown_notes(base, lists, labels), *member_notes(base, lists, labels)] if labels else []
 
 
 def list_rules(words: Words | None = None, default_method: str | None = None) -> Rules:
     """All rules of lists. :param words: from `base_words`; None: no base. :param default_method: as in `validate`."""
     return Rules(
-        words or Words(), tuple(METHODS), default_method, check_parameters, check_judge, check_gate, gate_schema()
+        words or Words(),
+        tuple(METHODS),
+        default_method,
+        check_parameters,
+        check_judge,
+        check_gate,
+        gate_schema(),
+        gate_examples(),
     )
 
 

@@ -44,7 +44,7 @@ def problems_of(name: str, where: str) -> list[Problem]:
     missing = [package for package in module.PACKAGES if _version(package) is None]
     if not missing:
         return []
-    what = f"`judge: {name}` needs {', '.join(missing)}, which is not installed"
+    what = f"`judge: {name}` needs {', '.join(missing)}, which {'is' if len(missing) == 1 else 'are'} not installed"
     return [Problem(where, what, f"install {module.EXTRA}: `uv sync --extra {module.EXTRA.partition('[')[2][:-1]}`")]
 
 

@@ -250,7 +250,29 @@ def test_only_a_pickle_says_how_to_convert(folder: Path, name: str) -> None:
     (unet / "diffusion_pytorch_model.safetensors").unlink()
     (unet / name).write_bytes(b"\x80\x04cos\nsystem\n")  # would run a command if it were opened
     said = only(folder)
-    assert f"there is unet/{name}: convert them where you trust them" in said and "save_pretrained" in said
+    assert f"there is unet/{name}: convert them where you trust them" in said
+    assert "StableDiffusionPipeline.from_pretrained(folder, use_safetensors=False).save_pretrained(new_folder)" in said
+
+
+def test_all_pickles_are_named(folder: Path) -> None:
+    for name in ("text_encoder/model", "unet/diffusion_pytorch_model"):
+        file = folder / f"tiny/t2i/{name}.safetensors"
+        file.rename(file.with_suffix(".bin"))
+    said = only(folder)
+    assert "there are text_encoder/model.bin, unet/diffusion_pytorch_model.bin: convert" in said
+
+
+def test_a_folder_that_is_not_there_or_of_another_kind(folder: Path) -> None:
+    raw = load_spec("tiny", folder).raw
+    change_base(folder, t2v={**raw["t2v"], "unet": "tiny/motion-unett"})
+    assert "there is no folder tiny/motion-unett; correct the path" in only(folder)
+    change_base(folder, t2i={**raw["t2i"], "path": "tiny/judge"}, t2v=raw["t2v"])
+    assert "tiny/judge is not a diffusers folder: it holds none of model_index.json" in only(folder)
+
+
+def test_a_tokenizer_without_merges(folder: Path) -> None:
+    (folder / "tiny/t2i/tokenizer/merges.txt").unlink()
+    assert "t2i.tokenizer: merges.txt is missing" in only(folder)
 
 
 def test_a_missing_repository_is_not_looked_at(folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

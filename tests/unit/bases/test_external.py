@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from expunge.bases.base import denoiser_of, load_edit, store_edit
+from expunge.bases.check_external import header_problems
 from expunge.bases.edits import Edit
 from expunge.bases.exports import Order, export
 from expunge.bases.external_edit import read_external
@@ -42,6 +43,7 @@ def changed(tiny_base: Any) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
 
 
 def assert_read(base: Any, path: Path, encoder: Mapping[str, Tensor] | None, unet: Mapping[str, Tensor] | None) -> None:
+    assert header_problems(path, base.spec) == []
     read = read_external(base, path)
     for model, tensors in zip(read[:2], (encoder, unet), strict=True):
         assert (model is None) == (tensors is None)

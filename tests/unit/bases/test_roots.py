@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from expunge.bases.base import load, store_edit
 from expunge.bases.base_digest import base_parts
@@ -14,6 +15,7 @@ from expunge.bases.edits import Edit
 from expunge.bases.hub import read_lock
 from expunge.bases.spec import load_spec
 from expunge.bases.tokenizer import light_tokenizer
+from expunge.cli import app
 from expunge.core.digest import Fingerprint
 from expunge.core.errors import InputError
 from expunge.judging.judge_digest import judge_parts
@@ -68,6 +70,17 @@ def test_a_root_of_the_local_file(folder: Path, tmp_path: Path, monkeypatch: pyt
         load_spec("tiny", folder)
 
 
+def test_a_misspelt_root_hides_nothing_else(folder: Path) -> None:
+    raw = load_spec("tiny", folder).raw
+    judge = {**raw["judge"], "model": "$EXPUNGE_MODELZ/judge/judge"}
+    change_base(folder, t2i={**T2I, "path": "$EXPUNGE_MODELS/sd16"}, judge=judge)
+    result = CliRunner().invoke(app, ["check-base", "tiny", "--bases", str(folder)])
+    said = result.stderr.splitlines()
+    assert result.exit_code == 2 and len(said) == 2
+    assert "this machine has no folder $EXPUNGE_MODELZ; write $EXPUNGE_MODELS, or set" in result.stderr
+    assert "there is no $EXPUNGE_MODELS/sd16; correct the path" in result.stderr
+
+
 @pytest.mark.parametrize("path", ["$EXPUNGE_MODELS/../x", "$EXPUNGE_MODELS/a/../../x", "$EXPUNGE_MODELS//etc"])
 def test_a_path_cannot_leave_its_root(folder: Path, path: str) -> None:
     with pytest.raises(InputError, match="leaves its root"):
@@ -86,6 +99,7 @@ def test_an_absolute_path_says_how_to_name_a_root(folder: Path, tmp_path: Path) 
     [
         ("sd/t2i/vae/config.json", r"tiny.yaml:\d+: \$EXPUNGE_MODELS/sd/t2i is not what .* recorded: vae/config"),
         ("judge/judge/config.json", r"\$\{EXPUNGE_MODELS\}/judge/judge is not what .* recorded: config.json"),
+        ("judge/t2i/tokenizer/vocab.json", r"judge/judge is not what .* recorded: tokenizer/vocab.json"),
     ],
 )  # fmt: skip
 def test_what_lies_outside_is_pinned_by_its_digest(folder: Path, tmp_path: Path, name: str, match: str) -> None:

@@ -112,6 +112,13 @@ def test_the_names_tell_without_loading(folder: Path, change: Any, match: str) -
     assert match in said
 
 
+def test_parts_that_a_checkpoint_lacks_are_one_line(folder: Path) -> None:
+    change_tensors(folder / NAME, lambda s: {n: t for n, t in s.items() if n.startswith("cond_stage_model")})
+    (said,) = refused(folder).splitlines()
+    assert "it holds no unet (`model.diffusion_model....`), vae (`first_stage_model....`), but" in said
+    assert said in map(str, base_problems(load_spec("tiny", folder)))
+
+
 def test_a_missing_and_a_broken_file(folder: Path) -> None:
     (folder / NAME).write_bytes(b"not a model")
     assert "t2i.checkpoint: model.safetensors is no safetensors file" in str(
@@ -128,7 +135,7 @@ def test_a_missing_and_a_broken_file(folder: Path) -> None:
     ("changes", "match"),
     [
         ({"t2i": {"pipeline": "StableDiffusionPipeline", "path": NAME}}, "without its settings; write `config:`"),
-        ({"t2i": {**T2I, "path": "tiny/model.ckpt"}}, "is no safetensors file; convert them where you trust them"),
+        ({"t2i": {**T2I, "path": "tiny/model.ckpt"}}, "is no safetensors file; .*from_single_file"),
         ({"t2i": {**T2I, "path": "tiny/t2i"}}, "belong to a checkpoint of one file"),
         ({"t2v": {"pipeline": "AnimateDiffPipeline", "adapter": NAME}}, "is one file, which is read for `t2i` only"),
         ({"t2i": {**T2I, "sha256": "abc"}}, "write the 64 hex digits"),

@@ -14,7 +14,7 @@ from expunge.bases.base import store_edit
 from expunge.bases.edits import Edit
 from expunge.cli import app
 from expunge.core.digest import Fingerprint, folder_files
-from expunge.core.index import Index, UnitRecord, write_index
+from expunge.core.index import Index, UnitRecord, read_index, write_index
 from expunge.plan.contract import read_plan, write_plan
 from tests.support.made_plan import made_concept, made_plan
 from tests.support.paths import ROOT
@@ -53,6 +53,33 @@ def test_the_stock_encoder_is_never_handed_out_for_uce(run: Any) -> None:
 def test_another_name_is_refused(run: Any, name: str) -> None:
     result = run(name, "--to", "comfyui")
     assert result.exit_code == 2 and "is no encoder of the last run" in result.stderr
+
+
+def test_before_a_run_it_says_what_to_run(run: Any) -> None:
+    Path("build/encoders/index.json").unlink()
+    result = run("objects/bolt", "--to", "comfyui")
+    assert result.exit_code == 2 and "run `dvc repro unlearn`" in result.stderr and "pull" not in result.stderr
+    assert "write objects/bolt" in run("objects/boltt", "--to", "comfyui").stderr
+    Path(".dvc").mkdir()
+    Path(".dvc/config").write_text("['remote \"team\"']\n    url = /srv/dvc\n")
+    assert "run `dvc repro unlearn`, or `dvc pull`" in run("objects/bolt", "--to", "comfyui").stderr
+
+
+def test_without_a_plan_the_lists_know_the_names(run: Any) -> None:
+    Path("build/plan/index.json").unlink()
+    Path("concepts").mkdir()
+    Path("concepts/things.yaml").write_text(
+        "title: T\nowner: o\nconcepts:\n  - {id: owl, name: an owl, kind: object}\n"
+    )
+    assert "write things/owl" in run("things/owll", "--to", "comfyui").stderr
+    assert "things/owl: is not unlearned yet" in run("things/owl", "--to", "comfyui").stderr
+
+
+def test_an_encoder_that_is_planned_and_not_made(run: Any) -> None:
+    index = read_index("build/encoders")
+    units = {name: unit for name, unit in index.units.items() if name != "objects/zorb"}
+    write_index(Path("build/encoders"), Index("unlearn", units))
+    assert "objects/zorb: is not unlearned yet" in run("objects/zorb", "--to", "diffusers").stderr
 
 
 def test_a_damaged_encoder_is_refused(run: Any) -> None:

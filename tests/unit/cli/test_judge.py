@@ -1,12 +1,13 @@
 """The command `judge`: it writes a list that loads what others made, and replaces nothing unasked."""
 
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner
 
 from expunge.cli import app
@@ -36,7 +37,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for file in ("concepts/objects.yaml", "elsewhere/objects.yaml", "elsewhere/vendor.yaml"):
         Path(file).parent.mkdir(exist_ok=True)
         Path(file).write_text(LIST, "utf-8")
-    save_file({"a": torch.ones(1)}, "Acme v2.safetensors")
+    save_file({"mid_block.a": torch.ones(1)}, "Acme v2.safetensors")
 
 
 def judge(*words: str) -> Any:
@@ -70,7 +71,8 @@ def test_an_own_list_is_replaced_only_by_force() -> None:
 
 @pytest.mark.parametrize(("words", "text"), [
     (("Acme v2.safetensors", "--list", "nothing"), "concepts/nothing.yaml: is missing"),
-    (("nothing.safetensors", "--list", "elsewhere/vendor.yaml"), "cannot be read"),
+    (("Acme v2.safetensors", "--list", "elsewhere/nothing.yaml"), "is missing"),
+    (("nothing.safetensors", "--list", "elsewhere/vendor.yaml"), "correct the path"),
     (("elsewhere", "--list", "elsewhere/vendor.yaml"), "holds no weights"),
     (("Acme v2.safetensors", "--list", "elsewhere/vendor.yaml", "--name", "../x"), "--name"),
     (("Acme v2.safetensors", "--list", "elsewhere/vendor.yaml", "--concept", "footbal"), "has no concept footbal"),
@@ -80,3 +82,59 @@ def test_wrong_input_writes_nothing(words: tuple[str, ...], text: str) -> None:
     result = judge(*words)
     assert result.exit_code == 2 and text in result.stderr and not list(Path("concepts").iterdir())
     assert not Path("external").exists()
+
+
+def test_a_misspelt_list_is_told_from_the_others() -> None:
+    result = judge("Acme v2.safetensors", "--list", "objekts")
+    assert result.exit_code == 2 and "--list: there is no concepts/objekts.yaml; write objects" in result.stderr
+
+
+def test_what_is_no_safetensors_file_touches_nothing() -> None:
+    Path("table.safetensors").write_text("name,kind\na cat,object\n")
+    save_file({"weight": torch.ones(1)}, "other.safetensors")
+    save_file({"lora_te_x.hada_w1_a": torch.ones(1)}, "loha.safetensors")
+    for file, text in (("table", "is no safetensors file"), ("other", "a kind that is not known"), ("loha", "LoHa")):
+        result = judge(f"{file}.safetensors", "--list", "objects", "--force")
+        assert result.exit_code == 2 and text in result.stderr and len(result.stderr.splitlines()) == 1
+    assert Path("concepts/objects.yaml").read_text("utf-8") == LIST and not Path("external").exists()
+
+
+def test_what_does_not_fit_the_base_touches_nothing(tiny_folder: Path) -> None:
+    Path("params.yaml").write_text("base: tiny\n")
+    good = load_file(tiny_folder / "tiny/t2i/text_encoder/model.safetensors")
+    first = sorted(good)[0]
+    changes: dict[str, dict[str, Any]] = {
+        "have no place": {**good, "text_model.encoder.layers.7.x": torch.ones(1)},
+        "lacks 1 tensors": {name: tensor for name, tensor in good.items() if name != first},
+        "another shape": {**good, first: good[first][:1].clone()},
+    }
+    for text, tensors in changes.items():
+        save_file(tensors, "bad.safetensors")
+        result = judge("bad.safetensors", "--list", "objects", "--force", "--bases", str(tiny_folder))
+        assert result.exit_code == 2 and text in result.stderr and len(result.stderr.splitlines()) == 1
+    assert Path("concepts/objects.yaml").read_text("utf-8") == LIST and not Path("external").exists()
+    save_file(good, "good.safetensors")
+    assert judge("good.safetensors", "--list", "objects", "--force", "--bases", str(tiny_folder)).exit_code == 0
+
+
+def git(*words: str) -> None:
+    subprocess.run(["git", "-c", "user.name=n", "-c", "user.email=e", *words], check=True, capture_output=True)
+
+
+def test_a_list_that_git_does_not_hold_is_not_replaced_even_by_force() -> None:
+    words = ("Acme v2.safetensors", "--list", "objects", "--force")
+    git("init")
+    for change in (lambda: None, lambda: Path("concepts/objects.yaml").write_text(LIST + "# more\n", "utf-8")):
+        change()
+        before = Path("concepts/objects.yaml").read_text("utf-8")
+        result = judge(*words)
+        assert result.exit_code == 2 and "commit it first" in result.stderr
+        assert Path("concepts/objects.yaml").read_text("utf-8") == before and not Path("external").exists()
+        git("add", "concepts")
+        git("commit", "-m", "m")
+    assert judge(*words).exit_code == 0
+
+
+def test_without_git_force_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    assert judge("Acme v2.safetensors", "--list", "objects", "--force").exit_code == 0

@@ -103,3 +103,10 @@ def test_a_folder_that_may_not_be_read_is_one_line(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(Path, "iterdir", refuse)
     [problem] = problems(tmp_path)
     assert "cannot be read (Permission denied)" in problem
+
+
+def test_the_members_of_a_category_are_not_optional(tmp_path: Path) -> None:
+    for key, optional in (("members", False), ("aliases", True)):
+        (tmp_path / "a.yaml").write_text(HEAD + f"  - {{id: a, name: b, kind: category, {key}: []}}\n")
+        [said] = [line for line in problems(tmp_path) if f"`{key}` is empty" in line]
+        assert ("take `" in said) == optional

@@ -133,3 +133,10 @@ def test_nudenet_runs_offline_and_finds_nothing_in_nothing() -> None:
     seen = seen_by_detector("nudity", frames)
     assert not seen.top1.any() and seen.confidence.shape == (3,) and (seen.confidence < 0.5).all()
     assert set(detector_parts("nudity")) == {"nudenet", "onnxruntime"}
+
+
+def test_what_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    for missing, words in (({"nudenet", "onnxruntime"}, "are not installed"), ({"nudenet"}, "is not installed")):
+        monkeypatch.setattr(detectors, "_version", lambda package, lost=missing: None if package in lost else "1.0")
+        [problem] = problems_of("nudity", "x")
+        assert ", ".join(sorted(missing)) in problem.what and problem.what.endswith(words)

@@ -104,7 +104,7 @@ def test_missing_and_broken_files_of_the_judge_are_told_at_once(folder: Path) ->
 @pytest.mark.parametrize(
     ("spoil", "match"),
     [
-        (lambda base: shutil.rmtree(base / "judge"), "the judge's folder judge has no config.json"),
+        (lambda base: shutil.rmtree(base / "judge"), "the judge's folder judge is not there"),
         (lambda base: shutil.rmtree(base / "motion"), "the motion classifier's folder motion has no config"),
         (lambda base: (base / "judge/config.json").write_text("[]"), "the judge's config.json is no JSON of settings"),
         (lambda base: change_json(base / "judge/config.json", model_cfg=None), "has no model_cfg: it is none"),

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
+from expunge.bases.spec import load_spec
 from expunge.core.errors import InputError
 from expunge.plan.contract import Plan, Training
 from expunge.plan.external import copy_in, with_digests
@@ -69,6 +70,23 @@ def test_a_path_stays_below_external(path: str) -> None:
 def test_a_missing_file_is_named() -> None:
     with pytest.raises(InputError, match=r"external/acme.safetensors: cannot be read"):
         with_digests(planned())
+
+
+def test_what_does_not_fit_the_base_is_refused_by_its_header(tiny_folder: Path) -> None:
+    spec = load_spec("tiny", tiny_folder)
+    encoder = load_file(tiny_folder / "tiny/t2i/text_encoder/model.safetensors")
+    Path("external").mkdir()
+    save_file(encoder, "external/acme.safetensors")
+    assert with_digests(planned(), spec).encoders[NAME].parameters["digest"] != "written by hand"
+    save_file({**encoder, "text_model.encoder.layers.7.x": torch.ones(1)}, "external/acme.safetensors")
+    with pytest.raises(InputError, match=r"1 tensors have no place in the base's encoder"):
+        with_digests(planned(), spec)
+    save_file({"mid_block.resnets.0.x": torch.ones(1)}, "external/acme.safetensors")
+    with pytest.raises(InputError, match=r"1 tensors have no place in the base's denoiser"):
+        with_digests(planned(), spec)
+    Path("external/acme.safetensors").write_text("a,b\n")
+    with pytest.raises(InputError, match=r"external/acme.safetensors: is no safetensors file"):
+        with_digests(planned(), spec)
 
 
 def test_links_are_followed() -> None:

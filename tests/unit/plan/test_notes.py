@@ -7,7 +7,7 @@ import pytest
 from expunge.concepts.concept import Concept, ConceptList, Encoders
 from expunge.core.errors import InputError
 from expunge.judging.vocabulary import Label
-from expunge.plan.notes import double_notes, held_out_members, taken_notes, unknown_notes
+from expunge.plan.notes import double_notes, held_out_members, member_notes, probe_notes, taken_notes, unknown_notes
 from expunge.plan.validate_lists import validate
 from tests.support.paths import ROOT
 
@@ -85,3 +85,56 @@ def test_words_that_are_nearly_the_same_are_said() -> None:
     assert "'O\u2019Vint' (l/b, kept)" in double_notes(kept)[0]
     hidden = [listed(Concept("a", "O'Vint", "person", confidential=True), Concept("b", "O\u2019Vint", "person"))]
     assert double_notes(hidden) == [] and double_notes([listed(FRUIT, OWL)]) == []
+
+
+def test_members_that_the_judge_does_not_know_are_said() -> None:
+    labels = {**LABELS, "motion": (Label("spin", ("spinning",)),), "style": (Label("ink", ("an ink drawing",)),)}
+    animals = Concept("c", "fruit", "category", members=("an apple", "spinning", "ink drawing", "a gorblax"))
+    other, lost = member_notes("emoji", [listed(animals)], labels)
+    assert other.startswith("emoji: to the judge these members of c are styles or motions")
+    assert other.endswith(": spinning (motion), ink drawing (style)")
+    what = "does not know these members of c, so worst_member says nothing about them: a gorblax"
+    assert lost == f"emoji: the judge's vocabulary {what}"
+    assert member_notes("emoji", [listed(FRUIT)], labels) == []
+    detected = Concept("d", "nudity", "category", members=("a gorblax",), judge="nudity")
+    nothing = Concept("n", "monsters", "category", members=("a gorblax",))  # `unknown_notes` names it
+    assert member_notes("emoji", [listed(detected, nothing)], labels) == []
+    hidden = Concept("c", "fruit", "category", members=("an apple", "a gorblax"), confidential=True)
+    [note] = member_notes("emoji", [listed(hidden)], labels)
+    assert "1 of them" in note and "gorblax" not in note
+
+
+def test_a_probe_that_is_nearly_trained_on_is_said() -> None:
+    arms = Concept("arms", "weapons", "category", members=("a rifle", "a fire-arm"), probes=("rifles", "a sabre"))
+    [note] = probe_notes([listed(arms)])
+    assert note.endswith("they test nothing new: 'rifles' beside 'a rifle' (l/arms)")
+    other = Concept("o", "fire arms", "object", probes=("the weapon",))
+    assert "'the weapon' beside 'weapons' (l/o)" in probe_notes([listed(arms, other)])[0]
+    hidden = Concept("p-1", "Bo Vint", "person", probes=("the Bo Vint",), confidential=True)
+    [note] = probe_notes([listed(hidden)])
+    assert note.endswith("1 of p-1")
+    assert probe_notes([listed(FRUIT, OWL)]) == [] and probe_notes([listed(arms), listed(other)]) != []
+
+
+def test_validate_says_what_a_category_cannot_show(tmp_path: Path) -> None:
+    entry = "{id: a, name: animals, kind: category, members: [a panda, a gorblax], probes: [pandas]}"
+    (tmp_path / "a.yaml").write_text(f"title: T\nowner: o\nconcepts:\n  - {entry}\n")
+    notes = validate(tmp_path, "emoji", ROOT / "bases")[1]
+    assert any("worst_member says nothing about them: a gorblax" in note for note in notes)
+    assert any("'pandas' beside 'a panda'" in note for note in notes)
+
+
+def test_a_metric_outside_of_a_gate_is_sent_there(tmp_path: Path) -> None:
+    head = "title: T\nowner: o\n"
+    entry = "concepts:\n  - {id: a, name: b, kind: category, members: [c], worst_member: 1}\n"
+    for text, line, gate in (
+        (head + entry, 4, 'gate: {image: {worst_member: "<= 0.05"}}'),
+        (head + "near: 1\n" + entry.replace(", worst_member: 1", ""), 3, 'gate: {image: {near: ">= 0.9"}}'),
+    ):
+        (tmp_path / "a.yaml").write_text(text)
+        with pytest.raises(InputError) as caught:
+            validate(tmp_path, "emoji", ROOT / "bases")
+        [problem] = caught.value.problems
+        assert problem.line == line and f"write `{gate}`" in problem.fix
+        (tmp_path / "a.yaml").write_text(head + gate + "\n" + entry.replace(", worst_member: 1", ""))
+        validate(tmp_path, "emoji", ROOT / "bases")

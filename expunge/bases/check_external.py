@@ -1,0 +1,117 @@
+"""Does an edit that somebody else made fit a base, as far as the headers of its files tell? Imports no torch.
+
+    header_problems(Path("acme.safetensors"), load_spec("emoji"))       [] if names and shapes fit
+    header_problems(Path("acme.safetensors"))                           is it anything that is read?
+
+What needs the numbers, or diffusers' own names of a checkpoint's denoiser, is left to `bases.external_edit`.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from expunge.bases.external_files import NOT_READ, files_of, kind_of
+from expunge.bases.families import stable_diffusion as family
+from expunge.bases.ldm import encoder_places
+from expunge.bases.parts import parts_of, read_header
+from expunge.bases.placement import some
+from expunge.bases.spec import Spec
+from expunge.core.errors import Problem, shown
+
+Shapes = Mapping[str, tuple[int, ...]]  # {tensor's name: shape}
+
+NOT_PLAIN = ("hada_", "lokr_", "dora_scale")  # in the names of LoRAs that are not read
+
+
+def header_problems(path: Path, spec: Spec | None = None) -> list[Problem]:
+    """What is wrong with an edit by the names and shapes of its tensors.
+
+    :param spec: the base that it must fit; None, or where the base is not on this machine: the form alone is checked.
+    :raises InputError: as `external_files.files_of`.
+    """
+    new: dict[str, dict[str, tuple[int, ...]]] = {"encoder": {}, "denoiser": {}}
+    whole, problems, own = False, list[Problem](), shapes_of(spec) if spec is not None else {}
+    layers = sum(name.endswith("layer_norm1.weight") for name in own.get("encoder", {}))
+    for file in files_of(path).values():
+        try:
+            tensors = read_header(file)
+        except ValueError:
+            what, fix = "is no safetensors file, or only a part of one", "get it again, whole"
+            problems.append(Problem(shown(file), what, fix))
+            continue
+        match kind_of(tensors):
+            case None:
+                problems.append(unknown_kind(shown(file), tensors))
+            case "lora":
+                problems += _not_plain(shown(file), tensors)
+            case "checkpoint":
+                new["encoder"] |= _in_checkpoint(tensors, layers)
+                whole = whole or bool(new["encoder"])
+            case "denoiser":
+                new["denoiser"] |= {name.removeprefix("unet."): shape for name, shape in tensors.items()}
+            case "encoder":
+                new["encoder"] |= by_normal_name(tensors)
+                whole = True
+    for part, shapes in own.items():
+        problems += misfits(shown(path), part, new[part], shapes, whole)
+    return problems
+
+
+def misfits(where: str, part: str, new: Shapes, own: Shapes, whole: bool) -> Iterator[Problem]:
+    """Why tensors are not those of the base's "encoder" or "denoiser": no place, other shapes, missing ones.
+
+    :param whole: must the encoder be whole? A LoRA changes a part of it.
+    """
+    unknown = sorted(new.keys() - own.keys())
+    other = sorted(name for name in new.keys() & own.keys() if tuple(new[name]) != tuple(own[name]))
+    lacking = sorted(own.keys() - new.keys()) if part == "encoder" and whole else []
+    for names, what in (
+        (unknown, f"{len(unknown)} tensors have no place in the base's {part}"),
+        (other, f"{len(other)} tensors have another shape than in the base's {part}"),
+        (lacking, f"lacks {len(lacking)} tensors of the base's {part}"),
+    ):
+        if names:
+            yield Problem(where, f"{what} ({some(names)})", "give an edit of this base, or judge it in its own base")
+
+
+def shapes_of(spec: Spec) -> dict[str, dict[str, tuple[int, ...]]]:
+    """{"encoder", "denoiser": the shapes of a base's tensors by name}, as far as headers on this machine tell."""
+    parts = parts_of(spec).parts
+    encoder, unet = parts.get(f"t2i.{family.ENCODER_FOLDER}"), parts.get("t2i.unet")
+    checkpoint = parts.get("t2i.checkpoint")
+    found: dict[str, dict[str, tuple[int, ...]]] = {}
+    if checkpoint is not None:
+        layers = encoder.config.get("num_hidden_layers") if encoder is not None else None
+        found["encoder"] = _in_checkpoint(checkpoint.tensors, layers) if isinstance(layers, int) else {}
+    elif spec.t2i.source is not None and not spec.t2i.source.single:
+        found["encoder"] = by_normal_name(encoder.tensors) if encoder is not None else {}
+        found["denoiser"] = dict(unet.tensors) if unet is not None else {}
+    if spec.inversions:  # they lengthen the table of tokens when the base is loaded
+        found["encoder"] = {}
+    return {part: shapes for part, shapes in found.items() if shapes}
+
+
+def by_normal_name(tensors: Shapes) -> dict[str, tuple[int, ...]]:
+    """The shapes of a text encoder's tensors, without those that are not read."""
+    return {family.normal_name(name): shape for name, shape in tensors.items() if not name.endswith(NOT_READ)}
+
+
+def unknown_kind(where: str, names: Iterable[str]) -> Problem:
+    """The problem of a file that is nothing that is read."""
+    fix = "give an encoder, a U-Net, a checkpoint or a LoRA of Stable Diffusion"
+    return Problem(where, f"is of a kind that is not known ({some(list(names)) or 'it holds no tensor'})", fix)
+
+
+def _not_plain(where: str, names: Iterable[str]) -> list[Problem]:
+    unread = [name for name in names if any(mark in name for mark in NOT_PLAIN)]
+    what = f"{len(unread)} tensors are of a kind that is not read ({some(unread)})"
+    return [Problem(where, what, "give a plain LoRA (no DoRA, LoHa or LoKr), or the merged model")] if unread else []
+
+
+def _in_checkpoint(tensors: Shapes, layers: int) -> dict[str, tuple[int, ...]]:
+    """The shapes of the text encoder's tensors in a checkpoint of one file, named as in `normal_name`."""
+    names = [family.stored_name(name) for name in family.encoder_names(layers)]
+    shapes = {}
+    for name, place in encoder_places(tensors, names).items():
+        rows, *rest = tensors[place.key]
+        shapes[family.normal_name(name)] = (rows if place.third is None else rows // 3, *rest)
+    return shapes
