@@ -1,9 +1,9 @@
 """What the columns of a table and the keys of a record mean."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
-from expunge.concepts.importing.decisions import NO, YES, decision_of
+from expunge.concepts.importing.decisions import FORGET, KEEP, NO, YES, decision_of, instruction, objection, words_of
 
 # Role -> usual names, compared without case, blanks, hyphens and underscores.
 ROLES: dict[str, tuple[str, ...]] = {
@@ -27,14 +27,46 @@ ROLES: dict[str, tuple[str, ...]] = {
     "basis": ("basis", "legal basis", "ground", "grounds", "legal ground"),
 }  # fmt: skip
 REQUEST = ("id", "received", "decided", "basis")
-DECIDING = ("decision", "status", "split", "action", "outcome", "verdict", "disposition", "resolution", "subset")
+DECIDING = (
+    "decision", "status", "split", "action", "outcome", "verdict", "disposition", "resolution", "subset", "response",
+    "ruling", "determination", "result", "judgement", "judgment", "entscheidung", "ergebnis", "décision", "statut",
+    "decisión", "resultado",
+)  # fmt: skip
 MAYBE_DECIDING = ("type", "group", "category", "class", "use", "role", "set", "state", "partition", "fold", "mode")
 NUMBERING = frozenset(["", "id", "no", "nr", "index", "row"])  # said nothing about: they only count the rows
+_REMARKS = frozenset(
+    [
+        "note",
+        "notes",
+        "remark",
+        "remarks",
+        "comment",
+        "comments",
+        "description",
+        "bemerkung",
+        "bemerkungen",
+        "kommentar",
+        "text",
+        "prompt",
+        "caption",
+    ]
+)  # free texts: what one says decides about its own row alone
+_FIRST_NAMES = frozenset([
+    "vorname", "vornamen", "firstname", "firstnames", "givenname", "givennames", "forename", "prénom", "prenom",
+    "nombre", "first", "given",
+])  # fmt: skip
+_ATTRIBUTES = frozenset([
+    "style", "styles", "label", "labels", "tag", "term", "terms", "entity", "object", "objects", "subject",
+])  # fmt: skip
+_NOTHING = NO | {"none", "unknown"}  # cells that say that there is nothing
 
 
 def plain(name: str) -> str:
     """A column's name as it is compared: "Full_Name" -> "fullname"."""
     return re.sub(r"[\W_]+", "", name.casefold())
+
+
+_NAMES = tuple(plain(each) for each in ROLES["name"])
 
 
 def roles_of(names: Sequence[str], chosen: Mapping[str, str]) -> dict[str, list[int]]:
@@ -53,21 +85,102 @@ def roles_of(names: Sequence[str], chosen: Mapping[str, str]) -> dict[str, list[
     return roles
 
 
-def deciding(name: str, values: Sequence[str]) -> bool:
+def deciding(name: str, values: Collection[str]) -> bool:
     """Does a column decide which names are forgotten?
 
-    A column such as `decision` or `split` always does, and one called after a decision (`erase`, `keep`) if its values
-    are yes and no. A column such as `type` does if one of its values is a known decision.
+    A column that is named after a decision (`erase`, `rejected_on`) or with a word such as `decision` or `status`
+    always does, a column such as `type` if one of its values is a known decision, and any other if one of its values is
+    nothing but a decision. What remarks say concerns their own row alone.
+
+    :param name: "" for a column without a name. :param values: the different cells of the column.
     """
-    words = [value.strip() for value in values if value.strip()]
-    if plain(name) in DECIDING:
+    key = plain(name)
+    if key in NUMBERING and key != "no":
+        return _some_decide(name, values)
+    if _counts(name, values):
+        return False
+    if decision_of(name) is not None or any(word in DECIDING for word in words_of(name)):
         return True
-    if decision_of(name) is not None:
-        return all(word.casefold() in YES | NO or decision_of(word) is not None for word in words)
-    return plain(name) in MAYBE_DECIDING and any(decision_of(word) is not None for word in words)
+    if key in MAYBE_DECIDING:
+        return any(decision_of(value) is not None for value in values)
+    return _some_decide(name, values)
+
+
+def _some_decide(name: str, values: Collection[str]) -> bool:
+    texts = {value.strip().casefold() for value in values} - {""}
+    if plain(name).isdigit() or not plain(name):  # nothing says what a yes or a no there answers
+        if any(text in YES | NO and text.isalpha() and len(text) > 1 for text in texts):
+            return True
+        if texts <= YES | NO and texts & NO:
+            return True
+    if _REMARKS & {plain(name), *words_of(name)}:
+        return False
+    return any(may_say(value) and is_decision(value) for value in values)
+
+
+def is_decision(cell: str) -> bool:
+    """Is a cell nothing but a decision? A "no" or a "none" alone answers another question."""
+    return cell.strip().casefold() not in _NOTHING and instruction(cell) is not None
+
+
+def _counts(name: str, values: Collection[str]) -> bool:
+    """Is this a column of numbers ("no", "catalogue no"), in which "no" is no word against?"""
+    words = words_of(name)
+    if not words or words[-1] != "no" or decision_of(" ".join(words[:-1])) is not None:
+        return False
+    texts = {value.strip() for value in values} - {""}
+    return bool(texts) and not texts <= {"0", "1"} and all(re.search(r"\d", text) for text in texts)
+
+
+# A text without any of these is no instruction: most cells end here. The stems are those of the words of `decisions`.
+_MAY_SAY = re.compile(
+    r"(?i:(?<![^\W\d_])(?:era|exc|exe|exp|for|rem|rej|ref|ret|rev|reo|req|rel|res|rec|unl|unt|una|unc|und|unr|unk|del|"
+    r"den|dec|def|dis|dra|dro|dup|abl|sup|sus|sug|blo|bla|ban|tar|tak|pur|scr|cen|pro|pre|pen|par|per|pos|nuk|opt|ope|"
+    r"gra|app|acc|uph|kee|kep|hol|hel|all|whi|saf|spa|sur|mai|may|no[tn]?\b|nont|nev|nei|can|wit|wai|awa|tbc|tbd|to\W?do|"
+    r"inc|irr|ign|ski|voi|fal|con|ten|ove|sto|lif|"
+    r"(?:wo|is|are|was|were|do|does|did|should|would|could|must|has|have|had)n['’]?t))|[a-z][A-Z]"
+)
+
+
+def may_say(text: str) -> bool:
+    """Could a text be an instruction at all? A quick test, so that `instruction` reads few cells."""
+    return len(text) <= 200 and _MAY_SAY.search(text) is not None
+
+
+def heading_of(text: str) -> str | None:
+    """What a header of a single column or a title of a sheet decides about all names below it ("Artists to keep").
+
+    None if nothing: "No Doubt" or "Grant" above a list of names is a name.
+    """
+    said = decision_of(text)
+    if said is None:
+        return None
+    words = words_of(text)
+    known = said in (FORGET, KEEP) and len(words) > 1
+    about_names = any(word in _NAMES for word in words)
+    return said if known or about_names or instruction(text) is not None or objection(text) is not None else None
+
+
+def wrong_names(names: Sequence[str], at: int, left: Sequence[int], said: bool) -> tuple[str, str] | None:
+    """(what is wrong, what to write) if the names may not be in the column `at` alone; None if they are.
+
+    :param left: columns without a role that the user does not ignore. :param said: the user named the column.
+    """
+    firsts = [names[i] for i in left if plain(names[i]) in _FIRST_NAMES]
+    if firsts and plain(names[at]) not in ("fullname", "displayname"):
+        what = f"has parts of names in two columns, {names[at]} and {firsts[0]}"
+        fix = f"join them in one column called 'full name', as prompts write them (or --ignore-column {firsts[0]!r})"
+        return what, fix
+    seconds = [i for i in left if plain(names[i]) in _NAMES and decision_of(names[i]) is None and not said]
+    soft = plain(names[at]) not in _ATTRIBUTES  # a style beside an artist is no second name
+    seconds = [i for i in seconds if not (soft and plain(names[i]) in _ATTRIBUTES)]
+    if seconds:
+        both = ", ".join(names[i] for i in (at, *seconds))
+        return f"has several columns that may hold the names: {both}", "write --name-column with one of them"
+    return None
 
 
 def split_cell(text: str) -> tuple[str, ...]:
     """The parts of a cell with several words, separated by ; or |, or else by commas."""
-    pattern = r"[;|]" if re.search(r"[;|]", text) else r","
+    pattern = r"[;|]" if ";" in text or "|" in text else r","
     return tuple(part for part in re.split(pattern, text) if part.strip())
