@@ -1,10 +1,10 @@
 """What the cells of a table say about the name in their row."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from expunge.concepts.importing.columns import is_decision, may_say, split_cell
+from expunge.concepts.importing.columns import is_decision, split_cell
 from expunge.concepts.importing.decisions import (
     FORGET,
     KEEP,
@@ -26,21 +26,18 @@ _HAS_DIGIT = re.compile(r"\d")
 
 @dataclass(frozen=True)
 class Deciding:
-    """A column that decides. It is compared by identity of its name and place; `said` reads a cell."""
+    """A column that decides."""
 
     place: int
     name: str
+    base: str  # the name without the word that says that it holds dates: "approved" of "approved_on"
+    named: str | None  # what the base says
 
-    @property
-    def base(self) -> str:
-        """The name without the word that says that it holds dates: "approved_on" -> "approved"."""
-        words = words_of(self.name)
-        return " ".join(words[:-1]) if len(words) > 1 and words[-1] in _DATED else self.name
 
-    @property
-    def named(self) -> str | None:
-        """What the name of the column says."""
-        return decision_of(self.base)
+def deciding_column(place: int, name: str) -> Deciding:
+    words = words_of(name)
+    base = " ".join(words[:-1]) if len(words) > 1 and words[-1] in _DATED else name
+    return Deciding(place, name, base, decision_of(base))
 
 
 def said_in(column: Deciding, value: str) -> str | None:
@@ -65,6 +62,8 @@ def decided(columns: Sequence[Deciding], values: Sequence[str], said: Sequence[s
     Of several columns that are named after decisions, a no or nothing beside the opposite's yes says the same as the
     yes: "erase: yes, keep: no". A no beside a yes of the same sense ("erase: yes, approved: no") stays a reason.
     """
+    if len(columns) < 2:
+        return [each for each in said if each is not None]
     yes = {c.named for c, value in zip(columns, values, strict=True) if value.strip().casefold() in YES}
     yes &= {FORGET, KEEP}
     all_said = []
@@ -79,11 +78,12 @@ def decided(columns: Sequence[Deciding], values: Sequence[str], said: Sequence[s
     return all_said
 
 
-def against(column: str, role: str, mixed: bool, value: str) -> str | None:
+def against(column: str, role: str, mixed: bool, value: str, telling: bool) -> str | None:
     """Why a cell of a column that does not decide stops its row; None if it does not.
 
     :param role: of the column; "" if it has none.
     :param mixed: other cells of the column are decisions, so that this one, too, must be one or fit the role.
+    :param telling: the cell holds a word that decides (`columns.tells`).
     """
     text = value.strip()
     if not text:
@@ -93,17 +93,17 @@ def against(column: str, role: str, mixed: bool, value: str) -> str | None:
         unknown = said is None and not _fits(role, text)
         if unknown or said not in (None, FORGET):
             return f"its {column!r} says {text!r}"
-    if role in _OWN_WORDS:
-        if text.casefold() in YES | NO and decision_of(column) is not None:
-            return f"its {column!r} says {text!r}"
-        parts = split_cell(text) if ";" in text or "|" in text or "," in text else ()
-        return next((f"its {column!r} {why}" for part in (text, *parts) if (why := _objects(part))), None)
-    why = _objects(text) or (f"says {text!r}" if role and text.casefold() in NO else None)
-    return f"its {column!r} {why}" if why else None
+    own = role in _OWN_WORDS
+    if text.casefold() in YES | NO and (decision_of(column) is not None if own else role and text.casefold() in NO):
+        return f"its {column!r} says {text!r}"
+    if not telling:
+        return None
+    parts = split_cell(text) if own else ()
+    return next((f"its {column!r} {why}" for part in (text, *parts) if (why := _objects(part))), None)
 
 
 def _objects(text: str) -> str | None:
-    if may_say(text) and is_decision(text) and instruction(text) != FORGET:
+    if is_decision(text) and instruction(text) != FORGET:
         return f"says {text[:200]!r}"
     return objection(text)
 
@@ -115,6 +115,6 @@ def _fits(role: str, text: str) -> bool:
     return role == "basis" or _HAS_DIGIT.search(text) is not None
 
 
-def is_mixed(role: str, values: Sequence[str]) -> bool:
+def is_mixed(role: str, telling: Collection[str]) -> bool:
     """Are cells of a column with one word each (a kind, an id, a date) decisions?"""
-    return bool(role) and role not in _OWN_WORDS and any(may_say(each) and is_decision(each) for each in values)
+    return bool(role) and role not in _OWN_WORDS and any(map(is_decision, telling))

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Collection, Mapping, Sequence
 
-from expunge.concepts.importing.decisions import FORGET, KEEP, NO, YES, decision_of, instruction, objection, words_of
+from expunge.concepts.importing.decisions import KEEP, NO, YES, decision_of, instruction, objection, words_of
 
 # Role -> usual names, compared without case, blanks, hyphens and underscores.
 ROLES: dict[str, tuple[str, ...]] = {
@@ -85,7 +85,7 @@ def roles_of(names: Sequence[str], chosen: Mapping[str, str]) -> dict[str, list[
     return roles
 
 
-def deciding(name: str, values: Collection[str]) -> bool:
+def deciding(name: str, values: Collection[str], telling: Collection[str]) -> bool:
     """Does a column decide which names are forgotten?
 
     A column that is named after a decision (`erase`, `rejected_on`) or with a word such as `decision` or `status`
@@ -93,29 +93,25 @@ def deciding(name: str, values: Collection[str]) -> bool:
     nothing but a decision. What remarks say concerns their own row alone.
 
     :param name: "" for a column without a name. :param values: the different cells of the column.
+    :param telling: those of them that `tells` knows.
     """
     key = plain(name)
-    if key in NUMBERING and key != "no":
-        return _some_decide(name, values)
     if _counts(name, values):
         return False
-    if decision_of(name) is not None or any(word in DECIDING for word in words_of(name)):
-        return True
-    if key in MAYBE_DECIDING:
-        return any(decision_of(value) is not None for value in values)
-    return _some_decide(name, values)
-
-
-def _some_decide(name: str, values: Collection[str]) -> bool:
-    texts = {value.strip().casefold() for value in values} - {""}
-    if plain(name).isdigit() or not plain(name):  # nothing says what a yes or a no there answers
+    if key not in NUMBERING - {"no"}:
+        if decision_of(name) is not None or any(word in DECIDING for word in words_of(name)):
+            return True
+        if key in MAYBE_DECIDING:
+            return any(decision_of(value) is not None for value in telling)
+    if not key or key.isdigit():  # without a name, nothing says what a yes or a no there answers
+        texts = {value.strip().casefold() for value in values} - {""}
         if any(text in YES | NO and text.isalpha() and len(text) > 1 for text in texts):
             return True
         if texts <= YES | NO and texts & NO:
             return True
-    if _REMARKS & {plain(name), *words_of(name)}:
+    if _REMARKS & {key, *words_of(name)}:
         return False
-    return any(may_say(value) and is_decision(value) for value in values)
+    return any(map(is_decision, telling))
 
 
 def is_decision(cell: str) -> bool:
@@ -132,33 +128,43 @@ def _counts(name: str, values: Collection[str]) -> bool:
     return bool(texts) and not texts <= {"0", "1"} and all(re.search(r"\d", text) for text in texts)
 
 
-# A text without any of these is no instruction: most cells end here. The stems are those of the words of `decisions`.
-_MAY_SAY = re.compile(
-    r"(?i:(?<![^\W\d_])(?:era|exc|exe|exp|for|rem|rej|ref|ret|rev|reo|req|rel|res|rec|unl|unt|una|unc|und|unr|unk|del|"
-    r"den|dec|def|dis|dra|dro|dup|abl|sup|sus|sug|blo|bla|ban|tar|tak|pur|scr|cen|pro|pre|pen|par|per|pos|nuk|opt|ope|"
-    r"gra|app|acc|uph|kee|kep|hol|hel|all|whi|saf|spa|sur|mai|may|no[tn]?\b|nont|nev|nei|can|wit|wai|awa|tbc|tbd|to\W?do|"
-    r"inc|irr|ign|ski|voi|fal|con|ten|ove|sto|lif|"
-    r"(?:wo|is|are|was|were|do|does|did|should|would|could|must|has|have|had)n['’]?t))|[a-z][A-Z]"
-)
+# Beginnings of the words of `decisions`, so that few words are looked up there.
+_STEMS = frozenset([
+    "era", "exc", "exe", "exp", "for", "rem", "rej", "ref", "ret", "rev", "reo", "req", "rel", "res", "rec",
+    "unl", "unt", "una", "unc", "und", "unr", "unk", "del", "den", "dec", "def", "dis", "dra", "dro", "dup",
+    "abl", "sup", "sus", "sug", "blo", "bla", "ban", "tar", "tak", "pur", "scr", "cen", "pro", "pre", "pen",
+    "par", "per", "pos", "nuk", "opt", "ope", "gra", "app", "acc", "uph", "kee", "kep", "hol", "hel", "all",
+    "whi", "saf", "spa", "sur", "mai", "may", "no", "not", "non", "nev", "nei", "can", "wit", "wai", "awa", "tbc",
+    "tbd", "tod", "inc", "irr", "ign", "ski", "voi", "fal", "con", "ten", "ove", "sto", "lif", "won", "wou",
+    "isn", "are", "wer", "was", "don", "doe", "did", "sho", "cou", "mus", "has", "hav", "had", "dow",
+])  # fmt: skip
+_HALVES = frozenset(["hold", "held", "take", "taken", "opt", "opted", "white", "block", "allow"])  # "opt in"
+_PLACES = frozenset(["on", "in", "under", "at", "with"])  # "on hold"
+_TO_BLANKS = {i: None if chr(i) == "'" else " " for i in range(128) if not chr(i).isalpha()}
 
 
-def may_say(text: str) -> bool:
-    """Could a text be an instruction at all? A quick test, so that `instruction` reads few cells."""
-    return len(text) <= 200 and _MAY_SAY.search(text) is not None
+def tells(text: str) -> bool:
+    """Does a text hold any word that decides? A quick test: most cells do not, and need no closer look."""
+    text = text[:201]
+    if text.isascii() and (text.istitle() or text.islower() or text.isupper()):
+        words = text.translate(_TO_BLANKS).lower().split()
+    else:
+        words = words_of(text)
+    return any(word[:3] in _STEMS and (word in _HALVES or decision_of(word) is not None) for word in words)
 
 
 def heading_of(text: str) -> str | None:
-    """What a header of a single column or a title of a sheet decides about all names below it ("Artists to keep").
+    """What a text decides about all names below it ("Artists to keep", "on hold"); None if it may be a name itself.
 
-    None if nothing: "No Doubt" or "Grant" above a list of names is a name.
+    "No Doubt" and "Grant" are as likely names.
     """
     said = decision_of(text)
     if said is None:
         return None
     words = words_of(text)
-    known = said in (FORGET, KEEP) and len(words) > 1
-    about_names = any(word in _NAMES for word in words)
-    return said if known or about_names or instruction(text) is not None or objection(text) is not None else None
+    known = [word in _PLACES or decision_of(word) is not None or decision_of(f"keep {word}") == KEEP for word in words]
+    clear = (len(words) > 1 and all(known)) or any(word in _NAMES for word in words)
+    return said if clear or instruction(text) is not None or objection(text) is not None else None
 
 
 def wrong_names(names: Sequence[str], at: int, left: Sequence[int], said: bool) -> tuple[str, str] | None:

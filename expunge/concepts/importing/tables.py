@@ -1,24 +1,24 @@
 """Rows of a table: of CSV, of TSV, or of a sheet of a workbook."""
 
+import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
-from expunge.concepts.importing.cells import Deciding, against, decided, is_mixed, said_in
+from expunge.concepts.importing.cells import against, decided, deciding_column, is_mixed, said_in
 from expunge.concepts.importing.columns import (
     NUMBERING,
     REQUEST,
     deciding,
     heading_of,
-    may_say,
     plain,
     roles_of,
     split_cell,
+    tells,
     wrong_names,
 )
-from expunge.concepts.importing.decisions import FORGET, combined, decision_of, instruction
+from expunge.concepts.importing.decisions import FORGET, combined, decision_of, instruction, objection
 from expunge.concepts.importing.rows import Contents, Row
 from expunge.concepts.importing.separated import Line
 from expunge.concepts.kinds import KINDS
@@ -26,6 +26,7 @@ from expunge.core.errors import InputError, Problem
 from expunge.core.names import tidy
 
 _DECORATION = "#/-;%=*[]: \t"  # around a heading
+_INSIDE = re.compile(r"\(([^()]*)\)")
 _FIRST = 6  # lines in which the header may be
 
 
@@ -76,6 +77,9 @@ def read_table(
             fix = f"write --name-column with one of {', '.join(names)}; --no-header if the first line is no header"
             raise InputError([Problem(f"{path}:{lines[0].number}", what, fix)])
         alone, role = True, {"name": [0]}
+        if decision_of(names[0]) is not None and heading_of(names[0]) is None:
+            what = f"begins with {names[0]!r}, which may be a name or a heading"
+            raise InputError([Problem(f"{path}:{lines[0].number}", what, "write name into a line above it")])
         if heading_of(names[0]) is None:
             remarks = [f"the file has no header that is known, so its first line {names[0]!r} is taken for a name"]
             header = False
@@ -85,7 +89,6 @@ def read_table(
     body = lines[1:] if header else list(lines)
     wide = len(lines[0].cells) if header or alone else Counter(len(line.cells) for line in lines).most_common(1)[0][0]
     table = _Table(names if header else [f"{i}" for i in range(1, width + 1)], wide, role, body, unread, title)
-    _headings(path, table)
     return _rows(path, table, remarks, "name" in chosen)
 
 
@@ -109,21 +112,24 @@ def _of_header(name: str, title: str, remarks: list[str]) -> str:
     return said if title == FORGET else combined([title, said])
 
 
-def _headings(path: Path, table: _Table) -> None:
+def _headings(path: Path, table: _Table, telling: Collection[str]) -> None:
     """:raises InputError: a heading such as "# keep" or "Rejected:" stands among the names: it may mean all below."""
     at = table.role["name"][0]
     for i, line in enumerate(table.body):
-        text = line.cells[at].strip() if at < len(line.cells) and not line.broken else ""
-        if not text or (not may_say(text) and text[0] not in "#/=[*") or any(
-            cell.strip() for j, cell in enumerate(line.cells) if j != at
-        ):  # fmt: skip
+        if line.broken or at >= len(line.cells) or line.cells[at] not in telling:
             continue
+        if any(cell.strip() for j, cell in enumerate(line.cells) if j != at):
+            continue
+        text = line.cells[at].strip()
         bare = text.strip(_DECORATION)
-        said = instruction(bare) if bare == text else heading_of(bare)
-        if said is None or (bare == text and said == FORGET) or (bare == text and i == len(table.body) - 1):
+        if bare == text and any(each in text for each in "(:,"):  # a name and a remark; `_in_name` looks at them
+            continue
+        said = heading_of(bare)
+        if said is None or (bare == text and (said == FORGET or i == len(table.body) - 1)):
             continue
         what = f"has {text!r} alone in a line, which may be a heading for the lines below"
         fix = "write a column `decision` with forget or keep in each row, or one file for each heading"
+        fix += f"; if it is a name, --ignore-column {table.names[at]!r}"
         raise InputError([Problem(f"{path}:{line.number}", what, fix)])
 
 
@@ -136,8 +142,11 @@ def _rows(path: Path, table: _Table, remarks: list[str], said: bool) -> Contents
     at = role["name"][0]
     if (wrong := wrong_names(names, at, left, said)) is not None:
         raise InputError([Problem(f"{path}", *wrong)])
-    different = {i: {line.cells[i] for line in body if i < len(line.cells) and not line.broken} for i in heard}
-    decides = [Deciding(i, names[i]) for i in left if deciding(names[i], different[i])]
+    different = {i: {line.cells[i] for line in body if i < len(line.cells) and not line.broken} for i in {*heard, at}}
+    telling = {i: set(filter(tells, values)) for i, values in different.items()}
+    if at in heard:
+        _headings(path, table, telling[at])
+    decides = [deciding_column(i, names[i]) for i in left if deciding(names[i], different[i], telling[i])]
     places = {column.place for column in decides}
     others = [i for i in heard if i not in places and i != at]
     unread = [names[i] or f"{i + 1}" for i in others if i not in role_of and plain(names[i]) not in NUMBERING]
@@ -147,45 +156,41 @@ def _rows(path: Path, table: _Table, remarks: list[str], said: bool) -> Contents
         )
     if unread:
         remarks.append(f"not read: column {', '.join(unread)}")
-    readers = [(column.place, _cached(said_in, column)) for column in decides]
-    objectors = [
-        (i, _cached(against, names[i], role_of.get(i, ""), is_mixed(role_of.get(i, ""), list(different[i]))))
-        for i in others
-        if different[i]
-    ]
+    readers = [(c.place, {value: said_in(c, value) for value in {*different[c.place], ""}}) for c in decides]
+    objections = {i: _objections(names[i], role_of.get(i, ""), different[i], telling[i]) for i in others}
+    objectors = [(i, why) for i, why in objections.items() if why]
+
+    def given(line: Line, what: str) -> list[str]:
+        return [line.cells[i] for i in role.get(what, ()) if i < len(line.cells) and line.cells[i].strip()]
+
+    def several(line: Line, what: str) -> tuple[str, ...]:
+        return tuple(part for cell in given(line, what) for part in split_cell(cell)) if what in role else ()
 
     def row(line: Line) -> Row:
-        cells = line.cells
-        label, count = f"row {line.number}", len(cells)
+        cells, label, count = line.cells, f"row {line.number}", len(line.cells)
         if line.broken:
             return Row(label, ", ".join(cells), line.broken)
-        name = cells[at] if at < count else ""
         if count > table.width and any(map(str.strip, cells[table.width :])):
             return Row(label, ", ".join(cells), "has more cells than the header; quote names that hold a comma")
-
-        def several(what: str) -> tuple[str, ...]:
-            return tuple(part for cell in given(what) for part in split_cell(cell)) if what in role else ()
-
-        def given(what: str) -> list[str]:
-            return [cells[i] for i in role.get(what, ()) if i < count and cells[i].strip()]
-
+        name = cells[at] if at < count else ""
         values = [cells[i] if i < count else "" for i, _ in readers]
-        heard = [read(value) for (_, read), value in zip(readers, values, strict=True)]
-        says = decided(decides, values, heard) if len(heard) > 1 else [each for each in heard if each is not None]
+        cells_say = [said[value] for (_, said), value in zip(readers, values, strict=True)]
+        says = decided(decides, values, cells_say)
         if table.above != FORGET:
             says.append(table.above)
-        says += [why for i, objects in objectors if i < count and (why := objects(cells[i])) is not None]
-        if (why := _in_name(name)) is not None:
+        says += [reasons[cells[i]] for i, reasons in objectors if i < count and cells[i] in reasons]
+        if at in heard and name in telling[at] and (why := _in_name(name)) is not None:
             says.append(why)
         request = {}
         if "id" in role:  # a register of requests
-            request = {what: tidy(next(iter(given(what)), "")) for what in REQUEST}
+            request = {what: tidy(next(iter(given(line, what)), "")) for what in REQUEST}
             request["decision"] = "; ".join(map(tidy, values))
-        kind = next(iter(given("kind")), "").strip().casefold() if "kind" in role else ""
+        kind = next(iter(given(line, "kind")), "").strip().casefold() if "kind" in role else ""
         return Row(
-            label, name, combined(says) if says else FORGET, several("aliases"), several("probes"),
-            several("neighbours"), next(iter(given("anchor")), None) if "anchor" in role else None,
-            tuple(given("prompts")) if "prompts" in role else (), kind if kind in KINDS else None, request=request,
+            label, name, combined(says) if says else FORGET, several(line, "aliases"), several(line, "probes"),
+            several(line, "neighbours"), next(iter(given(line, "anchor")), None) if "anchor" in role else None,
+            tuple(given(line, "prompts")) if "prompts" in role else (), kind if kind in KINDS else None,
+            request=request,
         )  # fmt: skip
 
     return Contents([row(line) for line in body], remarks)
@@ -193,14 +198,17 @@ def _rows(path: Path, table: _Table, remarks: list[str], said: bool) -> Contents
 
 def _in_name(name: str) -> str | None:
     """Why a name stops its row: it is nothing but a word against it, or begins with a decision ("keep: Ines")."""
-    if not may_say(name):
-        return None
     key, colon, rest = name.partition(":")
     if colon and rest.strip() and instruction(key) is not None:
         return f"says {name.strip()!r}; write the decision into a column of its own"
+    for remark in (*_INSIDE.findall(name), name.partition(",")[2]):
+        if (why := objection(remark)) is not None:
+            return f"{why}; write it into a column of its own"
     return f"says {name.strip()!r}, which is no name" if instruction(name) not in (None, FORGET) else None
 
 
-def _cached(function: Callable[..., str | None], *given: object) -> Callable[[str], str | None]:
-    """The function of a cell's text, which reads each different text once."""
-    return cache(lambda value: function(*given, value))
+def _objections(name: str, role: str, values: Collection[str], telling: Collection[str]) -> dict[str, str]:
+    """Cell of a column that does not decide -> why it stops its row."""
+    mixed = is_mixed(role, telling)
+    said = {value: against(name, role, mixed, value, value in telling) for value in values}
+    return {value: why for value, why in said.items() if why is not None}

@@ -8,7 +8,6 @@ from datetime import datetime, time
 from pathlib import Path
 from typing import Any
 
-from expunge.concepts.importing.columns import heading_of
 from expunge.concepts.importing.decisions import FORGET, decision_of
 from expunge.concepts.importing.rows import Contents
 from expunge.concepts.importing.separated import Line
@@ -42,7 +41,7 @@ def read_workbook(
         what = f"has sheets whose titles decide ({', '.join(named)}), and only {used!r} would be read"
         fix = f"write --sheet with one of {', '.join(titles)}; or join them in one sheet with a column `decision`"
         raise InputError([Problem(f"{path}", what, fix)])
-    said = heading_of(used) or FORGET
+    said = decision_of(used) or FORGET
     lines = _lines(path, raw, book, used)
     remarks = [f"not read: sheet {', '.join(others)} (--sheet NAME)"] if others else []
     if said != FORGET:

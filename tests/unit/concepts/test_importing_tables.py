@@ -1,11 +1,14 @@
 """Importing tables: what a column, a header, a sheet or a cell beside a name says is never passed over."""
 
+import re
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from expunge.concepts.importing.columns import _STEMS, tells
+from expunge.concepts.importing.decisions import _GROUPS
 from expunge.concepts.importing.formats import read_contents
 from expunge.concepts.importing.importer import Options, import_file
 from expunge.core.errors import InputError
@@ -115,21 +118,36 @@ def test_a_header_decides_about_all_names(header: str, tmp_path: Path) -> None:
     assert "holds no name" in outcome(tmp_path, f"{header},x\nInes,1\n", columns={"name": header})[2]
 
 
-def test_a_first_name_is_no_header(tmp_path: Path) -> None:
-    assert outcome(tmp_path, "No Doubt\nBram\n")[0] == ["No Doubt", "Bram"]
+def test_a_first_line_that_may_be_a_name_is_refused(tmp_path: Path) -> None:
+    for first in ("No Doubt", "Grant", "Block B"):
+        assert "write name into a line above it" in outcome(tmp_path, f"{first}\nBram\n")[2]
+        assert outcome(tmp_path, f"name\n{first}\nBram\n")[0] == [first, "Bram"]
     assert outcome(tmp_path, "Artists to forget\nBram\n")[0] == ["Bram"]
-    assert "decides" in outcome(tmp_path, "Rejected\nBram\n")[2] or outcome(tmp_path, "Rejected\nBram\n")[0] == []
+    assert outcome(tmp_path, "Orla\nBram\n")[0] == ["Orla", "Bram"]
+    for header in ("Rejected", "on hold", "under review", "open requests"):
+        assert "the file says" in outcome(tmp_path, f"{header}\nBram\n")[2]
 
 
-@pytest.mark.parametrize("heading", ["# keep", "Rejected:", "[keep]", "keep", "== retain ==", "Artists to keep:"])
+@pytest.mark.parametrize(
+    "heading",
+    ["# keep", "Rejected:", "[keep]", "keep", "== retain ==", "Artists to keep:", "on hold", "Artists to keep"],
+)
 def test_a_heading_among_rows_is_refused(heading: str, tmp_path: Path) -> None:
     assert "may be a heading" in outcome(tmp_path, f"name\nOrla\n{heading}\nInes\n")[2]
     assert "may be a heading" in outcome(tmp_path, f"name,note\nOrla,x\n{heading},\nInes,y\n")[2]
 
 
+def test_a_name_that_reads_like_a_heading(tmp_path: Path) -> None:
+    text = "name\nOrla\nProtected\nInes\n"
+    assert "--ignore-column 'name'" in outcome(tmp_path, text)[2]
+    assert outcome(tmp_path, text, ignored=("name",))[0] == ["Orla", "Protected", "Ines"]
+
+
 def test_a_decision_before_a_name_is_refused(tmp_path: Path) -> None:
     done = outcome(tmp_path, "name\nOrla\nkeep: Ines\nBo\nErasure\nkept\n")
     assert done[0] == ["Orla", "Bo", "Erasure"] and "keep: Ines" in done[2]
+    text = 'name\nOrla\nInes (keep)\n"Bram, rejected"\nBo (please retain)\n'
+    assert outcome(tmp_path, text)[0] == outcome(tmp_path, text, parentheses="keep", comma="keep")[0] == ["Orla"]
 
 
 def test_a_title_above_the_header_is_said(tmp_path: Path) -> None:
@@ -218,6 +236,28 @@ def test_titles_of_sheets_decide(tmp_path: Path) -> None:
     assert of_book(tmp_path, tmp_path / "a.xlsx", sheet="Erase")[0] == ["Orla"]
     assert of_book(tmp_path, tmp_path / "a.xlsx", sheet="Keep")[0] == []
     assert of_book(tmp_path, book(tmp_path, {"Rejected": [["name"], ["Ines"]]}))[0] == []
+
+
+def test_the_quick_test_knows_every_word_that_decides() -> None:
+    for group in _GROUPS[:-1]:
+        words = re.sub(r"\((?:[^()]|\([^()]*\))*\)", "(", group.pattern.replace("(ca|wo|", "(")).split("|")
+        for beginning in (re.match(r"[a-z]*", word) for word in words):
+            stem = beginning[0] if beginning else ""
+            assert not stem or stem[:3] in _STEMS, stem
+    for word in (
+        "cannot",
+        "won't",
+        "isnt",
+        "opt in",
+        "opted-in",
+        "take down",
+        "white list",
+        "“keep”",
+        "toKeep",
+        "to_keep",
+    ):
+        assert tells(word), word
+    assert not tells("Orla Vint") and not tells("2026-01-01") and not tells("born 1930")
 
 
 # Speed
