@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from expunge.concepts.importing.columns import is_decision, split_cell
+from expunge.concepts.importing.columns import is_decision, split_cell, stops
 from expunge.concepts.importing.decisions import (
     FORGET,
     KEEP,
@@ -53,6 +53,8 @@ def said_in(column: Deciding, value: str) -> str | None:
     said = decision_of_cell(base, text)
     if named == KEEP and text and text.casefold() not in YES | NO and decision_of(text) is None:
         return f"{where} says {text!r}, which is not known; write yes, or --neighbour-column {column.name!r} for names"
+    if named is None and text.casefold() in YES | NO:
+        said += f"; --ignore-column {column.name!r} if it decides nothing"
     return said.replace(f"its {base!r}", where, 1) if base != column.name else said
 
 
@@ -99,6 +101,8 @@ def against(column: str, role: str, mixed: bool, value: str, telling: bool) -> s
     if not telling:
         return None
     parts = split_cell(text) if own else ()
+    if not own and stops(text):
+        return f"its {column!r} says {text[:200]!r}"
     return next((f"its {column!r} {why}" for part in (text, *parts) if (why := _objects(part))), None)
 
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Collection, Mapping, Sequence
 
-from expunge.concepts.importing.decisions import KEEP, NO, YES, decision_of, instruction, objection, words_of
+from expunge.concepts.importing.decisions import FORGET, KEEP, NO, YES, decision_of, instruction, objection, words_of
 
 # Role -> usual names, compared without case, blanks, hyphens and underscores.
 ROLES: dict[str, tuple[str, ...]] = {
@@ -51,13 +51,17 @@ _REMARKS = frozenset(
         "caption",
     ]
 )  # free texts: what one says decides about its own row alone
-_FIRST_NAMES = frozenset([
+_PARTS_OF_NAMES = frozenset([
     "vorname", "vornamen", "firstname", "firstnames", "givenname", "givennames", "forename", "prénom", "prenom",
-    "nombre", "first", "given",
+    "nombre", "first", "given", "lastname", "surname", "familyname", "nachname", "familienname", "zuname", "apellido",
+    "apellidos", "nom", "cognome", "last", "family",
 ])  # fmt: skip
 _ATTRIBUTES = frozenset([
     "style", "styles", "label", "labels", "tag", "term", "terms", "entity", "object", "objects", "subject",
 ])  # fmt: skip
+_MOST_ANSWERS = 50  # different cells of a column of yes and no
+_FOREIGN = frozenset(["ja", "nein", "oui", "non", "si", "sí", "nej", "nee", "sim", "não", "tak", "nie", "да", "нет"])
+_NUMBERS = frozenset(["seed", "seeds", "fold", "epoch", "count", "score", "level", "rank", "age", "sex", "gender"])
 _NOTHING = NO | {"none", "unknown"}  # cells that say that there is nothing
 
 
@@ -103,12 +107,14 @@ def deciding(name: str, values: Collection[str], telling: Collection[str]) -> bo
             return True
         if key in MAYBE_DECIDING:
             return any(decision_of(value) is not None for value in telling)
+    texts = {value.strip().casefold() for value in values} - {""} if len(values) <= _MOST_ANSWERS else set()
     if not key or key.isdigit():  # without a name, nothing says what a yes or a no there answers
-        texts = {value.strip().casefold() for value in values} - {""}
         if any(text in YES | NO and text.isalpha() and len(text) > 1 for text in texts):
             return True
         if texts <= YES | NO and texts & NO:
             return True
+    if texts <= YES | NO | _FOREIGN and texts & (NO | _FOREIGN) and len(texts) > 1 and key not in _NUMBERS:
+        return True  # answers to a question that is not understood
     if _REMARKS & {key, *words_of(name)}:
         return False
     return any(map(is_decision, telling))
@@ -139,6 +145,7 @@ _STEMS = frozenset([
     "isn", "are", "wer", "was", "don", "doe", "did", "sho", "cou", "mus", "has", "hav", "had", "dow",
 ])  # fmt: skip
 _HALVES = frozenset(["hold", "held", "take", "taken", "opt", "opted", "white", "block", "allow"])  # "opt in"
+_WAITING = frozenset(["open", "opened", "reopened", "hold", "void", "review", "draft"])
 _PLACES = frozenset(["on", "in", "under", "at", "with"])  # "on hold"
 _TO_BLANKS = {i: None if chr(i) == "'" else " " for i in range(128) if not chr(i).isalpha()}
 
@@ -151,6 +158,12 @@ def tells(text: str) -> bool:
     else:
         words = words_of(text)
     return any(word[:3] in _STEMS and (word in _HALVES or decision_of(word) is not None) for word in words)
+
+
+def stops(cell: str) -> bool:
+    """Is a cell nothing but words that speak against forgetting ("on hold", "open")? Names may be like that, too."""
+    text = cell.strip().casefold()
+    return text in _WAITING or (text not in _NOTHING and heading_of(cell) not in (None, FORGET))
 
 
 def heading_of(text: str) -> str | None:
@@ -172,10 +185,10 @@ def wrong_names(names: Sequence[str], at: int, left: Sequence[int], said: bool) 
 
     :param left: columns without a role that the user does not ignore. :param said: the user named the column.
     """
-    firsts = [names[i] for i in left if plain(names[i]) in _FIRST_NAMES]
-    if firsts and plain(names[at]) not in ("fullname", "displayname"):
-        what = f"has parts of names in two columns, {names[at]} and {firsts[0]}"
-        fix = f"join them in one column called 'full name', as prompts write them (or --ignore-column {firsts[0]!r})"
+    parts = [names[i] for i in left if plain(names[i]) in _PARTS_OF_NAMES]
+    if parts and plain(names[at]) not in ("fullname", "displayname"):
+        what = f"has parts of names in two columns, {names[at]} and {parts[0]}"
+        fix = f"join them in one column called 'full name', as prompts write them (or --ignore-column {parts[0]!r})"
         return what, fix
     seconds = [i for i in left if plain(names[i]) in _NAMES and decision_of(names[i]) is None and not said]
     soft = plain(names[at]) not in _ATTRIBUTES  # a style beside an artist is no second name

@@ -146,18 +146,16 @@ def _rows(path: Path, table: _Table, remarks: list[str], said: bool) -> Contents
     telling = {i: set(filter(tells, values)) for i, values in different.items()}
     if at in heard:
         _headings(path, table, telling[at])
-    decides = [deciding_column(i, names[i]) for i in left if deciding(names[i], different[i], telling[i])]
+    decides = [deciding_column(i, names[i] or f"{i + 1}") for i in left if deciding(names[i], different[i], telling[i])]
     places = {column.place for column in decides}
     others = [i for i in heard if i not in places and i != at]
     unread = [names[i] or f"{i + 1}" for i in others if i not in role_of and plain(names[i]) not in NUMBERING]
     if decides:
-        remarks.append(
-            f"what is forgotten is decided by column {', '.join(c.name or 'without a name' for c in decides)}"
-        )
+        remarks.append(f"what is forgotten is decided by column {', '.join(c.name for c in decides)}")
     if unread:
         remarks.append(f"not read: column {', '.join(unread)}")
     readers = [(c.place, {value: said_in(c, value) for value in {*different[c.place], ""}}) for c in decides]
-    objections = {i: _objections(names[i], role_of.get(i, ""), different[i], telling[i]) for i in others}
+    objections = {i: _objections(names[i] or f"{i + 1}", role_of.get(i, ""), different[i], telling[i]) for i in others}
     objectors = [(i, why) for i, why in objections.items() if why]
 
     def given(line: Line, what: str) -> list[str]:
@@ -179,6 +177,8 @@ def _rows(path: Path, table: _Table, remarks: list[str], said: bool) -> Contents
         if table.above != FORGET:
             says.append(table.above)
         says += [reasons[cells[i]] for i, reasons in objectors if i < count and cells[i] in reasons]
+        if name.lstrip()[:2] in ("# ", "//"):
+            says.append("begins like a comment; take it out, or write the name without that")
         if at in heard and name in telling[at] and (why := _in_name(name)) is not None:
             says.append(why)
         request = {}

@@ -50,6 +50,9 @@ DECIDING = [
     ("name,opted_in\nOrla,yes\nBo,erase\n", ["Bo"], ["Orla"], ""),
     ("name,x17\nOrla,erase\nInes,keep\nBo,\nCy,later\n", ["Orla"], ["Ines"], "later"),
     ("name,notes\nOrla,born 1930\nInes,do not remove\nBo,whitelisted\nCy,postponed\n", ["Orla"], [], "whitelisted"),
+    ("name,notes\nOrla,a painter\nInes,on hold\nBo,open\nCy,under review\n", ["Orla"], [], "on hold"),
+    ("name,löschen\nOrla,ja\nInes,nein\n", [], [], "'nein'"),
+    ("name,unklar\nOrla,yes\nInes,no\n", [], [], "--ignore-column 'unklar'"),
     ("name,kind\nOrla,person\nInes,person,keep\n", ["Orla"], [], "more cells than the header"),
     ("name,erase,keep\nOrla,yes,no\nInes,no,yes\nBo,no,no\nCy,yes,yes\nDi,x,\n", ["Orla", "Di"], ["Ines"], "both"),
     ("name,erase,approved\nOrla,yes,yes\nInes,yes,no\nBo,yes,\n", ["Orla"], [], "its 'approved' says 'no'"),
@@ -163,7 +166,16 @@ def test_a_name_in_two_cells_is_refused(tmp_path: Path) -> None:
     assert "quote names that hold a comma" in outcome(tmp_path, "name\nVint, Orla\nVint, Tomas\n")[2]
     assert outcome(tmp_path, "name\nVint, Orla\nBo Alm\n")[0] == ["Bo Alm"]
     assert outcome(tmp_path, "name,x\nBo Alm,1,\n")[0] == ["Bo Alm"]
-    for header in ("Name;Vorname", "name;first_name", "name;given name", "name;forename", "name;prénom", "name;nombre"):
+    for header in (
+        "Name;Vorname",
+        "name;first_name",
+        "name;given name",
+        "name;forename",
+        "name;prénom",
+        "name;nombre",
+        "name;last name",
+        "name;surname",
+    ):
         assert "parts of names in two columns" in outcome(tmp_path, f"{header}\nVint;Orla\nVint;Tomas\n")[2]
     text = "last name,first name,full name\nVint,Orla,Orla Vint\n"
     assert outcome(tmp_path, text)[0] == ["Orla Vint"]
