@@ -6,8 +6,10 @@ from pathlib import Path
 from expunge.concepts.importing.files import STDIN, decode, read_bytes
 from expunge.concepts.importing.lines import read_lines
 from expunge.concepts.importing.rows import Contents
-from expunge.concepts.importing.tables import csv_lines, read_table, xlsx_lines
+from expunge.concepts.importing.separated import csv_lines
+from expunge.concepts.importing.tables import read_table
 from expunge.concepts.importing.trees import parse_json, parse_json_lines, read_tree
+from expunge.concepts.importing.workbooks import read_workbook
 from expunge.core.errors import InputError, Problem
 from expunge.core.yamlfile import Limits, load_text
 
@@ -56,12 +58,10 @@ def read_contents(
         _options_fit(path, kind, columns, header, ignored, sheet)
         raw = read_bytes(path)
     if kind == "xlsx":
-        lines, remarks = xlsx_lines(path, raw, sheet)
-        table = read_table(path, lines, columns, header, ignored)
-        return Contents(table.rows, [*remarks, *table.remarks])
+        return read_workbook(path, raw, sheet, columns, header, ignored)
     text = decode(path, raw, encoding)
     if kind in TABLES:
-        return read_table(path, csv_lines(text, "\t" if kind == "tsv" else None), columns, header, ignored)
+        return read_table(path, csv_lines(path, text, "\t" if kind == "tsv" else None), columns, header, ignored)
     if kind == "txt":
         return read_lines(path, text, commas)
     if kind == "yaml":

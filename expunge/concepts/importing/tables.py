@@ -1,106 +1,45 @@
-"""Rows of a table: CSV with any common separator, TSV, or the first sheet of an XLSX workbook."""
+"""Rows of a table: of CSV, of TSV, or of a sheet of a workbook."""
 
-import csv
-import io
-from collections.abc import Mapping, Sequence
+import re
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from expunge.concepts.importing.columns import NUMBERING, REQUEST, deciding, plain, roles_of, split_cell
-from expunge.concepts.importing.decisions import KEEP, combined, decision_of, decision_of_cell, objection
+from expunge.concepts.importing.cells import against, decided, deciding_column, is_mixed, said_in
+from expunge.concepts.importing.columns import (
+    NUMBERING,
+    REQUEST,
+    deciding,
+    heading_of,
+    plain,
+    roles_of,
+    split_cell,
+    tells,
+    wrong_names,
+)
+from expunge.concepts.importing.decisions import FORGET, combined, decision_of, instruction, objection
 from expunge.concepts.importing.rows import Contents, Row
+from expunge.concepts.importing.separated import Line
 from expunge.concepts.kinds import KINDS
 from expunge.core.errors import InputError, Problem
 from expunge.core.names import tidy
 
-SEPARATORS = ",;\t|"
-LONGEST_CELL = 20  # lines that a quoted cell may span
+_DECORATION = "#/-;%=*[]: \t"  # around a heading
+_INSIDE = re.compile(r"\(([^()]*)\)")
+_FIRST = 6  # lines in which the header may be
 
 
 @dataclass(frozen=True)
-class Line:
-    """One line of a table."""
+class _Table:
+    """The columns and lines of a table."""
 
-    number: int
-    cells: list[str]
-    broken: str = ""  # why its cells cannot be trusted
-
-
-def csv_lines(text: str, separator: str | None) -> list[Line]:
-    """The lines of a CSV text that hold anything.
-
-    A quote that is not closed spoils its own line alone: the lines after it are read as if it were not there.
-
-    :param separator: None: the one that makes a known header, or else the one that csv.Sniffer finds.
-    """
-    raw = text.splitlines()
-    separator = separator or _separator(raw)
-    if '"' not in text:  # fast: no cell spans lines
-        plain_lines = csv.reader(raw, delimiter=separator)
-        return [Line(i, cells) for i, cells in enumerate(plain_lines, 1) if any(map(str.strip, cells))]
-    width, lines, at = 0, list[Line](), 0
-    while at < len(raw):
-        spans, cells = _record(raw, at, separator, width)
-        if any(cell.strip() for cell in cells or [raw[at]]):
-            broken = "" if cells is not None else "a quote in it is not closed"
-            lines.append(Line(at + 1, [raw[at]] if cells is None else cells, broken))
-            width = width or len(lines[-1].cells)
-        at += spans
-    return lines
-
-
-def _record(raw: Sequence[str], at: int, separator: str, width: int) -> tuple[int, list[str] | None]:
-    """(lines that a record spans, its cells; None if a quote is not closed within LONGEST_CELL lines)."""
-    for spans in range(1, LONGEST_CELL + 1 if '"' in raw[at] else 2):
-        part = "\n".join(raw[at : at + spans])
-        try:
-            cells = next(csv.reader(io.StringIO(part, newline=""), delimiter=separator, strict=True), [])
-        except csv.Error:
-            continue
-        if spans == 1 or len(cells) == width:
-            return spans, cells
-        break
-    return 1, None
-
-
-def _separator(raw: Sequence[str]) -> str:
-    """The separator of a table whose file does not say it."""
-    header = next((line for line in raw if line.strip()), "")
-    known = {each: "name" in roles_of(next(csv.reader([header], delimiter=each)), {}) for each in SEPARATORS}
-    by_width = sorted((each for each in SEPARATORS if known[each] and each in header), key=header.count)
-    if by_width:
-        return by_width[-1]
-    try:
-        return csv.Sniffer().sniff("\n".join(raw[:50]), SEPARATORS).delimiter if len(raw) > 1 else ","
-    except csv.Error:
-        return ","
-
-
-def xlsx_lines(path: Path, raw: bytes, sheet: str | None) -> tuple[list[Line], list[str]]:
-    """(the lines of one sheet, remarks about the others). :param sheet: its name; None: the first one.
-
-    :raises InputError: openpyxl is not installed, the file is no workbook, or there is no such sheet.
-    """
-    try:
-        import openpyxl
-    except ImportError:
-        fix = "install expunge[xlsx], or save the sheet as CSV"
-        raise InputError([Problem(f"{path}", "is an XLSX file, and openpyxl is not installed", fix)]) from None
-    try:
-        book = openpyxl.load_workbook(io.BytesIO(raw), read_only=True, data_only=True)
-    except Exception as error:  # zipfile, XML and openpyxl each raise their own
-        what = f"is not an XLSX workbook ({type(error).__name__})"
-        raise InputError([Problem(f"{path}", what, "save it again, or as CSV")]) from None
-    if sheet is not None and sheet not in book.sheetnames:
-        raise InputError([Problem("--sheet", f"there is no {sheet!r}", f"write one of {', '.join(book.sheetnames)}")])
-    chosen = sheet or book.sheetnames[0]
-    others = [each for each in book.sheetnames if each != chosen]
-    lines = []
-    for number, values in enumerate(book[chosen].iter_rows(values_only=True), 1):
-        cells = ["" if value is None else str(value) for value in values]
-        if any(cell.strip() for cell in cells):
-            lines.append(Line(number, cells))
-    return lines, [f"not read: sheet {', '.join(others)} (--sheet NAME)"] if others else []
+    names: list[str]  # of the columns
+    width: int  # columns that a line may have
+    role: dict[str, list[int]]
+    body: Sequence[Line]
+    ignored: frozenset[str]  # plain names of columns that decide nothing
+    above: str  # what the header or the title says about all names
 
 
 def read_table(
@@ -109,72 +48,167 @@ def read_table(
     chosen: Mapping[str, str],
     header: bool = True,
     ignored: Sequence[str] = (),
+    title: str = FORGET,
 ) -> Contents:
     """The rows of a table. :param chosen: role -> column, by name, or by number if there is no header.
 
     :param ignored: columns that decide nothing, whatever they are called and say.
-    :raises InputError: there is no column with names, or one that the user named is not there.
+    :param title: what stands above the table: FORGET, KEEP or a reason to refuse all its rows.
+    :raises InputError: there is no column with names or more than one, one that the user named is not there, or a
+        heading stands among the rows.
     """
     if not lines:
         return Contents([])
+    if header and lines[0].broken:
+        raise InputError([Problem(f"{path}:{lines[0].number}", f"has a header in which {lines[0].broken}", "mend it")])
     width = max(len(line.cells) for line in lines)
     names = [tidy(cell) for cell in lines[0].cells] if header else [str(i) for i in range(1, width + 1)]
     role = roles_of(names, chosen)
     keys = [plain(name) for name in names]
     missing = [f"--{each}-column {column}" for each, column in chosen.items() if plain(column) not in keys]
     missing += [f"--ignore-column {column}" for column in ignored if plain(column) not in keys]
-    remarks = []
+    remarks, alone = list[str](), False
     if not header and "name" not in role:
         role["name"] = [0]
     if missing or "name" not in role:
+        _header_below(path, lines)
         if missing or len(names) > 1:
             what = f"has no column for {', '.join(missing)}" if missing else "no column is called name or concept"
             fix = f"write --name-column with one of {', '.join(names)}; --no-header if the first line is no header"
             raise InputError([Problem(f"{path}:{lines[0].number}", what, fix)])
-        remarks = [f"the file has no header that is known, so its first line {names[0]!r} is taken for a name"]
-        header, role = False, {"name": [0]}
+        alone, role = True, {"name": [0]}
+        if decision_of(names[0]) is not None and heading_of(names[0]) is None:
+            what = f"begins with {names[0]!r}, which may be a name or a heading"
+            raise InputError([Problem(f"{path}:{lines[0].number}", what, "write name into a line above it")])
+        if heading_of(names[0]) is None:
+            remarks = [f"the file has no header that is known, so its first line {names[0]!r} is taken for a name"]
+            header = False
+    unread = frozenset(map(plain, ignored))
+    if header and plain(names[role["name"][0]]) not in unread:
+        title = _of_header(names[role["name"][0]], title, remarks if alone else [])
     body = lines[1:] if header else list(lines)
-    return _rows(names if header else [f"{i}" for i in range(1, width + 1)], role, body, ignored, remarks)
+    wide = len(lines[0].cells) if header or alone else Counter(len(line.cells) for line in lines).most_common(1)[0][0]
+    table = _Table(names if header else [f"{i}" for i in range(1, width + 1)], wide, role, body, unread, title)
+    return _rows(path, table, remarks, "name" in chosen)
 
 
-def _rows(
-    names: Sequence[str], role: dict[str, list[int]], body: Sequence[Line], ignored: Sequence[str], remarks: list[str]
-) -> Contents:
+def _header_below(path: Path, lines: Sequence[Line]) -> None:
+    """:raises InputError: the header stands below a title."""
+    for line in lines[1:_FIRST]:
+        if "name" in roles_of(line.cells, {}) and (
+            sum(1 for cell in line.cells if cell.strip()) > 1 or plain(line.cells[0]) in ("name", "names", "concept")
+        ):
+            what, fix = f"the header seems to be in line {line.number}", "delete the lines above it"
+            raise InputError([Problem(f"{path}:{lines[0].number}", what, fix)])
+
+
+def _of_header(name: str, title: str, remarks: list[str]) -> str:
+    """What is said above all names: by the title, and by the name of their column ("Artists to keep")."""
+    said = decision_of(name)
+    if said is None or said == FORGET:
+        remarks += [f"the first line {name!r} is read as a heading"] if said else []
+        return title
+    remarks.append(f"the first line {name!r} decides about all names")
+    return said if title == FORGET else combined([title, said])
+
+
+def _headings(path: Path, table: _Table, telling: Collection[str]) -> None:
+    """:raises InputError: a heading such as "# keep" or "Rejected:" stands among the names: it may mean all below."""
+    at = table.role["name"][0]
+    for i, line in enumerate(table.body):
+        if line.broken or at >= len(line.cells) or line.cells[at] not in telling:
+            continue
+        if any(cell.strip() for j, cell in enumerate(line.cells) if j != at):
+            continue
+        text = line.cells[at].strip()
+        bare = text.strip(_DECORATION)
+        if bare == text and any(each in text for each in "(:,"):  # a name and a remark; `_in_name` looks at them
+            continue
+        said = heading_of(bare)
+        if said is None or (bare == text and (said == FORGET or i == len(table.body) - 1)):
+            continue
+        what = f"has {text!r} alone in a line, which may be a heading for the lines below"
+        fix = "write a column `decision` with forget or keep in each row, or one file for each heading"
+        fix += f"; if it is a name, --ignore-column {table.names[at]!r}"
+        raise InputError([Problem(f"{path}:{line.number}", what, fix)])
+
+
+def _rows(path: Path, table: _Table, remarks: list[str], said: bool) -> Contents:
     """The rows below a header. Every column that is not read is named in the remarks."""
-    read = {i for places in role.values() for i in places}
-    columns = [[line.cells[i] if i < len(line.cells) else "" for line in body] for i in range(len(names))]
-    left = [i for i in range(len(names)) if i not in read and plain(names[i]) not in {plain(each) for each in ignored}]
-    decides = [i for i in left if deciding(names[i], columns[i])]
-    kept = [i for i in left if i not in decides and decision_of(names[i]) == KEEP]  # a column of words that must stay
-    role = {**role, "neighbours": [*role.get("neighbours", []), *kept]} if kept else role
-    others = [i for i in left if i not in decides and i not in kept]
-    unread = [names[i] or f"{i + 1}" for i in others if plain(names[i]) not in NUMBERING]
+    names, role, body = table.names, table.role, table.body
+    role_of = {i: what for what, places in role.items() for i in places}
+    heard = [i for i in range(len(names)) if plain(names[i]) not in table.ignored]
+    left = [i for i in heard if i not in role_of]
+    at = role["name"][0]
+    if (wrong := wrong_names(names, at, left, said)) is not None:
+        raise InputError([Problem(f"{path}", *wrong)])
+    different = {i: {line.cells[i] for line in body if i < len(line.cells) and not line.broken} for i in {*heard, at}}
+    telling = {i: set(filter(tells, values)) for i, values in different.items()}
+    if at in heard:
+        _headings(path, table, telling[at])
+    decides = [deciding_column(i, names[i] or f"{i + 1}") for i in left if deciding(names[i], different[i], telling[i])]
+    places = {column.place for column in decides}
+    others = [i for i in heard if i not in places and i != at]
+    unread = [names[i] or f"{i + 1}" for i in others if i not in role_of and plain(names[i]) not in NUMBERING]
     if decides:
-        remarks.append(f"what is forgotten is decided by column {', '.join(names[i] for i in decides)}")
+        remarks.append(f"what is forgotten is decided by column {', '.join(c.name for c in decides)}")
     if unread:
         remarks.append(f"not read: column {', '.join(unread)}")
+    readers = [(c.place, {value: said_in(c, value) for value in {*different[c.place], ""}}) for c in decides]
+    objections = {i: _objections(names[i] or f"{i + 1}", role_of.get(i, ""), different[i], telling[i]) for i in others}
+    objectors = [(i, why) for i, why in objections.items() if why]
+
+    def given(line: Line, what: str) -> list[str]:
+        return [line.cells[i] for i in role.get(what, ()) if i < len(line.cells) and line.cells[i].strip()]
+
+    def several(line: Line, what: str) -> tuple[str, ...]:
+        return tuple(part for cell in given(line, what) for part in split_cell(cell)) if what in role else ()
 
     def row(line: Line) -> Row:
-        def cells(what: str) -> list[str]:
-            places = role.get(what, ())
-            return [line.cells[i] for i in places if i < len(line.cells) and line.cells[i].strip()] if places else []
-
-        def several(what: str) -> tuple[str, ...]:
-            return tuple(part for cell in cells(what) for part in split_cell(cell))
-
+        cells, label, count = line.cells, f"row {line.number}", len(line.cells)
         if line.broken:
-            return Row(f"row {line.number}", ", ".join(line.cells), f"{line.broken}; close it, or take it out")
-        said = [decision_of_cell(names[i], line.cells[i] if i < len(line.cells) else "") for i in decides]
-        said += [f"its {names[i]!r} {why}" for i in others if i < len(line.cells) and (why := objection(line.cells[i]))]
-        kind = next(iter(cells("kind")), "").strip().casefold()
+            return Row(label, ", ".join(cells), line.broken)
+        if count > table.width and any(map(str.strip, cells[table.width :])):
+            return Row(label, ", ".join(cells), "has more cells than the header; quote names that hold a comma")
+        name = cells[at] if at < count else ""
+        values = [cells[i] if i < count else "" for i, _ in readers]
+        cells_say = [said[value] for (_, said), value in zip(readers, values, strict=True)]
+        says = decided(decides, values, cells_say)
+        if table.above != FORGET:
+            says.append(table.above)
+        says += [reasons[cells[i]] for i, reasons in objectors if i < count and cells[i] in reasons]
+        if name.lstrip()[:2] in ("# ", "//"):
+            says.append("begins like a comment; take it out, or write the name without that")
+        if at in heard and name in telling[at] and (why := _in_name(name)) is not None:
+            says.append(why)
         request = {}
         if "id" in role:  # a register of requests
-            request = {what: tidy(next(iter(cells(what)), "")) for what in REQUEST}
-            request["decision"] = "; ".join(tidy(line.cells[i]) for i in decides if i < len(line.cells))
+            request = {what: tidy(next(iter(given(line, what)), "")) for what in REQUEST}
+            request["decision"] = "; ".join(map(tidy, values))
+        kind = next(iter(given(line, "kind")), "").strip().casefold() if "kind" in role else ""
         return Row(
-            f"row {line.number}", next(iter(cells("name")), ""), combined(said), several("aliases"), several("probes"),
-            several("neighbours"), next(iter(cells("anchor")), None), tuple(cells("prompts")),
-            kind if kind in KINDS else None, request=request,
+            label, name, combined(says) if says else FORGET, several(line, "aliases"), several(line, "probes"),
+            several(line, "neighbours"), next(iter(given(line, "anchor")), None) if "anchor" in role else None,
+            tuple(given(line, "prompts")) if "prompts" in role else (), kind if kind in KINDS else None,
+            request=request,
         )  # fmt: skip
 
     return Contents([row(line) for line in body], remarks)
+
+
+def _in_name(name: str) -> str | None:
+    """Why a name stops its row: it is nothing but a word against it, or begins with a decision ("keep: Ines")."""
+    key, colon, rest = name.partition(":")
+    if colon and rest.strip() and instruction(key) is not None:
+        return f"says {name.strip()!r}; write the decision into a column of its own"
+    for remark in (*_INSIDE.findall(name), name.partition(",")[2]):
+        if (why := objection(remark)) is not None:
+            return f"{why}; write it into a column of its own"
+    return f"says {name.strip()!r}, which is no name" if instruction(name) not in (None, FORGET) else None
+
+
+def _objections(name: str, role: str, values: Collection[str], telling: Collection[str]) -> dict[str, str]:
+    """Cell of a column that does not decide -> why it stops its row."""
+    mixed = is_mixed(role, telling)
+    said = {value: against(name, role, mixed, value, value in telling) for value in values}
+    return {value: why for value, why in said.items() if why is not None}

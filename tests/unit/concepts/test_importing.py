@@ -61,7 +61,10 @@ def test_a_column_that_is_called_after_a_decision(tmp_path: Path) -> None:
     assert refused(done) == {"row 3": "its 'keep' says 'no'"}
     kept, done = made(tmp_path, "a.csv", "name,erase\nOrla Vint,1\nTomas Quell,0\n")
     assert names(kept) == ["Orla Vint"] and "row 3" in refused(done)
-    kept, _ = made(tmp_path, "a.csv", "name,preserve\nOrla Vint,Ines Marbury; Bo Alm\n")
+    text = "name,preserve\nOrla Vint,Ines Marbury; Bo Alm\n"
+    with pytest.raises(InputError, match="--neighbour-column 'preserve'"):
+        made(tmp_path, "a.csv", text)
+    kept, _ = made(tmp_path, "a.csv", text, columns={"neighbours": "preserve"})
     assert kept.concepts[0].neighbours == ("Ines Marbury", "Bo Alm")
 
 
