@@ -5,9 +5,10 @@ from pathlib import Path
 
 from expunge.concepts.importing.files import STDIN, decode, read_bytes
 from expunge.concepts.importing.lines import read_lines
+from expunge.concepts.importing.parsing import parse_json, parse_json_lines
 from expunge.concepts.importing.rows import Contents
 from expunge.concepts.importing.tables import csv_lines, read_table, xlsx_lines
-from expunge.concepts.importing.trees import parse_json, parse_json_lines, read_tree
+from expunge.concepts.importing.trees import read_tree
 from expunge.core.errors import InputError, Problem
 from expunge.core.yamlfile import Limits, load_text
 
