@@ -91,6 +91,7 @@ _BEGINS = re.compile(
 YES = frozenset(["yes", "y", "true", "t", "1", "x", "✓", "✔", "on"])
 NO = frozenset(["no", "n", "false", "f", "0", "off", "✗", "✘", "-", "—"])
 MOST_WORDS = 6  # of a remark that is taken for a decision
+MOST_CACHED = 250_000  # texts: those of a long file, so that each is looked at once
 LONGEST = 200  # characters of a key or a value that can be a decision
 
 
@@ -117,7 +118,7 @@ def may_decide(text: str) -> bool:
     return False
 
 
-@lru_cache(maxsize=50_000)
+@lru_cache(maxsize=MOST_CACHED)
 def decision_of(text: str) -> str | None:
     """FORGET, KEEP, a reason to refuse, or None if no word of it decides."""
     words = words_of(text[: LONGEST + 1]) if may_decide(text) else []
@@ -159,6 +160,7 @@ def only_names(text: str) -> bool:
     return any(map(_THING.fullmatch, words)) and all(map(_GROUPS[-1].fullmatch, words))
 
 
+@lru_cache(maxsize=MOST_CACHED)
 def instruction(text: str) -> str | None:
     """What a text decides if it is nothing but a decision, such as "keep" or "to be erased"; None for everything else.
 
@@ -171,6 +173,7 @@ def instruction(text: str) -> str | None:
     return decision_of(text)
 
 
+@lru_cache(maxsize=MOST_CACHED)
 def objection(text: str) -> str | None:
     """Why a name is not simply forgotten, if a remark beside it says so in a few words ("rejected", "do not remove").
 

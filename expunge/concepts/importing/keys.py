@@ -73,7 +73,7 @@ class Reading:
         return bool(places) and not isinstance(list(data.values())[places[0]], dict | list)
 
 
-plain = lru_cache(maxsize=50_000)(columns.plain)
+plain = lru_cache(maxsize=250_000)(columns.plain)
 
 
 def find_deciders(data: Any, deciders: set[str]) -> None:
