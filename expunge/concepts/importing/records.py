@@ -28,14 +28,14 @@ def record(
         del role["id"]
         request = _request(values[asked])
         said += [each for key, value in values[asked].items() for each in said_by(str(key), value, reading)]
-    read = {i for places in role.values() for i in places}
-    graded = {f"{keys[i]}-certainty" for i in read}
+    role_at = {i: each for each, places in role.items() for i in places}
+    graded = {f"{keys[i]}-certainty" for i in role_at if isinstance(values[i], list)}
     for i, key in enumerate(keys):
         value, nested = values[i], isinstance(values[i], dict | list)
-        if i == asked or plain(key) in reading.ignored or key in graded or (i in role.get("name", [])):
+        if i == asked or plain(key) in reading.ignored or key in graded or role_at.get(i) == "name":
             continue
-        if i in read:
-            said += _said_in_role(key, value, next(each for each, places in role.items() if i in places), reading)
+        if i in role_at:
+            said += _said_in_role(key, value, role_at[i], reading)
         elif isinstance(value, list) and decision_of(key) == KEEP and plain(key) not in reading.deciders:
             role["neighbours"] = [*role.get("neighbours", []), i]  # names that this concept must leave alone
             said += _said_in_role(key, value, "neighbours", reading)
@@ -95,8 +95,10 @@ def _texts(
     dropped: list[tuple[str, str]],
 ) -> tuple[str, ...]:  # fmt: skip
     """The words of a role, without those that the file itself grades as doubtful."""
+    if name not in role:
+        return ()
     kept: list[str] = []
-    for i in role.get(name, []):
+    for i in role[name]:
         items = values[i] if isinstance(values[i], list) else [values[i]]
         grades = data.get(f"{keys[i]}-certainty")
         for j, item in enumerate(items):
