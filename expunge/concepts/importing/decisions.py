@@ -84,9 +84,17 @@ _HINT = re.compile(  # a text without any of these holds no objection: most cell
     r"undecid|exempt|exclu|n['’]?t\b|never|without|\b(?:no|not|cannot)\b",
     re.IGNORECASE,
 )
+_FORMS = "|".join(re.sub(r"\([^()]*\)\??", "", each.pattern) for each in _GROUPS[:4]).split("|")
+_FIRST = frozenset(form[:3] for form in _FORMS)  # letters of deciding words: most names have none, and are done with
+_BEGINS = re.compile(
+    r"(?:(?<![^\W\d_])|(?-i:(?<=[a-z])(?=[A-Z])))(?:" + "|".join(sorted(_FIRST)) + ")"
+    r"|nt(?!(?-i:[a-z]))",
+    re.IGNORECASE,
+)
 YES = frozenset(["yes", "y", "true", "t", "1", "x", "✓", "✔", "on"])
 NO = frozenset(["no", "n", "false", "f", "0", "off", "✗", "✘", "-", "—"])
 MOST_WORDS = 6  # of a remark that is taken for a decision
+MOST_CACHED = 250_000  # texts: those of a long file, so that each is looked at once
 LONGEST = 200  # characters of a key or a value that can be a decision
 
 
@@ -102,10 +110,21 @@ def words_of(text: str) -> list[str]:
     return words
 
 
-@lru_cache(maxsize=50_000)
+def may_decide(text: str) -> bool:
+    """A quick test: False only if no word of a text decides."""
+    for token in text.split():
+        if not (token.isalpha() and token.isascii() and token[1:].islower()):
+            if not token.isascii() or "'" in token or _BEGINS.search(token) is not None:
+                return True
+        elif token[:3].lower() in _FIRST or token[:2].lower() in _FIRST or token.endswith("nt"):
+            return True
+    return False
+
+
+@lru_cache(maxsize=MOST_CACHED)
 def decision_of(text: str) -> str | None:
     """FORGET, KEEP, a reason to refuse, or None if no word of it decides."""
-    words = words_of(text[: LONGEST + 1])
+    words = words_of(text[: LONGEST + 1]) if may_decide(text) else []
     keep, act, grant, against, filler = ([w for w in words if each.fullmatch(w)] for each in _GROUPS)
     if not keep and not act and not grant and not against:
         return None
@@ -144,25 +163,29 @@ def only_names(text: str) -> bool:
     return any(map(_THING.fullmatch, words)) and all(map(_GROUPS[-1].fullmatch, words))
 
 
+@lru_cache(maxsize=MOST_CACHED)
 def instruction(text: str) -> str | None:
     """What a text decides if it is nothing but a decision, such as "keep" or "to be erased"; None for everything else.
 
     It must hold a word that no name is likely to be: "Target" and "Grant Wood" decide nothing.
     """
-    words = words_of(text) if len(text) <= LONGEST else []
+    words = words_of(text) if len(text) <= LONGEST and may_decide(text) else []
     said = [word for word in words if any(group.fullmatch(word) for group in _GROUPS[:4])]
     if not said or all(map(_NAMELIKE.fullmatch, said)) or len(said) < sum(_FILLER.fullmatch(w) is None for w in words):
         return None
     return decision_of(text)
 
 
+@lru_cache(maxsize=MOST_CACHED)
 def objection(text: str) -> str | None:
     """Why a name is not simply forgotten, if a remark beside it says so in a few words ("rejected", "do not remove").
 
     A remark may stand in another column, in parentheses, behind a comma or in a comment. Long texts object only with a
     negated instruction, since "he kept a diary" says nothing about a decision.
     """
-    if not _HINT.search(text) or text.strip().casefold() in NO:  # "no" alone answers another question
+    if (
+        not may_decide(text) or not _HINT.search(text) or text.strip().casefold() in NO
+    ):  # "no" alone answers another question
         return None
     words = words_of(text[:LONGEST])
     negated = any(

@@ -5,10 +5,11 @@ from pathlib import Path
 
 from expunge.concepts.importing.files import STDIN, decode, read_bytes
 from expunge.concepts.importing.lines import read_lines
+from expunge.concepts.importing.parsing import parse_json, parse_json_lines
 from expunge.concepts.importing.rows import Contents
 from expunge.concepts.importing.separated import csv_lines
 from expunge.concepts.importing.tables import read_table
-from expunge.concepts.importing.trees import parse_json, parse_json_lines, read_tree
+from expunge.concepts.importing.trees import read_tree
 from expunge.concepts.importing.workbooks import read_workbook
 from expunge.core.errors import InputError, Problem
 from expunge.core.yamlfile import Limits, load_text

@@ -101,7 +101,7 @@ def import_file(path: Path, kind: str, options: Options = Options()) -> Imported
     rows_of = {loosely(name.whole): label for label, name in refused.items()}
     drafts, keep = consistent(drafts, kept, kind, options.words or Words(), notes, rows_of)
     if not drafts:
-        raise InputError(_nothing_usable(path, notes))
+        raise InputError(_nothing_usable(path, notes, len(keep), contents.remarks))
     remarks += _remarks(drafts, keep)
     place = {row.label: i for i, row in enumerate(rows)}
     notes.sort(key=lambda note: place.get(note.row, -1))  # stable: a row's notes keep their order
@@ -118,16 +118,19 @@ def _readable(row: Row) -> Row:
     return replace(row, name=f"{row.name[:60]}...", decision=f"has more than {MOST_READ:,} characters: no name")
 
 
-def _nothing_usable(path: Path, notes: list[RowNote]) -> list[Problem]:
-    """Why no row of a file is a concept: the file, and each refused row."""
+def _nothing_usable(path: Path, notes: list[RowNote], kept: int, remarks: list[str]) -> list[Problem]:
+    """Why no row of a file is a concept: what is kept, what was not read, and each refused row."""
     fix = "write it as a name, or take it out"
     refused = [
         Problem(f"{path} {each.row}", f"{each.text!r} {each.why}", fix) for each in notes if each.what == "refused"
     ]
     shown = refused[:MOST_PROBLEMS]
     more = f"; {len(refused) - len(shown):,} more are not shown" if len(refused) > len(shown) else ""
-    head = f"holds no name that can be used ({len(refused):,} rows are refused{more})"
-    return [Problem(f"{path}", head, "see docs/lists.md, Import"), *shown]
+    counts = [f"{kept:,} names are to be kept"] * bool(kept) + [f"{len(refused):,} rows are refused{more}"] * bool(
+        shown
+    )
+    why = "; ".join([*counts, *remarks]) or "it is empty"
+    return [Problem(f"{path}", f"holds no name to forget ({why})", "see docs/lists.md, Import"), *shown]
 
 
 def _texts(path: Path, drafts: list[DraftConcept], keep: list[str], kind: str, options: Options) -> tuple[str, ...]:

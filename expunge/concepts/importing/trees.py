@@ -1,206 +1,216 @@
 """Rows of JSON, JSON lines and YAML: whatever is nested in lists and mappings.
 
 A mapping with a name is a record. Elsewhere a key says what lies below it: names to forget ("erase_concepts") or to
-keep ("preserve"), anchors, a kind ("style"), or a setting ("device"), which holds no names. In a mapping whose keys are
-none of these, a key with a text is a name, and the text is its anchor. Every key that is not read is named.
+keep ("preserve"), anchors, a kind ("style"), or a setting ("device"), which holds no names. What stands beside lists
+("status": "rejected") decides about them. In a mapping whose keys are none of these, a key with a text is a name, and
+the text is its anchor or its decision. Names below a key that is not understood are refused, and every key that is not
+read is named.
 """
 
-import json
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
-from expunge.concepts.importing.columns import DECIDING, MAYBE_DECIDING, NUMBERING, REQUEST, plain, roles_of
-from expunge.concepts.importing.decisions import (
-    FORGET,
-    KEEP,
-    NO,
-    YES,
-    combined,
-    decision_of,
-    decision_of_cell,
-    instruction,
-    objection,
-    words_of,
+from expunge.concepts.importing.beside import name_and_text, names_one_alone, said_beside, verdict
+from expunge.concepts.importing.columns import NUMBERING, roles_of
+from expunge.concepts.importing.decisions import FORGET, KEEP, combined, instruction, may_decide
+from expunge.concepts.importing.keys import (
+    ROLE_KEYS,
+    Reading,
+    answers,
+    bears_names,
+    below,
+    configures,
+    describes,
+    find_deciders,
+    meaning,
+    plain,
+    said_by,
+    speaks_of_names,
+    stops,
 )  # fmt: skip
+from expunge.concepts.importing.records import record
 from expunge.concepts.importing.rows import Contents, Row
 from expunge.concepts.kinds import KINDS
 from expunge.core.errors import InputError, Problem
-from expunge.core.names import tidy
+from expunge.core.names import same
 
 DEEPEST = 50  # levels of nesting
-SETTINGS = frozenset([
-    "technique", "method", "algorithm", "model", "models", "modelid", "modelname", "checkpoint", "ckpt", "device",
-    "devices", "dtype", "precision", "seed", "seeds", "batch", "batchsize", "lr", "learningrate", "rate", "epochs",
-    "steps", "iterations", "maxsteps", "numsteps", "guidance", "guidancescale", "scheduler", "optimizer", "output",
-    "outputdir", "outdir", "savepath", "savedir", "path", "dir", "folder", "prompt", "prompts", "prompttemplate",
-    "prompttemplates", "template", "templates", "evalprompts", "testprompts", "resolution", "width", "height",
-    "size", "rank", "alpha", "weight", "weights", "loss", "trainmethod", "augment", "logging", "wandb", "version",
-    "description", "comment", "comments", "notes", "author", "license", "source", "url", "title", "name", "date",
-])  # fmt: skip
-NAMES = ("concept", "name", "artist", "character", "celebrit", "person", "people", "object", "style", "subject", "term",
-         "item", "entit", "word", "list", "data", "row", "entries", "record", "example", "image")  # fmt: skip
-
-
-def parse_json(path: Path, text: str) -> Any:
-    """The data of a JSON text. :raises InputError: it is not JSON, or a mapping has a key twice."""
-    twice: list[str] = []
-
-    def mapping(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        twice.extend(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
-        return dict(pairs)
-
-    try:
-        data = json.loads(text, object_pairs_hook=mapping)
-    except (json.JSONDecodeError, RecursionError) as error:
-        line = getattr(error, "lineno", 1)
-        what = f"is not JSON ({error})" if line > 1 or not isinstance(error, RecursionError) else "is nested too deeply"
-        raise InputError([Problem(f"{path}:{line}", what, "write valid JSON")]) from None
-    if twice:
-        what = f"has the key {twice[0]!r} twice in one mapping, and only one of them would be read"
-        raise InputError([Problem(f"{path}", what, "rename one of them, or join what they hold")])
-    return data
-
-
-def parse_json_lines(path: Path, text: str) -> list[Any]:
-    """The data of each line. :raises InputError: a line is not JSON; every such line is named."""
-    data, problems = [], list[Problem]()
-    for number, line in enumerate(text.splitlines(), 1):
-        if line.strip():
-            try:
-                data.append(parse_json(Path(f"{path}:{number}"), line))
-            except InputError as error:
-                problems += [replace(problem, where=f"{path}:{number}") for problem in error.problems]
-    if problems:
-        raise InputError(problems)
-    return data
-
-
-@dataclass
-class _Reading:
-    """What is collected while a tree is walked."""
-
-    chosen: Mapping[str, str]
-    rows: list[Row] = field(default_factory=list)
-    unread: dict[str, None] = field(default_factory=dict)  # keys, in the order in which they were met
-    deciders: set[str] = field(default_factory=set)  # keys of records with a known decision in any record
+_SURELY_HEADS = frozenset(["name", "names", "fullname", "displayname", "concept", "concepts"])
 
 
 def read_tree(data: Any, chosen: Mapping[str, str], ignored: tuple[str, ...] = ()) -> Contents:
     """The rows of nested data. :param chosen: role -> key of records. :param ignored: keys that decide nothing."""
-    reading = _Reading({**chosen}, deciders=set(DECIDING))
-    _find_deciders(data, reading.deciders)
-    _walk(data, [], FORGET, {plain(each) for each in ignored}, reading)
+    reading = Reading({**chosen}, frozenset(plain(each) for each in ignored))
+    find_deciders(data, reading.deciders)
+    _walk(data, [], FORGET, reading)
     remarks = [f"not read: key {', '.join(reading.unread)}"] if reading.unread else []
     return Contents(reading.rows, remarks)
 
 
-def _find_deciders(data: Any, deciders: set[str]) -> None:
-    """Add the keys, such as `type`, that hold a known decision somewhere: then an unknown one there is refused."""
-    for value in data.values() if isinstance(data, dict) else data if isinstance(data, list) else ():
-        _find_deciders(value, deciders)
-    for key, value in data.items() if isinstance(data, dict) else ():
-        if plain(str(key)) in MAYBE_DECIDING and isinstance(value, str) and decision_of(value) is not None:
-            deciders.add(plain(str(key)))
-
-
-def _walk(data: Any, place: list[str], decision: str, ignored: set[str], reading: _Reading) -> None:
+def _walk(data: Any, place: list[str], decision: str, reading: Reading) -> None:
     label = "/".join(place) or "the file"
     section = next((part for part in place if part in KINDS), None)
     if len(place) > DEEPEST:
         raise InputError([Problem("/".join(place[:3]), "is nested too deeply", f"use {DEEPEST} levels at the most")])
     if isinstance(data, list):
-        if len(data) == 2 and all(isinstance(each, str) for each in data) and _is_pair(*data):
-            kind = data[1] if data[1] in KINDS else section
-            said = [decision] if data[1] in KINDS else [decision_of_cell("decision", data[1])]
-            reading.rows.append(
-                Row(label, data[0], combined([each for each in (decision, *said) if each != FORGET]), section=kind)
-            )
-            return
-        for i, item in enumerate(data, 1):
-            _walk(item, [*place, str(i)], decision, ignored, reading)
+        _list(data, place, label, decision, section, reading)
     elif isinstance(data, dict):
-        keys = [str(key) for key in data]
-        role = roles_of(keys, reading.chosen)
-        if "name" in role and not isinstance(data[keys[role["name"][0]]], dict | list):
-            reading.rows.append(_record(data, keys, role, label, decision, section, ignored, reading))
+        if reading.is_record(data):
+            reading.rows.append(record(data, label, decision, section, reading))
         else:
-            _mapping(data, place, decision, section, ignored, reading)
+            _mapping(data, place, decision, section, reading)
     else:
+        if isinstance(data, str) and instruction(data) is not None:
+            decision = below(decision, [f"says {data.strip()!r}, an instruction in place of a name"])
         reading.rows.append(Row(label, data, decision, section=section))
 
 
-def _is_pair(name: str, what: str) -> bool:
-    """Is this a name with its kind, or with what is decided about it? Then the second text is no name."""
-    return what in KINDS or (instruction(what) is not None and instruction(name) is None)
+# Lists
 
 
-def _mapping(
-    data: dict[str, Any], place: list[str], decision: str, section: str | None, ignored: set[str], reading: _Reading
-) -> None:
+def _list(data: list[Any], place: list[str], label: str, decision: str, section: str | None, reading: Reading) -> None:
+    """A list of names or records, a table with a header, or a name with what is said of it: ["Orla", "keep"]."""
+    if _has_header(data):
+        for i, row in enumerate(data[1:], 2):
+            _walk(dict(zip(map(str, data[0]), row, strict=True)), [*place, str(i)], decision, reading)
+        return
+    said = [_said_of_a_neighbour(each, len(data), reading) for each in data]
+    if any(said) or (len(data) == 2 and isinstance(data[1], str) and data[1] in KINDS):
+        kinds = [each for each in data[1:] if isinstance(each, str) and each in KINDS]
+        each_says = all(why or each in kinds for each, why in zip(data[1:], said[1:], strict=True))
+        if isinstance(data[0], str) and not said[0] and len(kinds) < 2 and len(data) > 1 and each_says:
+            decision = below(decision, [why for why in said if why is not None])
+            reading.rows.append(Row(label, data[0], decision, section=kinds[0] if kinds else section))
+            return
+        odd = next((each for each, why in zip(data, said, strict=True) if why is not None), None)
+        if odd is not None and len(data) > 1:
+            decision = below(
+                decision, [f"stands in a list with {odd!r}, which is no name; write a record for each name"]
+            )
+    keys = Counter(str(key) for each in data if isinstance(each, dict) and not reading.is_record(each) for key in each)
+    reading.repeated |= {key for key, count in keys.items() if count > 1}
+    for i, item in enumerate(data, 1):
+        _walk(item, [*place, str(i)], decision, reading)
+
+
+def _has_header(data: list[Any]) -> bool:
+    """Is a list of lists a table whose first row names its columns?"""
+    if len(data) < 2 or not all(isinstance(row, list) and len(row) == len(data[0]) > 1 for row in data):
+        return False
+    head = data[0]
+    if not all(isinstance(each, str) for each in head) or "name" not in roles_of(head, {}):
+        return False
+    return len(set(head)) == len(head) and (
+        any(plain(each) in _SURELY_HEADS for each in head) or not any(each in KINDS for each in head[1:])
+    )
+
+
+def _said_of_a_neighbour(item: Any, among: int, reading: Reading) -> str | None:
+    """What an item of a list says about the name beside it; None if it is a name itself, a kind or a record.
+
+    :param among: how many items the list has. In a long one, "X" is a name.
+    """
+    if isinstance(item, dict):
+        if not describes(item, reading):
+            return None
+        said = [why for key, value in item.items() for why in said_by(str(key), value, reading)]
+        return combined(said) if said else None
+    if isinstance(item, bool) or (isinstance(item, str) and (among < 4 or len(item) > 1) and answers(item)):
+        return f"is followed by {str(item)!r}; write forget or keep there"
+    return (instruction(item) or stops(item)) if isinstance(item, str) and may_decide(item) else None
+
+
+# Mappings
+
+
+def _mapping(data: dict[Any, Any], place: list[str], decision: str, section: str | None, reading: Reading) -> None:
     """A mapping that is no record: its keys say what lies below them."""
-    meaning = {key: _meaning(key, value) for key, value in data.items()}
-    settings = any(each not in ("", "kind") for each in meaning.values())
+    items = [(str(key), value) for key, value in data.items()]
+    if items and all(key.isdigit() for key, _ in items):  # a list whose items are numbered
+        _list([value for _, value in items], place, "/".join(place), decision, section, reading)
+        return
+    if items and all(_is_name(key, value, reading) and describes(value, reading) for key, value in items):
+        for key, value in items:
+            label = "/".join([*place, key])
+            reading.rows.append(record(value, label, decision, section, reading, name=key))
+        return
+    meanings = {key: meaning(key, value, reading) for key, value in items}
+    known = any(each not in ("", "kind") for each in meanings.values()) or any(
+        plain(key) in reading.deciders or plain(key) in ROLE_KEYS or key.casefold() in NUMBERING for key in meanings
+    )
+    beside = said_beside(items, meanings, known, reading)
+    decision = below(decision, [why for said in beside.values() for why in said])
     before = len(reading.rows)
-    for key, value in data.items():
-        where, means = [*place, key], meaning[key]
-        nested = isinstance(value, dict | list)
-        if means in ("setting", "anchor") or plain(key) in ignored or (settings and not means and not nested):
-            if means != "anchor":
+    for key, value in items:
+        where, means = [*place, key], meanings[key]
+        if plain(key) in reading.ignored:
+            reading.unread[key] = None
+        elif value in ([], {}) or means == "anchor":
+            continue
+        elif means == "" and not known and (not isinstance(value, dict | list) or verdict(value)):
+            why = ["is a key of several mappings, like a column; if it holds names, write --name-column"]
+            said = below(decision, why if key in reading.repeated else [])
+            reading.rows.append(name_and_text(key, value, "/".join(where), said, section))
+        elif isinstance(value, dict | list):
+            count = len(reading.rows)
+            _nested(key, value, where, decision, means, known, reading)
+            if len(reading.rows) == count and key not in beside:
                 reading.unread[key] = None
-        elif means in ("", "kind", "names"):
-            if settings and not means and not _holds_meaning(value):
-                reading.unread[key] = None
-            elif isinstance(value, str) and means == "" and (said := instruction(value)) is not None:
-                both = [each for each in (decision, said) if each != FORGET]
-                reading.rows.append(Row("/".join(where), key, combined(both), section=section))
-            elif isinstance(value, str) and means == "":
-                reading.rows.append(Row("/".join(where), key, decision, anchor=value, section=section))
-            else:
-                _walk(value, where, decision, ignored, reading)
-        else:
-            said = combined([decision, means]) if decision != FORGET else means
-            _walk(value, where, said, ignored, reading)
-    _with_anchors(data, meaning, before, reading)
+        elif means == "kind":
+            _walk(value, where, decision, reading)
+        elif means not in ("", "setting") and names_one_alone(key, value, items, meanings, reading):
+            _walk(value, where, below(decision, [means]), reading)
+        elif key not in beside:
+            reading.unread[key] = None
+    _with_anchors(items, meanings, before, reading)
 
 
-def _meaning(key: str, value: Any) -> str:
-    """What a key says about what lies below it: FORGET, KEEP, a reason, "anchor", "setting", "kind", "names" or ""."""
-    name = plain(key)
-    if key in KINDS:
-        return "kind"
-    if name in SETTINGS or (not isinstance(value, str | dict | list) and value is not None):
-        return "setting"
-    if name.startswith(("anchor", "mapping", "superclass", "guide", "surrogate", "replacement")):
-        return "anchor"
-    said = decision_of(key)
-    if said is not None and (isinstance(value, list | dict) or _only_instructs(key)):
-        return said
-    if isinstance(value, list | dict) and any(each in name for each in NAMES):
-        return "names"
-    return ""
+def _is_name(key: str, value: Any, reading: Reading) -> bool:
+    """Is a key with a mapping below it no word that is understood otherwise?"""
+    means = meaning(key, value, reading)
+    known = plain(key) in ROLE_KEYS | reading.deciders | reading.ignored or speaks_of_names(key)
+    return not known and instruction(key) is None and means not in (FORGET, KEEP, "anchor", "setting", "kind", "names")
 
 
-def _only_instructs(key: str) -> bool:
-    """Is a key with one text under it an instruction ("erase_concept"), rather than a name ("Banned Books Club")?"""
-    return all(instruction(word) is not None or word.startswith((*NAMES, "to", "set")) for word in words_of(key))
+def _nested(key: str, value: Any, where: list[str], decision: str, means: str, known: bool, reading: Reading) -> None:
+    """The names below a key; they are refused if it is not understood."""
+    if means == "setting":
+        reading.unread[key] = None
+    elif means in ("kind", "names") or (isinstance(value, dict) and _is_its_name(key, value, reading)):
+        _walk(value, where, decision, reading)
+    elif means != "":
+        if not any(map(answers, value if isinstance(value, list) else [])):
+            _walk(value, where, below(decision, [means]), reading)
+    elif isinstance(value, dict) and not speaks_of_names(key) and _may_have_any_key(value, known, reading):
+        _walk(value, where, decision, reading)
+    elif speaks_of_names(key) or not known:
+        why = f"the key {key!r} is not understood; rename it to erase or keep, or name it with --name-column"
+        _walk(value, where, below(decision, [why]), reading)
+    else:
+        reading.unread[key] = None
 
 
-def _holds_meaning(value: Any) -> bool:
-    """Is there a key below that says something? Then an unknown key above it is a section, not a setting."""
-    if isinstance(value, dict):
-        return any(_meaning(str(key), below) for key, below in value.items()) or any(
-            map(_holds_meaning, value.values())
-        )
-    return isinstance(value, list) and any(isinstance(each, dict) and _holds_meaning(each) for each in value)
+def _is_its_name(key: str, value: dict[str, Any], reading: Reading) -> bool:
+    """Is a key the name of the record below it?"""
+    if not reading.is_record(value):
+        return False
+    name = list(value.values())[reading.roles(tuple(map(str, value)))["name"][0]]
+    return isinstance(name, str) and same(name) == same(key)
 
 
-def _with_anchors(data: dict[str, Any], meaning: dict[str, str], before: int, reading: _Reading) -> None:
+def _may_have_any_key(value: dict[str, Any], known: bool, reading: Reading) -> bool:
+    """Is a mapping a record below its id, or a section that says itself what is forgotten?"""
+    if reading.is_record(value):
+        return not known
+    return configures(value, reading) and bears_names(value, reading)
+
+
+def _with_anchors(items: list[tuple[str, Any]], meanings: dict[str, str], before: int, reading: Reading) -> None:
     """Give the anchors of a mapping to the names of the same mapping: one for all, or one for each."""
-    for key, value in data.items():
-        if meaning[key] != "anchor":
+    for key, value in items:
+        if meanings[key] != "anchor":
             continue
         anchors = [value] if isinstance(value, str) else value if isinstance(value, list) else []
         targets = [i for i in range(before, len(reading.rows)) if reading.rows[i].decision == FORGET]
@@ -208,60 +218,6 @@ def _with_anchors(data: dict[str, Any], meaning: dict[str, str], before: int, re
         if not fits or not targets:
             reading.unread[key] = None
             continue
+        targets = [i for i in targets if reading.rows[i].anchor is None] if len(anchors) == 1 else targets
         for i, anchor in zip(targets, anchors * len(targets) if len(anchors) == 1 else anchors, strict=True):
             reading.rows[i] = replace(reading.rows[i], anchor=anchor)
-
-
-def _decides(text: str) -> bool:
-    return not text.strip() or text.strip().casefold() in YES | NO or decision_of(text) is not None
-
-
-def _record(
-    data: dict[str, Any], keys: list[str], role: dict[str, list[int]], label: str, decision: str, section: str | None,
-    ignored: set[str], reading: _Reading,
-) -> Row:  # fmt: skip
-    """The row of a mapping that has a name."""
-    values, read = list(data.values()), {i for places in role.values() for i in places}
-    dropped: list[tuple[str, str]] = []
-    graded = {f"{keys[i]}-certainty" for i in read}
-
-    def texts(name: str) -> tuple[str, ...]:
-        kept: list[str] = []
-        for i in role.get(name, []):
-            items = values[i] if isinstance(values[i], list) else [values[i]]
-            grades = data.get(f"{keys[i]}-certainty")
-            for j, item in enumerate(items):
-                grade = grades[j] if isinstance(grades, list) and j < len(grades) else ""
-                if not isinstance(item, str):
-                    dropped.append((json.dumps(item, ensure_ascii=False, default=str), "is not a text"))
-                elif "low" in str(grade).lower():
-                    dropped.append((item, "the file grades its certainty as low"))
-                else:
-                    kept.append(item)
-        return tuple(kept)
-
-    said = [decision]
-    left = [i for i in range(len(keys)) if i not in read and keys[i] not in graded and plain(keys[i]) not in ignored]
-    for i in left:
-        key, value = keys[i], values[i]
-        text = "" if value is None or isinstance(value, dict | list) else str(value)
-        named = decision_of(key)
-        if named == KEEP and (isinstance(value, list) or not _decides(text)):
-            role.setdefault("neighbours", []).append(i)  # names that this concept must leave alone
-        elif plain(key) in reading.deciders or named is not None:
-            said.append(decision_of_cell(key, text))
-        elif why := objection(text):
-            said.append(f"its {key!r} {why}")
-        elif plain(key) not in NUMBERING:
-            reading.unread[key] = None
-    said = [each for each in said if each != FORGET] or [FORGET]
-    request = {what: tidy(str(values[role[what][0]])) for what in REQUEST if what in role}
-    request["decision"] = "; ".join(tidy(str(data[key])) for key in keys if plain(key) in DECIDING)
-    anchor = values[role["anchor"][0]] if "anchor" in role else None
-    kind = str(values[role["kind"][0]]).casefold() if "kind" in role else ""
-    section = kind if kind in KINDS else section
-    aliases, probes, neighbours, prompts = map(texts, ("aliases", "probes", "neighbours", "prompts"))
-    return Row(
-        label, values[role["name"][0]], combined(said), aliases, probes, neighbours, anchor, prompts, section,
-        tuple(dropped), request,
-    )  # fmt: skip

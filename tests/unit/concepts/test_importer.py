@@ -64,7 +64,7 @@ def test_a_table_without_header(tmp_path: Path) -> None:
 
 def test_json_of_every_shape(tmp_path: Path) -> None:
     records = [{"name": "Foo"}, {"concept": "Bar"}]
-    shapes = [["Foo", "Bar"], {"object": ["Foo", "Bar"]}, records, {"Foo": "x", "Bar": "x"}]
+    shapes = [["Foo", "Bar"], {"object": ["Foo", "Bar"]}, records, {"Foo": "a toy", "Bar": "a toy"}]
     for shape in shapes:
         done = import_file(file(tmp_path, "a.json", json.dumps(shape)), "object")
         assert names(done, tmp_path / "out") == ["Foo", "Bar"], shape

@@ -94,7 +94,9 @@ def test_one_name_both_ways_is_refused(tmp_path: Path) -> None:
 
 
 def test_records_with_an_unknown_decision_are_refused(tmp_path: Path) -> None:
-    data = [{"name": "Orla Vint", "type": "erase"}, {"name": "Bo Alm", "type": "banana"}, {"name": "Ida", "keep": "Ed"}]
+    data = [
+        {"name": "Orla Vint", "type": "erase"}, {"name": "Bo Alm", "type": "banana"}, {"name": "Ida", "keep": ["Ed"]},
+    ]  # fmt: skip
     kept, done = made(tmp_path, "a.json", json.dumps(data))
     assert names(kept) == ["Orla Vint", "Ida"] and kept.concepts[1].neighbours == ("Ed",)
     assert "banana" in refused(done)["2"]
