@@ -293,8 +293,7 @@ def test_a_thousand_concepts_are_shown_fifty_at_a_time(many: Path, tab: Any) -> 
 
 
 def test_without_scripts_the_pages_still_say_everything(site: Path, browser: Any) -> None:
-    context = browser.new_context(java_script_enabled=False)
-    page = context.new_page()
+    page = (context := browser.new_context(java_script_enabled=False)).new_page()
     page.goto((site / "index.html").as_uri())
     assert page.locator("table[data-table=encoders] tbody tr").count() == 3
     assert page.locator("#definitions dt").count() > 5 and not page.locator(".controls").first.is_visible()

@@ -9,17 +9,18 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from diffusers import AnimateDiffPipeline, StableDiffusionPipeline, UNetMotionModel
+from diffusers import AnimateDiffPipeline, MotionAdapter, StableDiffusionPipeline, UNetMotionModel
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import CLIPTextModel
 
-from expunge.bases.base import denoiser_of, load_edit, store_edit
+from expunge.bases.base import denoiser_of, load, load_edit, store_edit
 from expunge.bases.edits import Edit
 from expunge.bases.exports import Order, export
 from expunge.bases.families.stable_diffusion import normal_name
 from expunge.bases.sampling import sample_images, sample_videos
+from expunge.bases.spec import load_spec
 from expunge.core.errors import InputError
 from tests.support import ldm, tiny
 
@@ -287,11 +288,6 @@ def test_nothing_is_replaced_unasked(tiny_base: Any, tmp_path: Path) -> None:
 
 
 def test_a_motion_adapter_takes_the_changed_denoiser(tmp_path: Path) -> None:
-    from diffusers import MotionAdapter
-
-    from expunge.bases.base import load
-    from expunge.bases.spec import load_spec
-
     base = load(load_spec("tiny", tiny.make_base(tmp_path / "bases", adapter=True)), t2v=True)
     order = stored(base, tmp_path, full_rank(base, denoiser=True), dtype="float32")
     export(order, "diffusers", tmp_path / "out")
