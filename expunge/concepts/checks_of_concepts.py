@@ -4,7 +4,7 @@ import datetime
 import re
 from collections.abc import Iterator
 
-from expunge.concepts.importing.decisions import objection
+from expunge.concepts.decisions import objection
 from expunge.concepts.kinds import KINDS
 from expunge.concepts.rules import Rules
 from expunge.concepts.source import ConceptNode, Source

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from expunge.concepts.importing.decisions import decision_of, decision_of_cell, instruction
+from expunge.concepts.decisions import decision_of, decision_of_cell, instruction
 from expunge.concepts.importing.keys import (
     SETTINGS,
     Reading,

@@ -4,8 +4,7 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from expunge.concepts.importing.columns import is_decision, split_cell, stops
-from expunge.concepts.importing.decisions import (
+from expunge.concepts.decisions import (
     FORGET,
     KEEP,
     NO,
@@ -16,6 +15,7 @@ from expunge.concepts.importing.decisions import (
     objection,
     words_of,
 )
+from expunge.concepts.importing.columns import is_decision, split_cell, stops
 from expunge.concepts.kinds import KINDS
 
 _DATED = frozenset(["on", "at", "date"])  # the last word of a column of dates

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Collection, Mapping, Sequence
 
-from expunge.concepts.importing.decisions import FORGET, KEEP, NO, YES, decision_of, instruction, objection, words_of
+from expunge.concepts.decisions import FORGET, KEEP, NO, YES, decision_of, instruction, objection, words_of
 
 # Role -> usual names, compared without case, blanks, hyphens and underscores.
 ROLES: dict[str, tuple[str, ...]] = {

@@ -3,8 +3,8 @@
 import re
 from dataclasses import dataclass
 
+from expunge.concepts.decisions import FORGET, KEEP, objection
 from expunge.concepts.importing.cleaning import Cleaned, clean, name_refusal
-from expunge.concepts.importing.decisions import FORGET, KEEP, objection
 from expunge.concepts.importing.notes import RowNote
 from expunge.concepts.importing.order import turned
 from expunge.concepts.importing.rows import Row

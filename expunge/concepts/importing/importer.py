@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from expunge.concepts.decisions import FORGET, KEEP
 from expunge.concepts.doubles import loosely, near_doubles
 from expunge.concepts.importing.cleaning import Cleaned, clean
 from expunge.concepts.importing.consistent import consistent, merged
-from expunge.concepts.importing.decisions import FORGET, KEEP
 from expunge.concepts.importing.drafts import Choices, Drafted, draft_of, prompt_of
 from expunge.concepts.importing.files import STDIN
 from expunge.concepts.importing.formats import format_of, read_contents

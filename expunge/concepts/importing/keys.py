@@ -10,9 +10,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from expunge.concepts.importing import columns
-from expunge.concepts.importing.columns import DECIDING, MAYBE_DECIDING, ROLES, roles_of
-from expunge.concepts.importing.decisions import (
+from expunge.concepts.decisions import (
     FORGET,
     NO,
     YES,
@@ -25,6 +23,8 @@ from expunge.concepts.importing.decisions import (
     only_names,
     words_of,
 )  # fmt: skip
+from expunge.concepts.importing import columns
+from expunge.concepts.importing.columns import DECIDING, MAYBE_DECIDING, ROLES, roles_of
 from expunge.concepts.importing.rows import Row
 from expunge.concepts.kinds import KINDS
 

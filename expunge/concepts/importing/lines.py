@@ -7,8 +7,8 @@ A heading decides about the lines below it ("# keep", "Rejected:"), a key about 
 import re
 from pathlib import Path
 
+from expunge.concepts.decisions import FORGET, KEEP, decision_of, edge_word, instruction, objection
 from expunge.concepts.importing.columns import roles_of
-from expunge.concepts.importing.decisions import FORGET, KEEP, decision_of, edge_word, instruction, objection
 from expunge.concepts.importing.rows import MOST_READ, Contents, Row
 from expunge.core.errors import InputError, Problem
 

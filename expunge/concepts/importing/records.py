@@ -3,8 +3,8 @@
 import json
 from typing import Any
 
+from expunge.concepts.decisions import KEEP, combined, decision_of, instruction
 from expunge.concepts.importing.columns import DECIDING, NUMBERING, REQUEST, ROLES
-from expunge.concepts.importing.decisions import KEEP, combined, decision_of, instruction
 from expunge.concepts.importing.keys import Reading, answers, below, plain, said_by, stops
 from expunge.concepts.importing.rows import Row
 from expunge.concepts.kinds import KINDS

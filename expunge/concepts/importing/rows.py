@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from expunge.concepts.importing.decisions import FORGET
+from expunge.concepts.decisions import FORGET
 
 MOST_READ = 1_000  # characters of a text in which a name is looked for
 

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from expunge.concepts.decisions import FORGET, combined, decision_of, instruction, objection
 from expunge.concepts.importing.cells import against, decided, deciding_column, is_mixed, said_in
 from expunge.concepts.importing.columns import (
     NUMBERING,
@@ -18,7 +19,6 @@ from expunge.concepts.importing.columns import (
     tells,
     wrong_names,
 )
-from expunge.concepts.importing.decisions import FORGET, combined, decision_of, instruction, objection
 from expunge.concepts.importing.rows import Contents, Row
 from expunge.concepts.importing.separated import Line
 from expunge.concepts.kinds import KINDS

@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from expunge.concepts.decisions import FORGET, KEEP, combined, instruction, may_decide
 from expunge.concepts.importing.beside import name_and_text, names_one_alone, said_beside, verdict
 from expunge.concepts.importing.columns import NUMBERING, roles_of
-from expunge.concepts.importing.decisions import FORGET, KEEP, combined, instruction, may_decide
 from expunge.concepts.importing.keys import (
     ROLE_KEYS,
     Reading,

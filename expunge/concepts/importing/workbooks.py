@@ -8,7 +8,7 @@ from datetime import datetime, time
 from pathlib import Path
 from typing import Any
 
-from expunge.concepts.importing.decisions import FORGET, decision_of
+from expunge.concepts.decisions import FORGET, decision_of
 from expunge.concepts.importing.rows import Contents
 from expunge.concepts.importing.separated import Line
 from expunge.concepts.importing.tables import read_table

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from expunge.concepts.importing.decisions import FORGET, KEEP, decision_of
+from expunge.concepts.decisions import FORGET, KEEP, decision_of
 from expunge.concepts.importing.order import reads_last_first, turned
 from expunge.core.errors import InputError
 from tests.support.made_list import made, names, refused

@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from expunge.cli import app
-from expunge.concepts.importing.decisions import FORGET, KEEP, decision_of, edge_word, instruction, objection
+from expunge.concepts.decisions import FORGET, KEEP, decision_of, edge_word, instruction, objection
 from expunge.core.errors import InputError
 from tests.support.made_list import made, names, refused
 

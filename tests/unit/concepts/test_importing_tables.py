@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from expunge.concepts.decisions import _GROUPS
 from expunge.concepts.importing.columns import _STEMS, tells
-from expunge.concepts.importing.decisions import _GROUPS
 from expunge.concepts.importing.formats import read_contents
 from expunge.concepts.importing.importer import Options, import_file
 from expunge.core.errors import InputError
