@@ -1,0 +1,177 @@
+"""One pass through the encoder, layer by layer, in which each linear layer is solved for and none is trained.
+
+Let x and x' be what a linear layer with weight W receives for a token in the original encoder and in the new one, whose
+layers before it are solved already. The new weight W' minimises
+
+    sum_T w |W' x'_T - W g|^2 + keep * sum_K w |W' x'_K - W x_K|^2 + e |W' - W|^2,    g = x_A + beyond * (x_A - x_T)
+
+over all positions of the target's prompts T and of the kept prompts K; A are T with the anchor in the target's place.
+So W' = W C S^-1 with
+
+    S = sum_T w x'_T x'_T^T + keep * sum_K w x'_K x'_K^T + e I
+    C = sum_T w g x'_T^T    + keep * sum_K w x_K x'_K^T  + e I
+
+The weights w of each concept's prompts in T sum to 1, however many concepts there are. Those of K sum to 1: `listed` of
+it for the prompts that the lists keep, which alone hold a word's other sense, the rest for the words of the vocabulary.
+e is `ridge` times the mean of S's diagonal. Vocabulary words that mean a target go with its names (lessons.py). For the
+vocabulary, x'_K is taken to be x_K: so its sums are those of the base, and are computed once for all encoders.
+
+There is no learning rate, no step and no draw. Relatives are EMCID (arXiv 2403.13807), which optimises values for each
+concept first, and MEMIT and UCE (arXiv 2308.14761), which solve one kind of layer.
+"""
+
+import copy
+from collections.abc import Iterable, Sequence
+from itertools import repeat
+from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
+
+import torch
+from torch import Tensor
+
+from expunge.bases.base import Base, deterministic
+from expunge.bases.encoder_layers import BATCH, LINEARS, Walk, gram, layers_of
+from expunge.bases.text import text_gram
+from expunge.core.knobs import Knobs
+from expunge.core.words import plain, with_article
+from expunge.methods import ConceptData, Log, Unlearned
+from expunge.methods.distil import vocabulary
+from expunge.methods.lessons import Lesson, fill, lessons_of
+from expunge.methods.training import unlearned
+
+METHOD = {
+    "anchor": "chosen",
+    "joint": {},
+    "knobs": {
+        "keep": {"default": 32.0, "type": "number", "minimum": 0.0, "maximum": 1e6,
+                 "description": "weight of the kept prompts against those of one concept"},
+        "ridge": {"default": 0.001, "type": "number", "minimum": 1e-9, "maximum": 1.0,
+                  "description": "weight of the weights' own change, as a share of the inputs' mean square"},
+        "beyond": {"default": 0.0, "type": "number", "minimum": 0.0, "maximum": 10.0,
+                   "description": "how much further than the anchor the target is moved, in distances to it"},
+        "listed": {"default": 0.5, "type": "number", "minimum": 0.0, "maximum": 1.0,
+                   "description": "share of the kept weight for the prompts that the lists themselves keep"},
+        "others": {"default": 512, "type": "integer", "minimum": 0, "maximum": 100000,
+                   "description": "words of the vocabulary that are kept, too"},
+        "alike": {"default": 0.3, "type": "number", "minimum": 0.0, "maximum": 1.0,
+                  "description": "a word nearer than this share of the anchor's distance means the target"},
+    },
+}  # fmt: skip
+
+Sums = dict[tuple[int, str], Tensor]  # by depth and first linear layer of LINEARS: sum of x x^T
+# The vocabulary's sums by encoder, for all concepts that a process unlearns on it.
+_SUMS: WeakKeyDictionary[torch.nn.Module, dict[tuple[str, ...], Sums]] = WeakKeyDictionary()
+
+
+class Aim(NamedTuple):
+    """A target prompt, what it should come to mean, how far beyond that, and its weight."""
+
+    prompt: str
+    anchor: str
+    beyond: float
+    weight: float
+
+
+def aims_of(lessons: Sequence[Lesson]) -> list[Aim]:
+    """Each name of each lesson in each of its templates; a lesson's weights sum to 1."""
+    aims = []
+    for lesson in lessons:
+        pairs = dict.fromkeys(
+            (fill(template, name), fill(template, _becomes(lesson, name)))
+            for name in lesson.names
+            for template in lesson.templates
+        )
+        aims += [Aim(*pair, lesson.beyond, 1 / len(pairs)) for pair in pairs]
+    return aims
+
+
+def _becomes(lesson: Lesson, name: str) -> str:
+    """The anchor; a composition becomes the part that it begins with (see `Lesson.pair`)."""
+    return next((part for part in lesson.parts if name.startswith(part)), lesson.anchor)
+
+
+def in_prompts(words: Sequence[str], templates: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """{word: its two prompts}: by itself in one template, and with an article in the next."""
+    turns = {word: (templates[i % len(templates)], templates[(i + 1) % len(templates)]) for i, word in enumerate(words)}
+    return {word: (fill(one, word), fill(other, with_article(word))) for word, (one, other) in turns.items()}
+
+
+def sums_of(base: Base, prompts: Sequence[str]) -> Sums:
+    """sum of x x^T over the prompts in the original encoder."""
+    walk, sums = Walk(base, base.encoder, prompts), Sums()
+    for depth in range(len(layers_of(base.encoder)) if prompts else 0):
+        for name, *_ in LINEARS:
+            sums[depth, name] = torch.stack([gram(x, x, x.new_ones(len(x))) for x in walk.inputs(name)]).sum(0)
+        walk.step()
+    return sums
+
+
+def vocabulary_sums(base: Base, prompts: tuple[str, ...]) -> Sums:
+    """`sums_of` prompts that many encoders keep; they are computed once in a process."""
+    known = _SUMS.setdefault(base.encoder, {})
+    if prompts not in known:
+        known[prompts] = sums_of(base, prompts)
+    return known[prompts]
+
+
+def solved(base: Base, aims: Sequence[Aim], listed: Sequence[str], general: Sums, knobs: Knobs) -> Any:
+    """A copy of the encoder with the weights W' of the module's docstring.
+
+    :param listed: the lists' own kept prompts. :param general: the mean over the vocabulary's prompts of sum x x^T.
+    """
+    encoder, share = copy.deepcopy(base.encoder), knobs["listed"] if general else 1.0
+    texts, anchors = [aim.prompt for aim in aims], [aim.anchor for aim in aims]
+    weights, beyond = (torch.tensor([aim[i] for aim in aims], device=base.device) for i in (3, 2))
+    equal = torch.full((len(listed),), share / len(listed), device=base.device)
+    now, become = Walk(base, encoder, texts), Walk(base, base.encoder, anchors)
+    were = Walk(base, base.encoder, texts) if beyond.any() else None  # x_T counts only with `beyond`
+    same, stayed = Walk(base, encoder, listed), Walk(base, base.encoder, listed)
+    for depth, (before, after) in enumerate(zip(layers_of(base.encoder), layers_of(encoder), strict=True)):
+        for names in LINEARS:
+            name, size = names[0], before.get_submodule(names[0]).in_features
+            own = crossed = torch.zeros(size, size, dtype=torch.float64, device=base.device)
+            old: Iterable[Any] = were.inputs(name) if were is not None else repeat(0.0)
+            for x, g, x_t, w, b in zip(
+                now.inputs(name), become.inputs(name), old, weights.split(BATCH), beyond.split(BATCH), strict=False
+            ):
+                own = own + gram(x, x, w)
+                crossed = crossed + gram(x, g + b[:, None, None] * (g - x_t), w)
+            for x, x_k, w in zip(same.inputs(name), stayed.inputs(name), equal.split(BATCH), strict=True):
+                own = own + knobs["keep"] * gram(x, x, w)
+                crossed = crossed + knobs["keep"] * gram(x, x_k, w)
+            if general:
+                words = knobs["keep"] * (1 - share) * general[depth, name]
+                own, crossed = own + words, crossed + words
+            e = knobs["ridge"] * own.diagonal().mean() * torch.eye(size, dtype=own.dtype, device=own.device)
+            change = torch.linalg.solve(own + e, crossed + e, left=False)
+            for each in names:
+                after.get_submodule(each).weight.copy_(before.get_submodule(each).weight.double() @ change)
+        for walk in filter(None, (now, become, were, same, stayed)):
+            walk.step()
+    return encoder
+
+
+@torch.no_grad()
+def run(
+    base: Base, concepts: Sequence[ConceptData], kept: Sequence[str], knobs: Knobs, draw: torch.Generator, log: Log
+) -> Unlearned:
+    """Unlearn one concept, or several jointly. Few-shot images are not used, and nothing is drawn at random."""
+    said = {word for prompt in kept for word in prompt.lower().split()}
+    tested = {plain(word) for data in concepts for word in data.concept.probes}  # never trained on, not even to stay
+    words = vocabulary(base, knobs["others"], torch.Generator().manual_seed(0))  # the same for every encoder
+    free = [word for word in words if word not in said and plain(word) not in tested]
+    nouns = any(name.startswith(("a ", "an ")) for data in concepts for name in data.names)
+    asked = {with_article(word) if nouns else word: word for word in free}
+    lessons, different = lessons_of(base, text_gram(base), concepts, list(asked), knobs["alike"], knobs["beyond"])
+
+    prompts = in_prompts(words, list(dict.fromkeys(t for lesson in lessons for t in lesson.templates)))
+    whole = tuple(prompt for pair in prompts.values() for prompt in pair)
+    stays = {asked[word] for word in different}
+    gone = [prompt for word, pair in prompts.items() if word not in stays for prompt in pair]
+    with deterministic(base):
+        general, without = vocabulary_sums(base, whole), sums_of(base, gone)
+        count = len(whole) - len(gone)
+        means = {key: (each - without.get(key, 0)) / count for key, each in general.items()} if count else {}
+        encoder = solved(base, aims_of(lessons), ["", *kept], means, knobs)
+    notes = {lesson.concept: {"anchor": lesson.anchor, "words": lesson.names} for lesson in lessons}
+    return unlearned(base, [], encoder, notes=notes)

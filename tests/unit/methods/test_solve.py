@@ -1,0 +1,168 @@
+"""The method solve: each layer by the normal equations, what it moves and what it holds, in any batches."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import torch
+
+from expunge.bases import encoder_layers
+from expunge.bases.encoder_layers import LINEARS, Walk, gram, layers_of
+from expunge.bases.text import distance, encode_prompts, text_gram
+from expunge.methods import ConceptData, solve, unlearn
+from expunge.methods.lessons import Lesson
+
+KEPT = ["a house", "a tree", "the sea"]
+WORDS = ["owl", "lamp", "moon", "river"]
+
+
+@dataclass(frozen=True)
+class Named:
+    id: str
+    anchor: str | None
+    neighbours: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
+    probes: tuple[str, ...] = ()
+
+
+def concept(name: str, anchor: str | None, **more: Any) -> ConceptData:
+    anchors = () if anchor is None else (anchor,)
+    return ConceptData(Named(name, anchor, **more), torch.zeros(0), (name,), ("a photo of {}", "one {}"), (), anchors)  # type: ignore[arg-type]
+
+
+@pytest.fixture(autouse=True)
+def few_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(solve, "vocabulary", lambda *_: WORDS)
+
+
+def states(base: Any, encoder: Any, prompts: list[str]) -> list[torch.Tensor]:
+    """What reaches each layer, by transformers' own account."""
+    tokens = base.t2i.tokenizer(prompts, padding="max_length", max_length=base.t2i.tokenizer.model_max_length,
+                                truncation=True, return_tensors="pt")  # fmt: skip
+    with torch.no_grad():
+        return list(encoder(tokens.input_ids, output_hidden_states=True).hidden_states)
+
+
+def test_a_walk_sees_what_reaches_each_linear_layer(tiny_base: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    prompts = ["a photo of bolt", "the sea", "a cat"]
+    reached = states(tiny_base, tiny_base.encoder, prompts)
+    monkeypatch.setattr(encoder_layers, "BATCH", 2)
+    for stored in (9, 1, 0):  # all batches are held, one of two, or none
+        monkeypatch.setattr(encoder_layers, "STORED", stored)
+        walk = Walk(tiny_base, tiny_base.encoder, prompts)
+        for layer, before in zip(layers_of(tiny_base.encoder), reached[:-1], strict=True):
+            with torch.no_grad():
+                seen = [torch.cat(list(walk.inputs(name))) for name, *_ in LINEARS]
+                assert torch.allclose(seen[0], layer.layer_norm1(before), atol=1e-5)
+                mixed = before + layer.self_attn(layer.layer_norm1(before), is_causal=True, attention_mask=None)[0]
+                assert seen[1].shape == mixed.shape and seen[2].shape[-1] == layer.mlp.fc2.in_features
+                assert torch.allclose(seen[2], layer.mlp.activation_fn(layer.mlp.fc1(seen[1])), atol=1e-5)
+                walk.step()
+
+
+def test_a_gram_is_a_weighted_sum_of_outer_products() -> None:
+    x, y = torch.randn(3, 2, 4, generator=torch.Generator().manual_seed(0)), torch.ones(3, 2, 4)
+    by_hand = sum(w * torch.outer(y[i, j], x[i, j]) for i, w in enumerate((1.0, 0.5, 2.0)) for j in range(2))
+    assert torch.allclose(gram(x, y, torch.tensor([1.0, 0.5, 2.0])), by_hand.double(), atol=1e-6)
+
+
+def test_the_first_layer_is_the_least_squares_solution(tiny_base: Any) -> None:
+    """Nothing before it has changed, so x' = x, and a solver for stacked rows must find the same weight."""
+    knobs = {"keep": 3.0, "ridge": 0.01, "listed": 0.25, "beyond": 0.5}
+    aims = [solve.Aim("a photo of bolt", "a photo of a cat", 0.5, 0.75), solve.Aim("one bolt", "one a cat", 0.5, 0.25)]
+    general = {key: each / 2 for key, each in solve.sums_of(tiny_base, ["an owl", "the moon"]).items()}
+    encoder = solve.solved(tiny_base, aims, ["", *KEPT], general, knobs)
+    name, layer = LINEARS[0][0], layers_of(tiny_base.encoder)[0]
+
+    def inputs(prompts: list[str]) -> torch.Tensor:
+        with torch.no_grad():
+            return next(Walk(tiny_base, tiny_base.encoder, prompts).inputs(name)).double()
+
+    x_t, x_a = inputs([aim.prompt for aim in aims]), inputs([aim.anchor for aim in aims])
+    weight = layer.get_submodule(name).weight.double()
+    kept, words = inputs(["", *KEPT]), inputs(["an owl", "the moon"])
+    rows, goals = [], []
+    for x, goal, shares in (
+        (x_t, x_a + 0.5 * (x_a - x_t), [0.75, 0.25]),
+        (kept, kept, [3 * 0.25 / 4] * 4),
+        (words, words, [3 * 0.75 / 2] * 2),
+    ):  # fmt: skip
+        for i, share in enumerate(shares):
+            rows.append(share**0.5 * x[i])
+            goals.append(share**0.5 * goal[i] @ weight.T)
+    stacked = torch.cat(rows)
+    e = 0.01 * stacked.square().sum(0).mean()
+    stacked = torch.cat([stacked, e.sqrt() * torch.eye(stacked.shape[1], dtype=torch.float64)])
+    wanted = torch.linalg.lstsq(stacked, torch.cat([*goals, e.sqrt() * weight.T])).solution.T
+    assert torch.allclose(layers_of(encoder)[0].get_submodule(name).weight.double(), wanted, atol=1e-4)
+    assert not torch.allclose(wanted, weight, atol=1e-3)
+
+
+def test_the_target_becomes_its_anchor_and_the_rest_stays(tiny_base: Any) -> None:
+    both = [concept("bolt", "a cat"), concept("luma", "a dog")]
+    for some in ([both[0]], both):
+        result = unlearn("solve", tiny_base, some, KEPT, {"keep": 4.0}, seed=0)
+        metric = text_gram(tiny_base)
+        targets, goals = ["a photo of bolt", "one bolt"], ["a photo of a cat", "one a cat"]
+        stays = [*KEPT, *(f"a photo of a {word}" for word in WORDS)]
+        with torch.no_grad():
+            before, goal = encode_prompts(tiny_base, targets), encode_prompts(tiny_base, goals)
+            after = encode_prompts(tiny_base, targets, result.edit.encoder)
+            kept = [encode_prompts(tiny_base, stays, encoder) for encoder in (None, result.edit.encoder)]
+        start = distance(metric, before, goal)
+        assert (distance(metric, after, goal) < 0.5 * start).all()
+        assert (distance(metric, *kept) < 0.25 * start.mean()).all()
+        assert result.losses == [] and result.notes["bolt"]["anchor"] == "a cat"
+
+
+def test_the_same_bytes_whatever_came_before_and_whatever_the_seed(tiny_base: Any) -> None:
+    def weights(seed: int) -> dict[str, torch.Tensor]:
+        return dict(
+            unlearn("solve", tiny_base, [concept("bolt", "a cat")], KEPT, {}, seed=seed).edit.encoder.named_parameters()
+        )
+
+    solve._SUMS.clear()
+    first = weights(0)
+    unlearn("solve", tiny_base, [concept("luma", "a dog")], ["an owl"], {}, seed=0)
+    again = weights(1)
+    assert all(torch.equal(first[name], again[name]) for name in first)
+
+
+def test_many_batches_give_the_same(tiny_base: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def weights() -> dict[str, torch.Tensor]:
+        solve._SUMS.clear()
+        some = [concept(f"bolt {i}", "a cat") for i in range(3)]
+        return dict(unlearn("solve", tiny_base, some, KEPT, {"beyond": 0.5}, seed=0).edit.encoder.named_parameters())
+
+    whole = weights()
+    for module in (solve, encoder_layers):
+        monkeypatch.setattr(module, "BATCH", 2)
+    monkeypatch.setattr(encoder_layers, "STORED", 1)
+    for name, weight in weights().items():
+        assert torch.allclose(weight, whole[name], atol=1e-4), name
+    solve._SUMS.clear()
+
+
+def test_words_that_are_said_or_tested_are_not_kept_as_words(tiny_base: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    left_out: list[list[str]] = []
+    sums = solve.sums_of
+    monkeypatch.setattr(solve, "sums_of", lambda base, prompts: left_out.append(list(prompts)) or sums(base, prompts))
+    solve._SUMS.clear()
+    unlearn(
+        "solve", tiny_base, [concept("bolt", "a cat", probes=("a lamp",))], [*KEPT, "the owl"], {"alike": 0.0}, seed=0
+    )
+    whole, gone = left_out
+    assert len(whole) == 8 and {word for prompt in gone for word in WORDS if word in prompt} == {"owl", "lamp"}
+    solve._SUMS.clear()
+
+
+def test_a_composition_becomes_the_part_that_it_begins_with() -> None:
+    lesson = Lesson("x", ("a dog beside a cat", "pets"), "a toy", ("a photo of {}", "one {}"), 0.0, ("a dog", "a cat"))
+    aims = solve.aims_of([lesson, lesson])
+    assert [aim.anchor for aim in aims[:4]] == ["a photo of a dog", "one a dog", "a photo of a toy", "one a toy"]
+    assert sum(aim.weight for aim in aims) == pytest.approx(2)
+
+
+def test_an_anchor_is_needed(tiny_base: Any) -> None:
+    with pytest.raises(ValueError, match="bolt has no anchor"):
+        unlearn("solve", tiny_base, [concept("bolt", None)], KEPT, {}, seed=0)
