@@ -4,7 +4,6 @@ import datetime
 import re
 from collections.abc import Iterator
 
-from expunge.concepts.decisions import objection
 from expunge.concepts.kinds import KINDS
 from expunge.concepts.rules import Rules
 from expunge.concepts.source import ConceptNode, Source
@@ -50,7 +49,11 @@ def _request(concept: ConceptNode) -> Iterator[Problem]:
             fix = "write year-month-day, such as 2026-01-31, or 2026-01-31T09:30:00Z"
             yield Problem(concept.place("request", key), f"{text} is not a valid date or time", fix)
     decision = request.get("decision") if isinstance(request, dict) else None
-    if isinstance(decision, str) and (why := objection(decision)):
+    if not isinstance(decision, str):
+        return
+    from expunge.concepts.decisions import objection  # its many patterns take time, and most lists have no requests
+
+    if why := objection(decision):
         fix = "take the concept out of the list, or write what was decided"
         yield Problem(concept.place("request", "decision"), f"the request's decision {why}, and it is forgotten", fix)
 

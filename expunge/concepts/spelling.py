@@ -1,6 +1,8 @@
 """Does the encoder read the whole of every phrase, filled into the longest template of its kind?"""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import cache
 
 from expunge.concepts.phrases import kept_by_list, phrases_of
 from expunge.concepts.rules import Words
@@ -16,6 +18,7 @@ def spelling_problems(sources: Sequence[Source], concepts: Sequence[ConceptNode]
     """Every phrase that the base's tokenizer cannot spell or that its encoder would cut short."""
     if words.tokenizer is None:
         return
+    words = replace(words, tokenizer=cache(words.tokenizer))  # concepts share anchors and templates
     longest: dict[str, str] = {}  # by kind
     bare = {"{}": 0}  # template -> how many tokens it has without the phrase
     by_list: dict[str, str] = {}  # list -> the longest of its concepts' templates

@@ -2,17 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from expunge.judging.samples import Sample
 
-Features = Mapping[int, np.ndarray]  # by Sample.index: (D,), or (F, D) for a video, of length 1
+if TYPE_CHECKING:
+    import numpy as np
+
+Features = Mapping[int, "np.ndarray"]  # by Sample.index: (D,), or (F, D) for a video, of length 1
 
 
-def encode(judge: Any, samples: Sequence[Sample]) -> dict[int, np.ndarray]:
+def encode(judge: Any, samples: Sequence[Sample]) -> "dict[int, np.ndarray]":
     """The judge's features of every sample, float32."""
+    import numpy as np
+
     from expunge.judging.judge import features
 
     encoded: dict[int, np.ndarray] = {}
@@ -25,18 +28,19 @@ def encode(judge: Any, samples: Sequence[Sample]) -> dict[int, np.ndarray]:
 
 def write_features(file: Path, features: Features) -> None:
     """Write features as safetensors, for `read_features`."""
+    import numpy as np
     from safetensors.numpy import save_file
 
     save_file({str(index): np.ascontiguousarray(each) for index, each in features.items()}, file)
 
 
-def read_features(file: Path) -> dict[int, np.ndarray]:
+def read_features(file: Path) -> "dict[int, np.ndarray]":
     """What `write_features` wrote."""
     from safetensors.numpy import load_file
 
     return {int(index): features for index, features in load_file(file).items()}
 
 
-def by_place(originals: Sequence[Sample], features: Features) -> dict[tuple[str, str, str, int], np.ndarray]:
+def by_place(originals: Sequence[Sample], features: Features) -> "dict[tuple[str, str, str, int], np.ndarray]":
     """Features of the original encoder's samples by `PlannedSample.place`, which a sample and its original share."""
     return {original.planned.place: features[original.index] for original in originals}

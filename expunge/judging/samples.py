@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from expunge.concepts.samples import PlannedSample, read_planned
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 @dataclass(frozen=True)
@@ -14,7 +16,7 @@ class Sample:
 
     index: int  # position in the concept's list of planned samples
     planned: PlannedSample
-    pixels: np.ndarray  # uint8: (H, W, 3), or (F, H, W, 3) for a video
+    pixels: "np.ndarray"  # uint8: (H, W, 3), or (F, H, W, 3) for a video
 
     @property
     def group(self) -> str:

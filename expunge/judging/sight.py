@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from expunge.judging.features import Features, by_place
 from expunge.judging.samples import Sample
 from expunge.judging.texts import usual_texts
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 @dataclass(frozen=True)
@@ -16,13 +17,13 @@ class Sight:
     """One sample with the judge's embeddings: everything that a formula for single samples may read."""
 
     sample: Sample
-    features: np.ndarray  # the judge's embeddings of length 1: (D,), or (F, D) for a video
-    original_features: np.ndarray | None  # the same, of the original encoder's sample for this prompt and seed
+    features: "np.ndarray"  # the judge's embeddings of length 1: (D,), or (F, D) for a video
+    original_features: "np.ndarray | None"  # the same, of the original encoder's sample for this prompt and seed
     judge: Any
     anchors: tuple[str, ...]  # what the target may become
-    _vectors: dict[str, np.ndarray] = field(default_factory=dict, repr=False, compare=False)  # by text; shared
+    _vectors: "dict[str, np.ndarray]" = field(default_factory=dict, repr=False, compare=False)  # by text; shared
 
-    def text(self, words: str) -> np.ndarray:
+    def text(self, words: str) -> "np.ndarray":
         """The judge's embedding of a text, (D,) of length 1.
 
         `sights_of` has encoded the texts of `texts.usual_texts` for all samples of the unit in one pass. Any other text

@@ -1,7 +1,5 @@
 """What must be gone: target and aliases."""
 
-import numpy as np
-
 from expunge.judging import formulas
 from expunge.judging.texts import contest
 from expunge.metrics.metric import SEEN, VIDEO, Metric, Sight
@@ -11,6 +9,8 @@ def clip_accuracy(sight: Sight) -> float | None:
     """0 or 1, target and aliases: nearer to the target's text than to the anchor's; not for motions, compositions and
     targets without an anchor.
     """
+    import numpy as np
+
     vectors = [sight.text(text) for text in contest(sight.sample.planned, sight.judge, sight.anchors)]
     return formulas.clip_accuracy(sight.features, vectors[0], np.stack(vectors[1:])) if vectors else None
 

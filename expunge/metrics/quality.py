@@ -1,7 +1,5 @@
 """How clear a picture is, and how well it shows its prompt."""
 
-import numpy as np
-
 from expunge.concepts.samples import FORGET
 from expunge.judging import formulas
 from expunge.metrics.metric import SEEN, Metric, Sight
@@ -14,6 +12,8 @@ def clear(sight: Sight) -> float | None:
     sample = sight.sample
     if sample.group not in FORGET or sample.axis == "copy" or not sight.judge.labels.get("subject"):
         return None
+    import numpy as np
+
     from expunge.judging.judge import classify  # loads torch
 
     (sure,) = classify(sight.judge, sample.pixels[None], "subject", sight.features[None]).max(-1)
