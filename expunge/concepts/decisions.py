@@ -75,7 +75,8 @@ _SURE = _pattern(
     "protected", "allowed", r"reject(ed)?", "denied", "declined", "refused", "withdrawn", "pending", "dismissed",
     "revoked", "deferred", "undecided", r"exempt(ed)?", "excluded",
 )  # fmt: skip
-_EDGE = _pattern(_SURE.pattern, "not", r"except(ed|ing)?", "skip", r"ignore(d)?", "exclude", "unless", "dont")
+_EDGE = _pattern(_SURE.pattern, "not", r"except(ed|ing)?", "skip", r"ignore(d)?", "exclude", "unless", "dont",
+                 "forget", "erase", "remove", "unlearn", "delete")  # fmt: skip
 _EDGES = re.compile(rf"\b(?:{_EDGE.pattern}|don['’]t|hold|held|white|allow)", re.IGNORECASE)  # a quick look
 _NEGATION = _pattern("not", "never", "cannot", "without", "no", "(ca|wo|is|are|do|does|did|should|must)nt")
 _TOUCH = _pattern("touch(ed)?", "change", "include", "concern(ed)?")
@@ -93,7 +94,7 @@ _BEGINS = re.compile(
 )
 YES = frozenset(["yes", "y", "true", "t", "1", "x", "✓", "✔", "on"])
 NO = frozenset(["no", "n", "false", "f", "0", "off", "✗", "✘", "-", "—"])
-MOST_WORDS = 6  # of a remark that is taken for a decision
+MOST_WORDS = 8  # of a remark that is taken for a decision
 MOST_CACHED = 250_000  # texts: those of a long file, so that each is looked at once
 LONGEST = 200  # characters of a key or a value that can be a decision
 

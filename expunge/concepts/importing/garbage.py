@@ -43,6 +43,8 @@ def garbage(text: str, patterns: bool = False) -> str | None:
         return "begins with a checkbox, which does not say what is forgotten; write the names to forget alone"
     if re.fullmatch(r"~+.*~+|--.*--", text):
         return "is struck out"
+    if re.search(r"\w://|^www\.|\w@\w+\.\w", text):
+        return "is an address, not a name"
     if re.match("[✗✘❌✖🚫☒☐☑✓✔✅]", text):
         return "begins with a mark that does not say what is forgotten; write the names to forget alone"
     if is_pattern(text) or (patterns and _MAYBE_PATTERN.search(text)):

@@ -32,6 +32,7 @@ def read_lines(path: Path, text: str, commas: bool = False) -> Contents:
     _no_table(path, [line for _, line in lines])
     rows, comments, headings = list[Row](), list[str](), list[str]()
     decision, cleaned = FORGET, dict[str, int]()
+    marks = {line.lstrip()[:2] for _, line in lines} >= {"+ ", "- "}  # what is added and what is taken out, or both?
     for number, line in lines:
         shown, label = f"row {number} {line.strip()[:MOST_SHOWN]!r}", f"row {number}"
         if len(line) > MOST_READ:
@@ -49,7 +50,10 @@ def read_lines(path: Path, text: str, commas: bool = False) -> Contents:
         if remark:
             comments.append(f"{label} {remark[:MOST_SHOWN]!r}")
         bare, why = _without_bullet(name, cleaned), objection(remark.strip("#/ "))
-        rows.append(Row(label, bare, f"its comment {why}") if why else _row(label, bare, decision))
+        why = f"its comment {why}" if why else None
+        if marks and line.lstrip()[:2] in ("+ ", "- "):
+            why = "begins with + or -, as in a list of changes; write forget or keep"
+        rows.append(Row(label, bare, why) if why else _row(label, bare, decision))
     remarks = [f"{count} {what} at the beginning of lines are left out" for what, count in cleaned.items()]
     for what, some in (("headings decide about the lines below them", headings), ("comments are not read", comments)):
         if some:

@@ -49,7 +49,7 @@ def test_remarks_that_object(text: str) -> None:
     assert objection(text) is not None
 
 
-@pytest.mark.parametrize("text", ["no", "painter", "he kept a diary of his travels through the north", "forget",
+@pytest.mark.parametrize("text", ["no", "painter", "he kept a diary of his travels through the far north", "forget",
                                   "actor", "not known", "Notre-Dame", "to be removed"])  # fmt: skip
 def test_remarks_that_say_nothing(text: str) -> None:
     assert objection(text) is None
@@ -79,6 +79,7 @@ def test_a_line_says_itself_what_is_kept(tmp_path: Path, line: str) -> None:
     "Ines  # keep", "Bram # do not remove", "Lida // rejected", "Ines KEEP", "Ines [keep]", "keep Ines", "except Ines",
     "not Bram", "~Ines~", "✗ Ulla", "☑ Ulla", "Ines (whitelisted)", "Ines (allowed)", "Ines (we keep him)",
     "Ines (not removed yet)", "Ines (exempt until 2027)", "Lida, whitelisted", "Bram Oster - keep", "Ines: pending",
+    "forget Ines", "https://example.org/ines", "ines@example.org",
 ])  # fmt: skip
 def test_a_line_that_may_say_otherwise_is_refused(tmp_path: Path, line: str) -> None:
     kept, done = made(tmp_path, "a.txt", f"Orla Vint\n{line}\nBo Alm\n")
@@ -88,6 +89,11 @@ def test_a_line_that_may_say_otherwise_is_refused(tmp_path: Path, line: str) -> 
 def test_several_names_in_one_line_with_what_each_is_for(tmp_path: Path) -> None:
     kept, _ = made(tmp_path, "a.txt", "Forget: Orla Vint; Keep: Ines Marbury; Bo Alm\n")
     assert names(kept) == ["Orla Vint", "Bo Alm"] and kept.keep == ("Ines Marbury",)
+
+
+def test_a_list_of_changes_is_refused(tmp_path: Path) -> None:
+    kept, done = made(tmp_path, "a.txt", "+ Orla Vint\n- Ines Marbury\nBo Alm\n")
+    assert names(kept) == ["Bo Alm"] and refused(done).keys() == {"row 1", "row 2"}
 
 
 def test_a_table_in_a_text_file_is_refused(tmp_path: Path) -> None:

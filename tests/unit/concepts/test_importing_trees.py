@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from expunge.concepts.importing import decisions
+from expunge.concepts import decisions
 from expunge.core.errors import InputError
 from tests.support.made_list import made, names, refused
 
