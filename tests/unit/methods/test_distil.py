@@ -1,6 +1,6 @@
 """Anchor distillation: the distance and the loss by hand, what it moves and what it holds."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,22 +14,9 @@ from expunge.core.words import with_article
 from expunge.methods import ConceptData, distil, for_several, unlearn
 from expunge.methods.distil import vocabulary
 from expunge.methods.lessons import Lesson, candidates_of, lessons_of, likeness
+from tests.support.made_data import Named, made_data
 
 KEPT = ["a house", "a tree", "the sea"]
-
-
-@dataclass(frozen=True)
-class Named:
-    id: str
-    anchor: str | None
-    neighbours: tuple[str, ...] = ()
-    parts: tuple[str, ...] = ()
-    probes: tuple[str, ...] = ()
-
-
-def concept(name: str, anchor: str | None) -> ConceptData:
-    anchors = () if anchor is None else (anchor,)
-    return ConceptData(Named(name, anchor), torch.zeros(0), (name,), ("a photo of {}", "one {}"), (), anchors)  # type: ignore[arg-type]
 
 
 def test_the_distance_is_what_the_projections_see(tiny_base: Any) -> None:
@@ -83,7 +70,7 @@ def test_target_becomes_the_anchor_and_the_kept_stay(tiny_base: Any) -> None:
     result = unlearn(
         "distil",
         tiny_base,
-        [concept("bolt", "a cat")],
+        [made_data("bolt", "a cat")],
         KEPT,
         {"steps": 60, "learning_rate": 1e-3, "rank": 0, "beyond": 0.0},
         seed=0,
@@ -100,16 +87,16 @@ def test_target_becomes_the_anchor_and_the_kept_stay(tiny_base: Any) -> None:
 
 def test_likeness_is_the_distance_to_the_nearest_name(tiny_base: Any) -> None:
     gram = text_gram(tiny_base)
-    apart = likeness(tiny_base, gram, concept("bolt", "a cat"), ["bolt", "the sea"])
+    apart = likeness(tiny_base, gram, made_data("bolt", "a cat"), ["bolt", "the sea"])
     own, sea = (encode_prompts(tiny_base, [f"a photo of {word}"]) for word in ("bolt", "the sea"))
     assert apart.tolist() == pytest.approx([0, float(distance(gram, sea, own)[0])], abs=1e-4)
-    both = replace(concept("bolt", "a cat"), names=("bolt", "the sea"))
+    both = replace(made_data("bolt", "a cat"), names=("bolt", "the sea"))
     assert likeness(tiny_base, gram, both, ["the sea"]).tolist() == pytest.approx([0], abs=1e-6)
 
 
 def test_anchors_are_chosen_and_words_are_shared_out(tiny_base: Any) -> None:
     gram, words = text_gram(tiny_base), ["bolt ", "luma ", "the moon"]
-    bolt, luma = replace(concept("bolt", "-"), anchors=("the sea", "bolts")), concept("luma", "an animal")
+    bolt, luma = replace(made_data("bolt", "-"), anchors=("the sea", "bolts")), made_data("luma", "an animal")
     lessons, different = lessons_of(tiny_base, gram, [bolt, luma], words, alike=0.05, beyond=0.5)
     near = likeness(tiny_base, gram, bolt, bolt.anchors)
     assert lessons[0].anchor == bolt.anchors[int(near[1] < near[0])] and lessons[1].anchor == "an animal"
@@ -163,7 +150,7 @@ def test_the_vocabulary_is_whole_words(tiny_base: Any) -> None:
 def test_a_word_that_means_the_target_goes_and_others_stay(tiny_base: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(distil, "vocabulary", lambda *_: ["bolt ", "the moon"])
     settings = {"steps": 60, "learning_rate": 1e-3, "rank": 0, "alike": 0.5, "beyond": 0.0}
-    result = unlearn("distil", tiny_base, [concept("bolt", "a cat")], [], settings, seed=0)
+    result = unlearn("distil", tiny_base, [made_data("bolt", "a cat")], [], settings, seed=0)
     gram, words = text_gram(tiny_base), ["a photo of bolt ", "a photo of the moon"]
     with torch.no_grad():
         before, after = encode_prompts(tiny_base, words), encode_prompts(tiny_base, words, result.edit.encoder)
@@ -174,7 +161,7 @@ def test_a_word_that_means_the_target_goes_and_others_stay(tiny_base: Any, monke
 
 def test_a_low_rank_change_is_what_its_adapter_says(tiny_base: Any) -> None:
     settings = {"steps": 10, "learning_rate": 1e-2, "rank": 2, "trained": "late"}
-    edit = unlearn("distil", tiny_base, [concept("bolt", "a cat")], KEPT, settings, seed=0).edit
+    edit = unlearn("distil", tiny_base, [made_data("bolt", "a cat")], KEPT, settings, seed=0).edit
     before = {normal_name(name): tensor for name, tensor in tiny_base.encoder.state_dict().items()}
     after = {normal_name(name): tensor for name, tensor in edit.encoder.state_dict().items()}
     assert before.keys() == after.keys()
@@ -192,21 +179,21 @@ def test_a_low_rank_change_is_what_its_adapter_says(tiny_base: Any) -> None:
 
 
 def test_the_same_twice_and_joint(tiny_base: Any) -> None:
-    both = [concept("bolt", "a toy"), concept("luma", "an animal")]
+    both = [made_data("bolt", "a toy"), made_data("luma", "an animal")]
     runs = [unlearn("distil", tiny_base, both, KEPT, {"steps": 4}, seed=3).losses for _ in range(2)]
     assert runs[0] == runs[1] != unlearn("distil", tiny_base, both, KEPT, {"steps": 4}, seed=4).losses
 
 
 def test_an_anchor_is_needed(tiny_base: Any) -> None:
     with pytest.raises(ValueError, match="bolt has no anchor"):
-        unlearn("distil", tiny_base, [concept("bolt", None)], KEPT, {}, seed=0)
+        unlearn("distil", tiny_base, [made_data("bolt", None)], KEPT, {}, seed=0)
 
 
 def test_many_concepts_are_trained_on_in_parts_with_the_same_result(
     tiny_base: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However many names an encoder forgets, a pass holds few prompts, and the losses are those of one pass."""
-    several = [concept(f"bolt {i}", "a toy") for i in range(12)]
+    several = [made_data(f"bolt {i}", "a toy") for i in range(12)]
     sizes: list[int] = []
 
     def watched(base: Any, prompts: Any, encoder: Any = None) -> Any:
@@ -238,7 +225,7 @@ def test_a_batch_is_split_evenly_and_in_order(count: int, size: int) -> None:
 def test_the_rank_of_many_concepts_is_capped_at_the_layers_width(tiny_base: Any) -> None:
     knobs = for_several("distil", {"rank": 2, "learning_rate": 0.01, "steps": 1}, 1000)
     assert knobs["rank"] == 1024  # no knob leaves its range
-    result = unlearn("distil", tiny_base, [concept("bolt", "a toy")], KEPT, {**knobs, "others": 0}, seed=0)
+    result = unlearn("distil", tiny_base, [made_data("bolt", "a toy")], KEPT, {**knobs, "others": 0}, seed=0)
     ranks = {name: tensor.shape for name, tensor in result.edit.adapter.items()}
     for name, (rank, width) in ranks.items():
         if name.endswith("lora_A.weight"):
@@ -249,7 +236,7 @@ def test_the_rank_of_many_concepts_is_capped_at_the_layers_width(tiny_base: Any)
 def test_a_probe_is_not_among_the_words_that_are_held(tiny_base: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     words = ["strawberry", "house", "lamp"]
     monkeypatch.setattr(distil, "vocabulary", lambda base, count, draw: words)
-    one = concept("bolt", "a toy")
+    one = made_data("bolt", "a toy")
     probed = replace(one, concept=replace(one.concept, probes=("A Strawberry",)))
     asked: list[str] = []
 

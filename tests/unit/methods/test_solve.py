@@ -1,6 +1,5 @@
 """The method solve: each layer by the normal equations, what it moves and what it holds, in any batches."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -9,25 +8,12 @@ import torch
 from expunge.bases import encoder_layers
 from expunge.bases.encoder_layers import LINEARS, Walk, gram, layers_of
 from expunge.bases.text import distance, encode_prompts, text_gram
-from expunge.methods import ConceptData, solve, unlearn
+from expunge.methods import solve, unlearn
 from expunge.methods.lessons import Lesson
+from tests.support.made_data import made_data
 
 KEPT = ["a house", "a tree", "the sea"]
 WORDS = ["owl", "lamp", "moon", "river"]
-
-
-@dataclass(frozen=True)
-class Named:
-    id: str
-    anchor: str | None
-    neighbours: tuple[str, ...] = ()
-    parts: tuple[str, ...] = ()
-    probes: tuple[str, ...] = ()
-
-
-def concept(name: str, anchor: str | None, **more: Any) -> ConceptData:
-    anchors = () if anchor is None else (anchor,)
-    return ConceptData(Named(name, anchor, **more), torch.zeros(0), (name,), ("a photo of {}", "one {}"), (), anchors)  # type: ignore[arg-type]
 
 
 @pytest.fixture(autouse=True)
@@ -99,7 +85,7 @@ def test_the_first_layer_is_the_least_squares_solution(tiny_base: Any) -> None:
 
 
 def test_the_target_becomes_its_anchor_and_the_rest_stays(tiny_base: Any) -> None:
-    both = [concept("bolt", "a cat"), concept("luma", "a dog")]
+    both = [made_data("bolt", "a cat"), made_data("luma", "a dog")]
     for some in ([both[0]], both):
         result = unlearn("solve", tiny_base, some, KEPT, {"keep": 4.0}, seed=0)
         metric = text_gram(tiny_base)
@@ -118,12 +104,14 @@ def test_the_target_becomes_its_anchor_and_the_rest_stays(tiny_base: Any) -> Non
 def test_the_same_bytes_whatever_came_before_and_whatever_the_seed(tiny_base: Any) -> None:
     def weights(seed: int) -> dict[str, torch.Tensor]:
         return dict(
-            unlearn("solve", tiny_base, [concept("bolt", "a cat")], KEPT, {}, seed=seed).edit.encoder.named_parameters()
+            unlearn(
+                "solve", tiny_base, [made_data("bolt", "a cat")], KEPT, {}, seed=seed
+            ).edit.encoder.named_parameters()
         )
 
     solve._SUMS.clear()
     first = weights(0)
-    unlearn("solve", tiny_base, [concept("luma", "a dog")], ["an owl"], {}, seed=0)
+    unlearn("solve", tiny_base, [made_data("luma", "a dog")], ["an owl"], {}, seed=0)
     again = weights(1)
     assert all(torch.equal(first[name], again[name]) for name in first)
 
@@ -131,7 +119,7 @@ def test_the_same_bytes_whatever_came_before_and_whatever_the_seed(tiny_base: An
 def test_many_batches_give_the_same(tiny_base: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def weights() -> dict[str, torch.Tensor]:
         solve._SUMS.clear()
-        some = [concept(f"bolt {i}", "a cat") for i in range(3)]
+        some = [made_data(f"bolt {i}", "a cat") for i in range(3)]
         return dict(unlearn("solve", tiny_base, some, KEPT, {"beyond": 0.5}, seed=0).edit.encoder.named_parameters())
 
     whole = weights()
@@ -149,7 +137,7 @@ def test_words_that_are_said_or_tested_are_not_kept_as_words(tiny_base: Any, mon
     monkeypatch.setattr(solve, "sums_of", lambda base, prompts: left_out.append(list(prompts)) or sums(base, prompts))
     solve._SUMS.clear()
     unlearn(
-        "solve", tiny_base, [concept("bolt", "a cat", probes=("a lamp",))], [*KEPT, "the owl"], {"alike": 0.0}, seed=0
+        "solve", tiny_base, [made_data("bolt", "a cat", probes=("a lamp",))], [*KEPT, "the owl"], {"alike": 0.0}, seed=0
     )
     whole, gone = left_out
     assert len(whole) == 8 and {word for prompt in gone for word in WORDS if word in prompt} == {"owl", "lamp"}
@@ -165,4 +153,4 @@ def test_a_composition_becomes_the_part_that_it_begins_with() -> None:
 
 def test_an_anchor_is_needed(tiny_base: Any) -> None:
     with pytest.raises(ValueError, match="bolt has no anchor"):
-        unlearn("solve", tiny_base, [concept("bolt", None)], KEPT, {}, seed=0)
+        unlearn("solve", tiny_base, [made_data("bolt", None)], KEPT, {}, seed=0)
