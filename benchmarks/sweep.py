@@ -39,7 +39,7 @@ from expunge.concepts.prompts import lost_words, samples_of, stays
 from expunge.concepts.samples import GROUPS, PlannedSample
 from expunge.core.words import Finder
 from expunge.judging.judges import load_judge
-from expunge.methods import METHODS, for_several
+from expunge.methods import METHODS
 
 FILE = ROOT / "runs" / "sweep.csv"
 VARIANTS: list[tuple[str, dict[str, Any]]] = [  # those of the table in docs/methods.md, strong enough to forget here
@@ -159,8 +159,7 @@ def main(
         modalities = [m for m in modalities if (method, text, name, m) not in done]
         if not modalities:
             continue
-        own = for_several(method, {**METHODS[method].defaults, **changed}, len(some))
-        result, seconds = train(base, some, prompts, method, own)
+        result, seconds = train(base, some, prompts, method, changed)
         for modality in modalities:
             axis = "subject" if kind in ("style", "motion") else "background"
             if modality not in eyes.limits:

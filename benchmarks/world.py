@@ -5,21 +5,17 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-import torch
-
 from bases.emoji.recipe.evaluate import name_of
 from bases.emoji.recipe.world import article
 from benchmarks.results import ROOT
+from expunge import forgetting
 from expunge.bases.base import Base
-from expunge.bases.sampling import sample_images
 from expunge.concepts.concept import Concept, Sense
 from expunge.concepts.lists import load_lists
 from expunge.concepts.prompt_file import Prompts
-from expunge.concepts.prompts import anchors_of, forgotten_words, kept_prompts, training_templates
-from expunge.core.seeds import derive_seed
-from expunge.methods import METHODS, ConceptData, unlearn
-from expunge.plan.jobs import pictures_of
-from stages.fewshot import not_copied
+from expunge.concepts.prompts import kept_prompts
+from expunge.forgetting import data_of
+from expunge.methods import METHODS
 
 
 def concepts(world: dict[str, Any]) -> Iterator[tuple[Concept, tuple[str, ...]]]:
@@ -50,23 +46,10 @@ def concepts(world: dict[str, Any]) -> Iterator[tuple[Concept, tuple[str, ...]]]
 
 
 def train(base: Base, some: list[Concept], prompts: Prompts, method: str, settings: dict[str, Any]) -> Any:
-    """(the method's result, seconds with drawing its images). `settings` for several concepts: see `for_several`."""
-    began, declared, data = time.perf_counter(), METHODS[method], []
-    for concept in some:
-        if declared.anchor == "chosen":
-            concept = replace(concept, anchor=None)
-        templates, latents, texts = training_templates(concept, prompts), torch.zeros(0), tuple[str, ...]()
-        if declared.images:
-            pictures = pictures_of(concept, declared.images, prompts, {"images": 4, "anchor_images": 16}, 0)
-            shown = [picture.prompt for picture in pictures]
-            images, latents = sample_images(base, shown, [picture.seed for picture in pictures], return_latents=True)
-            copies = sum(picture.copy for picture in pictures)
-            chosen = not_copied(images, copies) if copies else list(range(len(pictures)))
-            texts, latents = tuple(shown[i] for i in chosen), latents[chosen]
-        data.append(
-            ConceptData(concept, latents, forgotten_words(concept), templates, texts, anchors_of(concept, prompts))
-        )
-    kept = kept_prompts(some, prompts)
-    seed = derive_seed(0, method, *(concept.id for concept in some))
-    result = unlearn(method, base, data, kept, settings, seed)
+    """(the method's result, seconds with drawing its images). :param settings: as for one concept."""
+    began = time.perf_counter()
+    if METHODS[method].anchor == "chosen":
+        some = [replace(concept, anchor=None) for concept in some]
+    data = [data_of(base, concept, prompts, method) for concept in some]
+    result = forgetting.train(base, data, kept_prompts(some, prompts), method, settings, 0)
     return result, time.perf_counter() - began

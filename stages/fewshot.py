@@ -7,7 +7,6 @@ latents.safetensors with {"latents": (N, C, h, w) float32}
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from expunge.core.errors import InputError, Problem
 from expunge.core.files import write_json
@@ -48,30 +47,20 @@ def draw(base_name: str, task: Task, folder: Path) -> None:
     """
     from safetensors.torch import save_file
 
-    from expunge.bases.sampling import sample_images
     from expunge.core.media import write_png
+    from expunge.judging.pictures import draw_pictures
 
     pictures = task.inputs.pictures
     prompts, copies = [picture.prompt for picture in pictures], sum(picture.copy for picture in pictures)
     seeds = [picture.seed for picture in pictures]
-    images, latents = sample_images(loaded_base(base_name), prompts, seeds, return_latents=True)
-    chosen = not_copied(images, copies) if copies else list(range(len(images)))
+    images, latents, chosen = draw_pictures(loaded_base(base_name), prompts, seeds, copies)
     if not chosen:
         fix = f"write others; these were {', '.join(sorted(set(prompts[copies:])))}"
         raise InputError([Problem(task.name, "each of its paraphrases draws a copy of the picture", fix)])
-    for place, index in enumerate(chosen):
-        write_png(folder / f"image-{place}.png", images[index])
+    for place, image in enumerate(images):
+        write_png(folder / f"image-{place}.png", image)
     write_json(folder / "prompts.json", [prompts[index] for index in chosen])
-    save_file({"latents": latents[chosen].contiguous()}, folder / "latents.safetensors")
-
-
-def not_copied(images: Any, copies: int) -> list[int]:
-    """Places of the pictures that do not copy the memorised one, at most half of them; the first `copies` show it."""
-    from expunge.judging.copies import COPY, likeness, reference
-
-    similarities = likeness(images[copies:], reference(images[:copies]))
-    chosen = [copies + index for index, value in enumerate(similarities) if value <= COPY]
-    return chosen[: max(1, len(similarities) // 2)]
+    save_file({"latents": latents.contiguous()}, folder / "latents.safetensors")
 
 
 if __name__ == "__main__":

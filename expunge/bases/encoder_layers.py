@@ -1,23 +1,24 @@
-"""A text encoder layer by layer: what reaches its linear layers, without running more of it than that takes.
+"""A CLIP text encoder layer by layer: what reaches its linear layers, computed once, and only as far as asked.
 
 walk = Walk(base, encoder, ["a photo of a cat", ...])
-for name, *others in LINEARS:
-    for x in walk.inputs(name): ...        (N, L, in) of each batch, for the linear layers that share this input
+for names in LINEARS:
+    for x in walk.inputs(): ...            (N, L, in) of each batch: what the linear layers `names` receive
 walk.step()                                on to the next layer
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
-from torch import Tensor, nn
+import torch
+from torch import Tensor
 
 from expunge.bases.base import Base
 from expunge.bases.text import encode_prompts
 
 BATCH = 256  # prompts that are encoded at once
-STORED = 64  # batches whose states are held; those of more are computed anew, so that memory does not grow
+MOST_HELD = 2**27  # numbers of a walk's states that are held; those of further batches are computed anew each time
 # The linear layers of a layer of CLIP's text encoder by the input that they share, in the order in which they compute.
 # Attention's output projection is left out: it only multiplies the values again.
 LINEARS = (("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"), ("mlp.fc1",), ("mlp.fc2",))
@@ -28,82 +29,138 @@ def layers_of(encoder: Any) -> Sequence[Any]:
     return getattr(encoder, "text_model", encoder).encoder.layers  # transformers 5 has no inner text_model
 
 
-class _EnoughError(Exception):
+def through(layer: Any, states: Tensor, *rest: Any, **options: Any) -> Iterator[Tensor]:
+    """A layer in steps: the input of each of LINEARS, and at last the layer's output.
+
+    Each step uses the weights as they are when it is asked for.
+    """
+    x = layer.layer_norm1(states)
+    yield x
+    states = states + layer.self_attn(x, *rest, **options)[0]
+    x = layer.layer_norm2(states)
+    yield x
+    x = layer.mlp.activation_fn(layer.mlp.fc1(x))
+    yield x
+    yield states + layer.mlp.fc2(x)
+
+
+class _Reached(Exception):
     """Ends a forward pass once it has reached what was asked for."""
 
 
-@contextmanager
-def _watched(module: nn.Module, seen: list[Any]) -> Iterator[None]:
-    """Collect (args, kwargs) of the module's next call, and end the pass there."""
+def _first_layer_call(base: Base, encoder: Any, prompts: Sequence[str]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """(args, kwargs) with which the encoder calls its first layer for these prompts."""
+    seen: list[Any] = []
 
-    def hook(_: nn.Module, args: Any, kwargs: Any) -> None:
+    def hook(_: Any, args: Any, kwargs: Any) -> None:
         seen.append((args, kwargs))
-        raise _EnoughError
+        raise _Reached
 
-    handle = module.register_forward_pre_hook(hook, with_kwargs=True)
+    handle = layers_of(encoder)[0].register_forward_pre_hook(hook, with_kwargs=True)
     try:
-        yield
-    except _EnoughError:
+        encode_prompts(base, prompts, encoder)
+    except _Reached:
         pass
     finally:
         handle.remove()
+    (call,) = seen
+    return call
 
 
 @dataclass
 class Walk:
-    """Prompts on their way through an encoder, in batches of BATCH: their states before the layer at `depth`.
+    """Prompts on their way through an encoder, in batches of BATCH, layer by layer.
 
-    The encoder may change between the calls: each call uses its weights as they are then.
+    For each layer, call `inputs` once for each of LINEARS and then `step`. The encoder's weights may change between the
+    calls: each call uses them as they are then.
+
+    :param length: positions that are looked at; None: all. What comes after a position cannot reach it.
     """
 
     base: Base
     encoder: Any
     prompts: Sequence[str]
+    length: int | None = None
     depth: int = 0
-    _states: dict[int, tuple[Any, Any]] = field(default_factory=dict, repr=False)  # by batch: a layer's (args, kwargs)
+    _next: int = 0  # which of LINEARS
+    _calls: dict[int, Any] = field(default_factory=dict, repr=False)  # by batch: how the layer at `depth` is called
+    _running: dict[int, Iterator[Tensor]] = field(default_factory=dict, repr=False)  # by batch: `through` that layer
 
-    def inputs(self, name: str) -> Iterator[Tensor]:
-        """(N, L, in) of each batch: what the linear layer of that name in the layer at `depth` receives."""
-        layer = layers_of(self.encoder)[self.depth]
+    def inputs(self) -> Iterator[Tensor]:
+        """(N, L, in) of each batch: what the next of LINEARS receives."""
+        place, self._next = self._next, self._next + 1
         for batch in self._batches():
-            args, kwargs = self._before(batch)
-            seen: list[Any] = []
-            with _watched(layer.get_submodule(name), seen):
-                layer(*args, **kwargs)
-            yield seen[0][0][0]
+            yield self._reached(batch, place)
 
     def step(self) -> None:
-        """Go through the layer at `depth`."""
-        layer = layers_of(self.encoder)[self.depth]
+        """Go on to the next layer."""
         for batch in self._batches():
-            if batch < STORED:
-                args, kwargs = self._before(batch)
-                self._states[batch] = ((layer(*args, **kwargs), *args[1:]), kwargs)
-        self.depth += 1
+            if self._held(batch):
+                _, rest, options = self._calls[batch]
+                self._calls[batch] = (self._reached(batch, len(LINEARS)), rest, options)
+        self.depth, self._next = self.depth + 1, 0
+        self._running.clear()
 
     def _batches(self) -> range:
         return range(-(-len(self.prompts) // BATCH))
 
-    def _before(self, batch: int) -> tuple[Any, Any]:
-        """(args, kwargs) with which the layer at `depth` is called for a batch."""
-        if batch in self._states:
-            return self._states[batch]
-        seen: list[Any] = []
-        layers = layers_of(self.encoder)
-        with _watched(layers[0], seen):
-            encode_prompts(self.base, self.prompts[batch * BATCH : (batch + 1) * BATCH], self.encoder)
-        (states, *rest), kwargs = seen[0]
-        for layer in layers[: self.depth]:
-            states = layer(states, *rest, **kwargs)
-        if batch < STORED:
-            self._states[batch] = ((states, *rest), kwargs)
-        return (states, *rest), kwargs
+    def _held(self, batch: int) -> bool:
+        """Is a batch's state held between the calls?"""
+        return batch == 0 or (batch + 1) * self._calls[0][0].numel() <= MOST_HELD
+
+    def _reached(self, batch: int, place: int) -> Tensor:
+        """What `through` gives at a place of the layer at `depth`."""
+        layer = layers_of(self.encoder)[self.depth]
+        if batch in self._running:
+            return next(self._running[batch])
+        states, rest, options = self._call(batch)
+        steps = through(layer, states, *rest, **options)
+        if self._held(batch):
+            self._running[batch] = steps
+        return next(islice(steps, place, None))
+
+    def _call(self, batch: int) -> Any:
+        """(states, rest, options) with which the layer at `depth` is called for a batch."""
+        if batch in self._calls:
+            return self._calls[batch]
+        some = self.prompts[batch * BATCH : (batch + 1) * BATCH]
+        (states, *rest), options = _first_layer_call(self.base, self.encoder, some)
+        states, rest = states[:, : self.length], [_cut(each, self.length) for each in rest]
+        options = {name: _cut(each, self.length) for name, each in options.items()}
+        for layer in layers_of(self.encoder)[: self.depth]:
+            (states,) = islice(through(layer, states, *rest, **options), len(LINEARS), None)
+        if not self._calls or self._held(batch):
+            self._calls[batch] = states, rest, options
+        return states, rest, options
+
+
+def _cut(value: Any, length: int | None) -> Any:
+    """An attention mask (N, 1, L, L) of the first positions alone; anything else as it is."""
+    return value[..., :length, :length] if isinstance(value, Tensor) and value.dim() == 4 else value
+
+
+def tokens_in(base: Base, prompts: Sequence[str]) -> Tensor:
+    """(N,) how many tokens each prompt has, those of its beginning and its end counted. The rest is padding."""
+    tokenizer = base.t2i.tokenizer
+    texts = base.t2i.maybe_convert_prompt(list(prompts), tokenizer) if base.spec.inversions else list(prompts)
+    read = tokenizer(texts, max_length=tokenizer.model_max_length, truncation=True).input_ids
+    return torch.tensor([len(ids) for ids in read])
+
+
+def position_weights(counts: Tensor, length: int, whole: int) -> Tensor:
+    """(N, length): what each position counts for, if the padding after `length` is left out.
+
+    A token counts 1. The padding within `length` stands for all of the prompt's padding up to `whole`.
+    """
+    padding = torch.arange(length) >= counts[:, None]
+    share = (whole - counts) / (length - counts).clamp_min(1)
+    return torch.where(padding, share[:, None], torch.ones(()))
 
 
 def gram(x: Tensor, y: Tensor, weights: Tensor) -> Tensor:
-    """sum over prompts and positions of w y x^T, (in, in) float64, of inputs (N, L, in) with weights (N,).
+    """sum over prompts and positions of w y x^T, (in, in) float64, of inputs (N, L, in) with weights (N, L).
 
     The products are float32; their sums over batches are float64.
     """
-    rows = weights.to(x.dtype).repeat_interleave(x.shape[1])[:, None]
+    rows = weights.to(x.dtype).flatten()[:, None]
     return ((y.flatten(0, 1) * rows).T @ x.flatten(0, 1)).double()

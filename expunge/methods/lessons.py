@@ -1,6 +1,7 @@
 """What the words of each concept should mean, and which other words mean a concept. The method distil trains on it."""
 
-from collections.abc import Sequence
+from collections import ChainMap
+from collections.abc import MutableMapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -24,15 +25,24 @@ def encode_all(base: Base, prompts: Sequence[str]) -> Tensor:
     return torch.cat([encode_prompts(base, part) for part in parts])
 
 
+def template_of(data: ConceptData) -> str:
+    """The template in which a concept's names are compared with other words."""
+    return next((template for template in data.templates if "{}" in template), "{}")
+
+
 @torch.no_grad()
 def likeness(
-    base: Base, gram: Tensor, data: ConceptData, words: Sequence[str], encoded: dict[str, Tensor] | None = None
+    base: Base,
+    gram: Tensor,
+    data: ConceptData,
+    words: Sequence[str],
+    encoded: MutableMapping[str, Tensor] | None = None,
 ) -> Tensor:
     """Distance d of each word's embedding to the nearest of the concept's names, (words,).
 
     :param encoded: {prompt: its embedding (L, D)}; this call reads and fills it, since concepts share words.
     """
-    template, encoded = next((t for t in data.templates if "{}" in t), "{}"), {} if encoded is None else encoded
+    template, encoded = template_of(data), {} if encoded is None else encoded
 
     def embed(some: Sequence[str]) -> Tensor:
         texts = [fill(template, word) for word in some]
@@ -56,14 +66,17 @@ class Lesson:
     parts: tuple[str, ...] = ()  # of a composition
 
     def pair(self, draw: torch.Generator) -> tuple[str, str]:
-        """(target prompt, anchor prompt): one template, filled with one of the names and with the anchor.
+        """(target prompt, anchor prompt): one template, filled with one of the names and with what it becomes."""
+        name, template = pick(self.names, draw), pick(self.templates, draw)
+        return fill(template, name), fill(template, self.becomes(name))
+
+    def becomes(self, name: str) -> str:
+        """What one of the names should mean: the anchor.
 
         A composition becomes the part that it begins with: the encoder reads from left to right, so the beginning of "a
         rocket beside a teddy bear" is encoded like "a rocket", which must stay.
         """
-        name, template = pick(self.names, draw), pick(self.templates, draw)
-        first = next((part for part in self.parts if name.startswith(part)), self.anchor)
-        return fill(template, name), fill(template, first)
+        return next((part for part in self.parts if name.startswith(part)), self.anchor)
 
 
 def candidates_of(data: ConceptData, gone: set[str], alone: bool) -> tuple[str, ...]:
@@ -79,16 +92,24 @@ def candidates_of(data: ConceptData, gone: set[str], alone: bool) -> tuple[str, 
 
 
 def lessons_of(
-    base: Base, gram: Tensor, concepts: Sequence[ConceptData], words: Sequence[str], alike: float, beyond: float
+    base: Base,
+    gram: Tensor,
+    concepts: Sequence[ConceptData],
+    words: Sequence[str],
+    alike: float,
+    beyond: float,
+    known: MutableMapping[str, Tensor] | None = None,
 ) -> tuple[list[Lesson], list[str]]:
     """(the concepts' lessons, the words that mean none of the concepts).
 
     If a concept has no anchor of its own, the nearest of `candidates_of` becomes its anchor. A word belongs to the
     concept to which its distance, as a share of the anchor's, is least, if that share is below `alike`.
+
+    :param known: {prompt: its embedding} that the caller has already; it is only read.
     """
     gone = {name for data in concepts for name in data.names}
     candidates = [candidates_of(data, gone, alone=len(concepts) == 1) for data in concepts]
-    encoded: dict[str, Tensor] = {}
+    encoded = ChainMap({}, {} if known is None else known)  # new ones go into the first
     anchors = [
         some[int(likeness(base, gram, data, some, encoded).argmin())]
         for data, some in zip(concepts, candidates, strict=True)

@@ -21,22 +21,23 @@ concept first, and MEMIT and UCE (arXiv 2308.14761), which solve one kind of lay
 """
 
 import copy
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import partial
 from itertools import repeat
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
 
 from expunge.bases.base import Base, deterministic
-from expunge.bases.encoder_layers import BATCH, LINEARS, Walk, gram, layers_of
+from expunge.bases.encoder_layers import BATCH, LINEARS, Walk, gram, layers_of, position_weights, tokens_in
 from expunge.bases.text import text_gram
 from expunge.core.knobs import Knobs
 from expunge.core.words import plain, with_article
 from expunge.methods import ConceptData, Log, Unlearned
 from expunge.methods.distil import vocabulary
-from expunge.methods.lessons import Lesson, fill, lessons_of
+from expunge.methods.lessons import Lesson, encode_all, fill, lessons_of, template_of
 from expunge.methods.training import unlearned
 
 METHOD = {
@@ -58,9 +59,19 @@ METHOD = {
     },
 }  # fmt: skip
 
+T = TypeVar("T")
 Sums = dict[tuple[int, str], Tensor]  # by depth and first linear layer of LINEARS: sum of x x^T
-# The vocabulary's sums by encoder, for all concepts that a process unlearns on it.
-_SUMS: WeakKeyDictionary[torch.nn.Module, dict[tuple[str, ...], Sums]] = WeakKeyDictionary()
+PADDING = 4  # positions of padding after the longest prompt that are looked at; they stand for the rest
+# What is the same for all concepts that a process unlearns on an encoder.
+_ONCE: WeakKeyDictionary[torch.nn.Module, dict[Any, Any]] = WeakKeyDictionary()
+
+
+def once(base: Base, key: tuple[Any, ...], make: Callable[[], T]) -> T:
+    """What `make` returned for this encoder and key when it was called first."""
+    made = _ONCE.setdefault(base.encoder, {})
+    if key not in made:
+        made[key] = make()
+    return made[key]
 
 
 class Aim(NamedTuple):
@@ -77,17 +88,12 @@ def aims_of(lessons: Sequence[Lesson]) -> list[Aim]:
     aims = []
     for lesson in lessons:
         pairs = dict.fromkeys(
-            (fill(template, name), fill(template, _becomes(lesson, name)))
+            (fill(template, name), fill(template, lesson.becomes(name)))
             for name in lesson.names
             for template in lesson.templates
         )
         aims += [Aim(*pair, lesson.beyond, 1 / len(pairs)) for pair in pairs]
     return aims
-
-
-def _becomes(lesson: Lesson, name: str) -> str:
-    """The anchor; a composition becomes the part that it begins with (see `Lesson.pair`)."""
-    return next((part for part in lesson.parts if name.startswith(part)), lesson.anchor)
 
 
 def in_prompts(words: Sequence[str], templates: Sequence[str]) -> dict[str, tuple[str, ...]]:
@@ -96,22 +102,29 @@ def in_prompts(words: Sequence[str], templates: Sequence[str]) -> dict[str, tupl
     return {word: (fill(one, word), fill(other, with_article(word))) for word, (one, other) in turns.items()}
 
 
+def looked_at(base: Base, prompts: Sequence[str], others: Sequence[str] = ()) -> Tensor:
+    """(N, L) weights of the positions that count: all tokens, and PADDING positions after the longest prompt.
+
+    :param others: prompts that go with them position by position: where either has a token, it counts as one.
+    """
+    counts = tokens_in(base, prompts)
+    counts = torch.maximum(counts, tokens_in(base, others)) if others else counts
+    whole = base.t2i.tokenizer.model_max_length
+    return position_weights(counts, min(int(counts.max()) + PADDING, whole), whole).to(base.device)
+
+
 def sums_of(base: Base, prompts: Sequence[str]) -> Sums:
     """sum of x x^T over the prompts in the original encoder."""
-    walk, sums = Walk(base, base.encoder, prompts), Sums()
-    for depth in range(len(layers_of(base.encoder)) if prompts else 0):
+    if not prompts:
+        return {}
+    weights, sums = looked_at(base, prompts), Sums()
+    walk = Walk(base, base.encoder, prompts, weights.shape[1])
+    for depth in range(len(layers_of(base.encoder))):
         for name, *_ in LINEARS:
-            sums[depth, name] = torch.stack([gram(x, x, x.new_ones(len(x))) for x in walk.inputs(name)]).sum(0)
+            grams = [gram(x, x, w) for x, w in zip(walk.inputs(), weights.split(BATCH), strict=True)]
+            sums[depth, name] = torch.stack(grams).sum(0)
         walk.step()
     return sums
-
-
-def vocabulary_sums(base: Base, prompts: tuple[str, ...]) -> Sums:
-    """`sums_of` prompts that many encoders keep; they are computed once in a process."""
-    known = _SUMS.setdefault(base.encoder, {})
-    if prompts not in known:
-        known[prompts] = sums_of(base, prompts)
-    return known[prompts]
 
 
 def solved(base: Base, aims: Sequence[Aim], listed: Sequence[str], general: Sums, knobs: Knobs) -> Any:
@@ -122,21 +135,24 @@ def solved(base: Base, aims: Sequence[Aim], listed: Sequence[str], general: Sums
     encoder, share = copy.deepcopy(base.encoder), knobs["listed"] if general else 1.0
     texts, anchors = [aim.prompt for aim in aims], [aim.anchor for aim in aims]
     weights, beyond = (torch.tensor([aim[i] for aim in aims], device=base.device) for i in (3, 2))
-    equal = torch.full((len(listed),), share / len(listed), device=base.device)
-    now, become = Walk(base, encoder, texts), Walk(base, base.encoder, anchors)
-    were = Walk(base, base.encoder, texts) if beyond.any() else None  # x_T counts only with `beyond`
-    same, stayed = Walk(base, encoder, listed), Walk(base, base.encoder, listed)
+    forget, keep = looked_at(base, texts, anchors), looked_at(base, listed) * share / len(listed)
+    now, become = (
+        Walk(base, each, some, forget.shape[1]) for each, some in ((encoder, texts), (base.encoder, anchors))
+    )
+    were = Walk(base, base.encoder, texts, forget.shape[1]) if beyond.any() else None  # x_T counts only with `beyond`
+    same, stayed = (Walk(base, each, listed, keep.shape[1]) for each in (encoder, base.encoder))
+    weights = forget * weights[:, None]
     for depth, (before, after) in enumerate(zip(layers_of(base.encoder), layers_of(encoder), strict=True)):
         for names in LINEARS:
             name, size = names[0], before.get_submodule(names[0]).in_features
             own = crossed = torch.zeros(size, size, dtype=torch.float64, device=base.device)
-            old: Iterable[Any] = were.inputs(name) if were is not None else repeat(0.0)
+            old: Iterable[Any] = were.inputs() if were is not None else repeat(0.0)
             for x, g, x_t, w, b in zip(
-                now.inputs(name), become.inputs(name), old, weights.split(BATCH), beyond.split(BATCH), strict=False
+                now.inputs(), become.inputs(), old, weights.split(BATCH), beyond.split(BATCH), strict=False
             ):
                 own = own + gram(x, x, w)
                 crossed = crossed + gram(x, g + b[:, None, None] * (g - x_t), w)
-            for x, x_k, w in zip(same.inputs(name), stayed.inputs(name), equal.split(BATCH), strict=True):
+            for x, x_k, w in zip(same.inputs(), stayed.inputs(), keep.split(BATCH), strict=True):
                 own = own + knobs["keep"] * gram(x, x, w)
                 crossed = crossed + knobs["keep"] * gram(x, x_k, w)
             if general:
@@ -158,20 +174,32 @@ def run(
     """Unlearn one concept, or several jointly. Few-shot images are not used, and nothing is drawn at random."""
     said = {word for prompt in kept for word in prompt.lower().split()}
     tested = {plain(word) for data in concepts for word in data.concept.probes}  # never trained on, not even to stay
-    words = vocabulary(base, knobs["others"], torch.Generator().manual_seed(0))  # the same for every encoder
+    words = tuple(vocabulary(base, knobs["others"], torch.Generator().manual_seed(0)))  # the same for every encoder
     free = [word for word in words if word not in said and plain(word) not in tested]
     nouns = any(name.startswith(("a ", "an ")) for data in concepts for name in data.names)
     asked = {with_article(word) if nouns else word: word for word in free}
-    lessons, different = lessons_of(base, text_gram(base), concepts, list(asked), knobs["alike"], knobs["beyond"])
-
-    prompts = in_prompts(words, list(dict.fromkeys(t for lesson in lessons for t in lesson.templates)))
-    whole = tuple(prompt for pair in prompts.values() for prompt in pair)
-    stays = {asked[word] for word in different}
-    gone = [prompt for word, pair in prompts.items() if word not in stays for prompt in pair]
     with deterministic(base):
-        general, without = vocabulary_sums(base, whole), sums_of(base, gone)
-        count = len(whole) - len(gone)
+        known = known_words(base, words, {template_of(data) for data in concepts}, nouns)
+        lessons, different = lessons_of(
+            base, text_gram(base), concepts, list(asked), knobs["alike"], knobs["beyond"], known
+        )
+        templates = tuple(dict.fromkeys(t for lesson in lessons for t in lesson.templates))
+        prompts = in_prompts(words, templates)
+        whole = [prompt for pair in prompts.values() for prompt in pair]
+        stays = {asked[word] for word in different}
+        gone = [prompt for word, pair in prompts.items() if word not in stays for prompt in pair]
+        general = once(base, ("sums", words, templates), lambda: sums_of(base, whole))
+        without, count = sums_of(base, gone), len(whole) - len(gone)
         means = {key: (each - without.get(key, 0)) / count for key, each in general.items()} if count else {}
         encoder = solved(base, aims_of(lessons), ["", *kept], means, knobs)
     notes = {lesson.concept: {"anchor": lesson.anchor, "words": lesson.names} for lesson in lessons}
     return unlearned(base, [], encoder, notes=notes)
+
+
+def known_words(base: Base, words: tuple[str, ...], templates: Collection[str], nouns: bool) -> dict[str, Tensor]:
+    """{prompt: its embedding (L, D)} of the vocabulary's words in the templates, in the original encoder."""
+    known: dict[str, Tensor] = {}
+    for template in sorted(templates) if words else ():
+        texts = [fill(template, with_article(word) if nouns else word) for word in words]
+        known.update(zip(texts, once(base, ("words", *texts), partial(encode_all, base, texts)), strict=True))
+    return known

@@ -29,7 +29,7 @@ def code_version(*modules: str, root: Path = ROOT) -> tuple[str, dict[str, str]]
     :param modules: names such as "stages.render" and "expunge.methods.distil".
     :raises ModuleNotFoundError: one of them is not in the repository.
     """
-    files = {name: _digest(root / name) for name in sorted(closure(modules, root))}
+    files = {name: _file_digest(*_version(root / name)) for name in sorted(closure(modules, root))}
     return digest(files), files
 
 
@@ -49,16 +49,23 @@ def closure(modules: Iterable[str], root: Path = ROOT) -> set[str]:
         if file is None:
             continue  # a name from `from module import name` that is no module
         files.add(file.relative_to(root).as_posix())
-        waiting += imports_of(file, name)
-        waiting += [name.rpartition(".")[0]] if "." in name else []  # the package's __init__ runs first
-    return {file for file in files if not _is_empty(root / file)}
+        waiting += imports_of(*_version(file), name)
+        package = name.rpartition(".")[0]  # its __init__ runs first
+        waiting += [] if package in ("", *PACKAGES) else [package]  # expunge/__init__.py only offers a name to people
+    return {file for file in files if not _is_empty(*_version(root / file))}
 
 
-def imports_of(file: Path, name: str) -> list[str]:
+def _version(file: Path) -> tuple[Path, int]:
+    """A file and when it changed: what the results below are remembered by, since units share most of their code."""
+    return file, file.stat().st_mtime_ns
+
+
+@lru_cache(maxsize=1024)
+def imports_of(file: Path, changed: int, name: str) -> list[str]:
     """The modules of this repository that a file may import, with the names that could be modules."""
     package = name if file.name == "__init__.py" else name.rpartition(".")[0]
     modules: list[str] = []
-    for node in _walk(_parse(file, file.stat().st_mtime_ns)):
+    for node in _walk(_parse(file, changed)):
         if isinstance(node, ast.Import):
             modules += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -72,7 +79,7 @@ def _file(name: str, root: Path) -> Path | None:
     return next((file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()), None)
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=1024)
 def _parse(file: Path, changed: int) -> ast.Module:
     return ast.parse(file.read_text("utf-8"))
 
@@ -85,12 +92,13 @@ def _walk(node: ast.AST) -> Iterator[ast.AST]:
             yield from _walk(child)
 
 
-def _digest(file: Path) -> str:
-    return digest(_plain(_parse(file, file.stat().st_mtime_ns)))
+@lru_cache(maxsize=1024)
+def _file_digest(file: Path, changed: int) -> str:
+    return digest(_plain(_parse(file, changed)))
 
 
-def _is_empty(file: Path) -> bool:
-    return not [node for node in _parse(file, file.stat().st_mtime_ns).body if not _is_text(node)]
+def _is_empty(file: Path, changed: int) -> bool:
+    return not [node for node in _parse(file, changed).body if not _is_text(node)]
 
 
 def _plain(node: Any) -> Any:

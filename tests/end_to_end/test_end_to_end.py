@@ -129,10 +129,14 @@ def test_what_runs_again_is_what_changed(clone: Path) -> None:
     assert (clone / "build/encoders/tiny/football/model.safetensors").read_bytes() == model
     commit(clone, "another alias")
 
-    (clone / "concepts/tiny.yaml").write_text(HEAD.replace(", football", "") + TRUCK)
+    told = run(clone, sys.executable, "-m", "expunge", "why", "tiny/fire-engine", "unlearn")
+    assert "made anew" in told and "aliases[0]: 'a fire truck' -> 'the fire truck'" in told
+
+    (clone / "concepts/tiny.yaml").write_text(HEAD.replace(", joint: {both: [fire-engine, football]}", "") + TRUCK)
     repro(clone)
-    assert not (clone / "build/encoders/tiny/football").exists()
-    assert not (clone / "build/renders/original/tiny/football").exists()
+    assert units(clone, "encoders") == {"tiny/fire-engine": after["encoders"]["tiny/fire-engine"]}
+    for gone in ("encoders/tiny/football", "encoders/tiny/both", "renders/original/tiny/football"):
+        assert not (clone / "build" / gone).exists()
     commit(clone, "one less")
 
     run(clone, "git", "checkout", "-q", first)

@@ -25,6 +25,29 @@ FILES = {path: f"# {path}\n{text}" for language, path, text in BLOCKS if languag
 SETTINGS = [(path, YAML(typ="safe").load(text)) for language, path, text in BLOCKS if language == "yaml"]
 CARDS = SETTINGS[-1][1]["stages"]
 STAGES = ("plan", "fewshot", "unlearn", "render", "score", "drift", "attack", "verdict", "report")
+RUN = f"""
+from stages import {", ".join(STAGES)}
+for stage in ({", ".join(STAGES)}):
+    stage.run()
+
+from expunge.bases.base import load, load_edit
+from expunge.bases.spec import load_spec
+from expunge.bases.text import encode_prompts
+from expunge.judging.judge_digest import judge_parts
+from expunge.judging.judges import load_judge
+
+spec = load_spec("mine")
+base = load(spec)
+edit, prompts = load_edit(base, "build/encoders/list/one"), ["a photo of bolt", "one bolt"]
+goal = encode_prompts(base, [""])
+far = [float((encode_prompts(base, prompts, e) - goal).square().mean()) for e in (base.encoder, edit.encoder)]
+print("distance", *far)
+
+judge = load_judge(spec, [("subject", "a robot")])
+print([label.id for label in judge.labels["subject"]], judge.embeddings["subject"].shape[1])
+parts = judge_parts(spec)
+print(parts["type"], sorted(parts["versions"]), "model/model.safetensors" in parts["files"])
+"""  # the stages, and then what the tests ask of the new method and the new judge: all in one process
 
 
 def merged(old: Any, new: Any) -> Any:
@@ -38,6 +61,7 @@ class Project:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.said = ""  # what RUN printed
 
     def run(self, *words: str, code: int = 0) -> str:
         env = {**os.environ, "PYTHONPATH": str(self.folder), "OMP_NUM_THREADS": "1", "DVC_NO_ANALYTICS": "1"}
@@ -95,7 +119,7 @@ def project(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Path) -> Proj
     concept = {**ONE, "method": "blank-prompt", "parameters": {"steps": 20}}
     tiny.write_yaml(folder / "concepts/list.yaml", {"title": "T", "owner": "O", "concepts": [concept]})
     made = Project(folder)
-    made.python(f"from stages import {', '.join(STAGES)}\nfor stage in ({', '.join(STAGES)}):\n    stage.run()")
+    made.said = made.python(RUN)
     return made
 
 
@@ -136,17 +160,7 @@ def test_the_method_unlearns(project: Project) -> None:
     training = project.json("build/encoders/list/one/training.json")
     assert training["method"] == "blank-prompt" and training["parameters"]["steps"] == len(training["loss"]) == 20
     assert training["changed_parameters"] > 0
-    near = project.python("""
-from expunge.bases.base import load, load_edit
-from expunge.bases.spec import load_spec
-from expunge.bases.text import encode_prompts
-base = load(load_spec("mine"))
-edit, prompts = load_edit(base, "build/encoders/list/one"), ["a photo of bolt", "one bolt"]
-goal = encode_prompts(base, [""])
-far = [float((encode_prompts(base, prompts, e) - goal).square().mean()) for e in (base.encoder, edit.encoder)]
-print("distance", *far)
-""")
-    before, after = map(float, re.findall(r"distance (\S+) (\S+)", near)[0])
+    before, after = map(float, re.findall(r"distance (\S+) (\S+)", project.said)[0])
     assert after < 0.5 * before
 
 
@@ -194,15 +208,7 @@ def test_the_metric_is_measured_everywhere(project: Project) -> None:
 
 
 def test_the_judge_is_the_bases(project: Project) -> None:
-    said = project.python("""
-from expunge.bases.spec import load_spec
-from expunge.judging.judge_digest import judge_parts
-from expunge.judging.judges import load_judge
-spec = load_spec("mine")
-judge = load_judge(spec, [("subject", "a robot")])
-print([label.id for label in judge.labels["subject"]], judge.embeddings["subject"].shape[1])
-print(judge_parts(spec)["type"], sorted(judge_parts(spec)["versions"]), "model/model.safetensors" in judge_parts(spec)["files"])
-""")  # noqa: E501
+    said = project.said
     assert "['teapot', 'bolt', 'cat', 'a robot'] 16" in said and "hub-clip ['transformers'] True" in said
 
 

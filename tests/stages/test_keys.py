@@ -1,5 +1,6 @@
 """Keys follow what is read: what changes in a list, in params.yaml or in a base redoes what depends on it, no more."""
 
+import contextlib
 import json
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,14 @@ def keys() -> dict[str, str]:
     return {f"{stage} {name}": value for stage, units in seen.items() for name, value in units.items()}
 
 
+@pytest.fixture(scope="module")
+def before(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Path) -> dict[str, str]:
+    """The keys of the project that every test here begins with."""
+    with contextlib.chdir(tmp_path_factory.mktemp("before")):
+        make_project(tiny_folder)
+        return keys()
+
+
 def changed(before: dict[str, str], after: dict[str, str]) -> set[str]:
     return {name for name in before | after if before.get(name) != after.get(name)}
 
@@ -66,9 +75,8 @@ CHANGES: dict[str, tuple[dict[str, Any], set[str]]] = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_a_change_redoes_what_reads_it(change: str) -> None:
+def test_a_change_redoes_what_reads_it(change: str, before: dict[str, str]) -> None:
     fields, expected = CHANGES[change]
-    before = keys()
     write_list({**ONE, **fields}, TWO)
     names = changed(before, keys())
     attacks = {name for name in names if name.startswith("attack")}
@@ -77,14 +85,14 @@ def test_a_change_redoes_what_reads_it(change: str) -> None:
     assert attacks == {f"attack {encoder}/{attack}" for encoder in encoders for attack in ("words", "seeds")}
 
 
-def test_what_the_list_keeps_changes_its_encoders_and_why_says_which_phrase() -> None:
+def test_what_the_list_keeps_changes_its_encoders_and_why_says_which_phrase(before: dict[str, str]) -> None:
     def parts() -> dict[str, Any]:
         plan.run()
         planned = read_plan_here()
         upstream = dict.fromkeys(fewshot.units_of(planned), "key")
         return keyed("unlearn", unlearn.units_of(planned, upstream), "", "stages.unlearn")["list/both"].flat_parts
 
-    file, before, old = Path("concepts/list.yaml"), keys(), parts()
+    file, old = Path("concepts/list.yaml"), parts()
     file.write_text(f"{file.read_text()}keep: [a bus, an owl]\n")
     names = {f"{stage} list/{encoder}" for stage in ("unlearn",) for encoder in ("one", "two", "both")}
     assert {name for name in changed(before, keys()) if name.startswith(("unlearn", "fewshot"))} == names
@@ -94,15 +102,13 @@ def test_what_the_list_keeps_changes_its_encoders_and_why_says_which_phrase() ->
     assert any("a photo of an owl" in reason for reason in told if reason.startswith("kept"))
 
 
-def test_a_kept_prompt_is_replayed_on_the_encoders_of_its_concept() -> None:
-    before = keys()
+def test_a_kept_prompt_is_replayed_on_the_encoders_of_its_concept(before: dict[str, str]) -> None:
     row = "list/one,words,image,a picture of rob,7\n"
     attack.KEPT.write_text(attack.KEPT.read_text() + row)
     assert changed(before, keys()) == {"attack list/one/replay", "attack list/both/replay"}
 
 
-def test_comments_order_and_other_lists_change_no_key() -> None:
-    before = keys()
+def test_comments_order_and_other_lists_change_no_key(before: dict[str, str]) -> None:
     file = Path("concepts/list.yaml")
     file.write_text("# a comment\n\n" + file.read_text())
     write_yaml(
@@ -124,8 +130,9 @@ def test_comments_order_and_other_lists_change_no_key() -> None:
         ("report", {"samples": 1}, set()),
     ],
 )
-def test_parameters_change_the_keys_of_their_stages(path: str, value: Any, stages: set[str]) -> None:
-    before = keys()
+def test_parameters_change_the_keys_of_their_stages(
+    path: str, value: Any, stages: set[str], before: dict[str, str]
+) -> None:
     params = json.loads(json.dumps(PARAMS))
     *outer, last = path.split(".")
     (params[outer[0]] if outer else params)[last] = value
@@ -133,8 +140,7 @@ def test_parameters_change_the_keys_of_their_stages(path: str, value: Any, stage
     assert {name.split(" ")[0] for name in changed(before, keys())} == stages
 
 
-def test_another_budget_redoes_that_attack_alone() -> None:
-    before = keys()
+def test_another_budget_redoes_that_attack_alone(before: dict[str, str]) -> None:
     write_yaml(Path("params.yaml"), {**PARAMS, "attack": {**PARAMS["attack"], "words": {"images": 2, "videos": 0}}})
     names = changed(before, keys())
     assert names == {f"attack list/{encoder}/words" for encoder in ("one", "two", "both")}
@@ -142,8 +148,7 @@ def test_another_budget_redoes_that_attack_alone() -> None:
     assert changed(before, keys()) == {f"attack list/{encoder}/mixture" for encoder in ("one", "two", "both")}
 
 
-def test_weights_change_every_key_and_prose_none() -> None:
-    before = keys()
+def test_weights_change_every_key_and_prose_none(before: dict[str, str]) -> None:
     Path("bases/tiny/t2i/README.md").write_text("# hello")
     assert not changed(before, keys())
     weights = Path("bases/tiny/t2i/vae/diffusion_pytorch_model.safetensors")

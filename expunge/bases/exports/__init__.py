@@ -17,10 +17,13 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from expunge.bases.spec import Spec
 from expunge.core.errors import InputError, Problem, shown
 from expunge.core.files import write_aside
+
+if TYPE_CHECKING:
+    from expunge.bases.spec import Spec
 
 MARK = "expunge.json"  # in a folder that `export` wrote, so that --force replaces no other folder
 DTYPES = ("float16", "float32")
@@ -50,7 +53,7 @@ class Order:
     name: str  # "list/encoder"
     method: str
     folder: Path  # what `save_edit` wrote
-    spec: Spec  # the base that the encoder belongs to
+    spec: "Spec"  # the base that the encoder belongs to
     dtype: str | None = None  # one of DTYPES; None: as stored
     into: Path | None = None  # the checkpoint to write into
 

@@ -12,9 +12,10 @@ from expunge.concepts.decisions import FORGET, KEEP
 from expunge.concepts.doubles import loosely, near_doubles
 from expunge.concepts.importing.cleaning import Cleaned, clean
 from expunge.concepts.importing.consistent import consistent, merged
+from expunge.concepts.importing.contents import read_contents
 from expunge.concepts.importing.drafts import Choices, Drafted, draft_of, prompt_of
 from expunge.concepts.importing.files import STDIN
-from expunge.concepts.importing.formats import format_of, read_contents
+from expunge.concepts.importing.formats import format_of
 from expunge.concepts.importing.garbage import is_pattern
 from expunge.concepts.importing.notes import RowNote
 from expunge.concepts.importing.order import reads_last_first, turned

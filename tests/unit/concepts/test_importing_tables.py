@@ -8,7 +8,7 @@ import pytest
 
 from expunge.concepts.decisions import _GROUPS
 from expunge.concepts.importing.columns import _STEMS, tells
-from expunge.concepts.importing.formats import read_contents
+from expunge.concepts.importing.contents import read_contents
 from expunge.concepts.importing.importer import Options, import_file
 from expunge.core.errors import InputError
 from tests.support.made_list import listed, made, names, refused

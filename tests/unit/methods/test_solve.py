@@ -1,12 +1,13 @@
 """The method solve: each layer by the normal equations, what it moves and what it holds, in any batches."""
 
+import copy
 from typing import Any
 
 import pytest
 import torch
 
 from expunge.bases import encoder_layers
-from expunge.bases.encoder_layers import LINEARS, Walk, gram, layers_of
+from expunge.bases.encoder_layers import LINEARS, Walk, gram, layers_of, position_weights, tokens_in
 from expunge.bases.text import distance, encode_prompts, text_gram
 from expunge.methods import solve, unlearn
 from expunge.methods.lessons import Lesson
@@ -17,8 +18,10 @@ WORDS = ["owl", "lamp", "moon", "river"]
 
 
 @pytest.fixture(autouse=True)
-def few_words(monkeypatch: pytest.MonkeyPatch) -> None:
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few words; and all positions, since a random encoder's differ too much for a few to stand for the rest."""
     monkeypatch.setattr(solve, "vocabulary", lambda *_: WORDS)
+    monkeypatch.setattr(solve, "PADDING", 100)
 
 
 def states(base: Any, encoder: Any, prompts: list[str]) -> list[torch.Tensor]:
@@ -29,27 +32,57 @@ def states(base: Any, encoder: Any, prompts: list[str]) -> list[torch.Tensor]:
         return list(encoder(tokens.input_ids, output_hidden_states=True).hidden_states)
 
 
+@torch.no_grad()
 def test_a_walk_sees_what_reaches_each_linear_layer(tiny_base: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     prompts = ["a photo of bolt", "the sea", "a cat"]
     reached = states(tiny_base, tiny_base.encoder, prompts)
     monkeypatch.setattr(encoder_layers, "BATCH", 2)
-    for stored in (9, 1, 0):  # all batches are held, one of two, or none
-        monkeypatch.setattr(encoder_layers, "STORED", stored)
-        walk = Walk(tiny_base, tiny_base.encoder, prompts)
-        for layer, before in zip(layers_of(tiny_base.encoder), reached[:-1], strict=True):
-            with torch.no_grad():
-                seen = [torch.cat(list(walk.inputs(name))) for name, *_ in LINEARS]
-                assert torch.allclose(seen[0], layer.layer_norm1(before), atol=1e-5)
-                mixed = before + layer.self_attn(layer.layer_norm1(before), is_causal=True, attention_mask=None)[0]
-                assert seen[1].shape == mixed.shape and seen[2].shape[-1] == layer.mlp.fc2.in_features
-                assert torch.allclose(seen[2], layer.mlp.activation_fn(layer.mlp.fc1(seen[1])), atol=1e-5)
-                walk.step()
+    size = reached[0][:2, :6].numel()
+    for held, length in ((9 * size, None), (size, None), (0, 6), (9 * size, 6)):  # all batches are held, one, none
+        monkeypatch.setattr(encoder_layers, "MOST_HELD", held)
+        walk = Walk(tiny_base, tiny_base.encoder, prompts, length)
+        for layer, before, after in zip(layers_of(tiny_base.encoder), reached[:-1], reached[1:], strict=True):
+            seen, inputs = [], [torch.cat(list(walk.inputs())) for _ in LINEARS]
+            hooks = [
+                layer.get_submodule(name).register_forward_pre_hook(lambda _, args, seen=seen: seen.append(args[0]))
+                for name, *_ in LINEARS
+            ]
+            output = layer(before, attention_mask=None, is_causal=True)
+            for hook in hooks:
+                hook.remove()
+            for ours, theirs in zip(inputs, seen, strict=True):
+                assert torch.allclose(ours, theirs[:, :length], atol=1e-5)
+            if layer is not layers_of(tiny_base.encoder)[-1]:  # the last state is what the final norm gives
+                assert torch.allclose(output, after, atol=1e-5)
+            walk.step()
+
+
+def test_a_step_uses_the_weights_as_they_are_then(tiny_base: Any) -> None:
+    encoder = copy.deepcopy(tiny_base.encoder)
+    prompts, values = ["a photo of bolt"], layers_of(encoder)[0].self_attn.v_proj
+    walk, plain = Walk(tiny_base, encoder, prompts), Walk(tiny_base, tiny_base.encoder, prompts)
+    with torch.no_grad():
+        assert torch.equal(*(next(each.inputs()) for each in (walk, plain)))
+        values.weight.mul_(2)
+        changed, unchanged = (next(each.inputs()) for each in (walk, plain))
+        again = Walk(tiny_base, encoder, prompts)
+        assert torch.equal([next(again.inputs()) for _ in range(2)][1], changed)
+    assert not torch.allclose(changed, unchanged)
+
+
+def test_padding_that_is_left_out_is_stood_for(tiny_base: Any) -> None:
+    counts = tokens_in(tiny_base, ["", "a cat"])
+    assert counts.tolist() == [2, 6]  # the tiny tokenizer has a token for each letter
+    weights = position_weights(counts, 8, 20)
+    assert weights.tolist() == [[1, 1, 3, 3, 3, 3, 3, 3], [1, 1, 1, 1, 1, 1, 7, 7]]
+    assert position_weights(counts, 20, 20).eq(1).all()
 
 
 def test_a_gram_is_a_weighted_sum_of_outer_products() -> None:
     x, y = torch.randn(3, 2, 4, generator=torch.Generator().manual_seed(0)), torch.ones(3, 2, 4)
-    by_hand = sum(w * torch.outer(y[i, j], x[i, j]) for i, w in enumerate((1.0, 0.5, 2.0)) for j in range(2))
-    assert torch.allclose(gram(x, y, torch.tensor([1.0, 0.5, 2.0])), by_hand.double(), atol=1e-6)
+    weights = torch.tensor([[1.0, 0.5], [2.0, 0.0], [1.0, 3.0]])
+    by_hand = sum(weights[i, j] * torch.outer(y[i, j], x[i, j]) for i in range(3) for j in range(2))
+    assert torch.allclose(gram(x, y, weights), by_hand.double(), atol=1e-6)
 
 
 def test_the_first_layer_is_the_least_squares_solution(tiny_base: Any) -> None:
@@ -62,7 +95,7 @@ def test_the_first_layer_is_the_least_squares_solution(tiny_base: Any) -> None:
 
     def inputs(prompts: list[str]) -> torch.Tensor:
         with torch.no_grad():
-            return next(Walk(tiny_base, tiny_base.encoder, prompts).inputs(name)).double()
+            return next(Walk(tiny_base, tiny_base.encoder, prompts).inputs()).double()
 
     x_t, x_a = inputs([aim.prompt for aim in aims]), inputs([aim.anchor for aim in aims])
     weight = layer.get_submodule(name).weight.double()
@@ -109,7 +142,7 @@ def test_the_same_bytes_whatever_came_before_and_whatever_the_seed(tiny_base: An
             ).edit.encoder.named_parameters()
         )
 
-    solve._SUMS.clear()
+    solve._ONCE.clear()
     first = weights(0)
     unlearn("solve", tiny_base, [made_data("luma", "a dog")], ["an owl"], {}, seed=0)
     again = weights(1)
@@ -118,30 +151,30 @@ def test_the_same_bytes_whatever_came_before_and_whatever_the_seed(tiny_base: An
 
 def test_many_batches_give_the_same(tiny_base: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def weights() -> dict[str, torch.Tensor]:
-        solve._SUMS.clear()
+        solve._ONCE.clear()
         some = [made_data(f"bolt {i}", "a cat") for i in range(3)]
         return dict(unlearn("solve", tiny_base, some, KEPT, {"beyond": 0.5}, seed=0).edit.encoder.named_parameters())
 
     whole = weights()
     for module in (solve, encoder_layers):
         monkeypatch.setattr(module, "BATCH", 2)
-    monkeypatch.setattr(encoder_layers, "STORED", 1)
+    monkeypatch.setattr(encoder_layers, "MOST_HELD", 1)
     for name, weight in weights().items():
         assert torch.allclose(weight, whole[name], atol=1e-4), name
-    solve._SUMS.clear()
+    solve._ONCE.clear()
 
 
 def test_words_that_are_said_or_tested_are_not_kept_as_words(tiny_base: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     left_out: list[list[str]] = []
     sums = solve.sums_of
     monkeypatch.setattr(solve, "sums_of", lambda base, prompts: left_out.append(list(prompts)) or sums(base, prompts))
-    solve._SUMS.clear()
+    solve._ONCE.clear()
     unlearn(
         "solve", tiny_base, [made_data("bolt", "a cat", probes=("a lamp",))], [*KEPT, "the owl"], {"alike": 0.0}, seed=0
     )
     whole, gone = left_out
     assert len(whole) == 8 and {word for prompt in gone for word in WORDS if word in prompt} == {"owl", "lamp"}
-    solve._SUMS.clear()
+    solve._ONCE.clear()
 
 
 def test_a_composition_becomes_the_part_that_it_begins_with() -> None:
