@@ -1,9 +1,12 @@
 """The command line: one function for each command. Exit code 2 means that the input is wrong."""
 
+import gc
 import sys
 
-from expunge.cli import bases, export, judge, lists, results, run  # noqa: F401 (importing registers the commands)
-from expunge.cli.app import app
+gc.set_threshold(200_000)  # commands are short, and looking for cycles among the nodes of a long list takes a tenth
+
+from expunge.cli import bases, export, judge, lists, results, run  # noqa: E402, F401 (importing registers the commands)
+from expunge.cli.app import app  # noqa: E402
 
 
 def main() -> None:

@@ -104,8 +104,8 @@ def words_of(text: str) -> list[str]:
     words: list[str] = []
     for token in re.findall(r"[^\W\d_]+", text.replace("'", "").replace("’", "")):
         whole = token.casefold()
-        known = any(group.fullmatch(whole) for group in _GROUPS)
-        for word in [whole] if known else re.sub(r"(?<=[a-z])(?=[A-Z])", " ", token).casefold().split():
+        one = token.islower() or token.istitle() or any(group.fullmatch(whole) for group in _GROUPS)
+        for word in [whole] if one else re.sub(r"(?<=[a-z])(?=[A-Z])", " ", token).casefold().split():
             both = _JOINED.get((words[-1], word)) if words else None
             words[len(words) - (both is not None) :] = [both or word]
     return words

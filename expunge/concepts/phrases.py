@@ -38,6 +38,8 @@ def phrases_of(concept: ConceptNode) -> Iterator[Phrase]:
     """Every phrase of one concept's node. Values that are not text are left out."""
     for role, path in _PATHS.items():
         value = concept.node.value
+        if path[0] not in value:
+            continue
         for key in path:
             value = value.get(key) if isinstance(value, dict) else None
         node = concept.node.at(path)

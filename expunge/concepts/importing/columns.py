@@ -147,13 +147,14 @@ _STEMS = frozenset([
 _HALVES = frozenset(["hold", "held", "take", "taken", "opt", "opted", "white", "block", "allow"])  # "opt in"
 _WAITING = frozenset(["open", "opened", "reopened", "hold", "void", "review", "draft"])
 _PLACES = frozenset(["on", "in", "under", "at", "with"])  # "on hold"
+_WITHIN = re.compile(r"[a-z][A-Z]")  # a capital within a word: two words may be written as one
 _TO_BLANKS = {i: None if chr(i) == "'" else " " for i in range(128) if not chr(i).isalpha()}
 
 
 def tells(text: str) -> bool:
     """Does a text hold any word that decides? A quick test: most cells do not, and need no closer look."""
     text = text[:201]
-    if text.isascii() and (text.istitle() or text.islower() or text.isupper()):
+    if text.isascii() and (text.istitle() or text.islower() or _WITHIN.search(text) is None):
         words = text.translate(_TO_BLANKS).lower().split()
     else:
         words = words_of(text)

@@ -8,7 +8,7 @@ from expunge.concepts.decisions import FORGET
 MOST_READ = 1_000  # characters of a text in which a name is looked for
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)  # not frozen: that takes thrice as long to make, and a file has many rows
 class Row:
     """A row of an imported file, as written. `label` is "row 7" (a line) or "style/monet" (a place in JSON)."""
 

@@ -3,8 +3,8 @@
 import csv
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from expunge.concepts.importing.columns import roles_of
 from expunge.core.errors import InputError, Problem
@@ -17,8 +17,7 @@ _FIRST = 5  # lines in which a header is looked for
 _NAMED = {"\t": "tab", " ": "blank"}
 
 
-@dataclass(frozen=True)
-class Line:
+class Line(NamedTuple):
     """One line of a table."""
 
     number: int
