@@ -118,7 +118,8 @@ def test_what_runs_again_is_what_changed(clone: Path) -> None:
     before = {stage: units(clone, stage) for stage in ("fewshot", "encoders", "renders", "scores", "drift", "attacks")}
     model = (clone / "build/encoders/tiny/football/model.safetensors").read_bytes()
 
-    (clone / "concepts/tiny.yaml").write_text(HEAD + TRUCK.replace("a fire truck", "the fire truck") + BALL)
+    truck = TRUCK.replace("a fire truck", "the fire truck")
+    (clone / "concepts/tiny.yaml").write_text(HEAD + truck + BALL)
     repro(clone)
     after = {stage: units(clone, stage) for stage in before}
     for stage, keys in before.items():
@@ -132,7 +133,7 @@ def test_what_runs_again_is_what_changed(clone: Path) -> None:
     told = run(clone, sys.executable, "-m", "expunge", "why", "tiny/fire-engine", "unlearn")
     assert "made anew" in told and "aliases[0]: 'a fire truck' -> 'the fire truck'" in told
 
-    (clone / "concepts/tiny.yaml").write_text(HEAD.replace(", joint: {both: [fire-engine, football]}", "") + TRUCK)
+    (clone / "concepts/tiny.yaml").write_text(HEAD.replace(", joint: {both: [fire-engine, football]}", "") + truck)
     repro(clone)
     assert units(clone, "encoders") == {"tiny/fire-engine": after["encoders"]["tiny/fire-engine"]}
     for gone in ("encoders/tiny/football", "encoders/tiny/both", "renders/original/tiny/football"):
