@@ -104,8 +104,7 @@ def main(
             continue
         edit = Edit(base.encoder)
         if method != "none":
-            parameters = {**METHODS[method].defaults, **settings.get(method, {})}
-            edit = train(base, [concept], prompts, method, parameters)[0].edit
+            edit = train(base, [concept], prompts, method, settings.get(method, {}))[0].edit
         whole = replace(concept, aliases=(*concept.aliases, *held))
         trained = replace(concept, anchor=None) if method == "none" or METHODS[method].anchor == "chosen" else concept
         victim, originals = victim_of(base, prompts, edit, whole, trained)

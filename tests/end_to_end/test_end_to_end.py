@@ -22,6 +22,7 @@ CONCEPT = """
 HEAD = "title: Tiny\nowner: nobody\nencoders: {single: true, joint: {both: [fire-engine, football]}}\nconcepts:"
 TRUCK = CONCEPT.format(id="fire-engine", name="a fire engine", alias="a fire truck")
 BALL = CONCEPT.format(id="football", name="a football", alias="a soccer ball") + "    method: few-shot\n"
+BLOCKS = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
 
 
 def run(clone: Path, *words: str) -> str:
@@ -105,11 +106,21 @@ def test_everything_is_there(clone: Path) -> None:
 
 
 def test_the_readme_lines_load_an_encoder(clone: Path) -> None:
-    block = re.search(r"```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
-    assert block is not None
-    code = block[1].replace("build/encoders/objects/fire-engine", "build/encoders/tiny/fire-engine")
+    code = BLOCKS[0].replace("build/encoders/objects/fire-engine", "build/encoders/tiny/fire-engine")
     assert len([line for line in code.splitlines() if line and "import" not in line]) == 9
     run(clone, sys.executable, "-c", code + "assert len(video) == 8\n")
+
+
+def test_the_readme_lines_forget_a_concept(clone: Path, tmp_path: Path) -> None:
+    code = BLOCKS[1].replace("fox-encoder", str(tmp_path / "fox"))
+    code += """
+from expunge.bases.text import distance, encode_prompts, text_gram
+asked = ["a photo of a fox", "a photo of a wolf"]
+fox, wolf = distance(text_gram(base), *(encode_prompts(base, asked, each) for each in (None, edit.encoder)))
+assert fox > 20 * wolf, (fox, wolf)
+"""
+    run(clone, sys.executable, "-c", code)
+    assert (tmp_path / "fox" / "model.safetensors").is_file()
 
 
 def test_what_runs_again_is_what_changed(clone: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ruamel.yaml import YAML
 
 from expunge.attacks.replayed import read_kept
 from expunge.bases.spec import load_spec
@@ -146,6 +147,14 @@ def test_another_budget_redoes_that_attack_alone(before: dict[str, str]) -> None
     assert names == {f"attack list/{encoder}/words" for encoder in ("one", "two", "both")}
     write_yaml(Path("params.yaml"), {**PARAMS, "attack": {**PARAMS["attack"], "mixture": {"images": 1}}})
     assert changed(before, keys()) == {f"attack list/{encoder}/mixture" for encoder in ("one", "two", "both")}
+
+
+def test_a_joint_encoder_that_loses_a_concept_is_another(before: dict[str, str]) -> None:
+    file = Path("concepts/list.yaml")
+    raw = YAML(typ="safe").load(file.read_text())
+    write_yaml(file, {**raw, "encoders": {"single": True, "joint": {"both": ["one"]}}})
+    attacks = {f"attack list/both/{attack}" for attack in ("words", "seeds")}
+    assert changed(before, keys()) == JOINT | attacks
 
 
 def test_weights_change_every_key_and_prose_none(before: dict[str, str]) -> None:
