@@ -193,9 +193,7 @@ def main(
         to_the_docs(rows)
 
 
-def rows_about(
-    group: list[tuple[Concept, tuple[str, ...]]], prompts: Prompts, counts: Counts
-) -> list[PlannedSample]:
+def rows_about(group: list[tuple[Concept, tuple[str, ...]]], prompts: Prompts, counts: Counts) -> list[PlannedSample]:
     """What is drawn of concepts, each with its held-out synonyms, and of the rest of their prompts."""
     some = [concept for concept, _ in group]
     rows = [row for concept, held in group for row in samples_of(replace(concept, aliases=held), prompts, counts, 0)]

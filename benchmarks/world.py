@@ -86,7 +86,7 @@ def anchored(base: Base, some: Sequence[Concept], prompts: Prompts) -> list[Conc
 def train(base: Base, some: Sequence[Concept], prompts: Prompts, method: str, settings: dict[str, Any]) -> Any:
     """(the method's result, seconds with drawing its images). :param settings: as for one concept.
 
-    The unseen things are probes of the first concept: what is only tested is trained on by no method, and stays in none.
+    The unseen things are probes of the first concept: no method trains on what is only tested, not even to keep it.
     """
     first, *others = anchored(base, some, prompts)
     hidden = tuple(form for forms in unseen(some, prompts) for form in forms)

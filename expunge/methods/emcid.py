@@ -10,8 +10,8 @@ Then, in each of the `layers` layers up to L in turn, with the weight W of fc2 a
 
     W' = W + R K^T (keep * C + K K^T)^-1,    R = (z - h^L) / (layers that are left)
 
-K are the names' inputs of fc2 and h^L their outputs of layer L, in the encoder as it is so far, at their last tokens and
-as means over their prompts; z is h^L in the original encoder, plus d. C is the mean of k k^T over the kept prompts.
+K are the names' inputs of fc2 and h^L their outputs of layer L, in the encoder as it is so far, at their last tokens
+and as means over their prompts; z is h^L in the original encoder, plus d. C is the mean of k k^T over the kept prompts.
 
 The paper's first stage is this loss, times 0.01, beside a distance between the denoiser's predictions for pictures of
 the anchor; that part is left out, and no pictures are needed. Its C is of 100,000 captions; here it is of the lists'
@@ -66,7 +66,8 @@ def run(
     base: Base, concepts: Sequence[ConceptData], kept: Sequence[str], knobs: Knobs, draw: torch.Generator, log: Log
 ) -> Unlearned:
     """Unlearn one concept, or several at once. Nothing is drawn at random."""
-    lessons, stay = lessons_and_kept(base, concepts, kept, knobs["others"], knobs["alike"])
+    lessons, listed, others = lessons_and_kept(base, concepts, kept, knobs["others"], knobs["alike"])
+    stay = [*listed, *others]
     words = told(base, lessons)
     last = max(len(layers_of(base.encoder)) - 2, 0)  # after the last layer's, no attention hands a change on
     whole = base.t2i.tokenizer.model_max_length

@@ -14,8 +14,10 @@ from expunge.methods.lessons import Lesson, fill, lessons_of
 
 def lessons_and_kept(
     base: Base, concepts: Sequence[ConceptData], kept: Sequence[str], others: int, alike: float
-) -> tuple[list[Lesson], list[str]]:
-    """(what each concept's words should mean, the prompts that stay: the empty one, the lists', the vocabulary's).
+) -> tuple[list[Lesson], list[str], list[str]]:
+    """(what each concept's words should mean, the lists' prompts that stay, those of the vocabulary's words that stay).
+
+    The empty prompt is the first of the lists'.
 
     A word of the vocabulary that means a concept goes with its names. Each other word stays in two prompts: by itself
     in one template of the concepts, and with an article in the next. The concepts' probes and the words of the lists'
@@ -32,11 +34,11 @@ def lessons_and_kept(
     asked = {with_article(word) if nouns else word: word for word in free}
     lessons, different = lessons_of(base, text_gram(base), concepts, list(asked), alike, beyond=0.0)
     templates = list(dict.fromkeys(template for lesson in lessons for template in lesson.templates))
-    prompts = ["", *kept]
+    prompts = []
     for i, word in enumerate(asked[each] for each in different):
         one, other = templates[i % len(templates)], templates[(i + 1) % len(templates)]
         prompts += [fill(one, word), fill(other, with_article(word))]
-    return lessons, list(dict.fromkeys(prompts))
+    return lessons, list(dict.fromkeys(["", *kept])), list(dict.fromkeys(prompts))
 
 
 def pairs_of(lessons: Sequence[Lesson]) -> dict[tuple[str, str], tuple[str, str]]:

@@ -1,7 +1,7 @@
 """SPEED: a closed form on the denoiser's value projections, in directions in which nothing that is kept lies.
 
 Li et al., "SPEED: Scalable, Precise, and Efficient Concept Erasure for Diffusion Models" (arXiv 2503.07392). For the
-embeddings c of the target's names and c* of the anchor, position by position, W' = W + X with
+embeddings c of the target's names at their last tokens, in each template, and c* of the anchor's, W' = W + X with
 
     X = argmin |X C - W (C* - C)|^2 + ridge * |X|^2    among all X = X P
       = W (C* - C) C^T P (P C C^T P + ridge * I)^-1
@@ -25,8 +25,9 @@ from expunge.bases.base import Base, denoiser_of
 from expunge.bases.families.stable_diffusion import reads_text
 from expunge.core.knobs import Knobs
 from expunge.methods import ConceptData, Log, Unlearned
-from expunge.methods.kept_words import lessons_and_kept, pairs_of
+from expunge.methods.kept_words import lessons_and_kept
 from expunge.methods.lessons import encode_all
+from expunge.methods.rewriting import encoded, told
 from expunge.methods.training import unlearned
 
 METHOD = {
@@ -56,9 +57,7 @@ def free_directions(kept: Tensor, fixed: Tensor, null: float) -> Tensor:
     return free @ free.T
 
 
-def added(
-    weight: Tensor, c: Tensor, goal: Tensor, kept: Tensor, fixed: Tensor, null: float, ridge: float
-) -> Tensor:
+def added(weight: Tensor, c: Tensor, goal: Tensor, kept: Tensor, fixed: Tensor, null: float, ridge: float) -> Tensor:
     """X of the module's docstring, (out, D); all float64, c and goal (I, D), kept (J, D), fixed (F, D)."""
     own, towards = c.T @ c, weight @ ((goal - c).T @ c)
     eye = ridge * torch.eye(len(own), dtype=own.dtype, device=own.device)
@@ -72,11 +71,14 @@ def run(
     base: Base, concepts: Sequence[ConceptData], kept: Sequence[str], knobs: Knobs, draw: torch.Generator, log: Log
 ) -> Unlearned:
     """Unlearn one concept, or several at once. Nothing is drawn at random."""
-    lessons, stay = lessons_and_kept(base, concepts, kept, knobs["others"], knobs["alike"])
-    pairs = list(dict.fromkeys(pairs_of(lessons).values()))
-    c, goal = (encode_all(base, words)[:, 1:].flatten(0, 1).double() for words in zip(*pairs, strict=True))
+    lessons, listed, others = lessons_and_kept(base, concepts, kept, knobs["others"], knobs["alike"])
+    words = told(base, lessons)
+    c, goal = (
+        encoded(base, prompts)[torch.arange(len(places), device=base.device), places].double()
+        for prompts, places in ((words.prompts, words.places), (words.anchors, words.anchor_places))
+    )
     fixed = encode_all(base, [""])[0].double()  # begins with the start token
-    same = encode_all(base, [prompt for prompt in stay if prompt])[:, 1:].flatten(0, 1).double()
+    same = encode_all(base, [*listed[1:], *others])[:, 1:].flatten(0, 1).double()
     denoiser = copy.deepcopy(denoiser_of(base))
     for name, module in denoiser.named_modules():
         if reads_text(name) and (knobs["projections"] == "keys-values" or name.endswith("to_v")):

@@ -6,8 +6,8 @@ the MLP's output at the name's last token, over the name's prompts c, whose end 
     s_j = -|E(c; d)_end - E(c_j)_end|                  c_0 the anchor's prompt, c_1 = c itself, the others: kept prompts
     d   = argmin mean(-log(exp(s_0) / sum_j exp(s_j))) + decay * |d| / |v|^2,    |d| <= farthest * |v|
 
-Then the weight W of fc2, with K the names' inputs, V = W K + d as means over their prompts, C the mean of k k^T over the
-kept prompts: the W' that is nearest to W, as C measures it, among those with W' K = V (ROME, arXiv 2202.05262):
+Then the weight W of fc2, with K the names' inputs and V = W K + d as means over their prompts, C the mean of k k^T over
+the kept prompts: the W' that is nearest to W, as C measures it, among those with W' K = V (ROME, arXiv 2202.05262):
 
     W' = W + (V - W K) (K^T C^-1 K)^-1 K^T C^-1
 
@@ -66,7 +66,8 @@ def run(
     base: Base, concepts: Sequence[ConceptData], kept: Sequence[str], knobs: Knobs, draw: torch.Generator, log: Log
 ) -> Unlearned:
     """Unlearn one concept, or several at once."""
-    lessons, stay = lessons_and_kept(base, concepts, kept, knobs["others"], knobs["alike"])
+    lessons, listed, others = lessons_and_kept(base, concepts, kept, knobs["others"], knobs["alike"])
+    stay = [*listed, *others]
     words = told(base, lessons)
     depth = round(knobs["depth"] * (len(layers_of(base.encoder)) - 1))
     chosen = torch.randperm(len(stay), generator=draw)[: knobs["contrast"]].tolist()
@@ -74,14 +75,14 @@ def run(
     def ends(prompts: Sequence[str]) -> Tensor:
         return encoded(base, prompts).take_along_dim(end_places(base, prompts)[:, None, None], dim=1)[:, 0]
 
-    others = [ends([stay[row] for row in chosen])] if chosen else []
+    unlike = [ends([stay[row] for row in chosen])] if chosen else []
     wanted, was = ends(words.anchors), ends(words.prompts)
     at = end_places(base, words.prompts)[:, None, None]
 
     def away(states: Tensor, rows: Tensor) -> Tensor:
         end = states.take_along_dim(at[rows], dim=1)[:, 0]
         away = [(end - each[rows]).norm(dim=1, keepdim=True) for each in (wanted, was)]
-        away += [torch.cdist(end, each) for each in others]
+        away += [torch.cdist(end, each) for each in unlike]
         return -torch.log_softmax(-torch.cat(away, dim=1), dim=1)[:, 0]
 
     adam = (knobs["steps"], knobs["learning_rate"], knobs["decay"], knobs["farthest"])

@@ -46,14 +46,14 @@ def told(base: Base, lessons: Sequence[Lesson]) -> Told:
     pairs = [(lesson, name) for lesson in lessons for name in lesson.names]
     for index, (lesson, name) in enumerate(pairs):
         for template in [each for each in lesson.templates if "{}" in each] or ["{}"]:
-            begin = template.partition("{}")[0]
-            words = name, lesson.becomes(name)
-            prompt, anchor = (fill(template, word) for word in words)
-            upto, anchor_upto = (" ".join((begin + word).split()) for word in words)
+            begin, both = template.partition("{}")[0] + "{}", (name, lesson.becomes(name))
+            prompt, anchor = (fill(template, word) for word in both)
+            upto, anchor_upto = (fill(begin, word) for word in both)
             rows.append((prompt, anchor, upto, anchor_upto, index))
-    prompts, anchors, upto, anchor_upto, names = (list(column) for column in zip(*rows, strict=True))
-    places, anchor_places = ((tokens_in(base, texts) - 2).to(base.device) for texts in (upto, anchor_upto))
-    return Told(prompts, anchors, places, anchor_places, torch.tensor(names, device=base.device))
+    prompts, anchors, *begins = ([str(row[column]) for row in rows] for column in range(4))
+    places, anchor_places = ((tokens_in(base, texts) - 2).to(base.device) for texts in begins)
+    names = torch.tensor([row[4] for row in rows], device=base.device)
+    return Told(prompts, anchors, places, anchor_places, names)
 
 
 @contextmanager

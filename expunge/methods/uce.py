@@ -10,8 +10,9 @@ over the embeddings c_i of the target's names, c*_i of the anchor and k_j of the
                     (sum_i c_i c_i^T + keep * sum_j k_j k_j^T + ridge * I)^-1
 
 M is the same for every W. The first position is left out of c_i and c*_i: it is the start token, equal in all prompts.
-With `expand` the names stand in the training templates, too, as with the authors' option --expand_prompts. `others`
-words of the vocabulary are kept, or go with the target (kept_words.py); as published, only listed prompts are kept.
+With `expand` the names stand in the training templates, too, as with the authors' option --expand_prompts. Words of the
+vocabulary are kept as well, or go with the target (kept_words.py); all their prompts together weigh as much as those
+that the lists keep. With `others: 0` only the lists' are kept, as published.
 """
 
 import copy
@@ -57,12 +58,16 @@ def run(
     base: Base, concepts: Sequence[ConceptData], kept: Sequence[str], knobs: Knobs, draw: torch.Generator, log: Log
 ) -> Unlearned:
     """Unlearn one concept, or several at once. Nothing is drawn at random."""
-    lessons, stay = lessons_and_kept(base, concepts, kept, knobs["others"], knobs["alike"])
+    lessons, listed, words = lessons_and_kept(base, concepts, kept, knobs["others"], knobs["alike"])
     pairs = [(name, lesson.becomes(name)) for lesson in lessons for name in lesson.names]
     if knobs["expand"]:
         pairs = list(dict.fromkeys([*pairs, *pairs_of(lessons).values()]))
-    c, goal = (encode_all(base, words)[:, 1:].flatten(0, 1) for words in zip(*pairs, strict=True))
-    matrix = edit_matrix(c, goal, encode_all(base, stay).flatten(0, 1), knobs["keep"], knobs["ridge"])
+    c, goal = (encode_all(base, some)[:, 1:].flatten(0, 1) for some in zip(*pairs, strict=True))
+    same = encode_all(base, [*listed, *words])
+    same[len(listed) :] *= (
+        len(listed) / max(len(words), 1)
+    ) ** 0.5  # squared, the weight of each of the words' prompts
+    matrix = edit_matrix(c, goal, same.flatten(0, 1), knobs["keep"], knobs["ridge"])
     denoiser = copy.deepcopy(denoiser_of(base))
     for name, module in denoiser.named_modules():
         if reads_text(name):
