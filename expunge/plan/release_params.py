@@ -13,12 +13,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from expunge.concepts.concept import ConceptList
 from expunge.concepts.source import concept_nodes, list_files, read_source
-from expunge.core.errors import Problem
+from expunge.core.errors import InputError, Problem
 from expunge.core.schema import did_you_mean, short
 from expunge.core.unit_names import Name
 from expunge.core.yamlfile import Node, load
+from expunge.metrics.thresholds import problems_of
 
 Known = Mapping[str, Sequence[str]]  # the ids of the concepts of each list
 
@@ -39,17 +42,21 @@ class ReleaseParams:
 
 
 def releases_of(params: Mapping[str, Any]) -> dict[str, ReleaseParams]:
-    """The releases of a params.yaml that was checked, by name."""
-    return {
-        name: ReleaseParams(
-            **{
-                **{key: value for key, value in raw.items() if value is not None},
-                "lists": None if raw["lists"] == "all" else tuple(raw["lists"]),
-                "without": tuple(raw.get("without", ())),
-            }
-        )
-        for name, raw in (params.get("releases") or {}).items()
-    }
+    """The releases of a params.yaml, by name. :raises InputError: one has another form than its schema says."""
+    releases, problems = {}, list[Problem]()
+    section = params.get("releases") or {}
+    for name, raw in section.items() if isinstance(section, dict) else ():
+        try:
+            own = {key: value for key, value in raw.items() if value is not None}
+            lists = None if own["lists"] == "all" else own["lists"]
+            releases[name] = msgspec.convert({**own, "lists": lists}, ReleaseParams)
+            problems += problems_of(releases[name].gate, f"params.yaml: releases.{name}.gate")
+        except (AttributeError, KeyError, msgspec.ValidationError):
+            fix = "write `{lists: all}`; `expunge validate` says more"
+            problems.append(Problem(f"params.yaml: releases.{name}", "is no release", fix))
+    if problems:
+        raise InputError(problems)
+    return releases
 
 
 def members_of(release: ReleaseParams, known: Known) -> tuple[str, ...]:
@@ -68,6 +75,12 @@ def problems_of_releases(file: Path, lists: Path) -> list[Problem]:
     tree = load(file)
     releases = tree.value.get("releases") if isinstance(tree.value, dict) else None
     return release_problems(tree, file.as_posix(), written_concepts(lists)) if releases else []
+
+
+def require_releases(file: Path, lists: Path) -> None:
+    """:raises InputError: what `problems_of_releases` tells."""
+    if problems := problems_of_releases(file, lists):
+        raise InputError(problems)
 
 
 def written_concepts(folder: Path) -> dict[str, tuple[str, ...]]:
