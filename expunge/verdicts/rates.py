@@ -62,7 +62,7 @@ def write_rates(file: Path, rates: Iterable[Rate]) -> None:
         with open(part, "w", encoding="utf-8", newline="") as out:
             writer = csv.writer(out, lineterminator="\n")
             writer.writerow(COLUMNS)
-            writer.writerows([_text(value) for value in astuple(rate)] for rate in chosen)
+            writer.writerows([*map(_text, astuple(rate)[:-1]), to_cell(rate.word)] for rate in chosen)
 
     write_aside(file, write)
 
@@ -92,4 +92,4 @@ def _rate(row: dict[str, str]) -> Rate:
 
 
 def _text(value: str | float | int | None) -> str:
-    return "" if value is None else f"{value:.6g}" if isinstance(value, float) else str(to_cell(value))
+    return "" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
