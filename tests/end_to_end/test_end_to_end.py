@@ -68,8 +68,9 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     }
     params["releases"] = {
         "all": {
-            "lists": "all", "method": "distil", "general": {"images": 4}, "attack": {"words": {"images": 1, "videos": 0}},
-            "attacked": 1, "render": {"images": {"target": 1, "near": 1}, "videos": {}},
+            "lists": "all", "method": "distil", "general": {"images": 4}, "attacked": 1,
+            "attack": {"words": {"images": 1, "videos": 0}},
+            "render": {"images": {"target": 1, "near": 1}, "videos": {}},
         }
     }  # fmt: skip
     with open(folder / "params.yaml", "w") as file:
