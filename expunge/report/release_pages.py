@@ -33,9 +33,10 @@ def release_row(site: Site, page: Path, name: str) -> dict[str, Any]:
 def release_page(site: Site, name: str, release: PlannedRelease) -> dict[str, Any]:
     run, page, concepts = site.run, site.encoder_page(name), site.run.plan.encoders[name].concepts
     reasons = run.verdict_of(name).reasons
+    failed = failures(site, page, name, reasons)
     return {
         **common(site, page, name), "release": Name.parse(name).id, "count": len(concepts),
-        "answer": ANSWERS[run.verdict_of(name).verdict], "failed": failures(site, page, name, reasons),
+        "answer": ANSWERS[run.verdict_of(name).verdict], "failed": failed, "backed": _in_words(failed),
         "parts": [_part(site, page, name, concept, reasons) for concept in concepts],
         "cards": [part_card(site, page, name, concept) for concept in concepts[:GALLERY]],
         "general": _general(site, page, name), "not_asked": not_asked(run, release),
@@ -56,6 +57,14 @@ def failures(site: Site, page: Path, name: str, reasons: Sequence[Reason]) -> li
         {"concept": id_, "url": url(page, pages[id_]) if id_ in pages else "", "rows": rows}
         for id_, rows in by_concept.items()
     ]
+
+
+def _in_words(failed: Sequence[Mapping[str, Any]]) -> str:
+    """ "3 gates, of 2 concepts and of the release as a whole"; what is missing where there is no gate."""
+    gates, concepts = sum(len(one["rows"]) for one in failed), sum(bool(one["concept"]) for one in failed)
+    whole = ["the release as a whole"] if concepts < len(failed) else []
+    parts = [*([f"{concepts} concept{'' if concepts == 1 else 's'}"] if concepts else []), *whole]
+    return f"{gates} gate{'' if gates == 1 else 's'}, of {' and of '.join(parts)}" if gates else "no gate was measured"
 
 
 def not_asked(run: Run, release: PlannedRelease) -> dict[str, Any]:

@@ -88,6 +88,7 @@ def test_it_begins_with_the_question_and_the_answer(pages: dict[str, str]) -> No
     page = pages["releases/kids.html"]
     heading = text(page.partition("<h1>")[2].partition("</h1>")[0])
     assert heading == "May this go out? No. fail"
+    assert "Not passed: 2 gates, of 1 concept and of the release as a whole." in page
     why = part(page, "why")
     assert why.index("the release as a whole") < why.index("bolt") and "The general set is too low." in why
     assert "Near is too low." in why and "Gone." not in why
