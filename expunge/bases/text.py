@@ -35,11 +35,10 @@ def encode_prompts(base: Base, prompts: Sequence[str], encoder: Any | None = Non
         padding="max_length",
         max_length=base.t2i.tokenizer.model_max_length,
         truncation=True,
-        return_tensors="pt",
     )
     masked = getattr(encoder.config, "use_attention_mask", False)
-    mask = tokens.attention_mask.to(base.device) if masked else None
-    ids = tokens.input_ids.to(base.device)
+    mask = torch.tensor(tokens.attention_mask, device=base.device) if masked else None
+    ids = torch.tensor(tokens.input_ids, device=base.device)
     if base.spec.clip_skip is None:
         return encoder(ids, attention_mask=mask)[0]
     states = encoder(ids, attention_mask=mask, output_hidden_states=True).hidden_states
