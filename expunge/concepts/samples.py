@@ -8,6 +8,7 @@ from expunge.core.errors import InputError, Problem
 from expunge.core.files import BROKEN_JSON, write_json
 
 GROUPS = ("target", "aliases", "probes", "near", "far", "sense")
+GENERAL = "general"  # the group of the general set, which belongs to no concept; it must stay
 FORGET = ("target", "aliases", "probes")  # must be gone; the other groups must stay
 MODALITIES = ("image", "video")
 COUNTS = {"image": "images", "video": "videos"}  # modality -> its key in the section `render` of params.yaml
@@ -29,7 +30,7 @@ class Asks:
 class PlannedSample:
     """A prompt and the seed of its noise. The same sample is drawn before and after unlearning, for comparison."""
 
-    group: str  # one of GROUPS
+    group: str  # one of GROUPS, or GENERAL
     prompt: str
     seed: int
     modality: str  # one of MODALITIES

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from expunge.concepts.samples import FORGET, GROUPS, PlannedSample
+from expunge.concepts.samples import FORGET, GENERAL, GROUPS, PlannedSample
 from expunge.core.errors import InputError, Problem
 from expunge.core.files import BROKEN_JSON
 from expunge.core.unit_names import ORIGINAL, Name, UnitName
@@ -36,24 +36,26 @@ class Pair:
 def pairs_of(run: Run, encoder: str, concept: str) -> list[Pair]:
     """The pairs of a concept under an encoder that may be shown, in the order of its prompts.
 
-    :param encoder: "list/encoder". :param concept: "list/concept".
+    :param encoder: "list/encoder". :param concept: "list/concept", or GENERAL_SET.
     """
-    entry = run.plan.concepts[concept]
-    if entry.confidential:
+    entry = run.plan.concepts.get(concept)  # the general set is of no concept
+    if entry is not None and entry.confidential:
         return []
     name, job = Name.parse(concept), Name.parse(encoder)
     old = run.renders / str(UnitName(concept=name, original=True))
     new = run.renders / str(UnitName(job, name))
     files = {sample.place: sample.file for sample in _samples(old)}
     before = run.seen.get((name.list, ORIGINAL, name.id), {})
-    after = run.seen.get((name.list, job.id, name.id), {})
+    after = run.seen.get((name.list, job.column, name.id), {})
     return [
         Pair(
             s.group, s.modality, s.prompt, s.seed, old / files[s.place], new / s.file,
             before.get(s.place), after.get(s.place),
         )
         for s in _samples(new)
-        if s.place in files and s.group in GROUPS and not run.is_withheld(entry, s.group, s.prompt, s.asks.name)
+        if s.place in files
+        and s.group in (*GROUPS, GENERAL)
+        and not run.is_withheld(entry, s.group, s.prompt, s.asks.name)
     ]  # fmt: skip
 
 
