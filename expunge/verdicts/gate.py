@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from expunge.concepts.concept import Concept
+from expunge.concepts.prompts import has_company
 from expunge.core.unit_names import Name
 from expunge.metrics.catalogue import METRICS
 from expunge.metrics.sample_choices import shows_in
@@ -39,6 +40,8 @@ def applies(concept: Concept, modality: str, metric: str, keep: Sequence[str] = 
     :param keep: what its samples show of the list's `keep`.
     """
     needs = METRICS[metric].needs
+    if METRICS[metric].over == "beside" and not has_company(concept):
+        return False
     if needs and not (getattr(concept, needs) or (needs == "neighbours" and (concept.parts or keep))):
         return False
     return shows_in(concept.kind, modality) or METRICS[metric].of_motions
@@ -112,7 +115,8 @@ def _reasons(
     each = {id_: merged(gate, list_gate, member.concept.gate) for id_, member in members.items()}
     whole, required = next(iter(each.values())) if len(each) == 1 else merged(gate, list_gate)
     for key in sorted({*whole, *(key for gates, _ in each.values() for key in gates)}):
-        fitting = [i for i, m in members.items() if applies(m.concept, *key, m.keep) and key not in m.left_out]
+        drawn = key[0], METRICS[key[1]].over
+        fitting = [i for i, m in members.items() if applies(m.concept, *key, m.keep) and drawn not in m.left_out]
         due = {id_ for id_ in fitting if mandatory(members[id_].concept, *key)}
         if any((id_, *key) in rates for id_ in fitting):
             for id_ in fitting:

@@ -11,11 +11,12 @@ None of them holds seconds, so that every run on one machine writes the same tab
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from expunge.concepts.samples import FORGET, GROUPS, MODALITIES
+from expunge.concepts.samples import GROUPS, KEPT, MODALITIES
 from expunge.core.unit_names import Name
 from expunge.plan.contract import Plan
 from expunge.verdicts.rates import Rate
 
+MAIN = (*GROUPS, "beside_target")  # a rate for each group; of the group beside two
 PLOTTED = tuple(group for group in GROUPS if group != "probes")  # few concepts have probes
 PLOT_COLUMNS = ("name", "list", "encoder", "modality", *PLOTTED, "forgotten", "kept")
 BAR_COLUMNS = ("name", "modality", "group", "rate")
@@ -31,7 +32,7 @@ def summarise(
 ) -> dict[str, Any]:
     """{"overall": {...}, "lists": {list: {...}}, "encoders": {"list/encoder": {...}}}, rates with four digits.
 
-    An encoder has its rates of GROUPS by modality. A list, and overall, has the mean of its encoders' rates (each
+    An encoder has its rates of MAIN by modality. A list, and overall, has the mean of its encoders' rates (each
     encoder counts once) and the number of encoders. A group without samples is absent.
 
     :param changed_parameters: of each "list/encoder", how many of its numbers differ from the original's.
@@ -40,7 +41,7 @@ def summarise(
     shares: dict[str, Shares] = {name: {} for name in sorted(encoders)}
     for rate in rates:
         value = rate.before if original else rate.value
-        if not rate.concept and rate.metric in GROUPS and rate.modality in MODALITIES and value is not None:
+        if not rate.concept and rate.metric in MAIN and rate.modality in MODALITIES and value is not None:
             shares[rate.name].setdefault(rate.modality, {})[rate.metric] = value
     by_list: dict[str, list[Shares]] = {}
     for name, own in shares.items():
@@ -56,8 +57,8 @@ def summarise(
 def plot_rows(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Rows of PLOT_COLUMNS, one for each encoder and modality:
 
-    name (list/encoder), list, encoder, modality, the rates target, aliases, near, far, sense (empty: no samples),
-    forgotten = 1 - target, kept = mean of near, far and sense.
+    name (list/encoder), list, encoder, modality, the rates target, aliases, near, far, sense, beside (empty: no
+    samples), forgotten = 1 - target, kept = mean of near, far and sense.
     """
     rows = []
     for name, entry in summary["encoders"].items():
@@ -65,7 +66,7 @@ def plot_rows(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
             if modality not in entry:
                 continue
             shares, encoder = entry[modality], Name.parse(name)
-            kept = [shares[g] for g in GROUPS if g not in FORGET and g in shares]
+            kept = [shares[g] for g in KEPT if g in shares]
             rows.append(
                 {"name": name, "list": encoder.list, "encoder": encoder.id, "modality": modality}
                 | {group: shares.get(group, "") for group in PLOTTED}
@@ -82,21 +83,21 @@ def bar_rows(rates: Iterable[Rate], plan: Plan) -> list[dict[str, Any]]:
     for rate in rates:
         group = rate.metric.removeprefix("asr:")
         alone = len(plan.encoders[rate.name].concepts) == 1
-        if (group in GROUPS or group != rate.metric) and alone != bool(rate.concept):
+        if (group in MAIN or group != rate.metric) and alone != bool(rate.concept):
             label = f"{rate.name}/{rate.concept}" if rate.concept else rate.name
             rows.append({"name": label, "modality": rate.modality, "group": group, "rate": round(rate.value, 4)})
     return rows
 
 
 def _rounded(shares: Shares) -> Shares:
-    ordered = {m: {g: round(shares[m][g], 4) for g in GROUPS if g in shares[m]} for m in MODALITIES if m in shares}
+    ordered = {m: {g: round(shares[m][g], 4) for g in MAIN if g in shares[m]} for m in MODALITIES if m in shares}
     return {modality: own for modality, own in ordered.items() if own}
 
 
 def _mean(encoders: list[Shares]) -> dict[str, Any]:
     shares: Shares = {}
     for modality in MODALITIES:
-        for group in GROUPS:
+        for group in MAIN:
             each = [own[modality][group] for own in encoders if group in own.get(modality, {})]
             if each:
                 shares.setdefault(modality, {})[group] = sum(each) / len(each)
