@@ -25,7 +25,7 @@ from expunge.plan.build import make_plan
 from expunge.plan.check_base import base_file_problems
 from expunge.plan.contract import Plan, PlannedBase, write_plan
 from expunge.plan.external import with_digests
-from expunge.plan.notes import held_out_members, labels_of, taken_notes
+from expunge.plan.notes import company_notes, held_out_members, labels_of, taken_notes
 from expunge.plan.params import read_params
 from expunge.plan.validate_lists import validate
 from stages.runtime.process import main
@@ -50,9 +50,11 @@ def run() -> None:
     spec = load_spec(params.base)
     held_out = held_out_members(lists, labels_of(spec))
     notes += taken_notes(lists, held_out)
+    prompts = read_prompts(spec.prompts, {concept.kind for each in lists for concept in each.concepts})
+    plan = make_plan(params, lists, prompts, planned_base(spec), held_out)
+    if any(counts.get("beside") for counts in params.render.values()):
+        notes += company_notes(spec.name, plan.concepts, plan.samples, prompts)
     print(*notes, sep="\n", end="\n" * bool(notes))
-    kinds = {concept.kind for each in lists for concept in each.concepts}
-    plan = make_plan(params, lists, read_prompts(spec.prompts, kinds), planned_base(spec), held_out)
     plan = with_digests(plan, spec)
     write_plan(OUT / "index.json", plan)
     write_json(OUT / "concepts.json", by_list(plan))
