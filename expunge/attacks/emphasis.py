@@ -32,8 +32,8 @@ WEIGHTS = (1.5, 1.2, 1.35)  # a small budget tries the ends
 
 def places(base: Base, prompt: str, word: str) -> list[int]:
     """Positions of a word's tokens in a prompt, the first time that they stand there; [] if they do not."""
-    within = tokens_of(base, [prompt]).input_ids[0].tolist()
-    own = [number for number in tokens_of(base, [word]).input_ids[0].tolist() if number not in _special(base)]
+    within = tokens_of(base, [prompt]).input_ids[0]
+    own = [number for number in tokens_of(base, [word]).input_ids[0] if number not in _special(base)]
     starts = range(len(within) - len(own) + 1) if own else ()
     return next((list(range(at, at + len(own))) for at in starts if within[at : at + len(own)] == own), [])
 

@@ -20,12 +20,12 @@ from expunge.bases.families.stable_diffusion import DENOISERS, reads_text
 
 
 def tokens_of(base: Base, prompts: Sequence[str]) -> Any:
-    """What the base's tokenizer makes of prompts: `input_ids` and `attention_mask`, (N, L) each, padded and cut."""
+    """What the base's tokenizer makes of prompts: `input_ids` and `attention_mask`, N lists of L each, padded and cut."""
     texts = list(prompts)
     if base.spec.inversions:  # a textual inversion of several vectors is as many tokens
         texts = base.t2i.maybe_convert_prompt(texts, base.t2i.tokenizer)
     length = base.t2i.tokenizer.model_max_length
-    return base.t2i.tokenizer(texts, padding="max_length", max_length=length, truncation=True, return_tensors="pt")
+    return base.t2i.tokenizer(texts, padding="max_length", max_length=length, truncation=True)
 
 
 def encode_prompts(base: Base, prompts: Sequence[str], encoder: Any | None = None, skip: int | None = None) -> Tensor:
@@ -40,8 +40,8 @@ def encode_prompts(base: Base, prompts: Sequence[str], encoder: Any | None = Non
     skip = base.spec.clip_skip if skip is None else skip
     tokens = tokens_of(base, prompts)
     masked = getattr(encoder.config, "use_attention_mask", False)
-    mask = tokens.attention_mask.to(base.device) if masked else None
-    ids = tokens.input_ids.to(base.device)
+    mask = torch.tensor(tokens.attention_mask, device=base.device) if masked else None
+    ids = torch.tensor(tokens.input_ids, device=base.device)
     if skip is None:
         return encoder(ids, attention_mask=mask)[0]
     states = encoder(ids, attention_mask=mask, output_hidden_states=True).hidden_states

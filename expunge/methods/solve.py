@@ -1,29 +1,32 @@
 """One pass through the encoder, layer by layer, in which each linear layer is solved for and none is trained.
 
-Let x and x' be what a linear layer with weight W receives for a token in the original encoder and in the new one, whose
-layers before it are solved already. The new weight W' minimises
+Let a linear layer with weight W receive x for a token in the original encoder, and x' in the new one, whose layers
+before it are solved already. If its output is added to a state, let s and s' be that state; elsewhere both are 0. The
+new weight W' minimises
 
-    sum_T w |W' x'_T - W g|^2 + keep * sum_K w |W' x'_K - W x_K|^2 + e |W' - W|^2,    g = x_A + beyond * (x_A - x_T)
+    mean_T |W' x'_T + s'_T - W g - s_g|^2 + keep * mean_K |W' x'_K + s'_K - W x_K - s_K|^2 + e |W' - W|^2
+    g = x_A + beyond * (x_A - x_T),  s_g likewise
 
 over all positions of the target's prompts T and of the kept prompts K; A are T with the anchor in the target's place.
-So W' = W C S^-1 with
+So W' = (W C + R) S^-1 with
 
-    S = sum_T w x'_T x'_T^T + keep * sum_K w x'_K x'_K^T + e I
-    C = sum_T w g x'_T^T    + keep * sum_K w x_K x'_K^T  + e I
+    S = mean_T x'_T x'_T^T + keep * mean_K x'_K x'_K^T + e I
+    C = mean_T g x'_T^T    + keep * mean_K x_K x'_K^T  + e I
+    R = mean_T (s_g - s'_T) x'_T^T + keep * mean_K (s_K - s'_K) x'_K^T
 
-The weights w of each concept's prompts in T sum to 1, however many concepts there are. Those of K sum to 1: `listed` of
-it for the prompts that the lists keep, which alone hold a word's other sense, the rest for the words of the vocabulary.
-e is `ridge` times the mean of S's diagonal. Vocabulary words that mean a target go with its names (lessons.py). For the
-vocabulary, x'_K is taken to be x_K: so its sums are those of the base, and are computed once for all encoders.
+R makes each block put right what the blocks before it did not reach. Each concept weighs the same in T, however many
+prompts it has. Of K, `listed` is the weight of the prompts that the lists keep, which alone hold a word's other sense;
+the rest is that of the vocabulary's words. e is `ridge` times the mean of S's diagonal. Vocabulary words that mean a
+target go with its names (lessons.py). For the vocabulary, x'_K and s'_K are taken to be x_K and s_K: so its sums are
+those of the base, and are computed once for all encoders.
 
 There is no learning rate, no step and no draw. Relatives are EMCID (arXiv 2403.13807), which optimises values for each
 concept first, and MEMIT and UCE (arXiv 2308.14761), which solve one kind of layer.
 """
 
 import copy
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import partial
-from itertools import repeat
 from typing import Any, NamedTuple, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -31,7 +34,16 @@ import torch
 from torch import Tensor
 
 from expunge.bases.base import Base, deterministic
-from expunge.bases.encoder_layers import BATCH, LINEARS, Walk, gram, layers_of, position_weights, tokens_in
+from expunge.bases.encoder_layers import (
+    BATCH,
+    LINEARS,
+    Reached,
+    Walk,
+    gram,
+    layers_of,
+    position_weights,
+    tokens_in,
+)
 from expunge.bases.text import text_gram
 from expunge.core.knobs import Knobs
 from expunge.core.words import plain, with_article
@@ -45,12 +57,12 @@ METHOD = {
     "joint": {},
     "knobs": {
         "keep": {"default": 32.0, "type": "number", "minimum": 0.0, "maximum": 1e6,
-                 "description": "weight of the kept prompts against those of one concept"},
-        "ridge": {"default": 0.001, "type": "number", "minimum": 1e-9, "maximum": 1.0,
+                 "description": "weight of the kept prompts against those of the target"},
+        "ridge": {"default": 0.0001, "type": "number", "minimum": 1e-9, "maximum": 1.0,
                   "description": "weight of the weights' own change, as a share of the inputs' mean square"},
         "beyond": {"default": 0.0, "type": "number", "minimum": 0.0, "maximum": 10.0,
                    "description": "how much further than the anchor the target is moved, in distances to it"},
-        "listed": {"default": 0.5, "type": "number", "minimum": 0.0, "maximum": 1.0,
+        "listed": {"default": 0.25, "type": "number", "minimum": 0.0, "maximum": 1.0,
                    "description": "share of the kept weight for the prompts that the lists themselves keep"},
         "others": {"default": 512, "type": "integer", "minimum": 0, "maximum": 100000,
                    "description": "words of the vocabulary that are kept, too"},
@@ -84,7 +96,7 @@ class Aim(NamedTuple):
 
 
 def aims_of(lessons: Sequence[Lesson]) -> list[Aim]:
-    """Each name of each lesson in each of its templates; a lesson's weights sum to 1."""
+    """Each name of each lesson in each of its templates. Every lesson weighs the same; all weights sum to 1."""
     aims = []
     for lesson in lessons:
         pairs = dict.fromkeys(
@@ -92,7 +104,7 @@ def aims_of(lessons: Sequence[Lesson]) -> list[Aim]:
             for name in lesson.names
             for template in lesson.templates
         )
-        aims += [Aim(*pair, lesson.beyond, 1 / len(pairs)) for pair in pairs]
+        aims += [Aim(*pair, lesson.beyond, 1 / len(pairs) / len(lessons)) for pair in pairs]
     return aims
 
 
@@ -121,10 +133,43 @@ def sums_of(base: Base, prompts: Sequence[str]) -> Sums:
     walk = Walk(base, base.encoder, prompts, weights.shape[1])
     for depth in range(len(layers_of(base.encoder))):
         for name, *_ in LINEARS:
-            grams = [gram(x, x, w) for x, w in zip(walk.inputs(), weights.split(BATCH), strict=True)]
+            grams = [gram(x, x, w) for (x, _), w in zip(walk.inputs(), weights.split(BATCH), strict=True)]
             sums[depth, name] = torch.stack(grams).sum(0)
         walk.step()
     return sums
+
+
+class LeastSquares:
+    """The sums of one least-squares problem: S, C and R of the module's docstring."""
+
+    def __init__(self, weight: Tensor) -> None:
+        zeros = partial(torch.zeros, dtype=torch.float64, device=weight.device)
+        rows, columns = weight.shape
+        self.own, self.crossed, self.rest = zeros(columns, columns), zeros(columns, columns), zeros(rows, columns)
+
+    def add(self, now: Iterable[Reached], goals: Iterable[Reached], weights: Iterable[Tensor]) -> None:
+        """Prompts as they are now, and what the original gives for what they should mean, batch by batch."""
+        for (x, s), (g, s_g), w in zip(now, goals, weights, strict=True):
+            self.own += gram(x, x, w)
+            self.crossed += gram(x, g, w)
+            if s is not None and s_g is not None:
+                self.rest += gram(x, s_g - s, w)
+
+    def solve(self, weight: Tensor, ridge: float) -> Tensor:
+        """W' for W."""
+        e = ridge * self.own.diagonal().mean() * torch.eye(len(self.own), dtype=self.own.dtype, device=weight.device)
+        wanted = weight.double() @ (self.crossed + e) + self.rest
+        return torch.linalg.solve(self.own + e, wanted, left=False)
+
+
+def beyond_anchors(anchors: Walk, targets: Walk | None, beyond: Tensor) -> Iterator[Reached]:
+    """g and s_g of each batch. :param targets: the original's walk of T; None: `beyond` is 0 for all."""
+    if targets is None:
+        yield from anchors.inputs()
+        return
+    for (g, s_g), (x, s), b in zip(anchors.inputs(), targets.inputs(), beyond.split(BATCH), strict=True):
+        far = b[:, None, None]
+        yield g + far * (g - x), None if s_g is None or s is None else s_g + far * (s_g - s)
 
 
 def solved(base: Base, aims: Sequence[Aim], listed: Sequence[str], general: Sums, knobs: Knobs) -> Any:
@@ -135,33 +180,27 @@ def solved(base: Base, aims: Sequence[Aim], listed: Sequence[str], general: Sums
     encoder, share = copy.deepcopy(base.encoder), knobs["listed"] if general else 1.0
     texts, anchors = [aim.prompt for aim in aims], [aim.anchor for aim in aims]
     weights, beyond = (torch.tensor([aim[i] for aim in aims], device=base.device) for i in (3, 2))
-    forget, keep = looked_at(base, texts, anchors), looked_at(base, listed) * share / len(listed)
-    now, become = (
-        Walk(base, each, some, forget.shape[1]) for each, some in ((encoder, texts), (base.encoder, anchors))
-    )
-    were = Walk(base, base.encoder, texts, forget.shape[1]) if beyond.any() else None  # x_T counts only with `beyond`
-    same, stayed = (Walk(base, each, listed, keep.shape[1]) for each in (encoder, base.encoder))
-    weights = forget * weights[:, None]
+    looked = looked_at(base, texts, anchors)
+    forget = (looked * weights[:, None]).split(BATCH)
+    kept = looked_at(base, listed)
+    keep = (kept * knobs["keep"] * share / len(listed)).split(BATCH)
+    length, longest = looked.shape[1], kept.shape[1]
+    now, become = Walk(base, encoder, texts, length), Walk(base, base.encoder, anchors, length)
+    were = Walk(base, base.encoder, texts, length, now.starts) if beyond.any() else None
+    same = Walk(base, encoder, listed, longest)
+    stayed = Walk(base, base.encoder, listed, longest, same.starts)
     for depth, (before, after) in enumerate(zip(layers_of(base.encoder), layers_of(encoder), strict=True)):
         for names in LINEARS:
-            name, size = names[0], before.get_submodule(names[0]).in_features
-            own = crossed = torch.zeros(size, size, dtype=torch.float64, device=base.device)
-            old: Iterable[Any] = were.inputs() if were is not None else repeat(0.0)
-            for x, g, x_t, w, b in zip(
-                now.inputs(), become.inputs(), old, weights.split(BATCH), beyond.split(BATCH), strict=False
-            ):
-                own = own + gram(x, x, w)
-                crossed = crossed + gram(x, g + b[:, None, None] * (g - x_t), w)
-            for x, x_k, w in zip(same.inputs(), stayed.inputs(), keep.split(BATCH), strict=True):
-                own = own + knobs["keep"] * gram(x, x, w)
-                crossed = crossed + knobs["keep"] * gram(x, x_k, w)
+            problem = LeastSquares(before.get_submodule(names[0]).weight)
+            problem.add(now.inputs(), beyond_anchors(become, were, beyond), forget)
+            problem.add(same.inputs(), stayed.inputs(), keep)
             if general:
-                words = knobs["keep"] * (1 - share) * general[depth, name]
-                own, crossed = own + words, crossed + words
-            e = knobs["ridge"] * own.diagonal().mean() * torch.eye(size, dtype=own.dtype, device=own.device)
-            change = torch.linalg.solve(own + e, crossed + e, left=False)
-            for each in names:
-                after.get_submodule(each).weight.copy_(before.get_submodule(each).weight.double() @ change)
+                words = knobs["keep"] * (1 - share) * general[depth, names[0]]
+                problem.own += words
+                problem.crossed += words
+            for name in names:
+                weight = before.get_submodule(name).weight
+                after.get_submodule(name).weight.copy_(problem.solve(weight, knobs["ridge"]))
         for walk in filter(None, (now, become, were, same, stayed)):
             walk.step()
     return encoder
