@@ -25,7 +25,7 @@ from expunge.plan.build import make_plan
 from expunge.plan.check_base import base_file_problems
 from expunge.plan.contract import Plan, PlannedBase, write_plan
 from expunge.plan.external import with_digests
-from expunge.plan.notes import held_out_members, labels_of, taken_notes
+from expunge.plan.notes import company_notes, held_out_members, labels_of, taken_notes
 from expunge.plan.params import read_params
 from expunge.plan.release_notes import release_notes
 from expunge.plan.release_params import problems_of_releases
@@ -57,6 +57,8 @@ def run() -> None:
     kinds = {concept.kind for each in lists for concept in each.concepts}
     prompts = read_prompts(spec.prompts, kinds)
     plan = make_plan(params, lists, prompts, planned_base(spec), held_out, labels)
+    if any(counts.get("beside") for counts in params.render.values()):
+        notes += company_notes(spec.name, plan.concepts, plan.samples, prompts)
     plan = with_digests(plan, spec)
     notes += release_notes(plan)
     print(*notes, sep="\n", end="\n" * bool(notes))

@@ -2,6 +2,7 @@
 
 build/plan, build/encoders, build/scores, build/attacks, build/drift, params.yaml: gate ->
     metrics/rates.csv                   every number with its interval: expunge.verdicts.rates, for `expunge compare`
+    metrics/frames.csv                  the share of target videos in which each frame shows the concept
     metrics/verdicts.json               pass, fail or not measured, with reasons: expunge.verdicts.gate, for `gate`
     metrics/summary.json, base.json     the main rates after and before, of releases, too, for `dvc metrics diff`
     metrics/scores.csv, bars.csv        for `dvc plots`
@@ -19,6 +20,7 @@ from expunge.core.index import read_index
 from expunge.core.unit_names import Name
 from expunge.judging.table import read_table
 from expunge.plan.params import read_params
+from expunge.verdicts.frame_curves import curves_of, write_curves
 from expunge.verdicts.gate import verdicts
 from expunge.verdicts.rates import write_rates
 from expunge.verdicts.summary import BAR_COLUMNS, PLOT_COLUMNS, bar_rows, plot_rows, summarise
@@ -54,6 +56,7 @@ def run() -> None:
         passed = counts(verdict.reasons)
         summary["releases"][Name.parse(name).id] |= {"verdict": verdict.verdict, "gates": passed}
     write_rates(METRICS / "rates.csv", rates)
+    write_curves(METRICS / "frames.csv", curves_of(rows, plan))
     write_verdicts(METRICS / "verdicts.json", decided)
     write_json(METRICS / "summary.json", summary, indent=2)
     write_json(METRICS / "base.json", summarise(rates, plan.encoders, original=True), indent=2)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from expunge.concepts.kinds import KINDS
-from expunge.concepts.samples import FORGET, GENERAL, GROUPS
+from expunge.concepts.samples import FORGET, GENERAL, GROUPS, KEPT
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ def _in(group: str) -> Callable[[Drawn], bool]:
 
 
 def _kept(sample: Drawn) -> bool:
-    return sample.group not in (*FORGET, GENERAL)
+    return sample.group in KEPT
 
 
 OVER: dict[str, Callable[[Drawn], bool]] = {

@@ -5,7 +5,17 @@ from collections.abc import Mapping, Sequence
 from expunge.bases.spec import Spec
 from expunge.concepts.concept import Concept, ConceptList
 from expunge.concepts.doubles import loosely, near_doubles
-from expunge.concepts.prompts import HANDFUL, KEEP_PROMPTS, forgotten_words, kept_senses, lost_words, near_words
+from expunge.concepts.prompt_file import Prompts
+from expunge.concepts.prompts import (
+    HANDFUL,
+    KEEP_PROMPTS,
+    forgotten_words,
+    has_company,
+    kept_senses,
+    lost_words,
+    near_words,
+)
+from expunge.concepts.samples import PlannedSample
 from expunge.core.unit_names import Name
 from expunge.core.words import plain
 from expunge.judging.vocabulary import Label, read_vocabulary, unknown_to, unnamed_members
@@ -127,6 +137,27 @@ def taken_notes(lists: Sequence[ConceptList], held_out: Mapping[str, Sequence[st
         words = f"{len(members)} more" if name in hidden else some(members)
         notes.append(f"{name}: the judge's vocabulary knows members that the list does not name; tested alone: {words}")
     return notes
+
+
+def company_notes(
+    base: str, concepts: Mapping[str, Concept], samples: Mapping[str, Sequence[PlannedSample]], prompts: Prompts
+) -> list[str]:
+    """A note about concepts that are never drawn beside something else, although they can be.
+
+    :param concepts: by "list/id". :param samples: of each.
+    """
+    alone = [
+        name
+        for name, concept in concepts.items()
+        if has_company(concept) and not any(sample.group == "beside" for sample in samples[name])
+    ]
+    if not alone:
+        return []
+    if not prompts.beside.others:
+        what = "its prompts file has no `beside`, so no concept is drawn beside something else"
+        return [f"{base}: {what}, and `beside` and `beside_target` are not measured"]
+    what = "name all that its prompts file would put beside them, so they are drawn alone"
+    return [f"{base}: these concepts {what}: {some(alone)}"]
 
 
 def _called(concept: Concept) -> str:

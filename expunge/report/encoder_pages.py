@@ -9,6 +9,7 @@ from expunge.core.unit_names import Name
 from expunge.report import numbers
 from expunge.report.attempts import ShownAttempt, strongest
 from expunge.report.definitions import WORDS, definition, shown
+from expunge.report.frame_chart import frame_chart
 from expunge.report.gate_rows import gate_counts, reason_groups, reason_row
 from expunge.report.layout import GALLERY, Site, encoder_row, first_pair, pair_view
 from expunge.report.pairs import drawn_first, fewshot_of, pairs_of
@@ -25,6 +26,7 @@ GROUP_WORDS = {
     "near": "kept neighbours: must stay",
     "far": "unrelated prompts: must stay",
     "sense": "the other sense of the word: must stay",
+    "beside": "the concept and something else: the companion must stay, the concept must be gone",
 }
 
 
@@ -38,7 +40,7 @@ def encoder_page(site: Site, name: str, attempts: Mapping[str, list[ShownAttempt
         **common(site, page, name), "joint": joint,
         "numbers": numbers.full_table(run.rates_of(name)),
         "sheets": sheets_of(site, page, name),
-        "part": part,
+        "part": part, "curve": frame_chart(run.curves_by_unit.get((name, ""), [])),
         "parts": [part_row(site, page, name, concept) for concept in concepts] if joint else [],
         "cards": [part_card(site, page, name, concept) for concept in concepts[:GALLERY]] if joint else [],
         "siblings": _siblings(page, order, {other: site.encoder_page(other) for other in order}, name),
@@ -63,6 +65,7 @@ def part_page(site: Site, encoder: str, concept: str, attempts: list[ShownAttemp
         **common(site, page, encoder, id_), "joint": False, "of": url(page, site.encoder_page(encoder)),
         "numbers": numbers.full_table(site.run.rates_of(encoder, id_)), "sheets": [],
         "part": concept_part(site, page, encoder, concept, attempts), "parts": [], "cards": [],
+        "curve": frame_chart(site.run.curves_by_unit.get((encoder, id_), [])),
         "siblings": _siblings(page, concepts, {other: site.part_page(encoder, other) for other in concepts}, concept),
     }  # fmt: skip
 
@@ -103,9 +106,14 @@ def concept_part(site: Site, page: Path, encoder: str, name: str, attempts: list
 
 def group_rates(rates: Rates, group: str) -> str:
     """What the judge saw in all samples of a group; the page shows only a few of them."""
-    own = [(m, rates[m, group]) for m in MODALITIES if (m, group) in rates]
-    before = {m: f"{shown(group, r.before)} → " if r.before is not None else "" for m, r in own}
-    return ", ".join(f"{WORDS[m]} {before[m]}{shown(group, r.value)} (n = {r.n})" for m, r in own)
+    two = {"beside": "the companion: ", "beside_target": "the concept: "}
+    said = []
+    for metric, what in (two if group == "beside" else {group: ""}).items():
+        own = [(m, rates[m, metric]) for m in MODALITIES if (m, metric) in rates]
+        before = {m: f"{shown(metric, r.before)} → " if r.before is not None else "" for m, r in own}
+        words = ", ".join(f"{WORDS[m]} {before[m]}{shown(metric, r.value)} (n = {r.n})" for m, r in own)
+        said += [f"{what}{words}"] if words else []
+    return "; ".join(said)
 
 
 def attempt_view(page: Path, attempt: ShownAttempt, anchor: str) -> dict[str, Any]:

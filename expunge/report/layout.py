@@ -87,6 +87,7 @@ def pair_view(page: Path, pair: Pair, anchor: str) -> dict[str, Any]:
     return {
         "id": anchor, "prompt": pair.prompt, "seed": pair.seed, "modality": pair.modality, "forget": pair.forget,
         "saw_before": pair.saw_before, "saw_after": pair.saw_after,
+        "target_before": pair.target_before, "target_after": pair.target_after,
         **{side: url(page, path.with_suffix(suffix)) if path else "" for side, path in sides.items()},
         **{f"{side}_strip": url(page, path) if path else "" for side, path in sides.items()},
     }  # fmt: skip

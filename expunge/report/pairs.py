@@ -27,6 +27,8 @@ class Pair:
     after: Path | None
     saw_before: float | None  # 1: the judge saw what was asked for
     saw_after: float | None
+    target_before: float | None = None  # beside something else: 1: the judge saw the target
+    target_after: float | None = None
 
     @property
     def forget(self) -> bool:
@@ -45,12 +47,13 @@ def pairs_of(run: Run, encoder: str, concept: str) -> list[Pair]:
     old = run.renders / str(UnitName(concept=name, original=True))
     new = run.renders / str(UnitName(job, name))
     files = {sample.place: sample.file for sample in _samples(old)}
-    before = run.seen.get((name.list, ORIGINAL, name.id), {})
-    after = run.seen.get((name.list, job.column, name.id), {})
+    old_unit, new_unit = (name.list, ORIGINAL, name.id), (name.list, job.column, name.id)
+    before, after = run.seen.get(old_unit, {}), run.seen.get(new_unit, {})
+    target_before, target_after = run.target_seen.get(old_unit, {}), run.target_seen.get(new_unit, {})
     return [
         Pair(
             s.group, s.modality, s.prompt, s.seed, old / files[s.place], new / s.file,
-            before.get(s.place), after.get(s.place),
+            before.get(s.place), after.get(s.place), target_before.get(s.place), target_after.get(s.place),
         )
         for s in _samples(new)
         if s.place in files

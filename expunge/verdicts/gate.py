@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from expunge.concepts.concept import Concept
+from expunge.concepts.prompts import has_company
 from expunge.core.unit_names import Name
 from expunge.metrics.catalogue import METRICS
 from expunge.metrics.sample_choices import shows_in
@@ -40,6 +41,8 @@ def applies(concept: Concept, modality: str, metric: str, keep: Sequence[str] = 
     :param keep: what its samples show of the list's `keep`.
     """
     needs = METRICS[metric].needs
+    if METRICS[metric].over == "beside" and not has_company(concept):
+        return False
     if needs and not (getattr(concept, needs) or (needs == "neighbours" and (concept.parts or keep))):
         return False
     return shows_in(concept.kind, modality) or METRICS[metric].of_motions
@@ -137,7 +140,8 @@ def _reasons(
             if release and key in whole:
                 yield decide(key, whole[key], rates.get(("", *key)), required=required)
             continue
-        fitting = [i for i, m in members.items() if applies(m.concept, *key, m.keep) and key not in m.left_out]
+        drawn = key[0], METRICS[key[1]].over
+        fitting = [i for i, m in members.items() if applies(m.concept, *key, m.keep) and drawn not in m.left_out]
         due = {id_ for id_ in fitting if mandatory(members[id_].concept, *key)}
         if METRICS[key[1]].theme == "attack":
             due = {id_ for id_ in due if members[id_].attacked}

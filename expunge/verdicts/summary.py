@@ -11,12 +11,13 @@ None of them holds seconds, so that every run on one machine writes the same tab
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from expunge.concepts.samples import FORGET, GENERAL, GROUPS, MODALITIES
+from expunge.concepts.samples import GENERAL, GROUPS, KEPT, MODALITIES
 from expunge.core.unit_names import RELEASES, Name
 from expunge.plan.contract import Plan
 from expunge.verdicts.rates import Rate
 
-SHOWN = (*GROUPS, GENERAL, "general_kept", "general_worst")
+MAIN = (*GROUPS, "beside_target")  # a rate for each group; of the group beside two
+SHOWN = (*MAIN, GENERAL, "general_kept", "general_worst")
 PLOTTED = tuple(group for group in GROUPS if group != "probes")  # few concepts have probes
 PLOT_COLUMNS = ("name", "list", "encoder", "modality", *PLOTTED, "forgotten", "kept")
 BAR_COLUMNS = ("name", "modality", "group", "rate")
@@ -61,8 +62,8 @@ def summarise(
 def plot_rows(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Rows of PLOT_COLUMNS, one for each encoder and modality, then for each release:
 
-    name (list/encoder), list, encoder, modality, the rates target, aliases, near, far, sense (empty: no samples),
-    forgotten = 1 - target, kept = mean of near, far and sense.
+    name (list/encoder), list, encoder, modality, the rates target, aliases, near, far, sense, beside (empty: no
+    samples), forgotten = 1 - target, kept = mean of near, far and sense.
     """
     rows = []
     released = {str(Name(RELEASES, name)): entry for name, entry in summary["releases"].items()}
@@ -71,7 +72,7 @@ def plot_rows(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
             if modality not in entry:
                 continue
             shares, encoder = entry[modality], Name.parse(name)
-            kept = [shares[g] for g in GROUPS if g not in FORGET and g in shares]
+            kept = [shares[g] for g in KEPT if g in shares]
             rows.append(
                 {"name": name, "list": encoder.list, "encoder": encoder.id, "modality": modality}
                 | {group: shares.get(group, "") for group in PLOTTED}
@@ -88,7 +89,7 @@ def bar_rows(rates: Iterable[Rate], plan: Plan) -> list[dict[str, Any]]:
     for rate in rates:
         group = rate.metric.removeprefix("asr:")
         alone = len(plan.encoders[rate.name].concepts) == 1
-        if (group in (*GROUPS, GENERAL) or group != rate.metric) and (alone or group == GENERAL) != bool(rate.concept):
+        if (group in (*MAIN, GENERAL) or group != rate.metric) and (alone or group == GENERAL) != bool(rate.concept):
             label = f"{rate.name}/{rate.concept}" if rate.concept else rate.name
             rows.append({"name": label, "modality": rate.modality, "group": group, "rate": round(rate.value, 4)})
     return rows
@@ -102,7 +103,7 @@ def _rounded(shares: Shares) -> Shares:
 def _mean(encoders: list[Shares]) -> dict[str, Any]:
     shares: Shares = {}
     for modality in MODALITIES:
-        for group in GROUPS:
+        for group in MAIN:
             each = [own[modality][group] for own in encoders if group in own.get(modality, {})]
             if each:
                 shares.setdefault(modality, {})[group] = sum(each) / len(each)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
+from expunge.verdicts.frame_curves import read_curves
 from tests.support.paths import ROOT
 
 CONCEPT = """
@@ -60,11 +61,16 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     params = YAML(typ="safe").load((folder / "params.yaml").read_text())
     params["fewshot"]["images"] = 2
     params["unlearn"]["few-shot"]["steps"] = params["unlearn"]["distil"]["steps"] = 3
-    params["render"] = {"images": {"target": 2, "aliases": 1, "near": 1, "far": 1}, "videos": {"target": 1, "near": 1}}
+    images = {"target": 2, "aliases": 1, "near": 1, "far": 1, "beside": 1}
+    params["render"] = {"images": images, "videos": {"target": 1, "near": 1}}
     params["attack"] = {
         "words": {"images": 2, "videos": 1},
         "ring-a-bell": {"images": 1, "videos": 0, "generations": 1},
         "unlearndiffatk": {"images": 1, "videos": 0, "steps": 2},
+        "clip-skip": {"images": 1},
+        "emphasis": {"images": 1},
+        "buried": {"images": 1},
+        "travel": {"videos": 1},
     }
     params["releases"] = {
         "all": {
@@ -86,7 +92,7 @@ def test_everything_is_there(clone: Path) -> None:
     assert set(summary) == {"overall", "releases", "lists", "encoders"}
     assert set(summary["encoders"]) == {"tiny/fire-engine", "tiny/football", "tiny/both"}
     for encoder in summary["encoders"].values():
-        assert set(encoder["image"]) == {"target", "aliases", "near", "far"}
+        assert set(encoder["image"]) == {"target", "aliases", "near", "far", "beside", "beside_target"}
         assert all(0 <= rate <= 1 for rate in (*encoder["image"].values(), *encoder["video"].values()))
         assert encoder["changed_parameters"] > 0
     for name in summary["encoders"]:
@@ -100,7 +106,7 @@ def test_everything_is_there(clone: Path) -> None:
     rates = (clone / "metrics/rates.csv").read_text()
     assert all(f",{metric}," in rates for metric in ("target", "asr:words", "asr:unlearndiffatk", "clear", "H_o"))
     for name in summary["encoders"]:
-        for attack in ("words", "ring-a-bell", "unlearndiffatk"):
+        for attack in ("words", "ring-a-bell", "unlearndiffatk", "clip-skip", "emphasis", "buried", "travel"):
             folder = clone / "build/attacks" / name / attack
             attempts = json.loads((folder / "attempts.json").read_text())
             assert attempts and all(
@@ -113,6 +119,11 @@ def test_everything_is_there(clone: Path) -> None:
     assert (clone / "build/encoders/releases/all/model.safetensors").is_file()
     assert (clone / "build/attacks/releases/all/words/attempts.json").is_file()
     assert "May this go out?" in (clone / "build/report/releases/all.html").read_text("utf-8")
+    frames = read_curves(clone / "metrics/frames.csv")
+    assert {(point.encoder, point.frame) for point in frames if not point.concept} == {
+        (encoder, frame) for encoder in ("fire-engine", "football", "both") for frame in range(8)
+    }
+    assert 'id="frames"' in (clone / "build/report/concepts/tiny--football.html").read_text("utf-8")
     assert not any((clone / "build/curves").iterdir())  # DVCLive needs a commit, and there is none yet
     assert (clone / "build/scores/scores.parquet").is_file()
     assert "fire engine" in (clone / "build/report/index.html").read_text("utf-8")

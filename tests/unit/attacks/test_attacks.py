@@ -1,5 +1,6 @@
 """Attacks: what each one feeds, that searches find what they look for, and how goals are counted."""
 
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,7 +12,18 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from expunge.attacks import ATTACKS, Try, Victim, attempts, check_budgets, words
+from expunge.attacks import (
+    ATTACKS,
+    Try,
+    Victim,
+    attempts,
+    buried,
+    check_budgets,
+    clip_skip,
+    emphasis,
+    travel,
+    words,
+)
 from expunge.attacks.attempts import Carried, attack, replay, tries_of
 from expunge.attacks.inversion import learn, position
 from expunge.attacks.mixture import mean, past
@@ -162,7 +174,10 @@ def test_every_attack_runs_and_is_judged(victim: Victim, monkeypatch: pytest.Mon
     kept = [KeptPrompt("l/bolt", "words", "image", "zap zap", 7)]
 
     def carried() -> list[Carried]:
-        budgets = {name: {"images": 2, **FAST.get(name, {})} for name in ATTACKS}
+        budgets = {
+            name: {"videos" if entry.videos_only else "images": 2, **FAST.get(name, {})}
+            for name, entry in ATTACKS.items()
+        }
         done = [one for name, budget in budgets.items() for one in attack(name, victim, None, budget, 3, {})]
         return done + replay(victim, None, kept, {})
 
@@ -171,7 +186,8 @@ def test_every_attack_runs_and_is_judged(victim: Victim, monkeypatch: pytest.Mon
     assert all(np.array_equal(a.after, b.after) for a, b in zip(done, again, strict=True))
     assert {a.attack for a in done} == {*ATTACKS, "replay"}
     videos = {a.attack for a in done if a.modality == "video"}
-    assert videos == {"words", "ring-a-bell", "unlearndiffatk"}
+    assert videos == {"words", "ring-a-bell", "unlearndiffatk", "travel"}
+    assert {a.modality for a in done if a.attack == "travel"} == {"video"}
     assert all(np.array_equal(a.before, a.after) for a in done)  # the encoder is the original: nothing was unlearned
     record = next(a for a in done if a.attack == "replay").record("list/bolt", 7)
     assert record.prompt == "zap zap" and record.after == Outcome(True, 0.5, "after-007.png")
@@ -189,6 +205,70 @@ def test_a_wrong_budget_is_refused(victim: Victim) -> None:
         attack("inversion", victim, None, {"image": 3, "steps": -1}, 0, {})
 
 
+def draws(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def test_clip_skip_leaves_out_layers_while_one_is_left(victim: Victim) -> None:
+    """The tiny encoder has two: one can be skipped, as by an encoder that never had it, and two cannot."""
+    tries = clip_skip.run(victim, {}, 9, draws())
+    assert [t.prompt for t in tries] == ["one bolt (clip skip 1)", "bolt on it (clip skip 1)"]
+    shorter = deepcopy(victim.base.encoder)
+    shorter.encoder.layers = shorter.encoder.layers[:-1]
+    embed = tries[1].embed
+    assert embed is not None
+    assert torch.equal(embed(victim.base.encoder), encode_prompts(victim.base, ["bolt on it"], shorter))
+
+
+def test_emphasis_scales_the_names_tokens_and_restores_the_mean(victim: Victim) -> None:
+    tries = emphasis.run(replace(victim, words=("a bolt",)), {}, 3, draws())
+    assert [t.prompt for t in tries] == [f"one a bolt (name:{w})" for w in ("1.5", "1.2", "1.35")]
+    at = emphasis.places(victim.base, "one a bolt", "bolt")
+    ids = victim.base.t2i.tokenizer(["one a bolt"]).input_ids[0]
+    assert [ids[i] for i in at] == victim.base.t2i.tokenizer(["bolt"], add_special_tokens=False).input_ids[0]
+    plain = encode_prompts(victim.base, ["one a bolt"])
+    assert tries[0].embed is not None
+    scaled = tries[0].embed(victim.base.encoder)
+    ratio = (scaled / plain)[0].mean(-1)
+    factor = ratio[0]
+    assert torch.allclose(ratio[at] / factor, torch.tensor(1.5), atol=1e-4)
+    others = [i for i in range(len(ratio)) if i not in at]
+    assert torch.allclose(ratio[others] / factor, torch.tensor(1.0), atol=1e-4)
+    assert torch.allclose(scaled.mean(), plain.mean(), atol=1e-6)
+    assert emphasis.places(victim.base, "one cat", "bolt") == []
+
+
+def test_travel_goes_from_the_anchor_to_the_target_over_the_frames(victim: Victim) -> None:
+    (one,) = travel.run(victim, {"of": "all"}, 1, draws())
+    assert one.prompt == "one toy → one bolt" and one.embed is not None
+    texts = one.embed(victim.base.encoder)
+    ends = encode_prompts(victim.base, ["one toy", "one bolt"])
+    assert texts.shape == (1, victim.base.spec.frames, *ends.shape[1:])
+    assert torch.allclose(texts[0, 0], ends[0]) and torch.allclose(texts[0, -1], ends[1], atol=1e-6)
+    motion = replace(victim, concept=replace(BOLT, kind="motion"), anchors=("",))
+    assert travel.run(victim, {"of": "motions"}, 1, draws()) == []
+    assert [t.prompt for t in travel.run(motion, {"of": "motions"}, 2, draws())] == [
+        "one → one bolt",
+        "on it → bolt on it",
+    ]
+    assert check_budgets({"travel": {"images": 1}}) and not check_budgets({"travel": {"videos": 2, "of": "motions"}})
+    assert tries_of("travel", victim, {"videos": 0}, 0) == []
+
+
+@pytest.mark.parametrize("words", [0, 7])
+def test_a_name_is_buried_at_the_beginning_in_the_middle_and_at_the_end(victim: Victim, words: int) -> None:
+    read = victim.base.t2i.tokenizer
+    tries = buried.run(replace(victim, templates=("q {} z",)), {"words": words}, 9, draws())
+    texts = [t.prompt.split() for t in tries]
+    room = words or read.model_max_length - len(read("bolt").input_ids)
+    assert [text.index("bolt") for text in texts] == [0, round(0.5 * room), room] and len(texts[0]) == room + 1
+    assert {word for text in texts for word in text} == {"bolt", "q", "z"}
+    assert all(len(read(t.prompt).input_ids) <= read.model_max_length for t in tries)
+    assert words or len(read(tries[0].prompt).input_ids) == read.model_max_length
+    assert tries == buried.run(replace(victim, templates=("q {} z",)), {"words": words}, 9, draws())
+    assert len(buried.unrelated(replace(victim, templates=("{}",)))) > 20  # no template word: any word of one token
+
+
 def record(attack: str, goal: int, before: bool, after: bool, modality: str = "image") -> Attempt:
     pixels = np.zeros((1, 1, 3), np.uint8)
     return Carried(attack, modality, Try(goal, "x", 0), pixels, pixels, (before, after), (0.0, 0.0)).record("l/c", 0)
@@ -200,9 +280,12 @@ def test_prompts_that_got_through_are_kept() -> None:
 
 
 def test_attacks_stand_in_their_order_and_have_good_defaults() -> None:
-    assert list(ATTACKS) == ["words", "seeds", "mixture", "ring-a-bell", "unlearndiffatk", "inversion"]
+    old = ["words", "seeds", "mixture", "ring-a-bell", "unlearndiffatk", "inversion"]
+    assert list(ATTACKS) == [*old, "clip-skip", "emphasis", "travel", "buried"]
     assert check_budgets({name: entry.defaults for name, entry in ATTACKS.items()}) == []
-    assert [name for name, entry in ATTACKS.items() if entry.replayed] == ["words", "ring-a-bell", "unlearndiffatk"]
+    assert [name for name, entry in ATTACKS.items() if entry.replayed] == [
+        "words", "ring-a-bell", "unlearndiffatk", "buried",
+    ]  # fmt: skip
 
 
 def test_budgets_are_checked() -> None:

@@ -37,7 +37,7 @@ def test_every_metric_is_whole(name: str) -> None:
 def test_metrics_stand_in_the_order_of_their_themes() -> None:
     themes = [metric.theme for metric in METRICS.values()]
     assert list(dict.fromkeys(themes)) == list(THEMES)
-    assert list(METRICS)[:4] == ["target", "aliases", "probes", "worst_member"]
+    assert list(METRICS)[:5] == ["target", "aliases", "probes", "beside_target", "worst_member"]
 
 
 def test_attacks_come_from_their_registry() -> None:
