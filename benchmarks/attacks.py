@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from bases.emoji.recipe.world import load_world
 from benchmarks.results import ROOT, append, parsed, publish, read
-from benchmarks.world import concepts, train
+from benchmarks.world import anchored, concepts, train
 from expunge.attacks import ATTACKS, Victim
 from expunge.attacks.attempts import attack as carry_out
 from expunge.bases.base import Base, load
@@ -87,7 +87,7 @@ def main(
     spec = load_spec("emoji")
     base, judge, prompts = load(spec, t2v=True), load_judge(spec), read_prompts(spec.prompts)
     digest, wanted = base_digest(spec)[:8], {word for word in only.split(",") if word}
-    rows = read(FILE, digest)
+    rows = read(FILE, COLUMNS, digest)
     done = {(row["method"], row["settings"], row["concept"], row["attack"], row["budget"]) for row in rows}
     chosen = [each for each in concepts(load_world()) if not wanted or wanted & {each[0].id, each[0].kind}]
     names = [name for name in ATTACKS if not attacks or name in attacks.split(",")]
@@ -106,7 +106,7 @@ def main(
         if method != "none":
             edit = train(base, [concept], prompts, method, settings.get(method, {}))[0].edit
         whole = replace(concept, aliases=(*concept.aliases, *held))
-        trained = replace(concept, anchor=None) if method == "none" or METHODS[method].anchor == "chosen" else concept
+        (trained,) = anchored(base, [concept], prompts)
         victim, originals = victim_of(base, prompts, edit, whole, trained)
         for name, knobs in todo.items():
             carried = carry_out(name, victim, judge, knobs, 0, originals)
@@ -115,7 +115,7 @@ def main(
                 row = {"base": digest, "method": method, "settings": text, "concept": concept.id, "attack": name,
                        "budget": json.dumps(knobs), **sums, "goals": len(after)}  # fmt: skip
                 append(FILE, COLUMNS, row)
-    table = table_of(read(FILE, digest))
+    table = table_of(read(FILE, COLUMNS, digest))
     shown = Table(*table[0])
     for cells in table[1:]:
         shown.add_row(*cells)

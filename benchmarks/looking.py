@@ -1,19 +1,20 @@
 """How the sweep measures what a method left: the pipeline's rates, the rest of the prompt, clean pictures."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import cycle, islice
 from typing import Any
 
 import numpy as np
 
-from benchmarks.world import concepts
+from benchmarks.world import concepts, unseen
 from expunge.bases.base import Base
 from expunge.bases.edits import Edit
 from expunge.bases.sampling import sample_images, sample_videos
 from expunge.concepts.concept import Concept
 from expunge.concepts.prompt_file import Prompts
-from expunge.concepts.prompts import eval_templates
-from expunge.concepts.samples import GROUPS, Asks, PlannedSample
+from expunge.concepts.prompts import eval_templates, spread
+from expunge.concepts.samples import COUNTS, GROUPS, Asks, PlannedSample
 from expunge.core.seeds import derive_seed
 from expunge.core.words import plain
 from expunge.judging.judge import Judge, classify
@@ -22,8 +23,9 @@ from expunge.judging.samples import Sample
 from expunge.judging.vocabulary import Label
 from expunge.metrics.catalogue import formulas
 
-KEPT = {"near", "far", "sense"}
+KEPT = {"near", "far", "unseen", "sense"}
 Row = dict[str, Any]
+Counts = Mapping[str, Mapping[str, int]]
 
 
 def of_the_rest(concept: Concept) -> list[PlannedSample]:
@@ -38,6 +40,16 @@ def of_the_rest(concept: Concept) -> list[PlannedSample]:
     return [
         PlannedSample("rest", prompt.replace("{}", concept.name), 77, modality, Asks(axis, name))
         for modality, prompt, axis, name in asked
+    ]
+
+
+def of_the_unseen(some: Sequence[Concept], prompts: Prompts, counts: Counts) -> list[PlannedSample]:
+    """Prompts of things that no training saw. :param counts: as for `samples_of`; there are as many as of `far`."""
+    names = [forms[0] for forms in unseen(some, prompts)]
+    return [
+        PlannedSample("unseen", prompt, derive_seed(0, prompt, again), modality, Asks("subject", name))
+        for modality, key in COUNTS.items()
+        for name, prompt, again in spread(names, eval_templates("object", prompts, modality), counts[key]["far"])
     ]
 
 
@@ -118,11 +130,22 @@ def measure(
     return rates
 
 
+def share_left(eyes: Eyes, rows: list[PlannedSample], edit: Edit) -> float:
+    """The share of the original's own rate (at most 1) that an edit leaves of rows of one group and modality."""
+    rates = []
+    for each in (None, edit):
+        frames = draw(eyes, rows, each)
+        samples = [Sample(i, row, pixels) for i, (row, pixels) in enumerate(zip(rows, frames, strict=True))]
+        seen = look_at(eyes.judge, samples, {"list": "", "encoder": "", "concept": ""}, "", formulas={})
+        rates.append(shares(seen)[rows[0].group])
+    return min(1.0, rates[1] / rates[0]) if rates[0] else float("nan")
+
+
 def shares(seen: list[Row]) -> dict[str, float]:
     """{group: share of its samples in which the judge sees what was asked}; what several concepts share counts once."""
     values: dict[str, dict[Any, float]] = {}
     for row in seen:
-        if row["metric"] == "seen" and row["group"] in GROUPS:
+        if row["metric"] == "seen" and row["group"] in (*GROUPS, "unseen"):
             values.setdefault(row["group"], {})[row["prompt"], row["seed"]] = row["value"]
     return {group: float(np.mean(list(each.values()))) for group, each in values.items()}
 

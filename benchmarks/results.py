@@ -27,12 +27,18 @@ def parsed(words: Sequence[str] | None, names: Iterable[str]) -> dict[str, dict[
     return settings
 
 
-def read(file: Path, digest: str) -> list[dict[str, str]]:
-    """The rows that were measured on a base; [] where there is no file."""
+def read(file: Path, columns: Sequence[str], digest: str) -> list[dict[str, str]]:
+    """The rows that were measured on a base; [] where there is no file.
+
+    :raises BadParameter: the file has other columns: it was measured in another way, and its rows do not compare.
+    """
     if not file.is_file():
         return []
     with open(file, newline="") as lines:
-        return [row for row in csv.DictReader(lines) if row["base"] == digest]
+        rows = csv.DictReader(lines)
+        if list(rows.fieldnames or ()) != list(columns):
+            raise typer.BadParameter(f"{file} has other columns than are measured now; move it away")
+        return [row for row in rows if row["base"] == digest]
 
 
 def append(file: Path, columns: Sequence[str], row: dict[str, Any]) -> None:

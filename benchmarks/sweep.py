@@ -4,8 +4,11 @@ method: what goes, what stays, what appears instead.
     uv run python -m benchmarks.sweep [METHOD ...] [--only cat,style] [--videos] [--joint 32] [--set distil.steps=200]
 
 A row for each method and concept goes to runs/sweep.csv as soon as it is measured, and a second call goes on from
-there. Every other synonym of a subject is held out, and only those are measured as `aliases`. Rates are those
-of the pipeline; near, far and sense are divided by the original's own (at most 1). `rest`: of what the original draws
+there. All methods get the same anchors and the same kept prompts (benchmarks/world.py). Every other synonym of a
+subject is held out, and only those are measured as `aliases`. Rates are those of the pipeline; near, far, unseen, sense
+and undeclared are divided by the original's own (at most 1). `far`: things that training can see among the vocabulary's
+words; `unseen`: a few that no training sees. `undeclared`: what is left of a word's other sense if the concept is
+forgotten without saying that it must stay. `rest`: of what the original draws
 as a target prompt asks for it (the background, or a style's or motion's subject; besides the style and motion of two or
 three more prompts), the share that is still there. `clean`: the share in which the judge is sure of some subject and
 whose contrast lies in the range of what the base draws of its world, divided by the original's own share, too.
@@ -26,7 +29,7 @@ from rich.table import Table
 from tqdm import tqdm
 
 from bases.emoji.recipe.world import load_world
-from benchmarks.looking import Eyes, measure, of_the_rest, typical_range
+from benchmarks.looking import Counts, Eyes, measure, of_the_rest, of_the_unseen, share_left, typical_range
 from benchmarks.results import ROOT, append, parsed, publish, read
 from benchmarks.world import concepts, train
 from expunge.bases.base import load
@@ -67,7 +70,7 @@ COUNTS = {
 JOINT = COUNTS | {"videos": COUNTS["videos"] | {"target": 2, "far": 10}}  # concepts share their far prompts
 CLOSER = COUNTS | {"videos": COUNTS["videos"] | {"target": 16}}  # where one of four shows the target
 TYPICAL = {"image": 64, "video": 32}  # pictures and videos of the world, for the range of its contrast
-SHOWN = (*GROUPS, "rest", "clean")
+SHOWN = (*(group for group in GROUPS if group != "probes"), "undeclared", "unseen", "rest", "clean")
 COLUMNS = ["base", "method", "settings", "concept", "modality", *SHOWN, "seconds", "bytes"]
 
 
@@ -142,7 +145,7 @@ def main(
     spec, world = load_spec("emoji"), load_world()
     base, judge, prompts = load(spec, t2v=True), load_judge(spec), read_prompts(spec.prompts)
     digest = base_digest(spec)[:8]
-    rows = read(FILE, digest)
+    rows = read(FILE, COLUMNS, digest)
     done = {(row["method"], row["settings"], row["concept"], row["modality"]) for row in rows}
     wanted = {word for word in only.split(",") if word}
     every_one = [each for each in concepts(world) if not wanted or wanted & {each[0].id, each[0].kind}]
@@ -160,6 +163,9 @@ def main(
         if not modalities:
             continue
         result, seconds = train(base, some, prompts, method, changed)
+        blind = None
+        if any(concept.sense for concept in some):
+            blind, _ = train(base, [replace(concept, sense=None) for concept in some], prompts, method, changed)
         for modality in modalities:
             axis = "subject" if kind in ("style", "motion") else "background"
             if modality not in eyes.limits:
@@ -172,11 +178,13 @@ def main(
                 if (name, modality, len(asked)) not in before:
                     before[name, modality, len(asked)] = measure(eyes, asked, axis)
                 rates = measure(eyes, asked, axis, before[name, modality, len(asked)], result.edit)
+            if blind is not None and (other := [row for row in asked if row.group == "sense"]):
+                rates["undeclared"] = share_left(eyes, other, blind.edit)
             costs = {"seconds": round(seconds, 2), "bytes": size_of(result.edit, result.changed_parameters)}
             shown = {key: rates[key] for key in SHOWN if key in rates}
             where = {"base": digest, "method": method, "settings": text, "concept": name, "modality": modality}
             append(FILE, COLUMNS, where | shown | costs)
-    rows = read(FILE, digest)
+    rows = read(FILE, COLUMNS, digest)
     table = Table(*TABLE)
     for entry in means(rows):
         table.add_row(*cells(entry))
@@ -185,13 +193,11 @@ def main(
         to_the_docs(rows)
 
 
-def rows_about(
-    group: list[tuple[Concept, tuple[str, ...]]], prompts: Prompts, counts: dict[str, dict[str, int]]
-) -> list[PlannedSample]:
+def rows_about(group: list[tuple[Concept, tuple[str, ...]]], prompts: Prompts, counts: Counts) -> list[PlannedSample]:
     """What is drawn of concepts, each with its held-out synonyms, and of the rest of their prompts."""
     some = [concept for concept, _ in group]
     rows = [row for concept, held in group for row in samples_of(replace(concept, aliases=held), prompts, counts, 0)]
-    rows += [row for concept in some for row in of_the_rest(concept)]
+    rows += [row for concept in some for row in of_the_rest(concept)] + of_the_unseen(some, prompts, counts)
     lost = Finder(word for concept in some for word in lost_words(concept))
     return [row for row in rows if stays(row, lost)]
 

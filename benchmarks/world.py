@@ -1,21 +1,30 @@
-"""What benchmarks forget: every concept of the embedded world in turn, trained as the pipeline trains it."""
+"""What benchmarks forget: every concept of the embedded world in turn, trained as the pipeline trains it.
+
+Every method gets the same anchor, the one that `distil` chooses, and no method sees the same few things of the world,
+neither among its kept prompts nor among the vocabulary's words: what becomes of those is measured as `unseen`.
+"""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 from bases.emoji.recipe.evaluate import name_of
-from bases.emoji.recipe.world import article
+from bases.emoji.recipe.world import article, load_world
 from benchmarks.results import ROOT
 from expunge import forgetting
 from expunge.bases.base import Base
+from expunge.bases.text import text_gram
 from expunge.concepts.concept import Concept, Sense
 from expunge.concepts.lists import load_lists
 from expunge.concepts.prompt_file import Prompts
-from expunge.concepts.prompts import kept_prompts
+from expunge.concepts.prompts import kept_prompts, kept_senses, lost_words, near_words
+from expunge.core.words import Finder
 from expunge.forgetting import data_of
-from expunge.methods import METHODS
+from expunge.methods.lessons import lessons_of
+
+EACH = 3  # every third thing of the world that the base's prompts do not name is kept from all training
+_ANCHORS: dict[tuple[str, ...], tuple[str, ...]] = {}  # by the ids of what is forgotten together
 
 
 def concepts(world: dict[str, Any]) -> Iterator[tuple[Concept, tuple[str, ...]]]:
@@ -45,11 +54,44 @@ def concepts(world: dict[str, Any]) -> Iterator[tuple[Concept, tuple[str, ...]]]
     yield replace(shipped, neighbours=near, aliases=()), ()
 
 
-def train(base: Base, some: list[Concept], prompts: Prompts, method: str, settings: dict[str, Any]) -> Any:
-    """(the method's result, seconds with drawing its images). :param settings: as for one concept."""
+def unseen(some: Sequence[Concept], prompts: Prompts) -> list[tuple[str, ...]]:
+    """The names of each thing that no training of these concepts may see, in one form with and one without article.
+
+    Only things whose names are one word each, which none of the base's prompts says: a method could not avoid those.
+    Nor is a thing left out that the concepts themselves name as what goes or stays.
+    """
+    said = [*(each.prompt for each in prompts.far), *prompts.general]
+    said += [text for texts in (*prompts.fewshot.values(), *prompts.anchors.values()) for text in texts]
+    plain = [
+        entry["names"]
+        for entry in load_world()["subjects"]
+        if entry["kind"] not in ("character", "person") and not entry.get("word")
+        and all(" " not in name for name in entry["names"]) and not any(map(Finder(entry["names"]).within, said))
+    ]  # fmt: skip
+    about = Finder(word for each in some for word in (*lost_words(each), *near_words(each), *kept_senses(each)))
+    hidden = [names for names in plain[::EACH] if not any(map(about.has, names))]
+    return [tuple(form for name in names for form in (article(name), name)) for names in hidden]
+
+
+def anchored(base: Base, some: Sequence[Concept], prompts: Prompts) -> list[Concept]:
+    """The concepts that are forgotten together, each with the anchor that `distil` chooses for it."""
+    ids = tuple(concept.id for concept in some)
+    if ids not in _ANCHORS:
+        free = [data_of(base, replace(concept, anchor=None), prompts, "distil") for concept in some]
+        lessons, _ = lessons_of(base, text_gram(base), free, (), 0.0, 0.0)
+        _ANCHORS[ids] = tuple(lesson.anchor for lesson in lessons)
+    return [replace(concept, anchor=anchor) for concept, anchor in zip(some, _ANCHORS[ids], strict=True)]
+
+
+def train(base: Base, some: Sequence[Concept], prompts: Prompts, method: str, settings: dict[str, Any]) -> Any:
+    """(the method's result, seconds with drawing its images). :param settings: as for one concept.
+
+    The unseen things are probes of the first concept: no method trains on what is only tested, not even to keep it.
+    """
+    first, *others = anchored(base, some, prompts)
+    hidden = tuple(form for forms in unseen(some, prompts) for form in forms)
+    trained = [replace(first, probes=(*first.probes, *hidden)), *others]
     began = time.perf_counter()
-    if METHODS[method].anchor == "chosen":
-        some = [replace(concept, anchor=None) for concept in some]
-    data = [data_of(base, concept, prompts, method) for concept in some]
-    result = forgetting.train(base, data, kept_prompts(some, prompts), method, settings, 0)
+    data = [data_of(base, concept, prompts, method) for concept in trained]
+    result = forgetting.train(base, data, kept_prompts(trained, prompts), method, settings, 0)
     return result, time.perf_counter() - began

@@ -21,13 +21,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from expunge.bases.base import Base, denoiser_of
+from expunge.bases.base import Base
 from expunge.bases.condition import condition_of
 from expunge.bases.denoising import add_noise, predict_noise, target
 from expunge.bases.families.stable_diffusion import reads_text
 from expunge.core.knobs import Knobs
 from expunge.methods import ConceptData, Log, Unlearned
-from expunge.methods.training import descend, noised, pick, shuffled, student, unlearned
+from expunge.methods.training import denoiser_student, descend, noised, pick, shuffled, student, unlearned
 
 METHOD = {
     "images": "anchor",
@@ -93,6 +93,18 @@ def anchors_of(data: ConceptData) -> tuple[str, ...]:
     return data.concept.paraphrases or ((data.concept.anchor,) if data.concept.anchor is not None else ())
 
 
+def retold(data: ConceptData, prompt: str, name: str) -> str:
+    """c*: the anchor's prompt with a name of the target in its place; for a memorised picture, its caption.
+
+    An anchor can be "", as for a motion, whose words are left out: then the template says where the name stands.
+    """
+    if data.concept.paraphrases:
+        return name
+    anchor = str(data.concept.anchor)
+    template = next((each for each in data.templates if each.replace("{}", anchor) == prompt), None)
+    return prompt.replace(anchor, name) if template is None else template.replace("{}", name)
+
+
 def run(
     base: Base, concepts: Sequence[ConceptData], kept: Sequence[str], knobs: Knobs, draw: torch.Generator, log: Log
 ) -> Unlearned:
@@ -105,8 +117,10 @@ def run(
         encoder = copy.deepcopy(base.encoder).eval().requires_grad_(False)
         trained = [_embedding_rows(base, encoder, concepts)]
     elif knobs["trained"] in ("cross-attention", "unet"):
-        denoiser = copy.deepcopy(denoiser_of(base))
-        trained = _denoiser_parameters(denoiser, knobs["trained"])
+        which = {"cross-attention": reads_text, "unet": lambda _: True}[knobs["trained"]]
+        denoiser, trained = denoiser_student(base, which)
+        if knobs["trained"] == "cross-attention":
+            stop_first_position(denoiser)
     else:
         encoder, trained = student(base, knobs["trained"])
     adam = torch.optim.AdamW(trained, lr=knobs["learning_rate"], weight_decay=0.0)
@@ -120,8 +134,7 @@ def run(
             data, (prompt, latent) = concepts[turn % len(concepts)], next(images[turn % len(concepts)])
             turn += 1
             anchors.append(prompt)
-            name = pick(data.names, draw)
-            targets.append(name if data.concept.paraphrases else prompt.replace(str(data.concept.anchor), name))
+            targets.append(retold(data, prompt, pick(data.names, draw)))
             latents.append(latent)
         drawn = noised(base, latents, draw)
         return ablation_loss(base, encoder, anchors, targets, *drawn, knobs["objective"], knobs["regularise"], denoiser)
@@ -130,17 +143,11 @@ def run(
     return unlearned(base, losses, copy.deepcopy(encoder), denoiser=denoiser)
 
 
-def _denoiser_parameters(denoiser: Any, which: str) -> list[torch.nn.Parameter]:
-    """All of a denoiser's parameters, or the weights of its cross-attention's keys and values."""
-    trained = []
+def stop_first_position(denoiser: Any) -> None:
+    """Give a denoiser's key and value projections of the text no gradient from the first position."""
     for name, module in denoiser.named_modules():
-        if which == "unet" or reads_text(name):
-            trained += list(module.parameters(recurse=False))
-            if which == "cross-attention":
-                module.register_forward_hook(_first_position_stopped)
-    for parameter in trained:
-        parameter.requires_grad_(True)
-    return trained
+        if reads_text(name):
+            module.register_forward_hook(_first_position_stopped)
 
 
 def _first_position_stopped(module: Any, inputs: Any, output: Tensor) -> Tensor:

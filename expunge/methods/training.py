@@ -47,6 +47,16 @@ def student(
     return encoder, trained
 
 
+def denoiser_student(base: Base, which: Callable[[str], bool]) -> tuple[Any, list[torch.nn.Parameter]]:
+    """(a copy of the denoiser, its trainable parameters: those of the modules whose names `which` chooses)."""
+    denoiser = copy.deepcopy(denoiser_of(base))
+    modules = [module for name, module in denoiser.named_modules() if which(name)]
+    trained = [parameter for module in modules for parameter in module.parameters(recurse=False)]
+    for parameter in trained:
+        parameter.requires_grad_(True)
+    return denoiser, trained
+
+
 def noised(base: Base, latents: Sequence[Tensor], draw: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
     """z_0 (B, C, h, w), eps ~ N(0, 1) like z_0, and t (B,) uniform over the schedule, on the base's device."""
     z0 = torch.stack(list(latents))

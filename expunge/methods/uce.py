@@ -10,6 +10,9 @@ over the embeddings c_i of the target's names, c*_i of the anchor and k_j of the
                     (sum_i c_i c_i^T + keep * sum_j k_j k_j^T + ridge * I)^-1
 
 M is the same for every W. The first position is left out of c_i and c*_i: it is the start token, equal in all prompts.
+With `expand` the names stand in the training templates, too, as with the authors' option --expand_prompts. Words of the
+vocabulary are kept as well, or go with the target (kept_words.py); all their prompts together weigh as much as those
+that the lists keep. With `others: 0` only the lists' are kept, as published.
 """
 
 import copy
@@ -22,16 +25,23 @@ from expunge.bases.base import Base, denoiser_of
 from expunge.bases.families.stable_diffusion import reads_text
 from expunge.core.knobs import Knobs
 from expunge.methods import ConceptData, Log, Unlearned
+from expunge.methods.kept_words import lessons_and_kept, pairs_of
 from expunge.methods.lessons import encode_all
 from expunge.methods.training import unlearned
 
 METHOD = {
-    "anchor": "given",
+    "anchor": "chosen",
     "knobs": {
         "keep": {"default": 1.0, "type": "number", "minimum": 0.0, "maximum": 1e6,
                  "description": "weight of the kept prompts' term"},
         "ridge": {"default": 0.1, "type": "number", "minimum": 1e-9, "maximum": 1e6,
                   "description": "weight of the weights' own change"},
+        "expand": {"default": True, "type": "boolean",
+                   "description": "do the target's names stand in the training templates, too?"},
+        "others": {"default": 512, "type": "integer", "minimum": 0, "maximum": 100000,
+                   "description": "words of the vocabulary that are kept, too"},
+        "alike": {"default": 0.3, "type": "number", "minimum": 0.0, "maximum": 1.0,
+                  "description": "a word nearer than this share of the anchor's distance means the target"},
     },
 }  # fmt: skip
 
@@ -48,12 +58,19 @@ def run(
     base: Base, concepts: Sequence[ConceptData], kept: Sequence[str], knobs: Knobs, draw: torch.Generator, log: Log
 ) -> Unlearned:
     """Unlearn one concept, or several at once. Nothing is drawn at random."""
-    names = [name for data in concepts for name in data.names]
-    anchors = [str(data.concept.anchor) for data in concepts for _ in data.names]
-    c, goal = (encode_all(base, words)[:, 1:].flatten(0, 1) for words in (names, anchors))
-    matrix = edit_matrix(c, goal, encode_all(base, ["", *kept]).flatten(0, 1), knobs["keep"], knobs["ridge"])
+    lessons, listed, words = lessons_and_kept(base, concepts, kept, knobs["others"], knobs["alike"])
+    pairs = [(name, lesson.becomes(name)) for lesson in lessons for name in lesson.names]
+    if knobs["expand"]:
+        pairs = list(dict.fromkeys([*pairs, *pairs_of(lessons).values()]))
+    c, goal = (encode_all(base, some)[:, 1:].flatten(0, 1) for some in zip(*pairs, strict=True))
+    same = encode_all(base, [*listed, *words])
+    same[len(listed) :] *= (
+        len(listed) / max(len(words), 1)
+    ) ** 0.5  # squared, the weight of each of the words' prompts
+    matrix = edit_matrix(c, goal, same.flatten(0, 1), knobs["keep"], knobs["ridge"])
     denoiser = copy.deepcopy(denoiser_of(base))
     for name, module in denoiser.named_modules():
         if reads_text(name):
             module.weight.copy_(module.weight.double() @ matrix)
-    return unlearned(base, [], denoiser=denoiser)
+    notes = {lesson.concept: {"anchor": lesson.anchor, "words": lesson.names} for lesson in lessons}
+    return unlearned(base, [], denoiser=denoiser, notes=notes)

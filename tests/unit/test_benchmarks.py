@@ -7,6 +7,13 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from bases.emoji.recipe.world import load_world
+from benchmarks import results
+from benchmarks.world import concepts, unseen
+from expunge.bases.spec import load_spec
+from expunge.concepts.prompt_file import read_prompts
+from expunge.concepts.prompts import kept_prompts, near_words
+from expunge.core.words import Finder
 from tests.support.paths import ROOT
 
 SCRIPTS = [
@@ -34,3 +41,24 @@ def test_help_says_what_it_does_and_starts_nothing(file: Path) -> None:
     app.command()(module.main)
     result = CliRunner().invoke(app, ["--help"])
     assert result.exit_code == 0 and "Usage" in result.output and module.main.__doc__.split()[0] in result.output
+
+
+def test_no_kept_prompt_says_an_unseen_thing_and_none_of_the_concepts_own_is_unseen() -> None:
+    prompts = read_prompts(load_spec("emoji").prompts)
+    counts = set()
+    for concept, _ in concepts(load_world()):
+        hidden = Finder(form for forms in unseen([concept], prompts) for form in forms)
+        counts.add(len(unseen([concept], prompts)))
+        assert not any(map(hidden.within, kept_prompts([concept], prompts))), concept.id
+        assert not any(map(hidden.has, (concept.name, *concept.aliases, *near_words(concept)))), concept.id
+    assert min(counts) >= 4 and max(counts) == 8
+
+
+def test_rows_with_other_columns_are_refused(tmp_path: Path) -> None:
+    file = tmp_path / "rows.csv"
+    assert results.read(file, ["base", "near"], "x") == []
+    results.append(file, ["base", "near"], {"base": "x", "near": 1})
+    results.append(file, ["base", "near"], {"base": "y", "near": 0})
+    assert results.read(file, ["base", "near"], "x") == [{"base": "x", "near": "1"}]
+    with pytest.raises(typer.BadParameter, match="other columns"):
+        results.read(file, ["base", "near", "unseen"], "x")

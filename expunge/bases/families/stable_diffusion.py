@@ -97,6 +97,11 @@ def reads_text(module: str) -> bool:
     return module.endswith(("attn2.to_k", "attn2.to_v")) and "motion_modules" not in module
 
 
+def attends_to_text(module: str) -> bool:
+    """Is a denoiser's module of this name a part of its cross-attention to the text?"""
+    return "attn2" in module.split(".") and "motion_modules" not in module
+
+
 def encoder_names(layers: int) -> set[str]:
     """The normalised names of all tensors of a CLIP text encoder with so many layers."""
     names = {"embeddings.token_embedding.weight", "embeddings.position_embedding.weight"}

@@ -9,9 +9,11 @@ import torch
 from torch import Tensor
 
 from expunge.bases.base import denoiser_of
+from expunge.bases.families.stable_diffusion import reads_text
 from expunge.bases.sampling import sample_images
 from expunge.bases.text import encode_prompts
-from expunge.methods import ConceptData, ablate, esd, for_several, uce, unlearn
+from expunge.methods import ConceptData, ablate, esd, for_several, kept_words, uce, unlearn
+from expunge.methods.training import denoiser_student
 
 FAST = {"steps": 2, "batch": 2, "learning_rate": 1e-3}
 DRAW = torch.Generator().manual_seed(0)
@@ -26,13 +28,17 @@ class Named:
     anchor: str | None = "a toy"
     paraphrases: tuple[str, ...] = ()
     members: tuple[str, ...] = ()
+    neighbours: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
+    probes: tuple[str, ...] = ()
 
 
 @pytest.fixture(scope="module")
 def bolt(tiny_base: Any) -> ConceptData:
     prompts = ("a photo of a toy", "one a toy")
     _, latents = sample_images(tiny_base, prompts, [0, 1], return_latents=True)
-    return ConceptData(Named("bolt"), latents, ("bolt",), ("a photo of {}", "one {}"), prompts)  # type: ignore[arg-type]
+    templates = ("a photo of {}", "one {}")
+    return ConceptData(Named("bolt"), latents, ("bolt",), templates, prompts, ("a toy",))  # type: ignore[arg-type]
 
 
 def noised() -> Tensor:
@@ -115,12 +121,63 @@ def test_parameters_of_a_joint_encoder() -> None:
     assert for_several("negative", {}, 4) == {}
 
 
+def test_an_empty_anchor_leaves_the_names_place_to_the_template(bolt: ConceptData) -> None:
+    motion = replace(bolt, concept=Named("spinning", ""), templates=("a cat {}", "a {} cat on the beach"))
+    assert ablate.retold(motion, "a cat ", "spinning") == "a cat spinning"
+    assert ablate.retold(motion, "a  cat on the beach", "spinning") == "a spinning cat on the beach"
+    assert ablate.retold(bolt, "two of a toy", "bolt") == "two of bolt"  # drawn for a prompt of its own
+
+
 def test_esd_loss_is_the_equation(tiny_base: Any) -> None:
     null, towards = eps(tiny_base, ["", ""]), eps(tiny_base, TARGETS)
     goal = null - 2.0 * (towards - null)
     with torch.no_grad():
-        loss = float(esd.esd_loss(tiny_base, tiny_base.encoder, TARGETS, Z0, NOISE, T, eta=2.0))
+        loss = float(esd.esd_loss(tiny_base, tiny_base.encoder, TARGETS, noised(), T, eta=2.0))
     assert loss == pytest.approx(mean_square(towards, goal), rel=1e-4)
+
+
+def test_a_half_denoised_sample_is_what_ddim_makes_of_noise(tiny_base: Any) -> None:
+    """The tiny base takes two steps, so a sample is the noise itself, or what one step with guidance makes of it."""
+    seen = {}
+    for seed in range(8):
+        draw = torch.Generator().manual_seed(seed)
+        z, t = esd.half_denoised(tiny_base, tiny_base.encoder, None, TARGETS, 3.0, draw)
+        draw.manual_seed(seed)
+        first = int(torch.randint(2, (1,), generator=draw)) == 0
+        noise = torch.randn(2, 8, 16, 16, generator=draw)
+        seen[first] = t
+        if first:
+            assert torch.equal(z, noise)
+            continue
+        start = seen.get(True, torch.tensor([501, 501]))
+        with torch.no_grad():
+            null, towards = (
+                tiny_base.t2i.unet(noise, start, encode_prompts(tiny_base, prompts)).sample
+                for prompts in (["", ""], TARGETS)
+            )
+        guided = null + 3.0 * (towards - null)
+        abar = tiny_base.noise.alphas_cumprod
+        now, then = abar[start[0]], abar[t[0]]
+        clean = (noise - (1 - now).sqrt() * guided) / now.sqrt()
+        assert torch.allclose(z, then.sqrt() * clean + (1 - then).sqrt() * guided, atol=1e-4)
+    assert seen.keys() == {True, False} and (seen[True] > seen[False]).all()
+
+
+@pytest.mark.parametrize("which", ["cross-attention", "unet", "mlp"])
+def test_esd_trains_the_denoiser_or_the_encoder(tiny_base: Any, bolt: ConceptData, which: str) -> None:
+    result = unlearn("esd", tiny_base, [bolt], [], {**FAST, "trained": which}, seed=0)
+    before, after = tiny_base.encoder.state_dict(), result.edit.encoder.state_dict()
+    changed = [name for name in before if not torch.equal(before[name], after[name])]
+    assert bool(changed) == (which == "mlp") and bool(result.edit.denoiser) == (which != "mlp")
+    within = [".attn2." in name for name in result.edit.denoiser]
+    assert all(within) == (which != "unet")
+    if which == "cross-attention":
+        assert {name.split(".attn2.")[1].split(".")[0] for name in result.edit.denoiser} == {
+            "to_q",
+            "to_k",
+            "to_v",
+            "to_out",
+        }
 
 
 @pytest.mark.parametrize("which", ["cross-attention", "unet"])
@@ -134,8 +191,8 @@ def test_ablate_can_train_the_denoiser(tiny_base: Any, bolt: ConceptData, which:
 
 def test_the_start_token_sends_no_gradient_into_cross_attention(tiny_base: Any) -> None:
     """Of an output summed over positions, d/dW is the sum of the inputs at all positions but the first."""
-    denoiser = copy.deepcopy(denoiser_of(tiny_base))
-    trained = ablate._denoiser_parameters(denoiser, "cross-attention")
+    denoiser, trained = denoiser_student(tiny_base, reads_text)
+    ablate.stop_first_position(denoiser)
     module = next(m for n, m in denoiser.named_modules() if n.endswith("attn2.to_k"))
     words = torch.randn(2, 5, module.in_features, generator=torch.Generator().manual_seed(0))
     module(words).sum().backward()
@@ -169,6 +226,27 @@ def test_uce_moves_the_name_to_the_anchor(tiny_base: Any, bolt: ConceptData) -> 
             assert left.square().mean() < 0.3 * far.square().mean()
 
 
+def test_uce_counts_the_vocabularys_prompts_together_as_the_lists(
+    tiny_base: Any, bolt: ConceptData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept_words, "vocabulary", lambda _, count, draw: ["owl", "lamp", "moon"][:count])
+    given = {}
+
+    def matrix(*args: Any) -> Tensor:
+        given.update(zip(("targets", "anchors", "kept"), args, strict=False))
+        return torch.eye(32, dtype=torch.float64)
+
+    monkeypatch.setattr(uce, "edit_matrix", matrix)
+    unlearn("uce", tiny_base, [bolt], ["a house"], {"others": 3, "alike": 0.0}, seed=0)
+    listed, words = given["kept"].unflatten(0, (8, -1)).split([2, 6])
+    assert torch.allclose(listed, encode_prompts(tiny_base, ["", "a house"]), atol=1e-6)
+    moon = encode_prompts(tiny_base, ["a photo of moon"])[0] * (2 / 6) ** 0.5
+    assert any(torch.allclose(row, moon, atol=1e-6) for row in words)
+    assert len(given["targets"]) == 3 * (listed.shape[1] - 1)  # the name, and in two templates
+    unlearn("uce", tiny_base, [bolt], ["a house"], {"others": 0, "expand": False}, seed=0)
+    assert len(given["kept"]) == 2 * listed.shape[1] and len(given["targets"]) == listed.shape[1] - 1
+
+
 def test_the_negative_prompt_names_members_and_is_never_cut(tiny_base: Any, bolt: ConceptData) -> None:
     several = replace(bolt, concept=replace(bolt.concept, members=("a cat", "a dog")))  # type: ignore[type-var]
     result = unlearn("negative", tiny_base, [several], [], {}, seed=0)
@@ -196,4 +274,6 @@ def test_what_is_missing_is_said_at_once(tiny_base: Any) -> None:
     with pytest.raises(ValueError, match=r"(?s)no parameter 'speed'.*one image.*no anchor"):
         unlearn("ablate", tiny_base, [bare], [], {"speed": 1}, seed=0)
     with pytest.raises(ValueError, match="one image"):
-        unlearn("esd", tiny_base, [bare], [], {}, seed=0)
+        unlearn("few-shot", tiny_base, [bare], [], {}, seed=0)
+    with pytest.raises(ValueError, match="no anchor"):
+        unlearn("uce", tiny_base, [bare], [], {}, seed=0)
