@@ -7,6 +7,7 @@ from typing import Any
 
 from expunge.bases.spec import load_spec
 from expunge.core.accounts import read_seconds
+from expunge.core.unit_names import RELEASES, Name
 from expunge.plan.params import read_params
 from expunge.report import Run, open_verdicts, write_sheets, write_site
 from expunge.verdicts.frame_curves import read_curves
@@ -35,7 +36,9 @@ def run() -> None:
         if (METRICS / name).is_file():
             shutil.copyfile(METRICS / name, OUT / name)
             links[label] = OUT / name
-    encoders = read_json(METRICS / "summary.json").get("encoders", {})
+    summary = read_json(METRICS / "summary.json")
+    released = {str(Name(RELEASES, name)): entry for name, entry in summary.get("releases", {}).items()}
+    encoders = {**summary.get("encoders", {}), **released}
     finished = Run(
         plan=plan,
         rates=read_rates(METRICS / "rates.csv") if (METRICS / "rates.csv").is_file() else [],

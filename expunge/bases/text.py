@@ -20,7 +20,7 @@ from expunge.bases.families.stable_diffusion import DENOISERS, reads_text
 
 
 def tokens_of(base: Base, prompts: Sequence[str]) -> Any:
-    """What the base's tokenizer makes of prompts: `input_ids` and `attention_mask`, N lists of L each, padded, cut."""
+    """What the base's tokenizer makes of prompts: `input_ids`, `attention_mask`, N lists of L each, padded and cut."""
     texts = list(prompts)
     if base.spec.inversions:  # a textual inversion of several vectors is as many tokens
         texts = base.t2i.maybe_convert_prompt(texts, base.t2i.tokenizer)

@@ -8,6 +8,7 @@ from expunge.core.errors import InputError, Problem
 from expunge.core.files import BROKEN_JSON, write_json
 
 GROUPS = ("target", "aliases", "probes", "near", "far", "sense", "beside")
+GENERAL = "general"  # the group of the general set, which belongs to no concept; it must stay
 FORGET = ("target", "aliases", "probes")  # must be gone
 KEPT = ("near", "far", "sense")  # must stay; of the group beside, which is in neither, one half goes, the other stays
 MODALITIES = ("image", "video")
@@ -31,7 +32,7 @@ class Asks:
 class PlannedSample:
     """A prompt and the seed of its noise. The same sample is drawn before and after unlearning, for comparison."""
 
-    group: str  # one of GROUPS
+    group: str  # one of GROUPS, or GENERAL
     prompt: str
     seed: int
     modality: str  # one of MODALITIES

@@ -8,17 +8,19 @@ new weight W' minimises
     g = x_A + beyond * (x_A - x_T),  s_g likewise
 
 over all positions of the target's prompts T and of the kept prompts K; A are T with the anchor in the target's place.
-So W' = (W C + R) S^-1 with
+So W' = W + D with D = (W C + R) S^-1 - W and
 
     S = mean_T x'_T x'_T^T + keep * mean_K x'_K x'_K^T + e I
     C = mean_T g x'_T^T    + keep * mean_K x_K x'_K^T  + e I
     R = mean_T (s_g - s'_T) x'_T^T + keep * mean_K (s_K - s'_K) x'_K^T
 
-R makes each block put right what the blocks before it did not reach. Each concept weighs the same in T, however many
-prompts it has. Of K, `listed` is the weight of the prompts that the lists keep, which alone hold a word's other sense;
-the rest is that of the vocabulary's words. e is `ridge` times the mean of S's diagonal. Vocabulary words that mean a
-target go with its names (lessons.py). For the vocabulary, x'_K and s'_K are taken to be x_K and s_K: so its sums are
-those of the base, and are computed once for all encoders.
+R makes each block put right what the blocks before it did not reach. So D needs little precision: of all matrices of
+low rank, the one is taken that is nearest in what it does, tr(D S D^T), up to the share `error`. It is what is stored.
+
+Each concept weighs the same in T, however many prompts it has. Of K, `listed` is the weight of the prompts that the
+lists keep, which alone hold a word's other sense; the rest is that of the vocabulary's words. e is `ridge` times the
+mean of S's diagonal. Vocabulary words that mean a target go with its names (lessons.py). For the vocabulary, x'_K and
+s'_K are taken to be x_K and s_K: so its sums are those of the base, and are computed once for all encoders.
 
 There is no learning rate, no step and no draw. Relatives are EMCID (arXiv 2403.13807), which optimises values for each
 concept first, and MEMIT and UCE (arXiv 2308.14761), which solve one kind of layer.
@@ -50,23 +52,26 @@ from expunge.core.words import plain, with_article
 from expunge.methods import ConceptData, Log, Unlearned
 from expunge.methods.distil import vocabulary
 from expunge.methods.lessons import Lesson, encode_all, fill, lessons_of, template_of
+from expunge.methods.low_rank import named
 from expunge.methods.training import unlearned
 
 METHOD = {
     "anchor": "chosen",
-    "joint": {},
+    "joint": {"error": -0.3333333333333333},
     "knobs": {
-        "keep": {"default": 32.0, "type": "number", "minimum": 0.0, "maximum": 1e6,
+        "keep": {"default": 48.0, "type": "number", "minimum": 0.0, "maximum": 1e6,
                  "description": "weight of the kept prompts against those of the target"},
         "ridge": {"default": 0.0001, "type": "number", "minimum": 1e-9, "maximum": 1.0,
                   "description": "weight of the weights' own change, as a share of the inputs' mean square"},
+        "error": {"default": 0.7, "type": "number", "minimum": 0.0, "maximum": 1.0,
+                  "description": "of the change's effect, as a share, that the stored factors may leave out"},
         "beyond": {"default": 0.0, "type": "number", "minimum": 0.0, "maximum": 10.0,
                    "description": "how much further than the anchor the target is moved, in distances to it"},
         "listed": {"default": 0.25, "type": "number", "minimum": 0.0, "maximum": 1.0,
                    "description": "share of the kept weight for the prompts that the lists themselves keep"},
         "others": {"default": 512, "type": "integer", "minimum": 0, "maximum": 100000,
                    "description": "words of the vocabulary that are kept, too"},
-        "alike": {"default": 0.3, "type": "number", "minimum": 0.0, "maximum": 1.0,
+        "alike": {"default": 0.5, "type": "number", "minimum": 0.0, "maximum": 1.0,
                   "description": "a word nearer than this share of the anchor's distance means the target"},
     },
 }  # fmt: skip
@@ -155,11 +160,27 @@ class LeastSquares:
             if s is not None and s_g is not None:
                 self.rest += gram(x, s_g - s, w)
 
-    def solve(self, weight: Tensor, ridge: float) -> Tensor:
-        """W' for W."""
-        e = ridge * self.own.diagonal().mean() * torch.eye(len(self.own), dtype=self.own.dtype, device=weight.device)
-        wanted = weight.double() @ (self.crossed + e) + self.rest
-        return torch.linalg.solve(self.own + e, wanted, left=False)
+    def solve(self, weight: Tensor, ridge: float, error: float) -> tuple[Tensor, Tensor]:
+        """(A (r, in), B (out, r)), float32, of W' = W + B A."""
+        unit = torch.eye(len(self.own), dtype=self.own.dtype, device=weight.device)
+        own = self.own + ridge * self.own.diagonal().mean() * unit
+        wanted = weight.double() @ (self.crossed - self.own) + self.rest
+        change = torch.linalg.solve(own, wanted, left=False)
+        return factors(change, own, error)
+
+
+def factors(change: Tensor, own: Tensor, error: float) -> tuple[Tensor, Tensor]:
+    """(A (r, in), B (out, r)) with B A near `change` (out, in), of the least rank r that suffices.
+
+    The error tr((B A - change) S (B A - change)^T) is at most error^2 of tr(change S change^T). Of all matrices of
+    rank r, B B^T change is the nearest in this norm if B are the greatest eigenvectors of change S change^T.
+
+    :param own: S (in, in).
+    """
+    values, vectors = torch.linalg.eigh(change @ own @ change.T)  # ascending
+    left_out = values.clamp_min(0).cumsum(0)
+    b = vectors[:, left_out > error**2 * left_out[-1]]
+    return (b.T @ change).half().float(), b.half().float()
 
 
 def beyond_anchors(anchors: Walk, targets: Walk | None, beyond: Tensor) -> Iterator[Reached]:
@@ -172,12 +193,15 @@ def beyond_anchors(anchors: Walk, targets: Walk | None, beyond: Tensor) -> Itera
         yield g + far * (g - x), None if s_g is None or s is None else s_g + far * (s_g - s)
 
 
-def solved(base: Base, aims: Sequence[Aim], listed: Sequence[str], general: Sums, knobs: Knobs) -> Any:
-    """A copy of the encoder with the weights W' of the module's docstring.
+def solved(
+    base: Base, aims: Sequence[Aim], listed: Sequence[str], general: Sums, knobs: Knobs
+) -> tuple[Any, dict[str, Tensor]]:
+    """(a copy of the encoder with the weights W' of the module's docstring, the factors of their change).
 
     :param listed: the lists' own kept prompts. :param general: the mean over the vocabulary's prompts of sum x x^T.
     """
     encoder, share = copy.deepcopy(base.encoder), knobs["listed"] if general else 1.0
+    adapter: dict[str, Tensor] = {}
     texts, anchors = [aim.prompt for aim in aims], [aim.anchor for aim in aims]
     weights, beyond = (torch.tensor([aim[i] for aim in aims], device=base.device) for i in (3, 2))
     looked = looked_at(base, texts, anchors)
@@ -200,10 +224,13 @@ def solved(base: Base, aims: Sequence[Aim], listed: Sequence[str], general: Sums
                 problem.crossed += words
             for name in names:
                 weight = before.get_submodule(name).weight
-                after.get_submodule(name).weight.copy_(problem.solve(weight, knobs["ridge"]))
+                a, b = problem.solve(weight, knobs["ridge"], knobs["error"])
+                if len(a):
+                    after.get_submodule(name).weight.copy_(weight + b @ a)
+                    adapter |= named(f"encoder.layers.{depth}.{name}", a, b)
         for walk in filter(None, (now, become, were, same, stayed)):
             walk.step()
-    return encoder
+    return encoder, adapter
 
 
 @torch.no_grad()
@@ -230,9 +257,9 @@ def run(
         general = once(base, ("sums", words, templates), lambda: sums_of(base, whole))
         without, count = sums_of(base, gone), len(whole) - len(gone)
         means = {key: (each - without.get(key, 0)) / count for key, each in general.items()} if count else {}
-        encoder = solved(base, aims_of(lessons), ["", *kept], means, knobs)
+        encoder, adapter = solved(base, aims_of(lessons), ["", *kept], means, knobs)
     notes = {lesson.concept: {"anchor": lesson.anchor, "words": lesson.names} for lesson in lessons}
-    return unlearned(base, [], encoder, notes=notes)
+    return unlearned(base, [], encoder, adapter=adapter, notes=notes)
 
 
 def known_words(base: Base, words: tuple[str, ...], templates: Collection[str], nouns: bool) -> dict[str, Tensor]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from expunge.concepts.samples import FORGET, GROUPS, PlannedSample
+from expunge.concepts.samples import FORGET, GENERAL, GROUPS, PlannedSample
 from expunge.core.errors import InputError, Problem
 from expunge.core.files import BROKEN_JSON
 from expunge.core.unit_names import ORIGINAL, Name, UnitName
@@ -38,16 +38,16 @@ class Pair:
 def pairs_of(run: Run, encoder: str, concept: str) -> list[Pair]:
     """The pairs of a concept under an encoder that may be shown, in the order of its prompts.
 
-    :param encoder: "list/encoder". :param concept: "list/concept".
+    :param encoder: "list/encoder". :param concept: "list/concept", or GENERAL_SET.
     """
-    entry = run.plan.concepts[concept]
-    if entry.confidential:
+    entry = run.plan.concepts.get(concept)  # the general set is of no concept
+    if entry is not None and entry.confidential:
         return []
     name, job = Name.parse(concept), Name.parse(encoder)
     old = run.renders / str(UnitName(concept=name, original=True))
     new = run.renders / str(UnitName(job, name))
     files = {sample.place: sample.file for sample in _samples(old)}
-    old_unit, new_unit = (name.list, ORIGINAL, name.id), (name.list, job.id, name.id)
+    old_unit, new_unit = (name.list, ORIGINAL, name.id), (name.list, job.column, name.id)
     before, after = run.seen.get(old_unit, {}), run.seen.get(new_unit, {})
     target_before, target_after = run.target_seen.get(old_unit, {}), run.target_seen.get(new_unit, {})
     return [
@@ -56,7 +56,9 @@ def pairs_of(run: Run, encoder: str, concept: str) -> list[Pair]:
             before.get(s.place), after.get(s.place), target_before.get(s.place), target_after.get(s.place),
         )
         for s in _samples(new)
-        if s.place in files and s.group in GROUPS and not run.is_withheld(entry, s.group, s.prompt, s.asks.name)
+        if s.place in files
+        and s.group in (*GROUPS, GENERAL)
+        and not run.is_withheld(entry, s.group, s.prompt, s.asks.name)
     ]  # fmt: skip
 
 

@@ -97,7 +97,7 @@ class Run:
         """Those of the texts that may be shown."""
         return [text for text in texts if self.is_open(text)]
 
-    def is_withheld(self, concept: Concept, group: str, *texts: str) -> bool:
+    def is_withheld(self, concept: Concept | None, group: str, *texts: str) -> bool:
         """May a sample of a concept not be shown?"""
         return is_withheld(concept, group, texts, self.words)
 

@@ -59,7 +59,7 @@ def curves_of(rows: Iterable[Row], plan: Plan) -> list[FramePoint]:
         scopes = {"": job.concepts} | {Name.parse(c).id: (c,) for c in job.concepts if len(job.concepts) > 1}
         for scope, concepts in scopes.items():
             members = [Name.parse(concept) for concept in concepts]
-            after = _together(units.get((each.list, name.id, each.id), {}) for each in members)
+            after = _together(units.get((each.list, name.column, each.id), {}) for each in members)
             before = _together(units.get((each.list, ORIGINAL, each.id), {}) for each in members)
             points += _curve((name.list, name.id, scope), after, {p: f for p, f in before.items() if p in after})
     return sorted(points)

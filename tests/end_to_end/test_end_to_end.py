@@ -72,6 +72,13 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "buried": {"images": 1},
         "travel": {"videos": 1},
     }
+    params["releases"] = {
+        "all": {
+            "lists": "all", "method": "distil", "general": {"images": 4}, "attacked": 1,
+            "attack": {"words": {"images": 1, "videos": 0}},
+            "render": {"images": {"target": 1, "near": 1}, "videos": {}},
+        }
+    }  # fmt: skip
     with open(folder / "params.yaml", "w") as file:
         YAML(typ="safe").dump(params, file)
     (folder / "concepts" / "tiny.yaml").write_text(HEAD + TRUCK + BALL)
@@ -82,7 +89,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_everything_is_there(clone: Path) -> None:
     summary = json.loads((clone / "metrics" / "summary.json").read_text())
-    assert set(summary) == {"overall", "lists", "encoders"}
+    assert set(summary) == {"overall", "releases", "lists", "encoders"}
     assert set(summary["encoders"]) == {"tiny/fire-engine", "tiny/football", "tiny/both"}
     for encoder in summary["encoders"].values():
         assert set(encoder["image"]) == {"target", "aliases", "near", "far", "beside", "beside_target"}
@@ -94,7 +101,7 @@ def test_everything_is_there(clone: Path) -> None:
         len(list((clone / "build/renders").rglob("*.mp4"))) == 12
     )  # 2 for each of: originals and singles of both, the joint encoder twice
     verdicts = json.loads((clone / "metrics/verdicts.json").read_text())
-    assert set(verdicts) == set(summary["encoders"])
+    assert set(verdicts) == {*summary["encoders"], "releases/all"}
     assert all(entry["verdict"] in ("pass", "fail", "not measured") and entry["reasons"] for entry in verdicts.values())
     rates = (clone / "metrics/rates.csv").read_text()
     assert all(f",{metric}," in rates for metric in ("target", "asr:words", "asr:unlearndiffatk", "clear", "H_o"))
@@ -106,6 +113,12 @@ def test_everything_is_there(clone: Path) -> None:
                 (folder / each[side]["file"]).is_file() for each in attempts for side in ("before", "after")
             )
         assert (clone / "build/drift" / name / "drift.json").is_file()
+    release = summary["releases"]["all"]
+    assert set(release["image"]) == {"target", "near", "general", "general_kept", "general_worst"}
+    assert release["verdict"] == verdicts["releases/all"]["verdict"] and sum(release["gates"].values()) > 0
+    assert (clone / "build/encoders/releases/all/model.safetensors").is_file()
+    assert (clone / "build/attacks/releases/all/words/attempts.json").is_file()
+    assert "May this go out?" in (clone / "build/report/releases/all.html").read_text("utf-8")
     frames = read_curves(clone / "metrics/frames.csv")
     assert {(point.encoder, point.frame) for point in frames if not point.concept} == {
         (encoder, frame) for encoder in ("fire-engine", "football", "both") for frame in range(8)
@@ -146,7 +159,10 @@ def test_what_runs_again_is_what_changed(clone: Path) -> None:
     after = {stage: units(clone, stage) for stage in before}
     for stage, keys in before.items():
         for name, key in keys.items():
-            alone = "football" in name and "both" not in name
+            alone = (
+                "football" in name and "both" not in name and not name.startswith("releases/")
+            ) or "general" in name
+            alone &= name != "releases/all/releases--general"
             assert not alone or after[stage][name] == key, f"{stage} {name} was made again"
     assert after["renders"]["original/tiny/fire-engine"] != before["renders"]["original/tiny/fire-engine"]
     assert (clone / "build/encoders/tiny/football/model.safetensors").read_bytes() == model
@@ -157,7 +173,9 @@ def test_what_runs_again_is_what_changed(clone: Path) -> None:
 
     (clone / "concepts/tiny.yaml").write_text(HEAD.replace(", joint: {both: [fire-engine, football]}", "") + truck)
     repro(clone)
-    assert units(clone, "encoders") == {"tiny/fire-engine": after["encoders"]["tiny/fire-engine"]}
+    left = units(clone, "encoders")
+    assert left.pop("releases/all") != after["encoders"]["releases/all"] != before["encoders"]["releases/all"]
+    assert left == {"tiny/fire-engine": after["encoders"]["tiny/fire-engine"]}
     for gone in ("encoders/tiny/football", "encoders/tiny/both", "renders/original/tiny/football"):
         assert not (clone / "build" / gone).exists()
     commit(clone, "one less")

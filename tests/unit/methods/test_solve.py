@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from expunge.bases import encoder_layers
 from expunge.bases.encoder_layers import LINEARS, Walk, gram, layers_of, position_weights, tokens_in
@@ -93,10 +95,10 @@ def test_a_gram_is_a_weighted_sum_of_outer_products() -> None:
 
 def test_the_first_layer_is_the_least_squares_solution(tiny_base: Any) -> None:
     """Nothing before it has changed, so x' = x, and a solver for stacked rows must find the same weight."""
-    knobs = {"keep": 3.0, "ridge": 0.01, "listed": 0.25, "beyond": 0.5}
+    knobs = {"keep": 3.0, "ridge": 0.01, "listed": 0.25, "beyond": 0.5, "error": 0.0}
     aims = [solve.Aim("a photo of bolt", "a photo of a cat", 0.5, 0.75), solve.Aim("one bolt", "one a cat", 0.5, 0.25)]
     general = {key: each / 2 for key, each in solve.sums_of(tiny_base, ["an owl", "the moon"]).items()}
-    encoder = solve.solved(tiny_base, aims, ["", *KEPT], general, knobs)
+    encoder, adapter = solve.solved(tiny_base, aims, ["", *KEPT], general, knobs)
     name, layer = LINEARS[0][0], layers_of(tiny_base.encoder)[0]
 
     def inputs(prompts: list[str]) -> torch.Tensor:
@@ -121,6 +123,9 @@ def test_the_first_layer_is_the_least_squares_solution(tiny_base: Any) -> None:
     wanted = torch.linalg.lstsq(stacked, torch.cat([*goals, e.sqrt() * weight.T])).solution.T
     assert torch.allclose(layers_of(encoder)[0].get_submodule(name).weight.double(), wanted, atol=1e-4)
     assert not torch.allclose(wanted, weight, atol=1e-3)
+    where = f"text_encoder.text_model.encoder.layers.0.{name}"
+    change = adapter[f"{where}.lora_B.weight"] @ adapter[f"{where}.lora_A.weight"]
+    assert torch.equal(weight.float() + change, layers_of(encoder)[0].get_submodule(name).weight)
 
 
 def test_a_block_puts_right_what_the_blocks_before_it_did_not_reach() -> None:
@@ -130,14 +135,37 @@ def test_a_block_puts_right_what_the_blocks_before_it_did_not_reach() -> None:
     state, missing = torch.randn(1, 4, 3, generator=draw), torch.randn(1, 4, 3, generator=draw)
     problem = solve.LeastSquares(weight)
     problem.add([(x, state)], [(x, state + missing)], [torch.ones(1, 4)])
-    found = problem.solve(weight, 1e-9).float()
-    assert torch.allclose(state + x @ found.T, state + missing + x @ weight.T, atol=1e-3)
+    a, b = problem.solve(weight, 1e-9, 0.0)
+    found = weight + b @ a
+    assert torch.allclose(state + x @ found.T, state + missing + x @ weight.T, atol=1e-2)
+
+
+@given(seed=st.integers(0, 2**32 - 1), error=st.floats(0.0, 0.95))
+def test_factors_are_as_few_as_the_error_allows(seed: int, error: float) -> None:
+    draw = torch.Generator().manual_seed(seed)
+    change = torch.randn(5, 7, generator=draw, dtype=torch.float64)
+    x = torch.randn(7, 20, generator=draw, dtype=torch.float64)
+    own = x @ x.T
+
+    def effect(some: torch.Tensor) -> float:
+        return float((some @ own @ some.T).trace())
+
+    a, b = solve.factors(change, own, error)
+    assert effect(b.double() @ a.double() - change) <= (error + 0.01) ** 2 * effect(change)
+    values = torch.linalg.svdvals(change @ torch.linalg.cholesky(own)).square()  # Eckart and Young, descending
+    with_one_less = values[len(a) - 1 :].sum()
+    assert len(a) == 0 or with_one_less > (error - 1e-6) ** 2 * values.sum() * (error > 1e-6)
+
+
+def test_no_change_has_no_factors() -> None:
+    a, b = solve.factors(torch.zeros(2, 3), torch.eye(3), 0.5)
+    assert (a.shape, b.shape) == ((0, 3), (2, 0))
 
 
 def test_the_target_becomes_its_anchor_and_the_rest_stays(tiny_base: Any) -> None:
     both = [made_data("bolt", "a cat"), made_data("luma", "a dog")]
     for some in ([both[0]], both):
-        result = unlearn("solve", tiny_base, some, KEPT, {"keep": 4.0}, seed=0)
+        result = unlearn("solve", tiny_base, some, KEPT, {"keep": 4.0, "alike": 0.0}, seed=0)
         metric = text_gram(tiny_base)
         targets, goals = ["a photo of bolt", "one bolt"], ["a photo of a cat", "one a cat"]
         stays = [*KEPT, *(f"a photo of a {word}" for word in WORDS)]
