@@ -169,23 +169,6 @@ def test_a_group_that_a_joint_encoder_leaves_out_is_not_asked_for() -> None:
     assert said(verdicts(joint, GATE, without), "l/j") == ("not measured", ["near"])
 
 
-def test_company_is_asked_only_of_what_can_have_it() -> None:
-    gate = {"image": {"target": "<= 0.05", "beside": ">= 0.5 of before", "beside_target": "<= 0.05"}}
-    gone = [rate("target", 0.0)]
-    for alone in (entry(kind="style"), entry(parts=("a cup", "a pot"))):
-        assert said(verdicts(plan({"a": alone}, {"a": ["a"]}), gate, gone)) == ("pass", [])
-    one = plan({"a": entry()}, {"a": ["a"]})
-    assert said(verdicts(one, gate, gone)) == ("not measured", ["beside", "beside_target"])
-    both = [*gone, rate("beside", 0.5), rate("beside_target", 0.5)]
-    assert said(verdicts(one, gate, both)) == ("fail", ["beside_target"])
-    drawn = [made_sample(group) for group in ("target", "beside")]
-    joint = plan({"a": entry(), "b": entry()}, {"j": ["a", "b"]}, samples={"l/a": drawn, "l/b": drawn},
-                 left_out={"l/j": {"l/a": [1]}})  # fmt: skip
-    own = [rate("target", 0.0, encoder="j", concept=c) for c in "ab"]
-    own += [rate(metric, 0.0, encoder="j", concept="b", before=0.0) for metric in ("beside", "beside_target")]
-    assert said(verdicts(joint, gate, own), "l/j") == ("pass", [])
-
-
 def test_lists_and_concepts_override() -> None:
     lenient = {"image": {"target": "<= 0.5"}}
     half = rates("a", "a", target=0.5)
