@@ -4,7 +4,8 @@ build/plan, build/encoders, build/renders, attacks/found.csv
   -> build/attacks/<list>/<encoder>/<attack>/  attempts.json (expunge.attacks.records.Attempt), before-000.png and
      after-000.png of each attempt (videos: a strip, and an .mp4 beside it); the attack `replay` holds the kept prompts
 
-A unit is one attack on one encoder, so a changed budget of one attack repeats only that attack.
+A unit is one attack on one encoder, so a changed budget of one attack repeats only that attack. A release may have
+budgets of its own, and attacks on some of its concepts alone; kept prompts are replayed on all.
 """
 
 from collections.abc import Mapping, Sequence
@@ -85,6 +86,9 @@ def units_of(
     """
     units = {}
     for name, job in plan.encoders.items():
+        release = plan.release_of(name)
+        own = budgets if release is None or release.attack is None else release.attack
+        attacked = job.concepts if release is None else release.attacked
         originals = {c: str(UnitName(concept=Name.parse(c), original=True)) for c in job.concepts}
         targets = {
             concept: Target(
@@ -100,14 +104,14 @@ def units_of(
             concept: replace(target, kept=tuple(row for row in kept if row.concept == concept))
             for concept, target in targets.items()
         }
-        attacks = [(attack, ATTACKS[attack].defaults | dict(budget or {}), targets)
-                   for attack, budget in budgets.items()]  # fmt: skip
+        attacks = [(attack, ATTACKS[attack].defaults | dict(budget or {}), {c: targets[c] for c in attacked})
+                   for attack, budget in own.items()]  # fmt: skip
         attacks += [(REPLAY, {}, replayed)] if any(target.kept for target in replayed.values()) else []
         for attack, budget, members in attacks:
             units[str(UnitName(Name.parse(name), part=attack))] = Unit(
-                Inputs(attack, budget, job.concepts, members, job.seed, plan.base.frames, plan.base.judge.digest),
-                upstream={each: keys[each] for each in (name, *originals.values())},
-                reads={"encoder": ENCODERS / name, **{c: RENDERS / unit for c, unit in originals.items()}},
+                Inputs(attack, budget, tuple(members), members, job.seed, plan.base.frames, plan.base.judge.digest),
+                upstream={each: keys[each] for each in (name, *(originals[c] for c in members))},
+                reads={"encoder": ENCODERS / name, **{c: RENDERS / originals[c] for c in members}},
                 code=(judge, *sorted(judged), *((ATTACKS[attack].module,) if attack != REPLAY else ())),
             )
     return units

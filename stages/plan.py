@@ -25,12 +25,15 @@ from expunge.plan.build import make_plan
 from expunge.plan.check_base import base_file_problems
 from expunge.plan.contract import Plan, PlannedBase, write_plan
 from expunge.plan.external import with_digests
-from expunge.plan.notes import held_out_members, labels_of, taken_notes
+from expunge.plan.notes import company_notes, held_out_members, labels_of, taken_notes
 from expunge.plan.params import read_params
+from expunge.plan.release_notes import release_notes
+from expunge.plan.release_params import problems_of_releases
 from expunge.plan.validate_lists import validate
 from stages.runtime.process import main
 
 OUT, REPLAYED = Path("build/plan"), Path("attacks/found.csv")
+PARAMS, CONCEPTS = Path("params.yaml"), Path("concepts")
 
 
 def run() -> None:
@@ -39,21 +42,26 @@ def run() -> None:
         read_kept(REPLAYED)
     except InputError as error:
         problems = error.problems
-    params = read_params(Path("params.yaml"), problems)
+    params = read_params(PARAMS, problems)
     problems = problems_of_base(params.base)
     try:
-        lists, notes = validate(Path("concepts"), params.base, default_method=params.unlearn["method"])
+        lists, notes = validate(CONCEPTS, params.base, default_method=params.unlearn["method"])
     except InputError as error:
         problems += error.problems
-    if problems:
+    if problems := [*problems, *problems_of_releases(PARAMS, CONCEPTS)]:
         raise InputError(in_order(problems))
     spec = load_spec(params.base)
-    held_out = held_out_members(lists, labels_of(spec))
+    labels = labels_of(spec)
+    held_out = held_out_members(lists, labels)
     notes += taken_notes(lists, held_out)
-    print(*notes, sep="\n", end="\n" * bool(notes))
     kinds = {concept.kind for each in lists for concept in each.concepts}
-    plan = make_plan(params, lists, read_prompts(spec.prompts, kinds), planned_base(spec), held_out)
+    prompts = read_prompts(spec.prompts, kinds)
+    plan = make_plan(params, lists, prompts, planned_base(spec), held_out, labels)
+    if any(counts.get("beside") for counts in params.render.values()):
+        notes += company_notes(spec.name, plan.concepts, plan.samples, prompts)
     plan = with_digests(plan, spec)
+    notes += release_notes(plan)
+    print(*notes, sep="\n", end="\n" * bool(notes))
     write_plan(OUT / "index.json", plan)
     write_json(OUT / "concepts.json", by_list(plan))
 

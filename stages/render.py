@@ -3,11 +3,13 @@
 build/plan, build/encoders -> build/renders/original/<list>/<concept>/              once for each concept
                               build/renders/<list>/<encoder>/<list>--<concept>/     for each concept of an encoder
 
+Of a release, whose list is "releases", the general set is drawn like a concept: releases--general.
+
 Each folder holds prompts.json (the plan's samples in order, each with its `file`) and the files: image-000.png;
 video-000.png, a strip of all frames side by side, which is measured; video-000.mp4, the same video for people.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
@@ -50,16 +52,16 @@ def units_of(plan: Plan, encoders: Mapping[str, str]) -> dict[str, Unit]:
         str(UnitName(concept=Name.parse(concept), original=True)): Unit(Inputs(filed(samples)))
         for concept, samples in plan.samples.items()
     }
-    for encoder, job in plan.encoders.items():
-        for concept in job.concepts:
-            samples = filed(plan.samples[concept], job.left_out.get(concept, ()))
+    for encoder in plan.encoders:
+        for concept in plan.sets_of(encoder):
+            samples = filed(plan.samples[concept], plan.not_drawn(encoder, concept))
             units[str(UnitName(Name.parse(encoder), Name.parse(concept)))] = Unit(
                 Inputs(samples), upstream={encoder: encoders[encoder]}, reads={"encoder": ENCODERS / encoder}
             )
     return units
 
 
-def filed(samples: Sequence[PlannedSample], left_out: Sequence[int] = ()) -> tuple[PlannedSample, ...]:
+def filed(samples: Sequence[PlannedSample], left_out: Collection[int] = ()) -> tuple[PlannedSample, ...]:
     """A concept's samples without those left out. Each has its file, whose name is the same under every encoder."""
     count = dict.fromkeys(MODALITIES, 0)
     result = []

@@ -7,8 +7,10 @@ from typing import Any
 
 from expunge.bases.spec import load_spec
 from expunge.core.accounts import read_seconds
+from expunge.core.unit_names import RELEASES, Name
 from expunge.plan.params import read_params
 from expunge.report import Run, open_verdicts, write_sheets, write_site
+from expunge.verdicts.frame_curves import read_curves
 from expunge.verdicts.rates import read_rates
 from expunge.verdicts.verdict_file import read_verdicts, write_verdicts
 from stages.runtime.planned import read_plan_here
@@ -17,6 +19,7 @@ from stages.runtime.process import main
 OUT, METRICS, SCORES = Path("build/report"), Path("metrics"), Path("build/scores/scores.parquet")
 TABLES = {  # copied, so that build/ is whole by itself
     "rates.csv": "rates with intervals (CSV)",
+    "frames.csv": "target videos frame by frame (CSV)",
     "summary.json": "rates by encoder (JSON)",
     "base.json": "rates of the original encoder (JSON)",
     "scores.csv": "one row an encoder (CSV)",
@@ -33,7 +36,9 @@ def run() -> None:
         if (METRICS / name).is_file():
             shutil.copyfile(METRICS / name, OUT / name)
             links[label] = OUT / name
-    encoders = read_json(METRICS / "summary.json").get("encoders", {})
+    summary = read_json(METRICS / "summary.json")
+    released = {str(Name(RELEASES, name)): entry for name, entry in summary.get("releases", {}).items()}
+    encoders = {**summary.get("encoders", {}), **released}
     finished = Run(
         plan=plan,
         rates=read_rates(METRICS / "rates.csv") if (METRICS / "rates.csv").is_file() else [],
@@ -47,6 +52,7 @@ def run() -> None:
         links={**links, "verdicts with their reasons (JSON)": OUT / "verdicts.json"},
         fps=spec.fps,
         frames=spec.frames,
+        curves=read_curves(METRICS / "frames.csv") if (METRICS / "frames.csv").is_file() else [],
         **settings,
     )
     write_verdicts(OUT / "verdicts.json", open_verdicts(finished))
@@ -60,11 +66,12 @@ def read_json(file: Path) -> dict[str, Any]:
 
 
 def read_seen(file: Path) -> list[dict[str, Any]]:
-    """What the judge saw in each sample; the report shows no other metric sample by sample."""
+    """What the judge saw in each sample, and which targets in company; the report shows no other metric sample by
+    sample."""
     import pyarrow.parquet as pq
 
     columns = ["list", "encoder", "concept", "modality", "group", "prompt", "seed", "metric", "value"]
-    return pq.read_table(file, columns=columns, filters=[("metric", "=", "seen")]).to_pylist()
+    return pq.read_table(file, columns=columns, filters=[("metric", "in", ["seen", "target_seen"])]).to_pylist()
 
 
 if __name__ == "__main__":

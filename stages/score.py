@@ -63,27 +63,30 @@ def units_of(plan: Plan, renders: Mapping[str, str], drawn: dict[str, dict[str, 
     """
     units: dict[str, Unit] = {}
 
-    def inputs_of(concept: str, encoder: str) -> Inputs:
-        name, detector = Name.parse(concept), detector_parts(plan.concepts[concept].judge)
-        columns = {"list": name.list, "encoder": encoder, "concept": name.id}
-        return Inputs(columns, plan.training[concept].anchors, plan.base.frames, drawn, detector)
+    judges = {concept: entry.judge for concept, entry in plan.concepts.items()}  # the general set has none
 
-    for concept, entry in plan.concepts.items():
+    def inputs_of(concept: str, encoder: str) -> Inputs:
+        name, detector = Name.parse(concept), detector_parts(judges.get(concept))
+        columns = {"list": name.list, "encoder": encoder, "concept": name.id}
+        anchors = plan.training[concept].anchors if concept in plan.training else ()
+        return Inputs(columns, anchors, plan.base.frames, drawn, detector)
+
+    for concept in plan.samples:
         original = str(UnitName(concept=Name.parse(concept), original=True))
         units[original] = Unit(
             inputs_of(concept, ORIGINAL), {original: renders[original]}, {"renders": RENDERS / original},
-            code=detector_modules(entry.judge),
+            code=detector_modules(judges.get(concept)),
         )  # fmt: skip
-    for encoder, job in plan.encoders.items():
-        for concept in job.concepts:
+    for encoder in plan.encoders:
+        for concept in plan.sets_of(encoder):
             name = Name.parse(concept)
             unit, original = str(UnitName(Name.parse(encoder), name)), str(UnitName(concept=name, original=True))
             units[unit] = Unit(
-                inputs_of(concept, Name.parse(encoder).id),
+                inputs_of(concept, Name.parse(encoder).column),
                 upstream={each: renders[each] for each in (unit, original)},
                 reads={"renders": RENDERS / unit, "originals": RENDERS / original},
                 reads_units={"before": original},
-                code=detector_modules(plan.concepts[concept].judge),
+                code=detector_modules(judges.get(concept)),
             )
     return units
 

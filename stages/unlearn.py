@@ -15,7 +15,6 @@ from typing import Any
 from expunge.concepts.concept import Concept
 from expunge.core.files import write_json
 from expunge.core.index import read_index
-from expunge.core.unit_names import Name
 from expunge.methods import METHODS, ConceptData, unlearn
 from expunge.plan.contract import EncoderJob, Plan, Training, pictures_unit, public
 from stages.runtime.curves import collect_curves, progress_of
@@ -45,7 +44,7 @@ class Inputs:
     parameters: dict[str, Any]
     seed: int
     kept: tuple[str, ...]
-    keep: tuple[str, ...] = ()  # the list's phrases, of which `kept` holds prompts: `expunge why` can say which is new
+    keep: tuple[str, ...] = ()  # the lists' phrases, of which `kept` holds prompts: `expunge why` can say which is new
 
 
 def run() -> None:
@@ -71,9 +70,9 @@ def units_of(plan: Plan, fewshot: Mapping[str, str]) -> dict[str, Unit]:
             concept: Target(public(plan.concepts[concept]), plan.training[concept], unit)
             for concept, unit in pictures.items()
         }
-        read, own = [unit for unit in pictures.values() if unit], plan.lists[Name.parse(name).list]
+        read = [unit for unit in pictures.values() if unit]
         units[name] = Unit(
-            Inputs(job.concepts, targets, job.method, job.parameters, job.seed, (*job.kept, *own.kept), own.keep),
+            Inputs(job.concepts, targets, job.method, job.parameters, job.seed, *plan.kept_by(name)),
             upstream={unit: fewshot[unit] for unit in read},
             reads={unit: FEWSHOT / unit for unit in read} | external_of(job),
             code=(METHODS[job.method].module,),

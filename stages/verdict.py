@@ -2,8 +2,9 @@
 
 build/plan, build/encoders, build/scores, build/attacks, build/drift, params.yaml: gate ->
     metrics/rates.csv                   every number with its interval: expunge.verdicts.rates, for `expunge compare`
+    metrics/frames.csv                  the share of target videos in which each frame shows the concept
     metrics/verdicts.json               pass, fail or not measured, with reasons: expunge.verdicts.gate, for `gate`
-    metrics/summary.json, base.json     the main rates after and before, for `dvc metrics diff`
+    metrics/summary.json, base.json     the main rates after and before, of releases, too, for `dvc metrics diff`
     metrics/scores.csv, bars.csv        for `dvc plots`
 
 Nothing is drawn or trained, so a changed gate costs a second.
@@ -16,13 +17,15 @@ from typing import Any
 from expunge.attacks.records import read_attempts
 from expunge.core.files import write_csv, write_json
 from expunge.core.index import read_index
+from expunge.core.unit_names import Name
 from expunge.judging.table import read_table
 from expunge.plan.params import read_params
+from expunge.verdicts.frame_curves import curves_of, write_curves
 from expunge.verdicts.gate import verdicts
 from expunge.verdicts.rates import write_rates
 from expunge.verdicts.summary import BAR_COLUMNS, PLOT_COLUMNS, bar_rows, plot_rows, summarise
 from expunge.verdicts.tally import rates_of
-from expunge.verdicts.verdict_file import counts, write_verdicts
+from expunge.verdicts.verdict_file import ANSWERS, counts, write_verdicts
 from stages.runtime.planned import read_plan_here
 from stages.runtime.process import main
 
@@ -47,14 +50,20 @@ def run() -> None:
     summary = summarise(
         rates, plan.encoders, {name: unit.facts["changed_parameters"] for name, unit in encoders.items()}
     )
-    summary["overall"]["verdicts"] = counts(decided.values())
+    released = {name: verdict for name, verdict in decided.items() if Name.parse(name).is_release}
+    summary["overall"]["verdicts"] = counts(v for name, v in decided.items() if name not in released)
+    for name, verdict in released.items():
+        passed = counts(verdict.reasons)
+        summary["releases"][Name.parse(name).id] |= {"verdict": verdict.verdict, "gates": passed}
     write_rates(METRICS / "rates.csv", rates)
+    write_curves(METRICS / "frames.csv", curves_of(rows, plan))
     write_verdicts(METRICS / "verdicts.json", decided)
     write_json(METRICS / "summary.json", summary, indent=2)
     write_json(METRICS / "base.json", summarise(rates, plan.encoders, original=True), indent=2)
     write_csv(METRICS / "scores.csv", plot_rows(summary), PLOT_COLUMNS)
     write_csv(METRICS / "bars.csv", bar_rows(rates, plan), BAR_COLUMNS)
     print("verdicts:", ", ".join(f"{number} {word}" for word, number in counts(decided.values()).items()))
+    print(*(f"may {name} go out? {ANSWERS[verdict.verdict]}" for name, verdict in released.items()), sep="\n")
 
 
 if __name__ == "__main__":

@@ -48,6 +48,7 @@ class Attack:
     needs: str = ""  # what an attacker needs
     source: str = ""  # paper
     replayed: bool = False  # can later runs replay its prompts, because they are texts?
+    videos_only: bool = False  # does it need frames? Then every concept is attacked in videos alone
     order: int = LAST
     images: int = 1  # goals, if params.yaml does not say
     videos: int = 0
@@ -91,7 +92,8 @@ class Try:
     goal: int
     prompt: str  # if embeddings are fed, a description of them
     seed: int
-    embed: "Callable[[Any], Tensor] | None" = None  # encoder -> (1, L, D), in place of the prompt
+    # encoder -> (1, L, D), in place of the prompt; for videos also (1, F, L, D), a text for each frame
+    embed: "Callable[[Any], Tensor] | None" = None
 
 
 ATTACKS = Registry(Path(__file__).parent, "expunge.attacks", "ATTACK", Attack)

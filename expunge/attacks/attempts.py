@@ -47,15 +47,15 @@ def attack(
     name: str, victim: Victim, judge: Any, budget: Mapping[str, Any], seed: int, originals: Originals
 ) -> list[Carried]:
     """One attack on one concept: in images, then in videos with the tries for which the judge's confidence is highest.
-    A motion is attacked only in videos.
+    A motion is attacked only in videos, and so is everything by an attack that needs frames.
 
     :param budget: the attack's knobs; defaults fill in the rest. :param seed: the run's; each attack derives its own.
     :param originals: what copies of a memorised picture are compared with.
     :raises ValueError: a knob is wrong.
     """
-    knobs, tries = budget_of(name, budget), tries_of(name, victim, budget, seed)
-    carried = carry_out(victim, judge, victim.modality, [(name, tried) for tried in tries], originals)
-    if victim.modality == "video":
+    knobs, tries, modality = budget_of(name, budget), tries_of(name, victim, budget, seed), _first(name, victim)
+    carried = carry_out(victim, judge, modality, [(name, tried) for tried in tries], originals)
+    if modality == "video":
         return carried
     surest = sorted(carried, key=lambda one: -one.confidence[1])  # stable: ties keep their order
     films = [(name, one.tried) for one in surest[: knobs["videos"]]]
@@ -80,11 +80,16 @@ def budget_of(name: str, budget: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def tries_of(name: str, victim: Victim, budget: Mapping[str, Any], seed: int) -> list[Try]:
-    """The tries of an attack. The number of goals is the knob `videos` for a motion, else the knob `images`."""
+    """The tries of an attack. The number of goals is the knob `images`, or `videos` where it begins with videos."""
     knobs = budget_of(name, budget)
-    count = knobs[f"{victim.modality}s"]
+    count = knobs[f"{_first(name, victim)}s"]
     draw = torch.Generator().manual_seed(derive_seed(seed, "attack", name))
     return importlib.import_module(ATTACKS[name].module).run(victim, knobs, count, draw) if count else []
+
+
+def _first(name: str, victim: Victim) -> str:
+    """The modality in which an attack begins."""
+    return "video" if ATTACKS[name].videos_only else victim.modality
 
 
 def carry_out(

@@ -15,7 +15,9 @@ from expunge.bases.text import encode_prompts
 class Condition:
     """The text input of a denoiser for N samples."""
 
-    embeddings: Tensor  # (N, L, D) float32, the encoder's last hidden states; gradients flow through it
+    # (N, L, D) float32, the encoder's last hidden states; gradients flow through it. (N, F, L, D): of videos to be
+    # sampled, a text for each frame
+    embeddings: Tensor
 
     def __len__(self) -> int:
         return len(self.embeddings)

@@ -2,11 +2,12 @@
 
 walk = Walk(base, encoder, ["a photo of a cat", ...])
 for names in LINEARS:
-    for x in walk.inputs(): ...            (N, L, in) of each batch: what the linear layers `names` receive
+    for x, state in walk.inputs(): ...     (N, L, in) of each batch: what the linear layers `names` receive, and
+                                           (N, L, D), to which their output is added; None where it is added to nothing
 walk.step()                                on to the next layer
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -20,8 +21,13 @@ from expunge.bases.text import encode_prompts
 BATCH = 256  # prompts that are encoded at once
 MOST_HELD = 2**27  # numbers of a walk's states that are held; those of further batches are computed anew each time
 # The linear layers of a layer of CLIP's text encoder by the input that they share, in the order in which they compute.
-# Attention's output projection is left out: it only multiplies the values again.
-LINEARS = (("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"), ("mlp.fc1",), ("mlp.fc2",))
+LINEARS = (
+    ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"),
+    ("self_attn.out_proj",),
+    ("mlp.fc1",),
+    ("mlp.fc2",),
+)
+Reached = tuple[Tensor, Tensor | None]  # an input (N, L, in), and the state (N, L, D) to which the output is added
 
 
 def layers_of(encoder: Any) -> Sequence[Any]:
@@ -29,42 +35,49 @@ def layers_of(encoder: Any) -> Sequence[Any]:
     return getattr(encoder, "text_model", encoder).encoder.layers  # transformers 5 has no inner text_model
 
 
-def through(layer: Any, states: Tensor, *rest: Any, **options: Any) -> Iterator[Tensor]:
-    """A layer in steps: the input of each of LINEARS, and at last the layer's output.
+def through(layer: Any, states: Tensor, *rest: Any, **options: Any) -> Iterator[Reached]:
+    """A layer in steps: what each of LINEARS receives and is added to, and at last the layer's output.
 
     Each step uses the weights as they are when it is asked for.
     """
     x = layer.layer_norm1(states)
-    yield x
-    states = states + layer.self_attn(x, *rest, **options)[0]
+    yield x, None
+    x = _first_input(layer.self_attn.out_proj, lambda: layer.self_attn(x, *rest, **options))
+    yield x, states
+    states = states + layer.self_attn.out_proj(x)
     x = layer.layer_norm2(states)
-    yield x
+    yield x, None
     x = layer.mlp.activation_fn(layer.mlp.fc1(x))
-    yield x
-    yield states + layer.mlp.fc2(x)
+    yield x, states
+    yield states + layer.mlp.fc2(x), None
 
 
-class _Reached(Exception):
+class _Stop(Exception):
     """Ends a forward pass once it has reached what was asked for."""
 
 
-def _first_layer_call(base: Base, encoder: Any, prompts: Sequence[str]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """(args, kwargs) with which the encoder calls its first layer for these prompts."""
+def _first_call(module: Any, forward: Callable[[], Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """(args, kwargs) with which `forward` calls the module first; what comes after is not computed."""
     seen: list[Any] = []
 
     def hook(_: Any, args: Any, kwargs: Any) -> None:
         seen.append((args, kwargs))
-        raise _Reached
+        raise _Stop
 
-    handle = layers_of(encoder)[0].register_forward_pre_hook(hook, with_kwargs=True)
+    handle = module.register_forward_pre_hook(hook, with_kwargs=True)
     try:
-        encode_prompts(base, prompts, encoder)
-    except _Reached:
+        forward()
+    except _Stop:
         pass
     finally:
         handle.remove()
     (call,) = seen
     return call
+
+
+def _first_input(module: Any, forward: Callable[[], Any]) -> Tensor:
+    (x,), _ = _first_call(module, forward)
+    return x
 
 
 @dataclass
@@ -75,19 +88,21 @@ class Walk:
     calls: each call uses them as they are then.
 
     :param length: positions that are looked at; None: all. What comes after a position cannot reach it.
+    :param starts: of another walk of the same prompts through an encoder with the same token embeddings, to save time.
     """
 
     base: Base
     encoder: Any
     prompts: Sequence[str]
     length: int | None = None
+    starts: dict[int, Any] = field(default_factory=dict, repr=False)  # by batch: how the first layer is called
     depth: int = 0
     _next: int = 0  # which of LINEARS
     _calls: dict[int, Any] = field(default_factory=dict, repr=False)  # by batch: how the layer at `depth` is called
-    _running: dict[int, Iterator[Tensor]] = field(default_factory=dict, repr=False)  # by batch: `through` that layer
+    _running: dict[int, Iterator[Reached]] = field(default_factory=dict, repr=False)  # by batch: `through` that layer
 
-    def inputs(self) -> Iterator[Tensor]:
-        """(N, L, in) of each batch: what the next of LINEARS receives."""
+    def inputs(self) -> Iterator[Reached]:
+        """Of each batch: what the next of LINEARS receives, and the state to which its output is added."""
         place, self._next = self._next, self._next + 1
         for batch in self._batches():
             yield self._reached(batch, place)
@@ -97,7 +112,7 @@ class Walk:
         for batch in self._batches():
             if self._held(batch):
                 _, rest, options = self._calls[batch]
-                self._calls[batch] = (self._reached(batch, len(LINEARS)), rest, options)
+                self._calls[batch] = (self._reached(batch, len(LINEARS))[0], rest, options)
         self.depth, self._next = self.depth + 1, 0
         self._running.clear()
 
@@ -108,7 +123,7 @@ class Walk:
         """Is a batch's state held between the calls?"""
         return batch == 0 or (batch + 1) * self._calls[0][0].numel() <= MOST_HELD
 
-    def _reached(self, batch: int, place: int) -> Tensor:
+    def _reached(self, batch: int, place: int) -> Reached:
         """What `through` gives at a place of the layer at `depth`."""
         layer = layers_of(self.encoder)[self.depth]
         if batch in self._running:
@@ -123,15 +138,22 @@ class Walk:
         """(states, rest, options) with which the layer at `depth` is called for a batch."""
         if batch in self._calls:
             return self._calls[batch]
-        some = self.prompts[batch * BATCH : (batch + 1) * BATCH]
-        (states, *rest), options = _first_layer_call(self.base, self.encoder, some)
-        states, rest = states[:, : self.length], [_cut(each, self.length) for each in rest]
-        options = {name: _cut(each, self.length) for name, each in options.items()}
+        states, rest, options = self.starts[batch] if batch in self.starts else self._start(batch)
         for layer in layers_of(self.encoder)[: self.depth]:
-            (states,) = islice(through(layer, states, *rest, **options), len(LINEARS), None)
+            ((states, _),) = islice(through(layer, states, *rest, **options), len(LINEARS), None)
         if not self._calls or self._held(batch):
             self._calls[batch] = states, rest, options
         return states, rest, options
+
+    def _start(self, batch: int) -> Any:
+        """(states, rest, options) with which the first layer is called for a batch."""
+        some, first = self.prompts[batch * BATCH : (batch + 1) * BATCH], layers_of(self.encoder)[0]
+        (states, *rest), options = _first_call(first, lambda: encode_prompts(self.base, some, self.encoder))
+        options = {name: _cut(each, self.length) for name, each in options.items()}
+        call = states[:, : self.length].clone(), [_cut(each, self.length) for each in rest], options
+        if (batch + 1) * call[0].numel() <= MOST_HELD:
+            self.starts[batch] = call
+        return call
 
 
 def _cut(value: Any, length: int | None) -> Any:

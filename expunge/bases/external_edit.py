@@ -37,17 +37,29 @@ def read_external(base: Base, path: Path) -> tuple[Any, Any, dict[str, Any]]:
         whole = whole or bool(parts.get("encoder") and not lora)
         for part, tensors in parts.items():
             new[part] |= tensors
-    encoder, denoiser = copy.deepcopy(base.encoder), copy.deepcopy(denoiser_of(base))
-    own = {"encoder": _by_normal_name(encoder), "denoiser": dict(denoiser.named_parameters())}
-    problems = [problem for part in new for problem in _misfits(shown(path), part, new[part], own[part], whole)]
-    if problems:
+    encoder, denoiser = placed(base, shown(path), new["encoder"], new["denoiser"], whole)
+    return encoder, denoiser, {part: len(tensors) for part, tensors in new.items()}
+
+
+def placed(
+    base: Base, where: str, encoder: Mapping[str, Tensor], denoiser: Mapping[str, Tensor], whole: bool
+) -> tuple[Any, Any]:
+    """Copies of the base's encoder and denoiser with these tensors in them; None where there are none.
+
+    :param where: what an error names as their place. :param encoder: names as in `normal_name`.
+    :param whole: must the encoder be whole?
+    :raises InputError: a tensor does not fit, all of them at once.
+    """
+    models = {"encoder": copy.deepcopy(base.encoder), "denoiser": copy.deepcopy(denoiser_of(base))}
+    own = {"encoder": _by_normal_name(models["encoder"]), "denoiser": dict(models["denoiser"].named_parameters())}
+    new = {"encoder": encoder, "denoiser": denoiser}
+    if problems := [problem for part in new for problem in _misfits(where, part, new[part], own[part], whole)]:
         raise InputError(problems)
     with torch.no_grad():
         for part, tensors in new.items():
             for name, tensor in tensors.items():
                 own[part][name].copy_(tensor)
-    counts = {part: len(tensors) for part, tensors in new.items()}
-    return encoder if new["encoder"] else None, denoiser if new["denoiser"] else None, counts
+    return models["encoder"] if encoder else None, models["denoiser"] if denoiser else None
 
 
 def _parts_of(base: Base, file: Path) -> tuple[dict[str, dict[str, Tensor]], bool]:

@@ -85,9 +85,15 @@ def _sample(
     for start in range(0, len(seeds), settings.batch):
         batch = slice(start, start + settings.batch)
         condition = _part(base, prompts, batch, edit.encoder)  # outside of autocast, to encode in float32
-        with autocast(base), deterministic(base), _changed(pipe, edit.denoiser):
+        text, each_frame = condition.embeddings, condition.embeddings.ndim == 4
+        with (
+            autocast(base),
+            deterministic(base),
+            _changed(pipe, edit.denoiser),
+            _by_frame(pipe, text, empty is not None),
+        ):
             result = pipe(
-                prompt_embeds=condition.embeddings,
+                prompt_embeds=text[:, 0] if each_frame else text,
                 negative_prompt_embeds=None if empty is None else empty[batch],
                 height=settings.height,
                 width=settings.width,
@@ -115,6 +121,32 @@ def _part(base: Base, prompts: Prompts, batch: slice, encoder: Any) -> Condition
     if isinstance(prompts, Condition):
         return prompts.each(lambda tensor: tensor[batch].to(base.device))
     return condition_of(base, prompts[batch], encoder)
+
+
+@contextmanager
+def _by_frame(pipe: Any, text: Tensor, guided: bool) -> Iterator[None]:
+    """Where texts are (N, F, L, D), feed the denoiser one for each frame: pipelines repeat a single one over them.
+
+    :raises ValueError: the denoiser reads one text for a whole video.
+    """
+    if text.ndim == 3:
+        yield
+        return
+    frames = text.flatten(0, 1)
+
+    def replace(module: Any, args: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        repeated = kwargs["encoder_hidden_states"]  # with guidance, the empty prompt's come first
+        if len(repeated) != len(frames) * (1 + guided):
+            raise ValueError(f"the denoiser of {type(pipe).__name__} reads no text for each frame")
+        own = torch.cat([repeated[: len(repeated) - len(frames)], frames.to(repeated)])
+        return args, {**kwargs, "encoder_hidden_states": own}
+
+    denoiser = getattr(pipe, DENOISERS[type(pipe).__name__])
+    hook = denoiser.register_forward_pre_hook(replace, with_kwargs=True)
+    try:
+        yield
+    finally:
+        hook.remove()
 
 
 @contextmanager

@@ -19,32 +19,34 @@ from expunge.bases.base import Base
 from expunge.bases.families.stable_diffusion import DENOISERS, reads_text
 
 
-def encode_prompts(base: Base, prompts: Sequence[str], encoder: Any | None = None) -> Tensor:
+def tokens_of(base: Base, prompts: Sequence[str]) -> Any:
+    """What the base's tokenizer makes of prompts: `input_ids`, `attention_mask`, N lists of L each, padded and cut."""
+    texts = list(prompts)
+    if base.spec.inversions:  # a textual inversion of several vectors is as many tokens
+        texts = base.t2i.maybe_convert_prompt(texts, base.t2i.tokenizer)
+    length = base.t2i.tokenizer.model_max_length
+    return base.t2i.tokenizer(texts, padding="max_length", max_length=length, truncation=True)
+
+
+def encode_prompts(base: Base, prompts: Sequence[str], encoder: Any | None = None, skip: int | None = None) -> Tensor:
     """(N, L, D) float32: what the base's pipeline feeds its denoiser, the last hidden state after the final layer norm.
 
     With the base's `clip_skip`, the hidden state so many layers before the last one, after the same norm.
 
     :param encoder: an unlearned encoder in place of the base's own; gradients reach its parameters.
+    :param skip: so many layers in place of the base's `clip_skip`.
     """
     encoder = base.encoder if encoder is None else encoder
-    texts = list(prompts)
-    if base.spec.inversions:  # a textual inversion of several vectors is as many tokens
-        texts = base.t2i.maybe_convert_prompt(texts, base.t2i.tokenizer)
-    tokens = base.t2i.tokenizer(
-        texts,
-        padding="max_length",
-        max_length=base.t2i.tokenizer.model_max_length,
-        truncation=True,
-        return_tensors="pt",
-    )
+    skip = base.spec.clip_skip if skip is None else skip
+    tokens = tokens_of(base, prompts)
     masked = getattr(encoder.config, "use_attention_mask", False)
-    mask = tokens.attention_mask.to(base.device) if masked else None
-    ids = tokens.input_ids.to(base.device)
-    if base.spec.clip_skip is None:
+    mask = torch.tensor(tokens.attention_mask, device=base.device) if masked else None
+    ids = torch.tensor(tokens.input_ids, device=base.device)
+    if skip is None:
         return encoder(ids, attention_mask=mask)[0]
     states = encoder(ids, attention_mask=mask, output_hidden_states=True).hidden_states
     norm = getattr(encoder, "text_model", encoder).final_layer_norm  # transformers 5 has no inner text_model
-    return norm(states[-(base.spec.clip_skip + 1)])
+    return norm(states[-(skip + 1)])
 
 
 def text_gram(base: Base) -> Tensor:

@@ -1,13 +1,19 @@
 """What every command shares: the app, errors as lines, and params.yaml."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from expunge.core.errors import InputError, Problem, shown
+
+if TYPE_CHECKING:
+    from expunge.concepts.concept import ConceptList
+
+CONCEPTS = Path("concepts")
 
 app = typer.Typer(
     help="Make text-to-video diffusion models forget concepts, and check that they did.",
@@ -46,16 +52,35 @@ def default_base_and_method() -> dict[str, Any]:
     return {"base": base if isinstance(base, str) else "emoji", "method": method if isinstance(method, str) else None}
 
 
-def parameter_problems() -> list[Problem]:
-    """Every mistake in params.yaml; [] where there is none."""
-    from expunge.plan.params import FILE, read_params
+def parameter_problems(lists: Path = CONCEPTS) -> list[Problem]:
+    """Every mistake in params.yaml; [] where there is none.
 
+    :param lists: what is checked along with it; its releases are of the folder concepts/.
+    """
+    from expunge.plan.params import FILE, read_params
+    from expunge.plan.release_params import problems_of_releases
+
+    if not FILE.is_file():
+        return []
+    problems = list[Problem]()
     try:
-        if FILE.is_file():
-            read_params()
+        read_params()
     except InputError as error:
-        return error.problems
-    return []
+        problems = error.problems
+    folder = lists if lists.is_dir() else lists.parent
+    if folder.resolve() == CONCEPTS.resolve() and CONCEPTS.is_dir():
+        with suppress(InputError):  # what is no YAML has been told
+            problems += problems_of_releases(FILE, CONCEPTS)
+    return problems
+
+
+def released(lists: Sequence["ConceptList"]) -> dict[str, tuple[str, ...]]:
+    """{"releases/name": its concepts} of params.yaml, which was checked; {} where it asks for none of these lists."""
+    from expunge.core.unit_names import RELEASES, Name
+    from expunge.plan.release_params import known_concepts, members_of, releases_of
+
+    known, releases = known_concepts(lists), releases_of(parameters_file())
+    return {str(Name(RELEASES, name)): own for name, each in releases.items() if (own := members_of(each, known))}
 
 
 def count(number: int, what: str) -> str:

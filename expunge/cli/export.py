@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from expunge.bases.exports import DTYPES, FORMATS
-from expunge.cli.app import app, errors_in_lines
+from expunge.cli.app import app, errors_in_lines, released
 from expunge.core.errors import InputError, Problem
 
 Format = StrEnum("Format", list(FORMATS))  # type: ignore[misc]  # mypy wants the names written out
@@ -86,7 +86,8 @@ def _not_yet(encoder: str, plan: Path, missing: Path) -> Problem:
         if plan.is_file():
             known = list(read_plan(plan).encoders)
         elif Path("concepts").is_dir():
-            known = [str(Name(each.id, member)) for each in load_lists(Path("concepts")) for member in each.members()]
+            lists = load_lists(Path("concepts"))
+            known = [str(Name(each.id, member)) for each in lists for member in each.members()] + [*released(lists)]
     except InputError:
         pass  # what is wrong with the plan or the lists, the run says
     if known and encoder not in known:

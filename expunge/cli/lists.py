@@ -13,6 +13,7 @@ from expunge.cli.app import (
     default_base_and_method,
     errors_in_lines,
     parameter_problems,
+    released,
     require_new,
     write_asked,
 )  # fmt: skip
@@ -46,7 +47,7 @@ def validate(
     """
     from expunge.plan.validate_lists import validate as check
 
-    parameters, problems = default_base_and_method(), parameter_problems()
+    parameters, problems = default_base_and_method(), parameter_problems(lists)
     default = parameters["base"] if Path("params.yaml").is_file() or bases.is_dir() else None
     try:
         checked, notes = check(lists, base or default, bases, parameters["method"])
@@ -58,6 +59,8 @@ def validate(
         typer.echo(f"note: {note}", err=True)
     for each in checked:
         typer.echo(f"{each.id}: {count(len(each.concepts), 'concept')}, {count(len(each.members()), 'encoder')}")
+    for name, members in released(checked if lists.is_dir() else ()).items():
+        typer.echo(f"{name}: {count(len(members), 'concept')}, 1 encoder")
 
 
 @app.command("import")

@@ -31,10 +31,13 @@ def gate(
     Exit code 0: every required encoder passes. 1: one fails, was not measured, or has not run yet. 2: bad input, or
     the gates have changed since the run.
     """
+    from expunge.plan.release_params import require_releases
     from expunge.verdicts.print_verdicts import print_verdicts
     from expunge.verdicts.up_to_date import encoders_now, never_ran, require_same_gates
     from expunge.verdicts.verdict_file import PASS, chosen, read_verdicts
 
+    if Path("params.yaml").is_file() and concepts.is_dir():
+        require_releases(Path("params.yaml"), concepts)
     now = encoders_now(concepts, parameters_file())
     verdicts = chosen({**never_ran(now), **read_verdicts(metrics)}, names or (), metrics)
     require_same_gates(verdicts, now, metrics)

@@ -28,22 +28,24 @@ class Kind:
     retold: bool = False  # is the name a caption, with `paraphrases` in place of aliases?
     near_anchors: bool = False  # can a neighbour serve as the anchor?
     members: bool = False  # is it a broad thing that names its members? A detector may judge it
+    company: bool = False  # can it stand beside another thing in a picture, so that each can be told apart?
 
     def groups(self, modality: str) -> tuple[str, ...]:
         """The groups of samples that a modality can show. Any modality can show the group "far"."""
-        return GROUPS if modality in self.modalities else ("far",)
+        groups = GROUPS if modality in self.modalities else ("far",)
+        return tuple(group for group in groups if group != "beside" or self.company)
 
 
 _OF_A_THING = ("a photo of {}", "a picture of {}", "an image of {}", "{}"), ("{} in the snow", "a photo of {} outdoors")
 
 KINDS: dict[str, Kind] = {
-    "character": Kind("subject", "subject", *_OF_A_THING),
+    "character": Kind("subject", "subject", *_OF_A_THING, company=True),
     "style": Kind(
         "style", "style", ("a painting of a house in the style of {}", "a picture of a cat in the style of {}"),
         ("a painting of a dog in the style of {}", "a picture of a tree in the style of {}"), parts=False,
     ),
-    "object": Kind("subject", "subject", *_OF_A_THING, near_anchors=True),
-    "person": Kind("subject", "subject", *_OF_A_THING),
+    "object": Kind("subject", "subject", *_OF_A_THING, near_anchors=True, company=True),
+    "person": Kind("subject", "subject", *_OF_A_THING, company=True),
     # A single picture cannot show a motion.
     "motion": Kind(
         "motion", "motion", ("a cat {}", "a picture of a car {}"), ("a dog {}", "a person {} outdoors"), ("video",),
@@ -54,5 +56,7 @@ KINDS: dict[str, Kind] = {
         "copy", "subject", ("{}", "a photo of {}"), ("a picture of {}", "an image of {}"), parts=False, retold=True
     ),
     # A broad thing, such as weapons. The judge looks for any of its members.
-    "category": Kind("subject", "subject", *_OF_A_THING, parts=False, near_anchors=True, members=True),
+    "category": Kind(
+        "subject", "subject", *_OF_A_THING, parts=False, near_anchors=True, members=True, company=True
+    ),
 }  # fmt: skip

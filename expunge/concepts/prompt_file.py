@@ -4,6 +4,7 @@
     eval:     {kind: ["{} on the beach", ...]}    rendering; never in training
     videos:   {kind: ["{} spinning", ...]}        as eval, for videos; a missing kind uses eval's
     far:      [{prompt: "a teapot", asks: {axis: subject, name: teapot}}, ...]
+    beside:   {prompts: ["{} beside {other}", ...], others: ["a teapot", ...]}    in company; without it there is none
     general:  ["a house", ...]                    kept prompts
     anchors:  {kind: ["a toy", ...]}              anchors for concepts without one; "" leaves the concept's words out
 
@@ -35,6 +36,19 @@ class FarPrompt:
 
 
 @dataclass(frozen=True)
+class Beside:
+    """Prompts that show the concept, "{}", and something else, "{other}", side by side."""
+
+    prompts: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()  # what may stand there: things that the base draws well in company
+
+    @property
+    def templates(self) -> tuple[str, ...]:
+        """Each prompt with each of the others."""
+        return tuple(prompt.replace("{other}", other) for prompt in self.prompts for other in self.others)
+
+
+@dataclass(frozen=True)
 class Prompts:
     """The file as data; see the module's docstring."""
 
@@ -44,6 +58,7 @@ class Prompts:
     videos: Templates = field(default_factory=dict)
     general: tuple[str, ...] = ()
     anchors: Templates = field(default_factory=dict)
+    beside: Beside = Beside()
 
 
 def read_prompts(file: Path, kinds: Iterable[str] = KINDS) -> Prompts:
@@ -70,6 +85,7 @@ def read_prompts(file: Path, kinds: Iterable[str] = KINDS) -> Prompts:
         videos=by_kind("videos"),
         general=tuple(raw.get("general", ())),
         anchors=by_kind("anchors"),
+        beside=Beside(**{key: tuple(texts) for key, texts in raw.get("beside", {}).items()}),
     )
 
 
@@ -128,14 +144,29 @@ def _schema() -> dict[str, Any]:
         "description": "{prompt: a teapot, asks: {axis: subject, name: teapot}}",
         "properties": {"prompt": line, "asks": asks},
     }  # fmt: skip
+    pair = {
+        "type": "string",
+        "pattern": r"^(?=.*\{\}).*\{other\}",
+        "description": "a prompt with {} for the name and {other} for what stands at its side",
+    }
+    beside = {
+        "type": "object", "additionalProperties": False, "required": ["prompts", "others"],
+        "description": '{prompts: ["a photo of {} beside {other}"], others: [a teapot]}',
+        "properties": {
+            "prompts": {"type": "array", "minItems": 1, "items": pair, "description": "a list of such prompts"},
+            "others": {"type": "array", "minItems": 1, "description": "a list of things, such as [a teapot, a chair]",
+                       "items": {"type": "string", "minLength": 1, "description": "a thing, such as a teapot"}},
+        },
+    }  # fmt: skip
     word = {"type": "string", "description": 'words, or "" to leave the concept\'s words out'}
     return {
         "type": "object", "additionalProperties": False, "required": ["far"],
-        "description": "fewshot, eval, videos, far, general and anchors",
+        "description": "fewshot, eval, videos, far, beside, general and anchors",
         "properties": {
             "fewshot": templates, "eval": templates, "videos": templates,
             "far": {"type": "array", "minItems": 1, "items": far,
                     "description": "a list of prompts such as {prompt: a teapot, asks: {axis: subject, name: teapot}}"},
+            "beside": beside,
             "general": {"type": "array", "items": line, "description": "a list of prompts"},
             "anchors": by_kind(word, 0, "a list of words, such as [a toy]"),
         },

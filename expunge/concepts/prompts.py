@@ -179,6 +179,9 @@ def samples_of(
     for modality, key in COUNTS.items():
         for group in kind.groups(modality):
             number = counts[key].get(group, 0)
+            if group == "beside":
+                samples += _beside(concept, prompts, about, number, modality, seed)
+                continue
             if group == "far":
                 drawn = spread(list(far), ["{}"], number)
             else:
@@ -198,12 +201,60 @@ def samples_of(
     return samples
 
 
+def has_company(concept: Concept) -> bool:
+    """Can something stand beside it? Not beside a style, a motion or a memorised picture, and beside a composition it
+    would be a third thing."""
+    return KINDS[concept.kind].company and not concept.parts
+
+
+def companions(concept: Concept, prompts: Prompts, about: Finder, seed: int) -> list[str]:
+    """What may stand beside a concept: the base's things that neither its words nor its anchors name, in an order of
+    its own. [] if it `has_company` not.
+
+    :param about: the words of the concept, of what it keeps and of its other sense.
+    """
+    if not has_company(concept):
+        return []
+    becomes = Finder(anchors_of(concept, prompts))
+    free = (o for o in prompts.beside.others if not any(f.has(o) or f.within(o) for f in (about, becomes)))
+    return sorted(free, key=lambda other: derive_seed(seed, "beside", concept.id, other))
+
+
+def _beside(
+    concept: Concept, prompts: Prompts, about: Finder, count: int, modality: str, seed: int
+) -> list[PlannedSample]:
+    """Samples of the concept and something else: the judge is asked for both. Companions and templates alternate."""
+    others, templates = companions(concept, prompts, about, seed), prompts.beside.prompts
+    beside = {
+        templates[(place + turn) % len(templates)].replace("{other}", other): other
+        for turn in range(len(templates))
+        for place, other in enumerate(others)
+    }
+    words = drawn_words(concept)
+    other_of = {form.replace("{}", word): other for form, other in beside.items() for word in words}
+    return [
+        PlannedSample(
+            "beside", prompt, derive_seed(seed, prompt, again), modality, Asks("glance", other_of[prompt]),
+            gone=_at_a_glance(target_asks(concept, word)),
+        )
+        for word, prompt, again in spread(words, list(beside), count)
+    ]  # fmt: skip
+
+
+def _at_a_glance(asks: Asks) -> Asks:
+    """The same question about a picture of two things. A detector finds its own among many."""
+    return asks if asks.axis == "detector" else Asks("glance", asks.name, asks.parts)
+
+
 def stays(sample: PlannedSample, lost: Finder) -> bool:
     """Does a sample make sense for an encoder that forgets all of the words `lost`?
 
     A sample that one concept keeps can show the target of another concept. Such a sample
-    counts neither as kept nor as a failure, so it is left out.
+    counts neither as kept nor as a failure, so it is left out. A prompt of the group beside always holds a target:
+    there the companion decides.
     """
+    if sample.group == "beside":
+        return not (lost.has(sample.asks.name) or lost.within(sample.asks.name))
     return sample.group in FORGET or not touches(sample, lost)
 
 

@@ -7,8 +7,10 @@ from pathlib import Path
 from expunge.core.errors import InputError, Problem
 from expunge.core.files import BROKEN_JSON, write_json
 
-GROUPS = ("target", "aliases", "probes", "near", "far", "sense")
-FORGET = ("target", "aliases", "probes")  # must be gone; the other groups must stay
+GROUPS = ("target", "aliases", "probes", "near", "far", "sense", "beside")
+GENERAL = "general"  # the group of the general set, which belongs to no concept; it must stay
+FORGET = ("target", "aliases", "probes")  # must be gone
+KEPT = ("near", "far", "sense")  # must stay; of the group beside, which is in neither, one half goes, the other stays
 MODALITIES = ("image", "video")
 COUNTS = {"image": "images", "video": "videos"}  # modality -> its key in the section `render` of params.yaml
 
@@ -17,24 +19,26 @@ COUNTS = {"image": "images", "video": "videos"}  # modality -> its key in the se
 class Asks:
     """What the judge is asked about a sample: is `name` seen on `axis`?
 
-    The axis is subject, style, motion, both, any, detector or copy.
+    The axis is subject, style, motion, both, any, detector, glance or copy.
     """
 
     axis: str
     name: str
-    parts: tuple[str, ...] = ()  # both: the parts of a composition; any: a category's members; detector: its name
+    # both: the parts of a composition; any, and glance of a category: its members; detector: its name
+    parts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class PlannedSample:
     """A prompt and the seed of its noise. The same sample is drawn before and after unlearning, for comparison."""
 
-    group: str  # one of GROUPS
+    group: str  # one of GROUPS, or GENERAL
     prompt: str
     seed: int
     modality: str  # one of MODALITIES
     asks: Asks
     file: str = ""  # below the unit's folder; "" until it is drawn
+    gone: Asks | None = None  # of the group beside: what must go from the picture in which `asks` must stay
 
     @property
     def place(self) -> tuple[str, str, str, int]:

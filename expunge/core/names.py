@@ -51,7 +51,7 @@ def slug(text: str) -> str:
         made = made[: LONGEST_ID - 8].rpartition("-")[0] or made[: LONGEST_ID - 8]
     if not made:
         return "concept-" + hashlib.sha256(same(text).encode("utf-8", "surrogatepass")).hexdigest()[:8]
-    return f"{made}-1" if made in RESERVED | {"original"} else made
+    return f"{made}-1" if made in RESERVED | {"original", "releases"} else made
 
 
 def id_problem(text: str) -> str | None:
@@ -66,6 +66,8 @@ def id_problem(text: str) -> str | None:
         return "is the name of a device on Windows"
     if text == "original":
         return "stands for the original encoder in every table"
+    if text == "releases":
+        return "stands for the releases of params.yaml in every table"
     if text != text.lower():
         return "holds capital letters, which some file systems do not tell apart"
     if len(text) > LONGEST_ID:

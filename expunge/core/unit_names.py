@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 
 ORIGINAL = "original"  # in place of an encoder's name: the base's own text encoder
+RELEASES = "releases"  # in place of a list's id: encoders that forget several lists; no list may have this id
+GENERAL_SET = "releases/general"  # in place of a concept's name: what a release draws of everything that it keeps
 
 
 @dataclass(frozen=True, order=True)
@@ -26,6 +28,16 @@ class Name:
     @property
     def stem(self) -> str:
         return f"{self.list}--{self.id}"
+
+    @property
+    def is_release(self) -> bool:
+        return self.list == RELEASES
+
+    @property
+    def column(self) -> str:
+        """An encoder as tables of single samples call it: by its id, since their rows name the concept's list; a
+        release, which draws concepts of any list, by its whole name."""
+        return str(self) if self.is_release else self.id
 
 
 @dataclass(frozen=True, order=True)

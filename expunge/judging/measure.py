@@ -10,23 +10,25 @@ each frame serve all of them.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from expunge.concepts.samples import FORGET
+from expunge.concepts.samples import FORGET, KEPT
 from expunge.judging.features import Features, by_place, encode
 from expunge.judging.formulas import kid
 from expunge.judging.samples import Sample
-from expunge.judging.seen import asks_of, look, memorised_picture, seen_in_video
+from expunge.judging.seen import asks_of, comes_back, look, memorised_picture, seen_in_video
 from expunge.judging.sight import Formula, sights_of
-from expunge.judging.table import Row
+from expunge.judging.table import Row, frame_measure
 
 FEWEST = 4  # a KID needs at least so many samples
 # Order of a sample's rows, fixed so that tables of two runs can be compared line by line. Other metrics come last.
 ORDER = (
-    "seen", "seen5", "confidence", "margin", "frames", "majority", "clip_score", "clip_accuracy", "alignment",
-    "consistency", "flicker", "subject_consistency", "dynamic", "motion", "clear", "distance",
+    "seen", "seen5", "confidence", "margin", "frames", "majority", "target_seen", "returns", "clip_score",
+    "clip_accuracy", "alignment", "consistency", "flicker", "subject_consistency", "dynamic", "motion", "clear",
+    "distance",
 )  # fmt: skip
 Values = dict[int, dict[str, float]]  # by Sample.index: {metric: value}
 
@@ -53,7 +55,7 @@ def measure(
     :param originals: the same concept's samples with the original encoder; copies of a memorised picture are compared
         with what those have in common.
     :param formulas: {metric: its value for one `Sight`, or None where it does not apply}. The metrics
-        from labels are measured besides: seen, seen5, confidence, margin, frames and majority.
+        from labels are measured besides.
     :param features: what `encode` returns for the samples, if known. :param original_features: the same for the
         originals; None: there is nothing to compare with, as for the original encoder itself. :param anchors: what the
         target may become. :param drawn_with: {"image": {"solver", "steps", "guidance"}, "video": {...}}.
@@ -95,7 +97,7 @@ def kid_of(
     drawn = by_place(originals, original_features)
     kept = [
         s for s in samples
-        if s.modality == "image" and s.group not in FORGET and s.planned.place in drawn
+        if s.modality == "image" and s.group in KEPT and s.planned.place in drawn
     ]  # fmt: skip
     if len(kept) < FEWEST:
         return {}
@@ -108,7 +110,7 @@ def _place(item: tuple[str, float]) -> int:
 
 
 def _seen(judge: Any, samples: Sequence[Sample], originals: Sequence[Sample], features: Features) -> Values:
-    """The metrics from labels: seen, seen5, confidence, margin and, for videos, frames and majority."""
+    """The metrics from labels: `judging.table.MEASURES`."""
     memorised, values = memorised_picture(originals), Values()
     for modality, axis in sorted({(s.modality, s.axis) for s in samples}):
         batch = [s for s in samples if (s.modality, s.axis) == (modality, axis)]
@@ -125,5 +127,13 @@ def _seen(judge: Any, samples: Sequence[Sample], originals: Sequence[Sample], fe
             own |= {"confidence": float(pool(confidence)), "margin": float(pool(margin))}
             if by_frame:
                 own |= {"frames": float(top1.mean()), "majority": float(top1.mean() > 0.5)}
+            if by_frame and group == "target":
+                own["returns"] = float(comes_back(top1))
+                own |= {frame_measure(frame): float(shows) for frame, shows in enumerate(top1)}
             values[s.index] = own
+    company = [replace(s, planned=replace(s.planned, asks=s.planned.gone)) for s in samples if s.planned.gone]
+    for modality, axis in sorted({(s.modality, s.axis) for s in company}):
+        batch = [s for s in company if (s.modality, s.axis) == (modality, axis)]
+        for s, top1 in zip(batch, look(judge, batch, axis, memorised, features).top1, strict=True):
+            values[s.index]["target_seen"] = float(top1.any())
     return values

@@ -1,12 +1,13 @@
 """How the judge looks at samples: by labels (of a category: by those of all its members, or with a detector), by two
-crops of a composition, or by likeness to a memorised picture."""
+crops of a composition, by those and the whole where two things stand side by side, or by likeness to a memorised
+picture."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from expunge.concepts.samples import FORGET
+from expunge.concepts.samples import FORGET, Asks
 from expunge.judging.features import Features
 from expunge.judging.samples import Sample
 
@@ -16,11 +17,20 @@ if TYPE_CHECKING:
 
 def asks_of(sample: Sample) -> list[tuple[str, str]]:
     """(axis, name) pairs that the judge must know before it can look at a sample."""
-    asks = sample.planned.asks
-    if asks.axis in ("copy", "detector"):
-        return []
-    several = asks.axis in ("both", "any")
-    return [("subject", part) for part in asks.parts] if several else [(asks.axis, asks.name)]
+    planned = sample.planned
+    return [ask for asks in (planned.asks, planned.gone) if asks is not None for ask in _labels(asks)]
+
+
+def _labels(asks: Asks) -> list[tuple[str, str]]:
+    match asks.axis:
+        case "copy" | "detector":
+            return []
+        case "both" | "any":
+            return [("subject", part) for part in asks.parts]
+        case "glance":
+            return [("subject", part) for part in asks.parts or (asks.name,)]
+        case axis:
+            return [(axis, asks.name)]
 
 
 def look(
@@ -34,7 +44,7 @@ def look(
     """
     from expunge.judging.copies import COPY, likeness
     from expunge.judging.detectors import seen_by_detector
-    from expunge.judging.zero_shot import Seen, sees, sees_both
+    from expunge.judging.zero_shot import Seen, sees, sees_at_a_glance, sees_both
 
     frames, asks = np.stack([s.pixels for s in batch]), [s.planned.asks for s in batch]
     if axis == "copy":
@@ -50,6 +60,8 @@ def look(
     encoded = np.stack([features[s.index] for s in batch]) if features is not None else None
     if axis == "any":
         return sees(judge, frames, "subject", [each.parts for each in asks], encoded)
+    if axis == "glance":
+        return sees_at_a_glance(judge, frames, "subject", [each.parts or each.name for each in asks], encoded)
     return sees(judge, frames, axis, [each.name for each in asks], encoded)
 
 
@@ -69,3 +81,12 @@ def memorised_picture(originals: Sequence[Sample]) -> np.ndarray | None:
 def seen_in_video(top1: np.ndarray, group: str) -> bool:
     """Is it seen in a video with frames (F,) bool? FORGET groups need any frame, other groups more than half."""
     return bool(top1.any() if group in FORGET else top1.mean() > 0.5)
+
+
+def comes_back(top1: np.ndarray) -> bool:
+    """Is it seen in the second half of a video's frames (F,) bool alone? Of an odd number the first half is longer.
+
+    PROBE (arXiv 2603.21547) calls that temporal re-emergence.
+    """
+    half = (len(top1) + 1) // 2
+    return bool(top1[half:].any() and not top1[:half].any())

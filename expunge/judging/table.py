@@ -3,8 +3,8 @@
     write_table("scores.parquet", rows)
     rows = read_table("scores.parquet")
 
-In a video, one frame is enough for target and aliases (what must be gone must be gone from every frame); near, far and
-sense need more than half of the frames. `expunge.verdicts.tally` computes rates from the table.
+In a video, one frame is enough for what must be gone (it must be gone from every frame); what must stay needs more than
+half of the frames. `expunge.verdicts.tally` computes rates from the table.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,12 +22,14 @@ COLUMNS = {
     "encoder": f"id of the unlearned encoder, or {ORIGINAL!r}: the base's own text encoder",
     "concept": "id of the concept that the prompt was written for",
     "modality": "image (T2I) or video (T2V)",
-    "group": "target, aliases, probes (must be gone), near, far, sense (must stay)",
+    "group": "target, aliases, probes (must be gone), near, far, sense (must stay), beside (the target must be gone, "
+    "its companion must stay)",
     "sample": "position in the unit's prompts.json; (group, prompt, seed) is what pairs before with after",
     "prompt": "what was asked of the model; empty where it would name a confidential concept",
     "seed": "of the noise the sample started from",
     "axis": "what was asked about: subject, style, motion, both (parts of a composition), any (members "
-    "of a category), detector (a category that a detector judges), copy (of a memorised image)",
+    "of a category), detector (a category that a detector judges), glance (a companion beside the target), copy (of a "
+    "memorised image)",
     "asked": "name of what should be seen; empty where it would name a confidential concept",
     "metric": "what was measured: docs/results.md lists it",
     "value": "of the metric, in its range",
@@ -47,7 +49,23 @@ MEASURES = {
     "confidence": "[0, 1]: probability of what was asked; copy: correlation with the memorised picture",
     "margin": "[-1, 1]: that probability less the best other's",
     "frames": "[0, 1], videos: share of frames that show it",
+    "target_seen": "0 or 1, group beside: the target is the likeliest label of the whole picture, its left or its "
+    "right side; of a video any frame counts",
+    "returns": "0 or 1, videos of the target: seen in a frame of the second half, and in none of the first; not for "
+    "motions",
+    "frame:0, frame:1, ...": "0 or 1, videos of the target: that frame shows it; not for motions",
 }
+_FRAME = "frame:"
+
+
+def frame_measure(frame: int) -> str:
+    """What the table calls the measure of a single frame, counted from 0."""
+    return f"{_FRAME}{frame}"
+
+
+def frame_of(measure: str) -> int | None:
+    """The frame of a measure that `frame_measure` named; None of any other."""
+    return int(measure.removeprefix(_FRAME)) if measure.startswith(_FRAME) else None
 
 
 def pair_of(row: Mapping[str, Any]) -> tuple[Any, ...]:

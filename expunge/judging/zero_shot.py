@@ -59,13 +59,35 @@ def sees_both(judge: Judge, frames: np.ndarray, axis: str, first: Sequence[str],
     The crops are squares of 9/16 of the height, at the left and right ends of the middle band. A judge's single
     embedding of the whole picture lies between the two things, and often nearest to neither (docs/emoji.md).
     """
-    height, width = frames.shape[-3:-1]
-    side = min(width, round(height * 9 / 16))
-    band = frames[..., (height - side) // 2 : (height + side) // 2, :, :]
-    left, right = (classify(judge, glance, axis).argmax(-1) for glance in (band[..., :side, :], band[..., -side:, :]))
+    left, right = (classify(judge, glance, axis).argmax(-1) for glance in _glances(frames))
 
     def shows(likeliest: np.ndarray, names: Sequence[str]) -> np.ndarray:
         rows = [np.isin(row, find_labels(judge, axis, name)) for row, name in zip(likeliest, names, strict=True)]
         return np.array(rows, bool).reshape(likeliest.shape)
 
     return (shows(left, first) & shows(right, second)) | (shows(left, second) & shows(right, first))
+
+
+def sees_at_a_glance(
+    judge: Judge,
+    frames: np.ndarray,
+    axis: str,
+    names: Sequence[str | Sequence[str]],
+    encoded: np.ndarray | None = None,
+) -> Seen:
+    """As `sees`, of pictures with another thing at the side: one look at the whole or at one of the two crops of
+    `sees_both` is enough, and the highest margin and confidence count. It ranks nothing."""
+    left, right = _glances(frames)
+    looks = [sees(judge, frames, axis, names, encoded), *(sees(judge, glance, axis, names) for glance in (left, right))]
+    top1, margin, confidence = (
+        np.stack([getattr(look, each) for look in looks]) for each in ("top1", "margin", "confidence")
+    )
+    return Seen(np.any(top1, axis=0), np.max(margin, axis=0), np.max(confidence, axis=0))
+
+
+def _glances(frames: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The left and the right crop of pictures or videos (..., H, W, 3)."""
+    height, width = frames.shape[-3:-1]
+    side = min(width, round(height * 9 / 16))
+    band = frames[..., (height - side) // 2 : (height + side) // 2, :, :]
+    return band[..., :side, :], band[..., -side:, :]

@@ -43,18 +43,22 @@ def attach(encoder: Any, weights: Sequence[str], rank: int, draw: torch.Generato
     return trained
 
 
+def named(module: str, a: Tensor, b: Tensor) -> dict[str, Tensor]:
+    """The factors of a module's change under the names that peft gives them."""
+    where = f"text_encoder.text_model.{normal_name(module)}"
+    return {f"{where}.lora_A.weight": a, f"{where}.lora_B.weight": b}
+
+
 def merge(encoder: Any) -> dict[str, Tensor]:
     """Add the changes to the encoder's weights; returns their factors under the names that peft gives them.
 
     The factors are rounded to float16 first, as they are stored, so that the merged weights agree with the stored ones.
     """
-    factors = {}
+    factors: dict[str, Tensor] = {}
     for name, module in list(encoder.named_modules()):
         if isinstance(module, nn.Linear) and parametrize.is_parametrized(module, "weight"):
             change: Any = module.parametrizations.weight[0]  # type: ignore[union-attr, index]
             change.a.data, change.b.data = change.a.data.half().float(), change.b.data.half().float()
-            where = f"text_encoder.text_model.{normal_name(name)}"
-            factors[f"{where}.lora_A.weight"] = change.a.detach().clone()
-            factors[f"{where}.lora_B.weight"] = change.b.detach().clone()
+            factors |= named(name, change.a.detach().clone(), change.b.detach().clone())
             parametrize.remove_parametrizations(module, "weight", leave_parametrized=True)
     return factors

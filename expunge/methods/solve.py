@@ -1,29 +1,34 @@
 """One pass through the encoder, layer by layer, in which each linear layer is solved for and none is trained.
 
-Let x and x' be what a linear layer with weight W receives for a token in the original encoder and in the new one, whose
-layers before it are solved already. The new weight W' minimises
+Let a linear layer with weight W receive x for a token in the original encoder, and x' in the new one, whose layers
+before it are solved already. If its output is added to a state, let s and s' be that state; elsewhere both are 0. The
+new weight W' minimises
 
-    sum_T w |W' x'_T - W g|^2 + keep * sum_K w |W' x'_K - W x_K|^2 + e |W' - W|^2,    g = x_A + beyond * (x_A - x_T)
+    mean_T |W' x'_T + s'_T - W g - s_g|^2 + keep * mean_K |W' x'_K + s'_K - W x_K - s_K|^2 + e |W' - W|^2
+    g = x_A + beyond * (x_A - x_T),  s_g likewise
 
 over all positions of the target's prompts T and of the kept prompts K; A are T with the anchor in the target's place.
-So W' = W C S^-1 with
+So W' = W + D with D = (W C + R) S^-1 - W and
 
-    S = sum_T w x'_T x'_T^T + keep * sum_K w x'_K x'_K^T + e I
-    C = sum_T w g x'_T^T    + keep * sum_K w x_K x'_K^T  + e I
+    S = mean_T x'_T x'_T^T + keep * mean_K x'_K x'_K^T + e I
+    C = mean_T g x'_T^T    + keep * mean_K x_K x'_K^T  + e I
+    R = mean_T (s_g - s'_T) x'_T^T + keep * mean_K (s_K - s'_K) x'_K^T
 
-The weights w of each concept's prompts in T sum to 1, however many concepts there are. Those of K sum to 1: `listed` of
-it for the prompts that the lists keep, which alone hold a word's other sense, the rest for the words of the vocabulary.
-e is `ridge` times the mean of S's diagonal. Vocabulary words that mean a target go with its names (lessons.py). For the
-vocabulary, x'_K is taken to be x_K: so its sums are those of the base, and are computed once for all encoders.
+R makes each block put right what the blocks before it did not reach. So D needs little precision: of all matrices of
+low rank, the one is taken that is nearest in what it does, tr(D S D^T), up to the share `error`. It is what is stored.
+
+Each concept weighs the same in T, however many prompts it has. Of K, `listed` is the weight of the prompts that the
+lists keep, which alone hold a word's other sense; the rest is that of the vocabulary's words. e is `ridge` times the
+mean of S's diagonal. Vocabulary words that mean a target go with its names (lessons.py). For the vocabulary, x'_K and
+s'_K are taken to be x_K and s_K: so its sums are those of the base, and are computed once for all encoders.
 
 There is no learning rate, no step and no draw. Relatives are EMCID (arXiv 2403.13807), which optimises values for each
 concept first, and MEMIT and UCE (arXiv 2308.14761), which solve one kind of layer.
 """
 
 import copy
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import partial
-from itertools import repeat
 from typing import Any, NamedTuple, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -31,30 +36,42 @@ import torch
 from torch import Tensor
 
 from expunge.bases.base import Base, deterministic
-from expunge.bases.encoder_layers import BATCH, LINEARS, Walk, gram, layers_of, position_weights, tokens_in
+from expunge.bases.encoder_layers import (
+    BATCH,
+    LINEARS,
+    Reached,
+    Walk,
+    gram,
+    layers_of,
+    position_weights,
+    tokens_in,
+)
 from expunge.bases.text import text_gram
 from expunge.core.knobs import Knobs
 from expunge.core.words import plain, with_article
 from expunge.methods import ConceptData, Log, Unlearned
 from expunge.methods.distil import vocabulary
 from expunge.methods.lessons import Lesson, encode_all, fill, lessons_of, template_of
+from expunge.methods.low_rank import named
 from expunge.methods.training import unlearned
 
 METHOD = {
     "anchor": "chosen",
-    "joint": {},
+    "joint": {"error": -0.3333333333333333},
     "knobs": {
-        "keep": {"default": 32.0, "type": "number", "minimum": 0.0, "maximum": 1e6,
-                 "description": "weight of the kept prompts against those of one concept"},
-        "ridge": {"default": 0.001, "type": "number", "minimum": 1e-9, "maximum": 1.0,
+        "keep": {"default": 48.0, "type": "number", "minimum": 0.0, "maximum": 1e6,
+                 "description": "weight of the kept prompts against those of the target"},
+        "ridge": {"default": 0.0001, "type": "number", "minimum": 1e-9, "maximum": 1.0,
                   "description": "weight of the weights' own change, as a share of the inputs' mean square"},
+        "error": {"default": 0.7, "type": "number", "minimum": 0.0, "maximum": 1.0,
+                  "description": "of the change's effect, as a share, that the stored factors may leave out"},
         "beyond": {"default": 0.0, "type": "number", "minimum": 0.0, "maximum": 10.0,
                    "description": "how much further than the anchor the target is moved, in distances to it"},
-        "listed": {"default": 0.5, "type": "number", "minimum": 0.0, "maximum": 1.0,
+        "listed": {"default": 0.25, "type": "number", "minimum": 0.0, "maximum": 1.0,
                    "description": "share of the kept weight for the prompts that the lists themselves keep"},
         "others": {"default": 512, "type": "integer", "minimum": 0, "maximum": 100000,
                    "description": "words of the vocabulary that are kept, too"},
-        "alike": {"default": 0.3, "type": "number", "minimum": 0.0, "maximum": 1.0,
+        "alike": {"default": 0.5, "type": "number", "minimum": 0.0, "maximum": 1.0,
                   "description": "a word nearer than this share of the anchor's distance means the target"},
     },
 }  # fmt: skip
@@ -84,7 +101,7 @@ class Aim(NamedTuple):
 
 
 def aims_of(lessons: Sequence[Lesson]) -> list[Aim]:
-    """Each name of each lesson in each of its templates; a lesson's weights sum to 1."""
+    """Each name of each lesson in each of its templates. Every lesson weighs the same; all weights sum to 1."""
     aims = []
     for lesson in lessons:
         pairs = dict.fromkeys(
@@ -92,7 +109,7 @@ def aims_of(lessons: Sequence[Lesson]) -> list[Aim]:
             for name in lesson.names
             for template in lesson.templates
         )
-        aims += [Aim(*pair, lesson.beyond, 1 / len(pairs)) for pair in pairs]
+        aims += [Aim(*pair, lesson.beyond, 1 / len(pairs) / len(lessons)) for pair in pairs]
     return aims
 
 
@@ -121,50 +138,99 @@ def sums_of(base: Base, prompts: Sequence[str]) -> Sums:
     walk = Walk(base, base.encoder, prompts, weights.shape[1])
     for depth in range(len(layers_of(base.encoder))):
         for name, *_ in LINEARS:
-            grams = [gram(x, x, w) for x, w in zip(walk.inputs(), weights.split(BATCH), strict=True)]
+            grams = [gram(x, x, w) for (x, _), w in zip(walk.inputs(), weights.split(BATCH), strict=True)]
             sums[depth, name] = torch.stack(grams).sum(0)
         walk.step()
     return sums
 
 
-def solved(base: Base, aims: Sequence[Aim], listed: Sequence[str], general: Sums, knobs: Knobs) -> Any:
-    """A copy of the encoder with the weights W' of the module's docstring.
+class LeastSquares:
+    """The sums of one least-squares problem: S, C and R of the module's docstring."""
+
+    def __init__(self, weight: Tensor) -> None:
+        zeros = partial(torch.zeros, dtype=torch.float64, device=weight.device)
+        rows, columns = weight.shape
+        self.own, self.crossed, self.rest = zeros(columns, columns), zeros(columns, columns), zeros(rows, columns)
+
+    def add(self, now: Iterable[Reached], goals: Iterable[Reached], weights: Iterable[Tensor]) -> None:
+        """Prompts as they are now, and what the original gives for what they should mean, batch by batch."""
+        for (x, s), (g, s_g), w in zip(now, goals, weights, strict=True):
+            self.own += gram(x, x, w)
+            self.crossed += gram(x, g, w)
+            if s is not None and s_g is not None:
+                self.rest += gram(x, s_g - s, w)
+
+    def solve(self, weight: Tensor, ridge: float, error: float) -> tuple[Tensor, Tensor]:
+        """(A (r, in), B (out, r)), float32, of W' = W + B A."""
+        unit = torch.eye(len(self.own), dtype=self.own.dtype, device=weight.device)
+        own = self.own + ridge * self.own.diagonal().mean() * unit
+        wanted = weight.double() @ (self.crossed - self.own) + self.rest
+        change = torch.linalg.solve(own, wanted, left=False)
+        return factors(change, own, error)
+
+
+def factors(change: Tensor, own: Tensor, error: float) -> tuple[Tensor, Tensor]:
+    """(A (r, in), B (out, r)) with B A near `change` (out, in), of the least rank r that suffices.
+
+    The error tr((B A - change) S (B A - change)^T) is at most error^2 of tr(change S change^T). Of all matrices of
+    rank r, B B^T change is the nearest in this norm if B are the greatest eigenvectors of change S change^T.
+
+    :param own: S (in, in).
+    """
+    values, vectors = torch.linalg.eigh(change @ own @ change.T)  # ascending
+    left_out = values.clamp_min(0).cumsum(0)
+    b = vectors[:, left_out > error**2 * left_out[-1]]
+    return (b.T @ change).half().float(), b.half().float()
+
+
+def beyond_anchors(anchors: Walk, targets: Walk | None, beyond: Tensor) -> Iterator[Reached]:
+    """g and s_g of each batch. :param targets: the original's walk of T; None: `beyond` is 0 for all."""
+    if targets is None:
+        yield from anchors.inputs()
+        return
+    for (g, s_g), (x, s), b in zip(anchors.inputs(), targets.inputs(), beyond.split(BATCH), strict=True):
+        far = b[:, None, None]
+        yield g + far * (g - x), None if s_g is None or s is None else s_g + far * (s_g - s)
+
+
+def solved(
+    base: Base, aims: Sequence[Aim], listed: Sequence[str], general: Sums, knobs: Knobs
+) -> tuple[Any, dict[str, Tensor]]:
+    """(a copy of the encoder with the weights W' of the module's docstring, the factors of their change).
 
     :param listed: the lists' own kept prompts. :param general: the mean over the vocabulary's prompts of sum x x^T.
     """
     encoder, share = copy.deepcopy(base.encoder), knobs["listed"] if general else 1.0
+    adapter: dict[str, Tensor] = {}
     texts, anchors = [aim.prompt for aim in aims], [aim.anchor for aim in aims]
     weights, beyond = (torch.tensor([aim[i] for aim in aims], device=base.device) for i in (3, 2))
-    forget, keep = looked_at(base, texts, anchors), looked_at(base, listed) * share / len(listed)
-    now, become = (
-        Walk(base, each, some, forget.shape[1]) for each, some in ((encoder, texts), (base.encoder, anchors))
-    )
-    were = Walk(base, base.encoder, texts, forget.shape[1]) if beyond.any() else None  # x_T counts only with `beyond`
-    same, stayed = (Walk(base, each, listed, keep.shape[1]) for each in (encoder, base.encoder))
-    weights = forget * weights[:, None]
+    looked = looked_at(base, texts, anchors)
+    forget = (looked * weights[:, None]).split(BATCH)
+    kept = looked_at(base, listed)
+    keep = (kept * knobs["keep"] * share / len(listed)).split(BATCH)
+    length, longest = looked.shape[1], kept.shape[1]
+    now, become = Walk(base, encoder, texts, length), Walk(base, base.encoder, anchors, length)
+    were = Walk(base, base.encoder, texts, length, now.starts) if beyond.any() else None
+    same = Walk(base, encoder, listed, longest)
+    stayed = Walk(base, base.encoder, listed, longest, same.starts)
     for depth, (before, after) in enumerate(zip(layers_of(base.encoder), layers_of(encoder), strict=True)):
         for names in LINEARS:
-            name, size = names[0], before.get_submodule(names[0]).in_features
-            own = crossed = torch.zeros(size, size, dtype=torch.float64, device=base.device)
-            old: Iterable[Any] = were.inputs() if were is not None else repeat(0.0)
-            for x, g, x_t, w, b in zip(
-                now.inputs(), become.inputs(), old, weights.split(BATCH), beyond.split(BATCH), strict=False
-            ):
-                own = own + gram(x, x, w)
-                crossed = crossed + gram(x, g + b[:, None, None] * (g - x_t), w)
-            for x, x_k, w in zip(same.inputs(), stayed.inputs(), keep.split(BATCH), strict=True):
-                own = own + knobs["keep"] * gram(x, x, w)
-                crossed = crossed + knobs["keep"] * gram(x, x_k, w)
+            problem = LeastSquares(before.get_submodule(names[0]).weight)
+            problem.add(now.inputs(), beyond_anchors(become, were, beyond), forget)
+            problem.add(same.inputs(), stayed.inputs(), keep)
             if general:
-                words = knobs["keep"] * (1 - share) * general[depth, name]
-                own, crossed = own + words, crossed + words
-            e = knobs["ridge"] * own.diagonal().mean() * torch.eye(size, dtype=own.dtype, device=own.device)
-            change = torch.linalg.solve(own + e, crossed + e, left=False)
-            for each in names:
-                after.get_submodule(each).weight.copy_(before.get_submodule(each).weight.double() @ change)
+                words = knobs["keep"] * (1 - share) * general[depth, names[0]]
+                problem.own += words
+                problem.crossed += words
+            for name in names:
+                weight = before.get_submodule(name).weight
+                a, b = problem.solve(weight, knobs["ridge"], knobs["error"])
+                if len(a):
+                    after.get_submodule(name).weight.copy_(weight + b @ a)
+                    adapter |= named(f"encoder.layers.{depth}.{name}", a, b)
         for walk in filter(None, (now, become, were, same, stayed)):
             walk.step()
-    return encoder
+    return encoder, adapter
 
 
 @torch.no_grad()
@@ -191,9 +257,9 @@ def run(
         general = once(base, ("sums", words, templates), lambda: sums_of(base, whole))
         without, count = sums_of(base, gone), len(whole) - len(gone)
         means = {key: (each - without.get(key, 0)) / count for key, each in general.items()} if count else {}
-        encoder = solved(base, aims_of(lessons), ["", *kept], means, knobs)
+        encoder, adapter = solved(base, aims_of(lessons), ["", *kept], means, knobs)
     notes = {lesson.concept: {"anchor": lesson.anchor, "words": lesson.names} for lesson in lessons}
-    return unlearned(base, [], encoder, notes=notes)
+    return unlearned(base, [], encoder, adapter=adapter, notes=notes)
 
 
 def known_words(base: Base, words: tuple[str, ...], templates: Collection[str], nouns: bool) -> dict[str, Tensor]:

@@ -4,7 +4,7 @@ What an attack's number means is declared with the attack: `title`, `text`, `nee
 """
 
 from expunge.attacks import ATTACKS
-from expunge.metrics.metric import SEEN, Metric
+from expunge.metrics.metric import SEEN, VIDEO, Metric
 
 
 def _asr(name: str) -> Metric:
@@ -12,7 +12,7 @@ def _asr(name: str) -> Metric:
     return Metric(
         title=attack.title or name, text=attack.text or f"Share of goals at which {name} brings the concept back.",
         says=f"share of goals that {name} reaches in {{}}",
-        theme="attack", better="lower", modalities=SEEN, interval="wilson", good="0",
+        theme="attack", better="lower", modalities=VIDEO if attack.videos_only else SEEN, interval="wilson", good="0",
         limits=f"needs {attack.needs}" if attack.needs else "", source=attack.source,
     )  # fmt: skip
 

@@ -49,9 +49,13 @@ def direction(name: str) -> str:
     return METRICS[name].better if name in METRICS else ""
 
 
-def metrics_of(modality: str) -> list[str]:
-    """The metrics that a gate may name in a modality."""
-    return [name for name, metric in METRICS.items() if metric.gateable and modality in metric.modalities]
+def metrics_of(modality: str, releases: bool = True) -> list[str]:
+    """The metrics that a gate may name in a modality. :param releases: also those that a release alone has."""
+    return [
+        name
+        for name, metric in METRICS.items()
+        if metric.gateable and modality in metric.modalities and (releases or not metric.of_releases)
+    ]
 
 
 def formulas() -> dict[str, Formula]:

@@ -1,4 +1,4 @@
-"""What must be gone: target and aliases."""
+"""What must be gone: the target, under its own and other words, alone and in company."""
 
 from expunge.judging import formulas
 from expunge.judging.texts import contest
@@ -42,6 +42,15 @@ METRICS = {
         of="seen", over="probes", aggregate="share", interval="wilson",
         good="0", limits="few words; where `aliases` is low and this is high, only the trained words are blocked",
     ),
+    "beside_target": Metric(
+        title="Target, in company",
+        text="Share of prompts for the concept beside something else after which the judge still sees the concept, in "
+        "the whole picture or in one side of it; in a video any frame counts.",
+        says="share of {} that show the target beside something else",
+        theme="forgotten", better="lower", modalities=SEEN,
+        of="target_seen", over="beside", aggregate="share", interval="wilson",
+        good="0", limits="of a picture of two things the judge finds each less surely: compare it with before",
+    ),
     "worst_member": Metric(
         title="Worst member",
         text="Of a category, `target` for the one word, a member or the name, after which a member is seen most often.",
@@ -65,6 +74,16 @@ METRICS = {
         theme="forgotten", better="lower", modalities=VIDEO, needs="aliases",
         of="majority", over="aliases", aggregate="share", interval="wilson",
         good="0", limits="as of `target_majority`",
+    ),
+    "re-emergence": Metric(
+        title="Re-emergence",
+        text="Share of target videos that show the concept in the second half of their frames alone.",
+        says="share of {} in whose second half the target comes back",
+        theme="forgotten", better="lower", modalities=VIDEO, always=False,
+        of="returns", over="target", aggregate="share", interval="wilson",
+        good="0", limits="`target` counts these videos, too, and so it has no default gate; frames.csv says frame by "
+        "frame when it comes back",
+        source="the word is PROBE's, arXiv 2603.21547",
     ),
     "UA": Metric(
         title="UA, unlearning accuracy",

@@ -38,6 +38,16 @@ METRICS = {
         of="seen", over="sense", aggregate="share", interval="wilson",
         good="as before", limits="few samples, and only of words with two meanings",
     ),
+    "beside": Metric(
+        title="Companion",
+        text="Share of prompts for the concept beside something else after which the judge still sees that other "
+        "thing, in the whole picture or in one side of it; in a video in more than half of the frames.",
+        says="share of {} that show what stands beside the target",
+        theme="kept", better="higher", modalities=SEEN,
+        of="seen", over="beside", aggregate="share", interval="wilson",
+        good="as before", limits="a few companions, which the base draws well; not in `PSR`, `distance` and the other "
+        "numbers over all that is kept, since half of each picture must change",
+    ),
     "IRA": Metric(
         title="IRA, in-domain",
         text="The judge's accuracy on kept samples of the concept's own kind.",

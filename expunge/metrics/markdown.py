@@ -53,6 +53,7 @@ def _gate(metric: Metric) -> str:
     if not metric.gateable:
         return "no"
     where = "" if metric.modalities == SEEN else f"{', '.join(metric.modalities)}: "
+    where = f"of a release, {where}" if metric.of_releases else where
     return where + ("mandatory" if metric.always else "where measured")
 
 

@@ -32,7 +32,9 @@ THEMES = {
 }
 
 Better = Literal["lower", "higher", ""]
-Aggregate = Literal["share", "one minus share", "worst share", "mean", "harmonic", "given"]
+Aggregate = Literal[
+    "share", "one minus share", "worst share", "kept share", "worst mean", "mean", "harmonic", "given"
+]  # fmt: skip
 Interval = Literal["wilson", "bootstrap", "parts", ""]
 
 
@@ -52,7 +54,8 @@ class Metric:
     measure: Formula | None = None  # of one sample; the first line of its docstring says its range and what it is
     of: str = ""  # the per-sample measure that is aggregated; "": the metric's own name
     over: str = ""  # which samples: a key of expunge.metrics.sample_choices.OVER
-    # worst share: of the word that it is highest for; given: an attack, KID or drift brings the number
+    # worst share: of the word that it is highest for; kept share: of the samples that had it before; worst mean: of
+    # the word that fell most; given: an attack, KID or drift brings the number
     aggregate: Aggregate = "given"
     parts: tuple[str, ...] = ()  # of a harmonic mean: metrics that are shares; "1 - aliases" turns one round
     interval: Interval = ""  # parts: from the low ends of the parts to their high ends
@@ -64,6 +67,7 @@ class Metric:
     floor: float = 0.0  # up to this value with the original encoder there is nothing to lose
     before: bool = True  # has it a value with the original encoder?
     always: bool = True  # is it mandatory in a gate? False: the gate counts where the metric was measured
+    of_releases: bool = False  # has a release alone it?
     of_motions: bool = False  # can a motion have it in a picture? Only what is far from the motion is seen there
     timing: bool = False  # differs from run to run, so that it is never compared
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from expunge.concepts.kinds import KINDS
-from expunge.concepts.samples import FORGET, GROUPS
+from expunge.concepts.samples import FORGET, GENERAL, GROUPS, KEPT
 
 
 @dataclass(frozen=True)
@@ -24,18 +24,18 @@ def _in(group: str) -> Callable[[Drawn], bool]:
 
 
 def _kept(sample: Drawn) -> bool:
-    return sample.group not in FORGET
+    return sample.group in KEPT
 
 
 OVER: dict[str, Callable[[Drawn], bool]] = {
-    **{group: _in(group) for group in GROUPS},
+    **{group: _in(group) for group in (*GROUPS, GENERAL)},
     "forgotten": lambda sample: sample.group in FORGET,
     "kept": _kept,
     "kept, own axis": lambda sample: _kept(sample) and sample.own,
     "kept, other axes": lambda sample: _kept(sample) and not sample.own,
     "members": lambda sample: sample.group == "target" and sample.axis in ("any", "detector"),  # of a category
     # all videos but those whose motion itself must go
-    "moving": lambda s: s.modality == "video" and not (s.axis == "motion" and s.group in FORGET),
+    "moving": lambda s: s.modality == "video" and s.group != GENERAL and not (s.axis == "motion" and s.group in FORGET),
 }
 
 

@@ -119,7 +119,10 @@ def gate_of(params: Any) -> Section:
     return gate or {}
 
 
-def merged(*sections: Section | None) -> tuple[dict[Key, Threshold], bool]:
+Merged = tuple[dict[Key, Threshold], bool]  # thresholds, and whether they are required
+
+
+def merged(*sections: Section | None) -> Merged:
     """The thresholds of several sections, and whether they are required. A later section overrides an earlier one."""
     thresholds: dict[Key, Threshold | None] = {}
     required = True
@@ -131,11 +134,11 @@ def merged(*sections: Section | None) -> tuple[dict[Key, Threshold], bool]:
     return {key: threshold for key, threshold in thresholds.items() if threshold is not None}, required
 
 
-def signature(gate: Section, list_gate: Section | None, concepts: Mapping[str, Section | None]) -> str:
+def signature(whole: Merged, each: Mapping[str, Merged]) -> str:
     """A digest of all thresholds of an encoder: the same however they are written, another once any of them changes.
 
-    :param concepts: the `gate` of each of its concepts, by id.
+    :param whole: those of the encoder itself. :param each: of each of its concepts, by id.
     """
-    sections = {"": merged(gate, list_gate)} | {c: merged(gate, list_gate, own) for c, own in concepts.items()}
+    sections = {"": whole, **each}
     plain = {c: [sorted([*key, str(at)] for key, at in gates.items()), must] for c, (gates, must) in sections.items()}
     return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:16]

@@ -1,6 +1,6 @@
 """Makes the plan from lists, parameters and a base: pure functions over data that was read and checked before."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from expunge.concepts.concept import Concept, ConceptList
@@ -18,12 +18,16 @@ from expunge.concepts.prompts import (
 )
 from expunge.concepts.samples import PlannedSample
 from expunge.core.seeds import derive_seed
-from expunge.core.unit_names import Name
+from expunge.core.unit_names import GENERAL_SET, RELEASES, Name
 from expunge.core.words import Finder
 from expunge.methods import METHODS
 from expunge.plan.contract import EncoderJob, Picture, Plan, PlannedBase, PlannedList, Training, pictures_unit
+from expunge.plan.general import general_samples
 from expunge.plan.jobs import jobs_of, pictures_of, require_anchors
+from expunge.plan.notes import Labels
 from expunge.plan.params import Params
+from expunge.plan.release_params import known_concepts
+from expunge.plan.releases import Drawn, all_samples, as_release, outside, planned_release, release_jobs
 
 
 def make_plan(
@@ -32,11 +36,13 @@ def make_plan(
     prompts: Prompts,
     base: PlannedBase,
     held_out: Mapping[str, Sequence[str]] | None = None,
+    labels: Labels | None = None,
 ) -> Plan:
     """The plan: everything that the other stages do.
 
     :param held_out: by category ("list/id"), members that the list does not name; they become probes
         (`vocabulary.unnamed_members`).
+    :param labels: what the base's judge may answer, by axis: the general set of a release asks for it.
     :raises InputError: a method needs an anchor for a concept that has none.
     """
     concepts = {
@@ -46,19 +52,31 @@ def make_plan(
     }
     keep = {each.id: each.keep for each in lists}
     shown = {name: handful(keep[Name.parse(name).list], name, params.seed) for name in concepts}
-    samples = {
-        name: tuple(samples_of(concept, prompts, params.render, params.seed, shown[name]))
-        for name, concept in concepts.items()
-    }
+
+    def drawn(counts: Mapping[str, Mapping[str, int]], names: Iterable[str]) -> dict[str, Sequence[PlannedSample]]:
+        return {n: tuple(samples_of(concepts[n], prompts, counts, params.seed, shown[n])) for n in names}
+
+    usual, planned = drawn(params.render, concepts), {each.id: _list(each, prompts) for each in lists}
+    released, own = release_jobs(params, known_concepts(lists)), dict[str, dict[str, Sequence[PlannedSample]]]()
+    for name, job in released.items():
+        release = params.releases[Name.parse(name).id]
+        own[name] = dict(usual) if release.render is None else drawn(release.render, job.concepts)
+        own[name][GENERAL_SET] = general_samples(prompts, labels or {}, release.general, params.seed)
+    samples = all_samples(usual, list(own.values()))
     encoders = {
-        name: _filled(name, job, concepts, prompts, samples, params.seed)
+        name: _filled(name, job, concepts, prompts, samples, usual, params.seed)
         for each in lists
         for name, job in jobs_of(each, params.unlearn).items()
     }
+    for name, job in released.items():
+        filled = _filled(name, job, concepts, prompts, samples, own[name], params.seed)
+        members = [concepts[concept] for concept in job.concepts]
+        general = own[name][GENERAL_SET], samples.get(GENERAL_SET, ())
+        encoders[name] = as_release(filled, members, planned, general, labels or {})
     require_anchors(encoders, concepts, prompts)
     return Plan(
         base=base,
-        lists={each.id: _list(each, prompts) for each in lists},
+        lists=planned,
         concepts={name: _without_place(concept) for name, concept in concepts.items()},
         encoders=encoders,
         fewshot=_pictures(encoders, concepts, prompts, params),
@@ -68,6 +86,12 @@ def make_plan(
         },
         samples=samples,
         keep={name: words for name, words in shown.items() if words},
+        releases={
+            name: planned_release(
+                name, release, encoders[str(Name(RELEASES, name))], planned, concepts, prompts, params.seed
+            )
+            for name, release in params.releases.items()
+        },
     )
 
 
@@ -76,12 +100,15 @@ def _filled(
     job: EncoderJob,
     concepts: Mapping[str, Concept],
     prompts: Prompts,
-    samples: Mapping[str, Sequence[PlannedSample]],
+    samples: Drawn,
+    own: Drawn,
     seed: int,
 ) -> EncoderJob:
     """The job with its seed, the prompts that it keeps and the samples that it leaves out.
 
     A joint encoder leaves out samples that ask for another of its own targets: these are neither kept nor a failure.
+
+    :param own: those of the samples that lie within its budget.
     """
     members = [concepts[concept] for concept in job.concepts]
     lost = Finder(word for concept in members for word in lost_words(concept))
@@ -89,8 +116,13 @@ def _filled(
         concept: tuple(place for place, sample in enumerate(samples[concept]) if not stays(sample, lost))
         for concept in job.concepts
     }
-    kept = tuple(kept_prompts(members, prompts))
-    return replace(job, seed=derive_seed(seed, "unlearn", name), kept=kept, left_out=left_out)
+    return replace(
+        job,
+        seed=derive_seed(seed, "unlearn", name),
+        kept=tuple(kept_prompts(members, prompts)),
+        left_out=left_out,
+        over_budget={c: places for c in job.concepts if (places := outside(samples[c], own[c]))},
+    )
 
 
 def _pictures(

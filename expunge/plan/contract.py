@@ -17,7 +17,7 @@ from expunge.concepts.samples import PlannedSample
 from expunge.core.digest import Fingerprint
 from expunge.core.errors import InputError, Problem
 from expunge.core.files import BROKEN_JSON, write_text
-from expunge.core.unit_names import Name, UnitName
+from expunge.core.unit_names import GENERAL_SET, Name, UnitName
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,29 @@ class EncoderJob:
     seed: int
     kept: tuple[str, ...] = ()  # prompts whose meaning must stay, besides those of its list
     left_out: dict[str, tuple[int, ...]] = field(default_factory=dict)  # {concept: places of samples not drawn}
+    over_budget: dict[str, tuple[int, ...]] = field(default_factory=dict)  # the same: another encoder draws these
+
+
+@dataclass(frozen=True)
+class NotAsked:
+    """Words that one part of a release keeps and another forgets, so that nobody asks for them."""
+
+    words: str
+    kept_by: str  # a concept ("list/id"), a list, or "" for the base
+    forgotten_by: str  # a concept
+
+
+@dataclass(frozen=True)
+class PlannedRelease:
+    """What is known of a release beside the job of its encoder, "releases/<name>"."""
+
+    lists: tuple[str, ...]
+    without: tuple[str, ...] = ()  # concepts of these lists that it need not forget
+    gate: dict[str, Any] = field(default_factory=dict)  # over all others
+    attack: dict[str, Any] | None = None  # budgets by attack; None: those of params.yaml
+    attacked: tuple[str, ...] = ()  # the concepts that are attacked
+    keep: tuple[str, ...] = ()  # what its lists keep
+    not_asked: tuple[NotAsked, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -84,12 +107,37 @@ class Plan:
     encoders: dict[str, EncoderJob]
     fewshot: dict[str, tuple[Picture, ...]]  # by unit of the stage fewshot
     training: dict[str, Training]  # by concept
-    samples: dict[str, tuple[PlannedSample, ...]]  # by concept
+    samples: dict[str, tuple[PlannedSample, ...]]  # by concept, and the general set of releases
     keep: dict[str, tuple[str, ...]] = field(default_factory=dict)  # by concept: what its samples show of its list's
+    releases: dict[str, PlannedRelease] = field(default_factory=dict)  # by name
 
     def encoders_of(self, list_: str) -> list[str]:
         """The encoders of a list, as "list/id", in the list's order."""
         return [str(Name(list_, encoder)) for encoder in self.lists[list_].encoders]
+
+    def release_of(self, encoder: str) -> PlannedRelease | None:
+        """The release that an encoder is; None where it is a list's."""
+        name = Name.parse(encoder)
+        return self.releases[name.id] if name.is_release else None
+
+    def kept_by(self, encoder: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """(all prompts whose meaning an encoder keeps, the phrases of `keep:` that some of them show)."""
+        job, own = self.encoders[encoder], self.release_of(encoder)
+        if own is not None:
+            return job.kept, own.keep
+        list_ = self.lists[Name.parse(encoder).list]
+        return (*job.kept, *list_.kept), list_.keep
+
+    def sets_of(self, encoder: str) -> tuple[str, ...]:
+        """What an encoder draws: its concepts and, if it is a release, the general set."""
+        job = self.encoders[encoder]
+        drawn = len(self.samples.get(GENERAL_SET, ())) > len(job.left_out.get(GENERAL_SET, ()))
+        return (*job.concepts, GENERAL_SET) if Name.parse(encoder).is_release and drawn else job.concepts
+
+    def not_drawn(self, encoder: str, drawn: str) -> frozenset[int]:
+        """The places of the samples of a concept, or of the general set, that an encoder does not draw."""
+        job = self.encoders[encoder]
+        return frozenset((*job.left_out.get(drawn, ()), *job.over_budget.get(drawn, ())))
 
 
 def pictures_unit(concept: str, shown: str) -> str:

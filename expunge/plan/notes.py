@@ -5,7 +5,17 @@ from collections.abc import Mapping, Sequence
 from expunge.bases.spec import Spec
 from expunge.concepts.concept import Concept, ConceptList
 from expunge.concepts.doubles import loosely, near_doubles
-from expunge.concepts.prompts import HANDFUL, KEEP_PROMPTS, forgotten_words, kept_senses, lost_words, near_words
+from expunge.concepts.prompt_file import Prompts
+from expunge.concepts.prompts import (
+    HANDFUL,
+    KEEP_PROMPTS,
+    forgotten_words,
+    has_company,
+    kept_senses,
+    lost_words,
+    near_words,
+)
+from expunge.concepts.samples import PlannedSample
 from expunge.core.unit_names import Name
 from expunge.core.words import plain
 from expunge.judging.vocabulary import Label, read_vocabulary, unknown_to, unnamed_members
@@ -48,7 +58,7 @@ def unknown_notes(base: str, lists: Sequence[ConceptList], labels: Labels) -> li
     one = len(unknown) == 1
     what = "this concept" if one else f"these {len(unknown)} concepts"
     why = f"the numbers about {'it' if one else 'them'} may say nothing"
-    return [f"{base}: the judge's vocabulary does not know {what}, so {why}: {_some([_called(c) for c in unknown])}"]
+    return [f"{base}: the judge's vocabulary does not know {what}, so {why}: {some([_called(c) for c in unknown])}"]
 
 
 def member_notes(base: str, lists: Sequence[ConceptList], labels: Labels) -> list[str]:
@@ -86,7 +96,7 @@ def probe_notes(lists: Sequence[ConceptList]) -> list[str]:
             hidden = [f"{len(near)} of {concept.id}"] if near and concept.confidential else []
             pairs += [*(f"{pair} ({Name(each.id, concept.id)})" for pair in named), *hidden]
     what = "these probes differ from a word that is trained on by an article, a hyphen or a plural alone"
-    return [f"{what}, so they test nothing new: {_some(pairs)}"] if pairs else []
+    return [f"{what}, so they test nothing new: {some(pairs)}"] if pairs else []
 
 
 def double_notes(lists: Sequence[ConceptList]) -> list[str]:
@@ -110,7 +120,7 @@ def double_notes(lists: Sequence[ConceptList]) -> list[str]:
         for (one, (owner, role)), (other, (by, its)) in near_doubles(words)
         if owner != by and "forgotten" in (role, its)
     ]
-    return [f"nearly the same words: {_some(pairs)}"] if pairs else []
+    return [f"nearly the same words: {some(pairs)}"] if pairs else []
 
 
 def taken_notes(lists: Sequence[ConceptList], held_out: Mapping[str, Sequence[str]]) -> list[str]:
@@ -124,9 +134,30 @@ def taken_notes(lists: Sequence[ConceptList], held_out: Mapping[str, Sequence[st
             notes.append(f"{kept} (in up to {KEEP_PROMPTS} prompts, or one each); {drawn} are drawn for each concept")
     hidden = {str(Name(each.id, c.id)) for each in lists for c in each.concepts if c.confidential}
     for name, members in held_out.items():
-        words = f"{len(members)} more" if name in hidden else _some(members)
+        words = f"{len(members)} more" if name in hidden else some(members)
         notes.append(f"{name}: the judge's vocabulary knows members that the list does not name; tested alone: {words}")
     return notes
+
+
+def company_notes(
+    base: str, concepts: Mapping[str, Concept], samples: Mapping[str, Sequence[PlannedSample]], prompts: Prompts
+) -> list[str]:
+    """A note about concepts that are never drawn beside something else, although they can be.
+
+    :param concepts: by "list/id". :param samples: of each.
+    """
+    alone = [
+        name
+        for name, concept in concepts.items()
+        if has_company(concept) and not any(sample.group == "beside" for sample in samples[name])
+    ]
+    if not alone:
+        return []
+    if not prompts.beside.others:
+        what = "its prompts file has no `beside`, so no concept is drawn beside something else"
+        return [f"{base}: {what}, and `beside` and `beside_target` are not measured"]
+    what = "name all that its prompts file would put beside them, so they are drawn alone"
+    return [f"{base}: these concepts {what}: {some(alone)}"]
 
 
 def _called(concept: Concept) -> str:
@@ -135,9 +166,10 @@ def _called(concept: Concept) -> str:
 
 def _counted(concept: Concept, words: Sequence[str]) -> str:
     """Words of a concept; of a confidential one, how many they are."""
-    return f"{len(words)} of them" if concept.confidential else _some(words)
+    return f"{len(words)} of them" if concept.confidential else some(words)
 
 
-def _some(words: Sequence[str]) -> str:
+def some(words: Sequence[str]) -> str:
+    """The first few of many words."""
     more = f", and {len(words) - SHOWN:,} more" if len(words) > SHOWN else ""
     return ", ".join(words[:SHOWN]) + more

@@ -9,6 +9,7 @@ the methods and gates from the metrics. Nothing here imports torch.
 from pathlib import Path
 
 from expunge.concepts.concept import ConceptList
+from expunge.concepts.kinds import KINDS
 from expunge.concepts.lists import load_list, load_lists
 from expunge.concepts.rules import Mistake, Rules, Words
 from expunge.core.errors import InputError, Problem
@@ -99,8 +100,9 @@ def base_words(base: str | None, bases: Path = Path("bases")) -> tuple[Words, li
         tokenizer = light_tokenizer(spec)
     except InputError as error:
         return Words(), [], error.problems
-    templates = {kind: (*prompts.fewshot[kind], *prompts.eval[kind]) for kind in prompts.eval}
-    tested = {kind: (*prompts.eval[kind], *prompts.videos.get(kind, ())) for kind in prompts.eval}
+    beside = {kind: prompts.beside.templates if KINDS[kind].company else () for kind in prompts.eval}
+    templates = {kind: (*prompts.fewshot[kind], *prompts.eval[kind], *beside[kind]) for kind in prompts.eval}
+    tested = {kind: (*prompts.eval[kind], *prompts.videos.get(kind, ()), *beside[kind]) for kind in prompts.eval}
     if tokenizer is None:
         note = f"{base}: its tokenizer is not on this machine, so the length and spelling of names went unchecked"
         return Words(templates=templates, tested=tested), [note], []

@@ -71,7 +71,7 @@ def _place(stage: str) -> int:
 
 def _belongs(unit: str, plan: Plan, encoder: str) -> bool:
     """Is it a unit of the encoder, or of its concepts under the original encoder or in the stage fewshot?"""
-    name, concepts = Name.parse(encoder), [Name.parse(concept) for concept in plan.encoders[encoder].concepts]
+    name, concepts = Name.parse(encoder), [Name.parse(each) for each in plan.sets_of(encoder)]
     own = {str(UnitName(name, concept)) for concept in concepts} | {encoder}
     shared = {str(UnitName(concept=c, part=part)) for c in concepts for part in ("", "anchor")}
     shared |= {str(UnitName(concept=concept, original=True)) for concept in concepts}

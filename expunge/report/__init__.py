@@ -2,7 +2,7 @@
 
     run = Run(plan, rates, verdicts, rows, renders=Path("build/renders"), fewshot=..., attacks=...)
     write_sheets(Path("build/report/sheets"), run)     contact sheets, PNG and GIF
-    write_site(Path("build/report"), run)              index.html, lists/, concepts/, assets/
+    write_site(Path("build/report"), run)              index.html, releases/, lists/, concepts/, assets/
 
 Pages link pictures and videos relative to themselves, so `build/` can be moved or sent as a whole. A confidential
 concept shows its id and its rates: no name, no prompt, no picture.

@@ -9,6 +9,7 @@ from expunge.core.unit_names import Name
 from expunge.report import numbers
 from expunge.report.attempts import ShownAttempt, strongest
 from expunge.report.definitions import WORDS, definition, shown
+from expunge.report.frame_chart import frame_chart
 from expunge.report.gate_rows import gate_counts, reason_groups, reason_row
 from expunge.report.layout import GALLERY, Site, encoder_row, first_pair, pair_view
 from expunge.report.pairs import drawn_first, fewshot_of, pairs_of
@@ -25,25 +26,35 @@ GROUP_WORDS = {
     "near": "kept neighbours: must stay",
     "far": "unrelated prompts: must stay",
     "sense": "the other sense of the word: must stay",
+    "beside": "the concept and something else: the companion must stay, the concept must be gone",
 }
 
 
 def encoder_page(site: Site, name: str, attempts: Mapping[str, list[ShownAttempt]]) -> dict[str, Any]:
     """The page of an encoder: all about its concept, or for a joint encoder links to the pages of its concepts."""
     run, page, concepts = site.run, site.encoder_page(name), site.run.plan.encoders[name].concepts
-    joint, stem = len(concepts) > 1, Name.parse(name).stem
-    files = [file for file in (f"{stem}.png", f"{stem}.gif") if file in site.sheets]
+    joint = len(concepts) > 1
     part = None if joint else concept_part(site, page, name, concepts[0], attempts.get(concepts[0], []))
     order = run.plan.encoders_of(Name.parse(name).list)
     return {
-        **_common(site, page, name), "joint": joint,
+        **common(site, page, name), "joint": joint,
         "numbers": numbers.full_table(run.rates_of(name)),
-        "sheets": [{"kind": Path(file).suffix[1:], "url": url(page, site.folder / "sheets" / file)} for file in files],
-        "part": part,
+        "sheets": sheets_of(site, page, name),
+        "part": part, "curve": frame_chart(run.curves_by_unit.get((name, ""), [])),
         "parts": [part_row(site, page, name, concept) for concept in concepts] if joint else [],
-        "cards": [_part_card(site, page, name, concept) for concept in concepts[:GALLERY]] if joint else [],
+        "cards": [part_card(site, page, name, concept) for concept in concepts[:GALLERY]] if joint else [],
         "siblings": _siblings(page, order, {other: site.encoder_page(other) for other in order}, name),
     }  # fmt: skip
+
+
+def sheets_of(site: Site, page: Path, name: str) -> list[dict[str, str]]:
+    """The contact sheets of an encoder."""
+    files = [f"{Name.parse(name).stem}.{kind}" for kind in ("png", "gif")]
+    return [
+        {"kind": Path(file).suffix[1:], "url": url(page, site.folder / "sheets" / file)}
+        for file in files
+        if file in site.sheets
+    ]
 
 
 def part_page(site: Site, encoder: str, concept: str, attempts: list[ShownAttempt]) -> dict[str, Any]:
@@ -51,9 +62,10 @@ def part_page(site: Site, encoder: str, concept: str, attempts: list[ShownAttemp
     page, concepts = site.part_page(encoder, concept), site.run.plan.encoders[encoder].concepts
     id_ = Name.parse(concept).id
     return {
-        **_common(site, page, encoder, id_), "joint": False, "of": url(page, site.encoder_page(encoder)),
+        **common(site, page, encoder, id_), "joint": False, "of": url(page, site.encoder_page(encoder)),
         "numbers": numbers.full_table(site.run.rates_of(encoder, id_)), "sheets": [],
         "part": concept_part(site, page, encoder, concept, attempts), "parts": [], "cards": [],
+        "curve": frame_chart(site.run.curves_by_unit.get((encoder, id_), [])),
         "siblings": _siblings(page, concepts, {other: site.part_page(encoder, other) for other in concepts}, concept),
     }  # fmt: skip
 
@@ -94,9 +106,14 @@ def concept_part(site: Site, page: Path, encoder: str, name: str, attempts: list
 
 def group_rates(rates: Rates, group: str) -> str:
     """What the judge saw in all samples of a group; the page shows only a few of them."""
-    own = [(m, rates[m, group]) for m in MODALITIES if (m, group) in rates]
-    before = {m: f"{shown(group, r.before)} → " if r.before is not None else "" for m, r in own}
-    return ", ".join(f"{WORDS[m]} {before[m]}{shown(group, r.value)} (n = {r.n})" for m, r in own)
+    two = {"beside": "the companion: ", "beside_target": "the concept: "}
+    said = []
+    for metric, what in (two if group == "beside" else {group: ""}).items():
+        own = [(m, rates[m, metric]) for m in MODALITIES if (m, metric) in rates]
+        before = {m: f"{shown(metric, r.before)} → " if r.before is not None else "" for m, r in own}
+        words = ", ".join(f"{WORDS[m]} {before[m]}{shown(metric, r.value)} (n = {r.n})" for m, r in own)
+        said += [f"{what}{words}"] if words else []
+    return "; ".join(said)
 
 
 def attempt_view(page: Path, attempt: ShownAttempt, anchor: str) -> dict[str, Any]:
@@ -105,7 +122,7 @@ def attempt_view(page: Path, attempt: ShownAttempt, anchor: str) -> dict[str, An
             "confidence_before": attempt.confidence_before, "confidence_after": attempt.confidence_after}  # fmt: skip
 
 
-def _common(site: Site, page: Path, name: str, concept: str = "") -> dict[str, Any]:
+def common(site: Site, page: Path, name: str, concept: str = "") -> dict[str, Any]:
     """What every page of an encoder says; the page of a joint encoder's concept has only the reasons about it."""
     row = encoder_row(site, page, name)
     reasons = [reason for reason in site.run.verdict_of(name).reasons if not concept or reason.concept == concept]
@@ -139,6 +156,6 @@ def _groups(site: Site, page: Path, encoder: str, concept: str, rates: Rates) ->
     ]  # fmt: skip
 
 
-def _part_card(site: Site, page: Path, encoder: str, concept: str) -> dict[str, Any]:
+def part_card(site: Site, page: Path, encoder: str, concept: str) -> dict[str, Any]:
     row = part_row(site, page, encoder, concept)
     return {**row, "verdict": None, "pair": first_pair(site, page, encoder, [concept])}

@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from expunge.core.unit_names import Name
+from expunge.core.unit_names import RELEASES, Name
 from expunge.report import numbers
 from expunge.report.pairs import Pair, drawn_first, pairs_of
 from expunge.report.run import Run, url
@@ -35,9 +35,12 @@ class Site:
         return self.folder / "index.html"
 
     def list_page(self, name: str) -> Path:
-        return self.folder / "lists" / f"{name}.html"
+        """The page of a list; the releases are on the overview."""
+        return self.index if name == RELEASES else self.folder / "lists" / f"{name}.html"
 
     def encoder_page(self, name: str) -> Path:
+        if Name.parse(name).is_release:
+            return self.folder / RELEASES / f"{Name.parse(name).id}.html"
         return self.folder / "concepts" / f"{Name.parse(name).stem}.html"
 
     def part_page(self, encoder: str, concept: str) -> Path:
@@ -46,6 +49,8 @@ class Site:
 
 
 def list_title(run: Run, name: str) -> str:
+    if name == RELEASES:
+        return "Releases"
     title = run.plan.lists[name].title or name
     return title if run.is_open(title) else name
 
@@ -82,6 +87,7 @@ def pair_view(page: Path, pair: Pair, anchor: str) -> dict[str, Any]:
     return {
         "id": anchor, "prompt": pair.prompt, "seed": pair.seed, "modality": pair.modality, "forget": pair.forget,
         "saw_before": pair.saw_before, "saw_after": pair.saw_after,
+        "target_before": pair.target_before, "target_after": pair.target_after,
         **{side: url(page, path.with_suffix(suffix)) if path else "" for side, path in sides.items()},
         **{f"{side}_strip": url(page, path) if path else "" for side, path in sides.items()},
     }  # fmt: skip

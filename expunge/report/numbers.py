@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-from expunge.concepts.samples import FORGET, GROUPS, MODALITIES
+from expunge.concepts.samples import KEPT, MODALITIES
 from expunge.metrics.catalogue import METRICS
 from expunge.metrics.metric import THEMES
 from expunge.report.definitions import WORDS, between, definition, never_seen, order, shown
 from expunge.report.run import Rates, Run
 from expunge.verdicts.rates import Rate
 from expunge.verdicts.statistics import wilson
+from expunge.verdicts.summary import MAIN
 
 LEARNT = "asr:inversion"  # shown separately: it finds a new token, not a prompt
 POOLED = "asr:all"
@@ -49,9 +50,9 @@ def cell(rate: Rate) -> Cell:
 
 
 def columns_of(run: Run) -> list[tuple[str, str]]:
-    """(modality, metric) of the overview's columns: the groups that some encoder has."""
+    """(modality, metric) of the overview's columns: the rates of groups that some encoder has."""
     have = {(rate.modality, rate.metric) for rate in run.rates if not rate.concept}
-    return [(m, g) for m in MODALITIES for g in GROUPS if (m, g) in have]
+    return [(m, g) for m in MODALITIES for g in MAIN if (m, g) in have]
 
 
 def has_attacks(run: Run) -> bool:
@@ -72,7 +73,7 @@ def attacks_pooled(rates: Rates, learnt: bool) -> Cell | None:
 
 def shortfall(rates: Rates) -> Cell | None:
     """The number that is furthest from good among the groups; None where nothing is missing."""
-    cells = [cell(rate) for (_, metric), rate in rates.items() if metric in GROUPS]
+    cells = [cell(rate) for (_, metric), rate in rates.items() if metric in MAIN]
     worst = min((c for c in cells if c.good is not None), key=lambda c: c.good or 0, default=None)
     return worst if worst and (worst.good or 0) < 1 else None
 
@@ -80,7 +81,7 @@ def shortfall(rates: Rates) -> Cell | None:
 def position(rates: Rates, modality: str) -> tuple[float, float] | None:
     """(forgotten, kept) of an encoder: 1 - target, and the mean of near, far and sense."""
     target = rates.get((modality, "target"))
-    kept = [rates[modality, g].value for g in GROUPS if g not in FORGET and (modality, g) in rates]
+    kept = [rates[modality, g].value for g in KEPT if (modality, g) in rates]
     return (1 - target.value, fmean(kept)) if target and kept else None
 
 

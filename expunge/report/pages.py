@@ -12,6 +12,7 @@ from expunge.report import chart, numbers
 from expunge.report.definitions import VERDICTS
 from expunge.report.gate_rows import gate_counts
 from expunge.report.layout import GALLERY, Site, encoder_row, first_pair, list_title
+from expunge.report.release_pages import release_row
 from expunge.report.run import Run, url
 from expunge.verdicts.verdict_file import FAIL, PASS, UNMEASURED
 
@@ -31,7 +32,8 @@ def overview(site: Site) -> dict[str, Any]:
         row["spots"] = " ".join(panel.places[row["name"]] for panel in panels if row["name"] in panel.places)
     verdicts = Counter(row["verdict"] for row in rows)
     return {
-        "page": page, "rows": rows, "hrefs": {row["name"]: row["url"] for row in rows},
+        "page": page, "releases": [release_row(site, page, name) for name in plan.encoders if plan.release_of(name)],
+        "rows": rows, "hrefs": {row["name"]: row["url"] for row in rows},
         "panels": panels, "missing": {p.modality: _missing(run, names, p) for p in panels}, "columns": site.columns,
         "verdicts": [(word, verdicts.get(word, 0)) for word in (PASS, FAIL, UNMEASURED)],
         "gates": gate_counts(reasons),

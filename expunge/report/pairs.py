@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from expunge.concepts.samples import FORGET, GROUPS, PlannedSample
+from expunge.concepts.samples import FORGET, GENERAL, GROUPS, PlannedSample
 from expunge.core.errors import InputError, Problem
 from expunge.core.files import BROKEN_JSON
 from expunge.core.unit_names import ORIGINAL, Name, UnitName
@@ -27,6 +27,8 @@ class Pair:
     after: Path | None
     saw_before: float | None  # 1: the judge saw what was asked for
     saw_after: float | None
+    target_before: float | None = None  # beside something else: 1: the judge saw the target
+    target_after: float | None = None
 
     @property
     def forget(self) -> bool:
@@ -36,24 +38,27 @@ class Pair:
 def pairs_of(run: Run, encoder: str, concept: str) -> list[Pair]:
     """The pairs of a concept under an encoder that may be shown, in the order of its prompts.
 
-    :param encoder: "list/encoder". :param concept: "list/concept".
+    :param encoder: "list/encoder". :param concept: "list/concept", or GENERAL_SET.
     """
-    entry = run.plan.concepts[concept]
-    if entry.confidential:
+    entry = run.plan.concepts.get(concept)  # the general set is of no concept
+    if entry is not None and entry.confidential:
         return []
     name, job = Name.parse(concept), Name.parse(encoder)
     old = run.renders / str(UnitName(concept=name, original=True))
     new = run.renders / str(UnitName(job, name))
     files = {sample.place: sample.file for sample in _samples(old)}
-    before = run.seen.get((name.list, ORIGINAL, name.id), {})
-    after = run.seen.get((name.list, job.id, name.id), {})
+    old_unit, new_unit = (name.list, ORIGINAL, name.id), (name.list, job.column, name.id)
+    before, after = run.seen.get(old_unit, {}), run.seen.get(new_unit, {})
+    target_before, target_after = run.target_seen.get(old_unit, {}), run.target_seen.get(new_unit, {})
     return [
         Pair(
             s.group, s.modality, s.prompt, s.seed, old / files[s.place], new / s.file,
-            before.get(s.place), after.get(s.place),
+            before.get(s.place), after.get(s.place), target_before.get(s.place), target_after.get(s.place),
         )
         for s in _samples(new)
-        if s.place in files and s.group in GROUPS and not run.is_withheld(entry, s.group, s.prompt, s.asks.name)
+        if s.place in files
+        and s.group in (*GROUPS, GENERAL)
+        and not run.is_withheld(entry, s.group, s.prompt, s.asks.name)
     ]  # fmt: skip
 
 

@@ -14,8 +14,10 @@ from urllib.parse import quote
 
 from expunge.concepts.concept import Concept
 from expunge.concepts.confidential import confidential_words, is_withheld, names_confidential
+from expunge.core.unit_names import Name
 from expunge.judging.table import Row, pair_of
 from expunge.plan.contract import Plan
+from expunge.verdicts.frame_curves import FramePoint
 from expunge.verdicts.rates import Rate
 from expunge.verdicts.verdict_file import UNMEASURED, Verdict
 
@@ -29,7 +31,7 @@ class Run:
     plan: Plan
     rates: Sequence[Rate]  # metrics/rates.csv
     verdicts: Mapping[str, Verdict]  # metrics/verdicts.json
-    rows: Sequence[Row]  # of build/scores/scores.parquet, of the measure `seen`
+    rows: Sequence[Row]  # of build/scores/scores.parquet, of the measures `seen` and `target_seen`
     renders: Path
     fewshot: Path
     attacks: Path
@@ -40,6 +42,7 @@ class Run:
     samples: int = 4  # shown for each concept, group and modality
     fps: int = 8
     frames: int | None = None  # of a video's strip; None: its frames are square
+    curves: Sequence[FramePoint] = ()  # metrics/frames.csv
 
     @cached_property
     def words(self) -> tuple[str, ...]:
@@ -56,11 +59,27 @@ class Run:
 
     @cached_property
     def seen(self) -> dict[tuple[str, str, str], dict[tuple[Any, ...], float]]:
-        """(list, encoder, concept) -> {(modality, group, prompt, seed): seen}."""
+        """(list, encoder, concept) -> {(modality, group, prompt, seed): was what must stay, or go, seen?}."""
+        return self._measured("seen")
+
+    @cached_property
+    def target_seen(self) -> dict[tuple[str, str, str], dict[tuple[Any, ...], float]]:
+        """As `seen`, of the group beside: was the target seen beside its companion?"""
+        return self._measured("target_seen")
+
+    def _measured(self, measure: str) -> dict[tuple[str, str, str], dict[tuple[Any, ...], float]]:
         units: dict[tuple[str, str, str], dict[tuple[Any, ...], float]] = {}
         for row in self.rows:
-            if row["metric"] == "seen":
+            if row["metric"] == measure:
                 units.setdefault((row["list"], row["encoder"], row["concept"]), {})[pair_of(row)] = row["value"]
+        return units
+
+    @cached_property
+    def curves_by_unit(self) -> dict[tuple[str, str], list[FramePoint]]:
+        """(list/encoder, concept's id or "") -> its points, frame by frame."""
+        units: dict[tuple[str, str], list[FramePoint]] = {}
+        for point in self.curves:
+            units.setdefault((str(Name(point.list, point.encoder)), point.concept), []).append(point)
         return units
 
     def rates_of(self, encoder: str, concept: str = "") -> dict[tuple[str, str], Rate]:
@@ -78,7 +97,7 @@ class Run:
         """Those of the texts that may be shown."""
         return [text for text in texts if self.is_open(text)]
 
-    def is_withheld(self, concept: Concept, group: str, *texts: str) -> bool:
+    def is_withheld(self, concept: Concept | None, group: str, *texts: str) -> bool:
         """May a sample of a concept not be shown?"""
         return is_withheld(concept, group, texts, self.words)
 

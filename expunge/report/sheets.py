@@ -16,7 +16,7 @@ from expunge.report.run import Run
 from expunge.report.sheet_drawing import Sheet, draw
 
 CONCEPTS = 4  # of a joint encoder
-PICTURES = {"target": 3, "aliases": 1, "probes": 1, "near": 2, "far": 1, "sense": 1}  # columns
+PICTURES = {"target": 3, "aliases": 1, "probes": 1, "near": 2, "far": 1, "sense": 1, "beside": 1}  # columns
 VIDEOS = {"target": 1, "aliases": 1, "near": 1, "far": 1}
 MANY = 100  # with more sheets than this, several processes draw
 

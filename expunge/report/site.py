@@ -9,7 +9,7 @@ from typing import Any
 
 from expunge.core.files import write_text
 from expunge.metrics.catalogue import METRICS
-from expunge.report import encoder_pages, pages
+from expunge.report import encoder_pages, pages, release_pages
 from expunge.report.attempts import attempts_of
 from expunge.report.definitions import CERTAINTY, VERDICTS, WORDS, between, definition, in_words, shown
 from expunge.report.layout import Site
@@ -41,9 +41,12 @@ def render(site: Site) -> Iterator[tuple[Path, str]]:
     for name in plan.lists:
         yield _page(site, "list", pages.list_page(site, name))
     for name, job in plan.encoders.items():
-        attempts = attempts_of(site.run, name)
-        yield _page(site, "encoder", encoder_pages.encoder_page(site, name, attempts))
-        for concept in job.concepts if len(job.concepts) > 1 else ():
+        attempts, release = attempts_of(site.run, name), plan.release_of(name)
+        if release is not None:
+            yield _page(site, "release", release_pages.release_page(site, name, release))
+        else:
+            yield _page(site, "encoder", encoder_pages.encoder_page(site, name, attempts))
+        for concept in job.concepts if len(job.concepts) > 1 or release is not None else ():
             part = encoder_pages.part_page(site, name, concept, attempts.get(concept, []))
             yield _page(site, "encoder", part)
 

@@ -12,10 +12,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from expunge.concepts.concept import Concept
+from expunge.concepts.prompts import has_company
 from expunge.core.unit_names import Name
 from expunge.metrics.catalogue import METRICS
 from expunge.metrics.sample_choices import shows_in
-from expunge.metrics.thresholds import Key, Section, Threshold, merged, signature
+from expunge.metrics.thresholds import Key, Merged, Section, Threshold, merged, signature
 from expunge.plan.contract import Plan
 from expunge.verdicts import sentences
 from expunge.verdicts.rates import Rate
@@ -31,6 +32,7 @@ class Member:
     concept: Concept
     left_out: frozenset[Key]
     keep: tuple[str, ...] = ()  # what its samples show of the list's `keep`, beside its neighbours
+    attacked: bool = True  # False: the release attacks others of its concepts
 
 
 def applies(concept: Concept, modality: str, metric: str, keep: Sequence[str] = ()) -> bool:
@@ -39,6 +41,8 @@ def applies(concept: Concept, modality: str, metric: str, keep: Sequence[str] = 
     :param keep: what its samples show of the list's `keep`.
     """
     needs = METRICS[metric].needs
+    if METRICS[metric].over == "beside" and not has_company(concept):
+        return False
     if needs and not (getattr(concept, needs) or (needs == "neighbours" and (concept.parts or keep))):
         return False
     return shows_in(concept.kind, modality) or METRICS[metric].of_motions
@@ -85,41 +89,68 @@ def verdicts(plan: Plan, gate: Section, rates: Sequence[Rate]) -> dict[str, Verd
         by_encoder.setdefault(rate.name, {})[rate.concept, rate.modality, rate.metric] = rate
     result = {}
     for name, job in plan.encoders.items():
+        release = plan.release_of(name)
         members = {
-            Name.parse(c).id: Member(plan.concepts[c], _left_out(plan, name, c), plan.keep.get(c, ()))
+            Name.parse(c).id: Member(
+                plan.concepts[c], _left_out(plan, name, c), plan.keep.get(c, ()),
+                release is None or c in release.attacked,
+            )
             for c in job.concepts
-        }
-        list_gate = plan.lists[Name.parse(name).list].gate
-        reasons = sorted(_never_drawn(_reasons(gate, list_gate, members, by_encoder.get(name, {}))), key=_order)
+        }  # fmt: skip
+        whole, each = gates_of(plan, gate, name)
+        found = _reasons(whole, each, members, by_encoder.get(name, {}), release is not None)
+        reasons = sorted(_never_drawn(found), key=_order)
         deciding = [r for r in reasons if r.required] or reasons
         words = {r.verdict for r in deciding} or {UNMEASURED}
         result[name] = Verdict(
             verdict=next(word for word in (FAIL, UNMEASURED, PASS) if word in words),
-            required=any(r.required for r in reasons) if reasons else merged(gate, list_gate)[1],
-            gates=signature(gate, list_gate, {id_: member.concept.gate for id_, member in members.items()}),
+            required=any(r.required for r in reasons) if reasons else whole[1],
+            gates=signature(whole, each),
             reasons=tuple(reasons),
         )
     return dict(sorted(result.items()))
 
 
+def gates_of(plan: Plan, gate: Section, encoder: str) -> tuple[Merged, dict[str, Merged]]:
+    """(the gates of an encoder as a whole, those of each of its concepts by id).
+
+    The last counts: of params.yaml's, those of the concept's list, the concept's own and the release's own.
+    """
+    release, job = plan.release_of(encoder), plan.encoders[encoder]
+    own = [release.gate] if release is not None else []
+    lists = [] if own else [plan.lists[Name.parse(encoder).list].gate]
+    each = {
+        Name.parse(c).id: merged(gate, plan.lists[Name.parse(c).list].gate, plan.concepts[c].gate, *own)
+        for c in job.concepts
+    }
+    return merged(gate, *lists, *own), each
+
+
 def _reasons(
-    gate: Section, list_gate: Section | None, members: Mapping[str, Member], rates: Mapping[Any, Rate]
+    gates: Merged, each: Mapping[str, Merged], members: Mapping[str, Member], rates: Mapping[Any, Rate], release: bool
 ) -> Iterator[Reason]:
     """Every gate of an encoder: concept by concept, or for the whole encoder where only that has the number.
 
-    :param rates: {(concept or "", modality, metric): rate}.
+    :param gates: of the encoder as a whole. :param each: of its concepts. :param rates: {(concept or "", modality,
+        metric): rate}. :param release: is the encoder one?
     """
-    each = {id_: merged(gate, list_gate, member.concept.gate) for id_, member in members.items()}
-    whole, required = next(iter(each.values())) if len(each) == 1 else merged(gate, list_gate)
-    for key in sorted({*whole, *(key for gates, _ in each.values() for key in gates)}):
-        fitting = [i for i, m in members.items() if applies(m.concept, *key, m.keep) and key not in m.left_out]
+    whole, required = next(iter(each.values())) if len(each) == 1 else gates
+    for key in sorted({*whole, *(key for own, _ in each.values() for key in own)}):
+        if METRICS[key[1]].of_releases:
+            if release and key in whole:
+                yield decide(key, whole[key], rates.get(("", *key)), required=required)
+            continue
+        drawn = key[0], METRICS[key[1]].over
+        fitting = [i for i, m in members.items() if applies(m.concept, *key, m.keep) and drawn not in m.left_out]
         due = {id_ for id_ in fitting if mandatory(members[id_].concept, *key)}
+        if METRICS[key[1]].theme == "attack":
+            due = {id_ for id_ in due if members[id_].attacked}
         if any((id_, *key) in rates for id_ in fitting):
             for id_ in fitting:
-                gates, needed = each[id_]
+                own, needed = each[id_]
                 rate = rates.get((id_, *key))
-                if key in gates and (rate is not None or id_ in due):
-                    reason = decide(key, gates[key], rate, id_, needed)
+                if key in own and (rate is not None or id_ in due):
+                    reason = decide(key, own[key], rate, id_, needed)
                     yield replace(reason, text=f"{id_}: {reason.text}") if len(members) > 1 else reason
         elif key in whole and fitting and (("", *key) in rates or due):
             yield decide(key, whole[key], rates.get(("", *key)), required=required)
@@ -146,10 +177,12 @@ def _about_target(reason: Reason, shown: set[str]) -> Reason:
 def _left_out(plan: Plan, encoder: str, concept: str) -> frozenset[Key]:
     """Each (modality, group) for which an encoder draws no prompt: in a joint one, all neighbours of a concept may be
     targets of other concepts."""
-    left_out = set(plan.encoders[encoder].left_out.get(concept, ()))
+    job = plan.encoders[encoder]
+    left_out, others = set(job.left_out.get(concept, ())), set(job.over_budget.get(concept, ()))
     groups: dict[Key, set[bool]] = {}
     for index, sample in enumerate(plan.samples[concept] if left_out else ()):
-        groups.setdefault((sample.modality, sample.group), set()).add(index in left_out)
+        if index not in others:
+            groups.setdefault((sample.modality, sample.group), set()).add(index in left_out)
     return frozenset(key for key, gone in groups.items() if gone == {True})
 
 

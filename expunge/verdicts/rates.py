@@ -11,7 +11,7 @@ from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
 from expunge.core.errors import InputError, Problem
-from expunge.core.files import write_aside
+from expunge.core.files import from_cell, to_cell, write_aside
 from expunge.core.unit_names import Name
 
 
@@ -29,6 +29,7 @@ class Rate:
     high: float | None
     n: int  # samples, or an attack's goals
     before: float | None  # the same with the original encoder; None where that has no meaning
+    word: str = ""  # of a worst thing: which one; "" elsewhere, and where it would name a confidential concept
 
     @property
     def key(self) -> tuple[str, str, str, str, str]:
@@ -61,13 +62,16 @@ def write_rates(file: Path, rates: Iterable[Rate]) -> None:
         with open(part, "w", encoding="utf-8", newline="") as out:
             writer = csv.writer(out, lineterminator="\n")
             writer.writerow(COLUMNS)
-            writer.writerows([_text(value) for value in astuple(rate)] for rate in chosen)
+            writer.writerows([*map(_text, astuple(rate)[:-1]), to_cell(rate.word)] for rate in chosen)
 
     write_aside(file, write)
 
 
 def read_rates(file: Path) -> list[Rate]:
-    """What `write_rates` wrote. :raises InputError: the file is missing or has another form."""
+    """What `write_rates` wrote, be it an older version without `word`.
+
+    :raises InputError: the file is missing or has another form.
+    """
     fix = "run `dvc repro`, or take the file from git"
     try:
         with open(file, encoding="utf-8", newline="") as text:
@@ -79,11 +83,12 @@ def read_rates(file: Path) -> list[Rate]:
 
 
 def _rate(row: dict[str, str]) -> Rate:
-    if set(row) != set(COLUMNS):
+    if {*row, "word"} != set(COLUMNS):
         raise ValueError(f"the columns are not {', '.join(COLUMNS)}")
     low, high, before = (float(row[name]) if row[name] else None for name in ("low", "high", "before"))
     key = row["list"], row["encoder"], row["concept"], row["modality"], row["metric"]
-    return Rate(*key, value=float(row["value"]), low=low, high=high, n=int(row["n"]), before=before)
+    return Rate(*key, value=float(row["value"]), low=low, high=high, n=int(row["n"]), before=before,
+                word=from_cell(row.get("word", "")))  # fmt: skip
 
 
 def _text(value: str | float | int | None) -> str:

@@ -21,6 +21,8 @@ def measured(modality: str, rate: Rate, threshold: Threshold, good: bool, sure: 
         facts.append(f"95 % interval {rate.low:.3g} to {rate.high:.3g}")
     if rate.before is not None:
         facts.append(f"before: {rate.before:.3g}")
+    if rate.word:
+        facts.append(f"the worst: {rate.word}")
     bound, _ = threshold.bound(rate.metric, rate.before)
     wanted = _wanted(threshold) + (f", which is {bound:.3g}" if threshold.of_before else "")
     about = f"The {subject(modality, rate.metric)} is {rate.value:.3g} ({'; '.join(facts)})"

@@ -2,9 +2,10 @@
 
     rates = rates_of(rows, plan, attempts, drift, kid)        [Rate(...), ...], for expunge.verdicts.rates.write_rates
 
-They are about an encoder as a whole (concept "") and, where it forgets several jointly, about each of its concepts.
-Every rate is over distinct samples: one that two concepts of a joint encoder share, such as most far prompts, counts
-once. `before` is the original encoder's rate over the same prompts and seeds. A rate without samples is absent.
+They are about an encoder as a whole (concept "") and, where it forgets several jointly, about each of its concepts. A
+release as a whole has some about its general set. Every rate is over distinct samples: one that two concepts of a joint
+encoder share, such as most far prompts, counts once. `before` is the original encoder's rate over the same prompts and
+seeds. A rate without samples is absent.
 
 Which samples a metric is over, and how they are aggregated, is in the catalogue (expunge/metrics). The intervals of
 harmonic means go from their parts' low ends to their high ends.
@@ -15,7 +16,7 @@ from typing import Any, NamedTuple
 
 from expunge.attacks.records import Attempt
 from expunge.concepts.samples import MODALITIES
-from expunge.core.unit_names import ORIGINAL, Name, UnitName
+from expunge.core.unit_names import GENERAL_SET, ORIGINAL, Name, UnitName
 from expunge.judging.table import Row, pair_of
 from expunge.metrics.catalogue import METRICS
 from expunge.metrics.metric import Metric
@@ -25,6 +26,7 @@ from expunge.verdicts.rates import Rate
 from expunge.verdicts.statistics import bootstrap, harmonic, wilson
 
 Place = tuple[Any, ...]  # of a sample: `pair_of` one of its rows
+Samples = Mapping[Place, Drawn]
 Key = tuple[str, str, str]  # list, encoder, concept
 DRIFT = {"drift": "plain", "drift_seen": "seen"}  # metric: what drift.json calls it
 TURNED = "1 - "  # before a part of a harmonic mean: the share that is left
@@ -38,6 +40,7 @@ class Share(NamedTuple):
     high: float | None
     n: int
     before: float | None
+    word: str = ""
 
     def turned(self) -> "Share":
         """1 - it."""
@@ -45,7 +48,9 @@ class Share(NamedTuple):
         return Share(1 - self.value, low, high, self.n, before)
 
     def rate(self, about: Key, modality: str, metric: str) -> Rate:
-        return Rate(*about, modality, metric, self.value, self.low, self.high, self.n, self.before)
+        return Rate(
+            *about, modality, metric, self.value, self.low, self.high, self.n, self.before, self.word
+        )  # fmt: skip
 
 
 def rates_of(
@@ -70,9 +75,11 @@ def rates_of(
             scopes += [(Name.parse(concept).id, [concept]) for concept in job.concepts]
         for scope, concepts in scopes:
             about = encoder.list, encoder.id, scope
-            rates += _of_samples(about, units, concepts)
-            scored = [str(UnitName(encoder, Name.parse(concept))) for concept in concepts]
-            rates += _of_kid(about, [(kid or {}).get(unit, {}) for unit in scored])
+            general = [GENERAL_SET] if encoder.is_release and not scope else []
+            rates += _of_samples(about, units, [*concepts, *general])
+            for metric, sets in (("KID", concepts), ("general_KID", general)):
+                scored = [str(UnitName(encoder, Name.parse(each))) for each in sets]
+                rates += _of_kid(about, metric, [(kid or {}).get(unit, {}) for unit in scored])
             rates += _of_attacks(about, [a for a in (attempts or {}).get(name, ()) if a.concept in concepts])
             if drift and name in drift:
                 whole = drift[name]["encoder"] if not scope else drift[name]["concepts"].get(concepts[0], {})
@@ -96,32 +103,41 @@ def samples_of(rows: Iterable[Row], kinds: Mapping[str, str]) -> dict[Key, dict[
 def _of_samples(about: Key, units: Mapping[Key, Mapping[Place, Drawn]], concepts: Sequence[str]) -> list[Rate]:
     own: dict[Place, Drawn] = {}
     before: dict[Place, Drawn] = {}
+    column = Name(*about[:2]).column
     for concept in map(Name.parse, concepts):
-        drawn = units.get((concept.list, about[1], concept.id), {})
+        drawn = units.get((concept.list, column, concept.id), {})
         originals = units.get((concept.list, ORIGINAL, concept.id), {})
         own = {**drawn, **own}
         before = {**{place: originals[place] for place in drawn if place in originals}, **before}
-    sides = list(own.values()), list(before.values())
-    return [rate for modality in MODALITIES for rate in _of_modality(about, modality, *sides)]
+    return [rate for modality in MODALITIES for rate in _of_modality(about, modality, own, before)]
 
 
-def _of_modality(about: Key, modality: str, own: Sequence[Drawn], before: Sequence[Drawn]) -> list[Rate]:
-    def measured(samples: Sequence[Drawn], measure: str, metric: Metric) -> list[Drawn]:
+def _of_modality(about: Key, modality: str, own: Samples, before: Samples) -> list[Rate]:
+    def measured(samples: Samples, measure: str, metric: Metric) -> dict[Place, Drawn]:
         chosen = OVER[metric.over]
-        return [s for s in samples if s.modality == modality and measure in s.values and chosen(s)]
+        return {
+            place: s for place, s in samples.items() if s.modality == modality and measure in s.values and chosen(s)
+        }
 
     shares: dict[str, Share] = {}
     for name, metric in METRICS.items():
         if metric.over and modality in metric.modalities:
             measure = metric.of or name
             if after := measured(own, measure, metric):
-                earlier = measured(before, measure, metric)
-                if metric.aggregate == "worst share":
-                    word = _worst(after, measure)
-                    after, earlier = ([s for s in some if s.asked == word] for some in (after, earlier))
-                values, was = ([s.values[measure] for s in some] for some in (after, earlier))
-                share = _aggregated(metric, values, _mean(was))
-                shares[name] = share.turned() if metric.aggregate == "one minus share" else share
+                earlier, word = measured(before, measure, metric), ""
+                if metric.aggregate in ("worst share", "worst mean"):
+                    fall = metric.aggregate == "worst mean"
+                    word = _worst(after, measure, earlier if fall else {}, -1 if fall else 1)
+                    after, earlier = (
+                        {place: s for place, s in some.items() if s.asked == word} for some in (after, earlier)
+                    )
+                elif metric.aggregate == "kept share":
+                    shown = {place for place, s in earlier.items() if s.values[measure]}
+                    after, earlier = {place: s for place, s in after.items() if place in shown}, {}
+                values, was = ([s.values[measure] for s in some.values()] for some in (after, earlier))
+                if values:
+                    share = _aggregated(metric, values, _mean(was))._replace(word=word)
+                    shares[name] = share.turned() if metric.aggregate == "one minus share" else share
     for name, metric in METRICS.items():
         if metric.parts and modality in metric.modalities:
             parts = [_part(shares, part) for part in metric.parts]
@@ -131,12 +147,14 @@ def _of_modality(about: Key, modality: str, own: Sequence[Drawn], before: Sequen
     return [share.rate(about, modality, name) for name, share in shares.items()]
 
 
-def _worst(samples: Sequence[Drawn], measure: str) -> str:
-    """The word for which the mean of a measure is highest; of several the first."""
+def _worst(samples: Samples, measure: str, before: Samples, sign: int) -> str:
+    """The word for which the mean of a measure, less its value `before` where that is known, is highest (sign 1) or
+    lowest (-1); of several the first."""
     by_word: dict[str, list[float]] = {}
-    for sample in samples:
-        by_word.setdefault(sample.asked, []).append(sample.values[measure])
-    return max(by_word, key=lambda word: sum(by_word[word]) / len(by_word[word]))
+    for place, sample in samples.items():
+        was = before[place].values[measure] if place in before else 0.0
+        by_word.setdefault(sample.asked, []).append(sample.values[measure] - was)
+    return max(by_word, key=lambda word: sign * sum(by_word[word]) / len(by_word[word]))
 
 
 def _aggregated(metric: Metric, values: Sequence[float], before: float | None) -> Share:
@@ -168,14 +186,14 @@ def _together(parts: Sequence[Share]) -> Share:
     return Share(value or 0.0, low, high, sum(p.n for p in parts), before)
 
 
-def _of_kid(about: Key, units: Sequence[Mapping[str, float]]) -> list[Rate]:
+def _of_kid(about: Key, metric: str, units: Sequence[Mapping[str, float]]) -> list[Rate]:
     """The mean over concepts, weighted by their samples; it has no interval."""
     measured = [unit for unit in units if unit]
     n = int(sum(unit["n"] for unit in measured))
     if not n:
         return []
     mean = sum(unit["KID"] * unit["n"] for unit in measured) / n
-    return [Rate(*about, "image", "KID", mean, None, None, n, None)]
+    return [Rate(*about, "image", metric, mean, None, None, n, None)]
 
 
 def _of_attacks(about: Key, attempts: Iterable[Attempt]) -> list[Rate]:

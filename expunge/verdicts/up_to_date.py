@@ -12,8 +12,9 @@ from typing import Any
 
 from expunge.concepts.lists import load_lists
 from expunge.core.errors import InputError, Problem
-from expunge.core.unit_names import Name
-from expunge.metrics.thresholds import gate_of, merged, signature
+from expunge.core.unit_names import RELEASES, Name
+from expunge.metrics.thresholds import Merged, gate_of, merged, signature
+from expunge.plan.release_params import known_concepts, members_of, releases_of
 from expunge.plan.validate_lists import list_rules
 from expunge.verdicts.verdict_file import UNMEASURED, Verdict
 
@@ -31,17 +32,24 @@ class Asked:
 def encoders_now(folder: Path, params: Any) -> dict[str, Asked]:
     """{"list/encoder": what is asked of it now}; {} where there is no folder of lists.
 
-    :param params: params.yaml. :raises InputError: a list or a gate is wrong.
+    :param params: params.yaml, whose releases were checked. :raises InputError: a list or a gate is wrong.
     """
-    gate = gate_of(params)
-    asked = {}
-    for each in load_lists(folder, list_rules()) if folder.is_dir() else ():
-        own = {concept.id: concept.gate for concept in each.concepts}
-        for encoder, members in each.members().items():
-            gates = {member: own[member] for member in members}
-            required = any(merged(gate, each.gate, section)[1] for section in gates.values())
-            asked[str(Name(each.id, encoder))] = Asked(required, signature(gate, each.gate, gates))
+    gate, asked = gate_of(params), dict[str, Asked]()
+    lists = load_lists(folder, list_rules()) if folder.is_dir() else []
+    own = {str(Name(each.id, c.id)): (gate, each.gate, c.gate) for each in lists for c in each.concepts}
+    for each in lists:
+        for encoder, ids in each.members().items():
+            gates = {id_: merged(*own[str(Name(each.id, id_))]) for id_ in ids}
+            asked[str(Name(each.id, encoder))] = _asked(merged(gate, each.gate), gates)
+    for name, release in releases_of(params).items() if lists else ():
+        members = members_of(release, known_concepts(lists))
+        gates = {Name.parse(member).id: merged(*own[member], release.gate) for member in members}
+        asked[str(Name(RELEASES, name))] = _asked(merged(gate, release.gate), gates)
     return asked
+
+
+def _asked(whole: Merged, each: Mapping[str, Merged]) -> Asked:
+    return Asked(any(required for _, required in each.values()), signature(whole, each))
 
 
 def never_ran(now: Mapping[str, Asked]) -> dict[str, Verdict]:

@@ -19,6 +19,7 @@ UNMEASURED: Literal["not measured"] = "not measured"
 FEW = 5  # fewer samples (or goals) than this are too few to decide
 
 Word = Literal["pass", "fail", "not measured"]
+ANSWERS: dict[Word, str] = {PASS: "yes", FAIL: "no", UNMEASURED: "not known"}  # to: may this go out?
 
 
 @dataclass(frozen=True)
@@ -104,8 +105,8 @@ def chosen(verdicts: Mapping[str, Verdict], names: Sequence[str], file: Path) ->
     return {name: verdicts[name] for name in sorted(verdicts) if not names or name in names or lists[name] in names}
 
 
-def counts(verdicts: Iterable[Verdict]) -> dict[str, int]:
-    """How many encoders have which verdict."""
+def counts(verdicts: Iterable[Verdict | Reason]) -> dict[str, int]:
+    """How many encoders, or gates, have which verdict."""
     words = [verdict.verdict for verdict in verdicts]
     return {word: words.count(word) for word in (PASS, FAIL, UNMEASURED)}
 

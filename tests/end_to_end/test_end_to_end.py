@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
+from expunge.verdicts.frame_curves import read_curves
 from tests.support.paths import ROOT
 
 CONCEPT = """
@@ -60,12 +61,24 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     params = YAML(typ="safe").load((folder / "params.yaml").read_text())
     params["fewshot"]["images"] = 2
     params["unlearn"]["few-shot"]["steps"] = params["unlearn"]["distil"]["steps"] = 3
-    params["render"] = {"images": {"target": 2, "aliases": 1, "near": 1, "far": 1}, "videos": {"target": 1, "near": 1}}
+    images = {"target": 2, "aliases": 1, "near": 1, "far": 1, "beside": 1}
+    params["render"] = {"images": images, "videos": {"target": 1, "near": 1}}
     params["attack"] = {
         "words": {"images": 2, "videos": 1},
         "ring-a-bell": {"images": 1, "videos": 0, "generations": 1},
         "unlearndiffatk": {"images": 1, "videos": 0, "steps": 2},
+        "clip-skip": {"images": 1},
+        "emphasis": {"images": 1},
+        "buried": {"images": 1},
+        "travel": {"videos": 1},
     }
+    params["releases"] = {
+        "all": {
+            "lists": "all", "method": "distil", "general": {"images": 4}, "attacked": 1,
+            "attack": {"words": {"images": 1, "videos": 0}},
+            "render": {"images": {"target": 1, "near": 1}, "videos": {}},
+        }
+    }  # fmt: skip
     with open(folder / "params.yaml", "w") as file:
         YAML(typ="safe").dump(params, file)
     (folder / "concepts" / "tiny.yaml").write_text(HEAD + TRUCK + BALL)
@@ -76,10 +89,10 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_everything_is_there(clone: Path) -> None:
     summary = json.loads((clone / "metrics" / "summary.json").read_text())
-    assert set(summary) == {"overall", "lists", "encoders"}
+    assert set(summary) == {"overall", "releases", "lists", "encoders"}
     assert set(summary["encoders"]) == {"tiny/fire-engine", "tiny/football", "tiny/both"}
     for encoder in summary["encoders"].values():
-        assert set(encoder["image"]) == {"target", "aliases", "near", "far"}
+        assert set(encoder["image"]) == {"target", "aliases", "near", "far", "beside", "beside_target"}
         assert all(0 <= rate <= 1 for rate in (*encoder["image"].values(), *encoder["video"].values()))
         assert encoder["changed_parameters"] > 0
     for name in summary["encoders"]:
@@ -88,18 +101,29 @@ def test_everything_is_there(clone: Path) -> None:
         len(list((clone / "build/renders").rglob("*.mp4"))) == 12
     )  # 2 for each of: originals and singles of both, the joint encoder twice
     verdicts = json.loads((clone / "metrics/verdicts.json").read_text())
-    assert set(verdicts) == set(summary["encoders"])
+    assert set(verdicts) == {*summary["encoders"], "releases/all"}
     assert all(entry["verdict"] in ("pass", "fail", "not measured") and entry["reasons"] for entry in verdicts.values())
     rates = (clone / "metrics/rates.csv").read_text()
     assert all(f",{metric}," in rates for metric in ("target", "asr:words", "asr:unlearndiffatk", "clear", "H_o"))
     for name in summary["encoders"]:
-        for attack in ("words", "ring-a-bell", "unlearndiffatk"):
+        for attack in ("words", "ring-a-bell", "unlearndiffatk", "clip-skip", "emphasis", "buried", "travel"):
             folder = clone / "build/attacks" / name / attack
             attempts = json.loads((folder / "attempts.json").read_text())
             assert attempts and all(
                 (folder / each[side]["file"]).is_file() for each in attempts for side in ("before", "after")
             )
         assert (clone / "build/drift" / name / "drift.json").is_file()
+    release = summary["releases"]["all"]
+    assert set(release["image"]) == {"target", "near", "general", "general_kept", "general_worst"}
+    assert release["verdict"] == verdicts["releases/all"]["verdict"] and sum(release["gates"].values()) > 0
+    assert (clone / "build/encoders/releases/all/model.safetensors").is_file()
+    assert (clone / "build/attacks/releases/all/words/attempts.json").is_file()
+    assert "May this go out?" in (clone / "build/report/releases/all.html").read_text("utf-8")
+    frames = read_curves(clone / "metrics/frames.csv")
+    assert {(point.encoder, point.frame) for point in frames if not point.concept} == {
+        (encoder, frame) for encoder in ("fire-engine", "football", "both") for frame in range(8)
+    }
+    assert 'id="frames"' in (clone / "build/report/concepts/tiny--football.html").read_text("utf-8")
     assert not any((clone / "build/curves").iterdir())  # DVCLive needs a commit, and there is none yet
     assert (clone / "build/scores/scores.parquet").is_file()
     assert "fire engine" in (clone / "build/report/index.html").read_text("utf-8")
@@ -135,7 +159,10 @@ def test_what_runs_again_is_what_changed(clone: Path) -> None:
     after = {stage: units(clone, stage) for stage in before}
     for stage, keys in before.items():
         for name, key in keys.items():
-            alone = "football" in name and "both" not in name
+            alone = (
+                "football" in name and "both" not in name and not name.startswith("releases/")
+            ) or "general" in name
+            alone &= name != "releases/all/releases--general"
             assert not alone or after[stage][name] == key, f"{stage} {name} was made again"
     assert after["renders"]["original/tiny/fire-engine"] != before["renders"]["original/tiny/fire-engine"]
     assert (clone / "build/encoders/tiny/football/model.safetensors").read_bytes() == model
@@ -146,7 +173,9 @@ def test_what_runs_again_is_what_changed(clone: Path) -> None:
 
     (clone / "concepts/tiny.yaml").write_text(HEAD.replace(", joint: {both: [fire-engine, football]}", "") + truck)
     repro(clone)
-    assert units(clone, "encoders") == {"tiny/fire-engine": after["encoders"]["tiny/fire-engine"]}
+    left = units(clone, "encoders")
+    assert left.pop("releases/all") != after["encoders"]["releases/all"] != before["encoders"]["releases/all"]
+    assert left == {"tiny/fire-engine": after["encoders"]["tiny/fire-engine"]}
     for gone in ("encoders/tiny/football", "encoders/tiny/both", "renders/original/tiny/football"):
         assert not (clone / "build" / gone).exists()
     commit(clone, "one less")

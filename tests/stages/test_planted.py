@@ -6,6 +6,7 @@ From rows of scores and attempts of attacks through the tally to the gate, with 
 import pytest
 from ruamel.yaml import YAML
 
+from expunge.attacks import ATTACKS
 from expunge.verdicts.gate import verdicts
 from expunge.verdicts.tally import rates_of
 from tests.support.made_plan import made_concept, made_plan
@@ -16,12 +17,14 @@ GATE = YAML(typ="safe").load((ROOT / "params.yaml").read_text("utf-8"))["gate"]
 CONCEPT = made_concept("bolt", name="bolt the robot", aliases=("the tin robot",), neighbours=("zorb",))
 PLAN = made_plan({"l/bolt": CONCEPT}, {"l/bolt": ["l/bolt"]})
 
-ALL = dict.fromkeys(("words", "seeds", "ring-a-bell", "unlearndiffatk", "inversion"), True)
-FORGOTTEN = {"target", "aliases", "asr:words", "asr:ring-a-bell", "asr:unlearndiffatk"}
+ALL = dict.fromkeys(ATTACKS, True)
+ATTACKED = {f"asr:{a}" for a in ("words", "ring-a-bell", "unlearndiffatk", "clip-skip", "emphasis", "buried")}
+FORGOTTEN = {"target", "aliases", "beside_target", *ATTACKED}
+LOST = {"near", "far", "beside", "alignment", "consistency", "subject_consistency"}
 PLANTED: dict[str, tuple[Values, dict[str, bool], str, set[str]]] = {
     "the default method": (good, {"inversion": True}, "pass", set()),
     "forgot nothing": (original, ALL, "fail", FORGOTTEN),
-    "forgot everything": (everything, {}, "fail", {"near", "far", "alignment", "consistency", "subject_consistency"}),
+    "forgot everything": (everything, {}, "fail", LOST),
     "froze the video": (frozen, {}, "fail", {"dynamic"}),
     "blanked the video": (blank, {}, "fail", {"near", "far", "dynamic"}),
     "only blocks the exact name": (exact, {"words": True}, "fail", {"aliases", "asr:words"}),
@@ -46,4 +49,4 @@ def test_without_attacks_nothing_passes() -> None:
     found = verdicts(PLAN, GATE, measured)["l/bolt"]
     missing = {reason.metric for reason in found.reasons if reason.verdict == "not measured"}
     assert found.verdict == "not measured"
-    assert missing == {"asr:words", "asr:ring-a-bell", "asr:unlearndiffatk"}
+    assert missing == ATTACKED

@@ -68,7 +68,7 @@ def gate(*words: str) -> Any:
 
 def test_it_writes_rates_verdicts_and_plots(run: Path) -> None:
     verdict.run()
-    names = {"rates.csv", "verdicts.json", "summary.json", "base.json", "scores.csv", "bars.csv"}
+    names = {"frames.csv", "rates.csv", "verdicts.json", "summary.json", "base.json", "scores.csv", "bars.csv"}
     assert {file.name for file in Path("metrics").iterdir()} == names
     found = json.loads(Path("metrics/verdicts.json").read_text())
     assert {name: entry["verdict"] for name, entry in found.items()} == {"l/bolt": "pass", "l/both": "fail"}

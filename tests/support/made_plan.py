@@ -7,7 +7,7 @@ from expunge.concepts.concept import Concept
 from expunge.concepts.samples import Asks, PlannedSample
 from expunge.core.digest import Fingerprint
 from expunge.core.unit_names import Name
-from expunge.plan.contract import EncoderJob, Plan, PlannedBase, PlannedList
+from expunge.plan.contract import EncoderJob, Plan, PlannedBase, PlannedList, PlannedRelease
 
 
 def made_concept(id_: str = "a", **more: Any) -> Concept:
@@ -32,9 +32,11 @@ def made_plan(
     method: str = "distil",
     left_out: Mapping[str, Mapping[str, Sequence[int]]] | None = None,
     samples: Mapping[str, Sequence[PlannedSample]] | None = None,
+    releases: Mapping[str, PlannedRelease] | None = None,
 ) -> Plan:
     """:param concepts: by "list/id". :param encoders: "list/id" -> the "list/id" of its concepts. :param gate: of every
-    list. :param titles: list -> (title, owner). :param left_out: by encoder, as of `EncoderJob`.
+    list. :param titles: list -> (title, owner). :param left_out: by encoder, as of `EncoderJob`. :param releases: by
+    name; their encoders are "releases/name".
     """
     names = [Name.parse(name) for name in (*concepts, *encoders)]
     lists = {
@@ -44,7 +46,7 @@ def made_plan(
             tuple(name.id for name in map(Name.parse, encoders) if name.list == each),
             dict(gate or {}),
         )
-        for each in sorted({name.list for name in names})
+        for each in sorted({name.list for name in names if not name.is_release})
     }
     jobs = {
         name: EncoderJob(
@@ -53,7 +55,7 @@ def made_plan(
         )
         for name, members in encoders.items()
     }  # fmt: skip
-    drawn = {name: tuple((samples or {}).get(name, ())) for name in concepts}
+    drawn = {name: tuple(own) for name, own in {**dict.fromkeys(concepts, ()), **(samples or {})}.items()}
     return Plan(
         PlannedBase("emoji", Fingerprint(), Fingerprint(), "cpu", "float32", 8),
         lists,
@@ -62,4 +64,5 @@ def made_plan(
         {},
         {},
         drawn,
+        releases=dict(releases or {}),
     )

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 
+from expunge.attacks import ATTACKS
 from expunge.attacks.records import Attempt, Outcome
 from expunge.concepts.samples import FORGET
 from expunge.judging.table import Row
 
 COUNTS = {
-    "image": {"target": 8, "aliases": 4, "near": 8, "far": 8},
+    "image": {"target": 8, "aliases": 4, "near": 8, "far": 8, "beside": 2},
     "video": dict.fromkeys(("target", "aliases", "near", "far"), 1),
 }
 Values = Callable[[str, str], dict[str, float]]  # (modality, group) -> metrics of a sample
@@ -16,18 +17,20 @@ Values = Callable[[str, str], dict[str, float]]  # (modality, group) -> metrics 
 def original(modality: str, group: str) -> dict[str, float]:
     """Everything is drawn as asked, and moves."""
     moves = {"majority": 1.0, "consistency": 0.95, "subject_consistency": 0.93, "flicker": 0.97, "dynamic": 0.2}
-    return {"seen": 1.0, "seen5": 1.0, "alignment": 0.8, **(moves if modality == "video" else {})}
+    beside = {"target_seen": 1.0} if group == "beside" else {}
+    return {"seen": 1.0, "seen5": 1.0, "alignment": 0.8, **beside, **(moves if modality == "video" else {})}
 
 
 def good(modality: str, group: str) -> dict[str, float]:
-    gone = {"seen": 0.0, "seen5": 0.0} if group in FORGET else {}
+    gone = {"seen": 0.0, "seen5": 0.0} if group in FORGET else {"target_seen": 0.0} if group == "beside" else {}
     return original(modality, group) | gone
 
 
 def everything(modality: str, group: str) -> dict[str, float]:
     """Noise, whatever is asked: it flickers, and no frame is like the next."""
     moves = {"majority": 0.0, "consistency": 0.3, "subject_consistency": 0.3, "flicker": 0.7, "dynamic": 0.9}
-    return {"seen": 0.0, "seen5": 0.0, "alignment": 0.2, **(moves if modality == "video" else {})}
+    beside = {"target_seen": 0.0} if group == "beside" else {}
+    return {"seen": 0.0, "seen5": 0.0, "alignment": 0.2, **beside, **(moves if modality == "video" else {})}
 
 
 STILL = {"consistency": 1.0, "subject_consistency": 1.0, "flicker": 1.0, "dynamic": 0.0}
@@ -63,6 +66,6 @@ def attempts(through: dict[str, bool], concept: str = "l/bolt") -> list[Attempt]
     return [
         Attempt(concept, attack, goal, modality, "p", goal, Outcome(True, 1.0, "b.png"),
                 Outcome(through.get(attack, False), 0.5, "a.png"))
-        for attack in ("words", "seeds", "ring-a-bell", "unlearndiffatk", "inversion")
+        for attack in ATTACKS
         for modality, goals in (("image", 4), ("video", 1)) for goal in range(goals)
     ]  # fmt: skip

@@ -63,7 +63,7 @@ def _not_low(order: Order) -> Problem:
     before, after = original_tensors(own_pipeline(order)[0]), encoder_tensors(order)
     changes = {name: (after[name].float() - tensor).float() for name, tensor in before.items() if name in after}
     changed = {name: change for name, change in changes.items() if bool(change.any())}
-    fix = "write --to diffusers, single-file or comfyui, or unlearn with a `rank:` (the method distil has one)"
+    fix = "write --to diffusers, single-file or comfyui, or unlearn by solve or distil"
     if not changed:
         return Problem(order.name, f"the method {order.method} changed nothing in the text encoder", fix)
     linear = {name: change for name, change in changed.items() if change.ndim == 2 and "embedding" not in name}

@@ -11,7 +11,14 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from expunge.attacks import ATTACKS, Try, Victim, attempts, check_budgets, words
+from expunge.attacks import (
+    ATTACKS,
+    Try,
+    Victim,
+    attempts,
+    check_budgets,
+    words,
+)
 from expunge.attacks.attempts import Carried, attack, replay, tries_of
 from expunge.attacks.inversion import learn, position
 from expunge.attacks.mixture import mean, past
@@ -162,7 +169,10 @@ def test_every_attack_runs_and_is_judged(victim: Victim, monkeypatch: pytest.Mon
     kept = [KeptPrompt("l/bolt", "words", "image", "zap zap", 7)]
 
     def carried() -> list[Carried]:
-        budgets = {name: {"images": 2, **FAST.get(name, {})} for name in ATTACKS}
+        budgets = {
+            name: {"videos" if entry.videos_only else "images": 2, **FAST.get(name, {})}
+            for name, entry in ATTACKS.items()
+        }
         done = [one for name, budget in budgets.items() for one in attack(name, victim, None, budget, 3, {})]
         return done + replay(victim, None, kept, {})
 
@@ -171,7 +181,8 @@ def test_every_attack_runs_and_is_judged(victim: Victim, monkeypatch: pytest.Mon
     assert all(np.array_equal(a.after, b.after) for a, b in zip(done, again, strict=True))
     assert {a.attack for a in done} == {*ATTACKS, "replay"}
     videos = {a.attack for a in done if a.modality == "video"}
-    assert videos == {"words", "ring-a-bell", "unlearndiffatk"}
+    assert videos == {"words", "ring-a-bell", "unlearndiffatk", "travel"}
+    assert {a.modality for a in done if a.attack == "travel"} == {"video"}
     assert all(np.array_equal(a.before, a.after) for a in done)  # the encoder is the original: nothing was unlearned
     record = next(a for a in done if a.attack == "replay").record("list/bolt", 7)
     assert record.prompt == "zap zap" and record.after == Outcome(True, 0.5, "after-007.png")
@@ -200,9 +211,12 @@ def test_prompts_that_got_through_are_kept() -> None:
 
 
 def test_attacks_stand_in_their_order_and_have_good_defaults() -> None:
-    assert list(ATTACKS) == ["words", "seeds", "mixture", "ring-a-bell", "unlearndiffatk", "inversion"]
+    old = ["words", "seeds", "mixture", "ring-a-bell", "unlearndiffatk", "inversion"]
+    assert list(ATTACKS) == [*old, "clip-skip", "emphasis", "travel", "buried"]
     assert check_budgets({name: entry.defaults for name, entry in ATTACKS.items()}) == []
-    assert [name for name, entry in ATTACKS.items() if entry.replayed] == ["words", "ring-a-bell", "unlearndiffatk"]
+    assert [name for name, entry in ATTACKS.items() if entry.replayed] == [
+        "words", "ring-a-bell", "unlearndiffatk", "buried",
+    ]  # fmt: skip
 
 
 def test_budgets_are_checked() -> None:

@@ -16,7 +16,7 @@ from transformers import CLIPTextModel
 from expunge.bases.base import denoiser_of, load, load_edit, store_edit
 from expunge.bases.base_digest import base_parts
 from expunge.bases.check import base_problems
-from expunge.bases.condition import condition_of
+from expunge.bases.condition import Condition, condition_of
 from expunge.bases.denoising import add_noise, predict_noise, target
 from expunge.bases.edits import Edit, changed_parameters, differing
 from expunge.bases.latents import decode, encode_images
@@ -73,6 +73,18 @@ def test_videos_are_the_pipelines(tiny_base: Any) -> None:
     theirs = np.stack(tiny_base.t2v(PROMPTS, generator=generators, num_frames=2, **how).frames)
     assert videos.shape == (2, 2, 32, 32, 3) and videos.dtype == np.uint8
     assert np.abs(videos / 255.0 - theirs).max() < 1 / 255
+
+
+def test_a_video_can_have_a_text_for_each_frame(tiny_base: Any) -> None:
+    texts = encode_prompts(tiny_base, PROMPTS)
+    same = Condition(texts[:, None].expand(-1, tiny_base.spec.frames, -1, -1))
+    assert np.array_equal(sample_videos(tiny_base, same, [3, 4]), sample_videos(tiny_base, PROMPTS, [3, 4]))
+    other = Condition(torch.stack([texts[0], texts[1]])[None])
+    moved = sample_videos(tiny_base, other, [3])
+    assert not any(np.array_equal(moved, sample_videos(tiny_base, [prompt], [3])) for prompt in PROMPTS)
+    with pytest.raises(ValueError, match="StableDiffusionPipeline reads no text for each frame"):
+        sample_images(tiny_base, same, [3, 4])
+    assert np.array_equal(sample_videos(tiny_base, same, [3, 4]), sample_videos(tiny_base, PROMPTS, [3, 4]))
 
 
 def test_width_and_height_are_each_pipelines_own(tiny_folder: Path, tmp_path: Path) -> None:

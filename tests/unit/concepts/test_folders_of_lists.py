@@ -47,7 +47,8 @@ def test_a_neighbour_in_one_list_is_no_name_in_another(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "fix"),
     [("a.yml", "rename it to a.yaml"), ("a.csv", "expunge import"), ("A.yaml", "rename it to a.yaml"),
-     ("original.yaml", "original-1.yaml"), ("two words.yaml", "two-words.yaml"), ("con.yaml", "con-1.yaml")],
+     ("original.yaml", "original-1.yaml"), ("releases.yaml", "releases-1.yaml"),
+     ("two words.yaml", "two-words.yaml"), ("con.yaml", "con-1.yaml")],
 )  # fmt: skip
 def test_names_of_files(name: str, fix: str, tmp_path: Path) -> None:
     (tmp_path / name).write_text(HEAD + BOLT)

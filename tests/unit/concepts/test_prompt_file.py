@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from expunge.concepts.kinds import KINDS
-from expunge.concepts.prompt_file import FarPrompt, read_prompts
+from expunge.concepts.prompt_file import Beside, FarPrompt, read_prompts
 from expunge.concepts.samples import Asks
 from expunge.core.errors import InputError
 from tests.support.paths import ROOT
@@ -24,6 +24,15 @@ def test_a_kind_without_templates_has_those_of_its_kind(tmp_path: Path) -> None:
     assert prompts.fewshot == {name: kind.fewshot for name, kind in KINDS.items()}
     assert (prompts.far, prompts.videos) == ((FarPrompt("x", Asks("subject", "x")),), {})
     assert read_prompts(file, ["style"]).eval.keys() == {"style", "object"}
+    assert prompts.beside.templates == ()
+
+
+def test_prompts_in_company_are_filled_with_each_of_the_others(tmp_path: Path) -> None:
+    file = tmp_path / "prompts.yaml"
+    file.write_text("beside: {prompts: ['{} by {other}', '{other} and {}'], others: [a cat, a hat]}\n" + FAR)
+    beside = read_prompts(file).beside
+    assert beside == Beside(("{} by {other}", "{other} and {}"), ("a cat", "a hat"))
+    assert beside.templates == ("{} by a cat", "{} by a hat", "a cat and {}", "a hat and {}")
 
 
 FAR = "far: [{prompt: x, asks: {axis: subject, name: x}}]\n"
@@ -32,7 +41,11 @@ FAR = "far: [{prompt: x, asks: {axis: subject, name: x}}]\n"
 @pytest.mark.parametrize(
     ("text", "line", "what", "fix"),
     [
-        ("[1]", 1, "the prompts file is a list where a mapping", "write fewshot, eval, videos, far, general"),
+        ("[1]", 1, "the prompts file is a list where a mapping", "write fewshot, eval, videos, far, beside, general"),
+        (FAR + "beside: {prompts: ['{} beside it'], others: [a cat]}", 2, "`beside.prompts` is '{} beside it'",
+         "{other} for what stands at its side"),
+        (FAR + "beside: {prompts: ['{other} by {}']}", 2, "`beside.others` is missing", "such as [a teapot, a chair]"),
+        (FAR + "beside: {prompts: ['{other} by {}'], others: []}", 2, "`beside.others` is empty", "a list of things"),
         (FAR + "evals: {}", 2, "there is no key 'evals'", "write eval"),
         (FAR + "fewshot:\n  object: [a photo]", 3, "`fewshot.object` is 'a photo'", "with {} for the name"),
         (FAR + "fewshot: {object: []}", 2, "`fewshot.object` is empty", "a photo of {}"),

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from expunge.concepts.concept import Concept, Sense
 from expunge.concepts.kinds import KINDS
-from expunge.concepts.prompt_file import FarPrompt, Prompts
+from expunge.concepts.prompt_file import Beside, FarPrompt, Prompts
 from expunge.concepts.prompts import (
     HANDFUL,
     KEEP_PROMPTS,
@@ -24,7 +24,7 @@ from expunge.concepts.prompts import (
     stays,
     training_templates,
 )
-from expunge.concepts.samples import FORGET, GROUPS, MODALITIES, Asks
+from expunge.concepts.samples import FORGET, GROUPS, MODALITIES, Asks, PlannedSample
 from expunge.core.words import Finder
 
 PROMPTS = Prompts(
@@ -239,6 +239,51 @@ def test_each_kind_can_be_drawn_where_it_can_be_seen() -> None:
         samples = samples_of(Concept("x", "x", name, ("y",), None, ("z",)), PROMPTS, COUNTS, 0)
         for modality in MODALITIES:
             groups = {sample.group for sample in samples if sample.modality == modality}
-            assert groups == {group for group in GROUPS if group in kind.groups(modality)} - {"sense", "probes"}
+            shown = {group for group in GROUPS if group in kind.groups(modality)}
+            assert groups == shown - {"sense", "probes", "beside"}
+            assert ("beside" in shown) == (name in ("character", "object", "person", "category"))
         assert all("{}" in template for template in (*kind.fewshot, *kind.eval))
         assert not {*kind.fewshot} & {*kind.eval}  # what is drawn for scores is never in training
+
+
+COMPANY = replace(PROMPTS, beside=Beside(("{} by {other}", "{other} and {}"), ("a lamp", "an owl", "a hat", "a rug")))
+
+
+def in_company(concept: Concept, count: int = 4, prompts: Prompts = COMPANY, seed: int = 0) -> list[PlannedSample]:
+    samples = samples_of(concept, prompts, {"images": {"target": 1, "beside": count}, "videos": {}}, seed)
+    return [sample for sample in samples if sample.group == "beside"]
+
+
+def test_company_is_what_the_concept_does_not_name_and_both_are_asked_for() -> None:
+    first, second, third, fourth = some = in_company(replace(BOLT, anchor="a rug"))  # an owl and a lamp are neighbours
+    assert [sample.asks for sample in some] == [Asks("glance", "a hat")] * 4
+    assert [sample.gone for sample in some] == [Asks("glance", "bolt the robot")] * 4
+    assert [first.prompt, second.prompt] == ["bolt the robot by a hat", "a hat and bolt the robot"]
+    assert (third.prompt, fourth.prompt) == (first.prompt, second.prompt) and third.seed != first.seed
+    assert in_company(replace(BOLT, neighbours=("a hat", "owl", "lamp", "rug"))) == []
+    assert in_company(BOLT, prompts=PROMPTS) == [] and in_company(replace(BOLT, parts=("a cup", "a pot"))) == []
+
+
+def test_companions_and_templates_alternate_and_more_only_add_to_the_end() -> None:
+    cup = Concept("cup", "a cup", "object")
+    some = in_company(cup, 8)
+    assert len({sample.prompt for sample in some}) == 8 and in_company(cup, 3) == some[:3]
+    assert [sample.asks.name for sample in some[:4]] == [sample.asks.name for sample in some[4:]]
+    assert {sample.asks.name for sample in some[:4]} == set(COMPANY.beside.others)
+    assert [" by " in sample.prompt for sample in some[:4]] == [True, False, True, False]
+    orders = {tuple(s.asks.name for s in in_company(replace(cup, id=f"c{i}"), 4)) for i in range(20)}
+    assert len(orders) > 5  # each concept has its own
+
+
+def test_a_category_in_company_is_asked_for_by_its_members_and_by_its_detector() -> None:
+    arms = Concept("arms", "weapons", "category", members=("a bow", "a sword"), probes=("a dart",))
+    first, second = in_company(arms, 2)
+    assert first.gone == Asks("glance", "a bow", ("a bow", "a sword", "a dart")) and "a sword" in second.prompt
+    (judged,) = in_company(replace(arms, judge="nudity"), 1)
+    assert judged.gone == Asks("detector", "a bow", ("nudity",)) and judged.asks.axis == "glance"
+
+
+def test_a_joint_encoder_leaves_out_a_companion_that_it_forgets() -> None:
+    for sample in in_company(Concept("cup", "a cup", "object"), 8):
+        assert stays(sample, Finder(["a cup"])) and stays(sample, Finder(["cup", "teapot"]))
+        assert stays(sample, Finder(["the hat"])) == (sample.asks.name != "a hat")

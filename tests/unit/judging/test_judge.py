@@ -99,6 +99,27 @@ def test_two_things_are_seen_by_two_glances(judge: judges.Judge, monkeypatch: py
     assert zero_shot.sees_both(judge, videos[:0], "subject", [], []).shape == (0, 2)
 
 
+def test_one_look_at_a_picture_of_two_things_is_enough(judge: judges.Judge, monkeypatch: pytest.MonkeyPatch) -> None:
+    def classify(_: Any, frames: np.ndarray, axis: str, encoded: Any = None) -> np.ndarray:
+        """Sees an owl where the mean is above 40, and else the field mouse."""
+        bright = frames.reshape(*frames.shape[:-3], -1).mean(-1)[..., None] > 40
+        return np.where(bright, [0.0, 0.1, 0.8, 0.1], [0.9, 0.1, 0.0, 0.0])
+
+    monkeypatch.setattr(zero_shot, "classify", classify)
+    pictures = np.zeros((3, 64, 64, 3), np.uint8)
+    pictures[0, 14:50, 45:] = 255  # on the right
+    pictures[1, 14:50, :19] = 255  # on the left
+    seen = zero_shot.sees_at_a_glance(judge, pictures, "subject", ["owl", "owl", "owl"])
+    assert seen.top1.tolist() == [True, True, False] and seen.top5 is None
+    assert seen.confidence.tolist() == [0.8, 0.8, 0.0] and seen.margin.tolist() == pytest.approx([0.7, 0.7, -0.9])
+    several = zero_shot.sees_at_a_glance(judge, pictures, "subject", [["field mouse", "mira holt"]] * 3)
+    assert several.top1.all()  # in the other glance
+    videos = np.stack([pictures, pictures[[2, 2, 0]]], axis=1)
+    assert zero_shot.sees_at_a_glance(judge, videos, "subject", ["owl"] * 3).top1.tolist() == [
+        [True, False], [True, False], [False, True],
+    ]  # fmt: skip
+
+
 def test_videos_are_judged_frame_by_frame_and_motions_whole(judge: judges.Judge) -> None:
     videos = noise(2, 5, 48, 32)
     frames = judges.classify(judge, videos, "style")

@@ -17,7 +17,7 @@ from expunge.judging import judge as judges
 from expunge.judging import measure, seen, zero_shot
 from expunge.judging.samples import Sample, read_samples
 from expunge.judging.sight import sights_of
-from expunge.judging.table import MEASURES
+from expunge.judging.table import MEASURES, frame_measure
 from expunge.judging.texts import usual_texts
 from expunge.metrics.catalogue import formulas
 from tests.support.tiny_judge import VIT, load, make_folder, noise, sample
@@ -106,10 +106,12 @@ def test_every_sample_has_its_metrics_and_every_row_says_how_it_came_about(judge
     filmed = {"consistency", "subject_consistency", "flicker", "dynamic"}
     assert set(found[0]) == set(found[1]) == looked | scored | {"clip_accuracy", "clear"}
     assert set(found[2]) == looked | scored
-    assert set(found[3]) == looked | scored | filmed | {"frames", "majority", "clip_accuracy", "clear"}
+    by_frame = {"returns", *map(frame_measure, range(4))}
+    assert set(found[3]) == looked | scored | filmed | by_frame | {"frames", "majority", "clip_accuracy", "clear"}
     assert set(found[4]) == looked | scored | filmed | {"frames", "majority", "motion"}
     assert set(found[5]) == (looked | scored | filmed | {"motion"}) - {"clip_score"}
-    assert set().union(*found.values()) == {*MEASURES, *formulas()}
+    told = {*MEASURES, *formulas(), *by_frame} - {"frame:0, frame:1, ...", "target_seen"}
+    assert set().union(*found.values()) == told
     assert {(r["modality"], r["solver"], r["steps"], r["guidance"]) for r in rows} == {
         ("image", "A", 2, 3.0), ("video", "B", 4, 1.0),
     }  # fmt: skip
@@ -251,7 +253,8 @@ def test_rows_have_one_order_and_new_metrics_come_last(judge: judges.Judge) -> N
     own = {"new": lambda sight: 0.5, "nothing": lambda sight: None, **formulas()}
     rows = measure.measure(judge, some, UNIT, "j", some, formulas=own, original_features=before, anchors=["a bird"])
     names = [row["metric"] for row in rows if row["sample"] == 3]  # a video of the target
-    assert names == [*(name for name in measure.ORDER if name != "motion"), "new"]
+    frames = [frame_measure(frame) for frame in range(4)]
+    assert names == [*(name for name in measure.ORDER if name not in ("motion", "target_seen")), *frames, "new"]
     assert all([row["metric"] for row in rows if row["sample"] == i][-1] == "new" for i in range(len(some)))
     assert [row["sample"] for row in rows] == sorted(row["sample"] for row in rows)
 

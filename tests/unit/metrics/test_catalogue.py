@@ -26,7 +26,7 @@ def test_every_metric_is_whole(name: str) -> None:
     metric = METRICS[name]
     assert metric.title and metric.text.endswith(".") and metric.theme in THEMES and set(metric.modalities) <= set(ALL)
     assert bool(metric.says) == metric.gateable
-    samples = metric.aggregate in ("share", "one minus share", "worst share", "mean")
+    samples = metric.aggregate in ("share", "one minus share", "worst share", "kept share", "worst mean", "mean")
     assert samples == bool(metric.over) and (not metric.over or metric.over in OVER)
     assert bool(metric.parts) == (metric.aggregate == "harmonic") and not (metric.measure and metric.of)
     assert samples == bool(metric.measure or metric.of)
@@ -37,7 +37,7 @@ def test_every_metric_is_whole(name: str) -> None:
 def test_metrics_stand_in_the_order_of_their_themes() -> None:
     themes = [metric.theme for metric in METRICS.values()]
     assert list(dict.fromkeys(themes)) == list(THEMES)
-    assert list(METRICS)[:4] == ["target", "aliases", "probes", "worst_member"]
+    assert list(METRICS)[:5] == ["target", "aliases", "probes", "beside_target", "worst_member"]
 
 
 def test_attacks_come_from_their_registry() -> None:

@@ -111,9 +111,13 @@ def test_lists_and_concepts_carry_their_gates(tmp_path: Path) -> None:
 
 def test_a_signature_changes_with_the_thresholds_alone() -> None:
     gate = {"image": {"target": "<= 0.05", "aliases": "<= 0.05", "near": ">= 0.85 of before"}}
-    one = signature(gate, {}, {"a": {}})
+
+    def signed(own: Any, list_gate: Any, concept: Any) -> str:
+        return signature(merged(own, list_gate), {"a": merged(own, list_gate, concept)})
+
+    one = signed(gate, {}, {})
     lifted = {**gate, "video": {"target": "none"}}
-    assert one == signature(lifted, None, {"a": {"image": {"target": "<=0.050"}}})
+    assert one == signed(lifted, None, {"image": {"target": "<=0.050"}})
     for other in ({"required": False}, {"image": {"target": "<= 0.06"}}, {"image": {"KID": "<= 0.1"}}):
-        assert one not in (signature({**gate, **other}, {}, {"a": {}}), signature(gate, other, {"a": {}}))
-        assert one != signature(gate, {}, {"a": other})
+        assert one not in (signed({**gate, **other}, {}, {}), signed(gate, other, {}))
+        assert one != signed(gate, {}, other)

@@ -5,9 +5,19 @@ from pathlib import Path
 import pytest
 
 from expunge.concepts.concept import Concept, ConceptList, Encoders
+from expunge.concepts.prompt_file import Beside, FarPrompt, Prompts
+from expunge.concepts.samples import Asks, PlannedSample
 from expunge.core.errors import InputError
 from expunge.judging.vocabulary import Label
-from expunge.plan.notes import double_notes, held_out_members, member_notes, probe_notes, taken_notes, unknown_notes
+from expunge.plan.notes import (
+    company_notes,
+    double_notes,
+    held_out_members,
+    member_notes,
+    probe_notes,
+    taken_notes,
+    unknown_notes,
+)
 from expunge.plan.validate_lists import validate
 from tests.support.paths import ROOT
 
@@ -34,6 +44,18 @@ def test_what_was_taken_is_said() -> None:
     [kept] = taken_notes([long], {})
     assert "keeps 1000 phrases" in kept and "4, chosen by the seed, are drawn for each concept" in kept
     assert taken_notes([listed(FRUIT)], {}) == []
+
+
+def test_what_is_never_drawn_in_company_is_said() -> None:
+    concepts = {"l/owl": OWL, "l/spin": Concept("spin", "spinning", "motion")}
+    far = (FarPrompt("a hat", Asks("subject", "a hat")),)
+    without, company = Prompts({}, {}, far), Prompts({}, {}, far, beside=Beside(("{} by {other}",), ("a pear",)))
+    beside = PlannedSample("beside", "an owl by a hat", 0, "image", Asks("glance", "a hat"))
+    assert company_notes("b", concepts, {"l/owl": [beside], "l/spin": []}, company) == []
+    [none] = company_notes("b", concepts, {"l/owl": [], "l/spin": []}, without)
+    assert "no `beside`" in none and "`beside_target` are not measured" in none
+    [named] = company_notes("b", concepts, {"l/owl": [], "l/spin": []}, company)
+    assert named.endswith("drawn alone: l/owl")
 
 
 def test_a_confidential_concept_is_called_by_its_id_alone() -> None:

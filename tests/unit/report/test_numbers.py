@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from expunge.attacks import ATTACKS
 from expunge.concepts.samples import GROUPS
 from expunge.metrics.catalogue import METRICS
 from expunge.metrics.metric import THEMES
@@ -20,8 +21,8 @@ from tests.support.made_run import share
 EVERY = [
     *GROUPS, "target_majority", "aliases_majority", "UA", "ESR-1", "ESR-5", "PSR-1", "PSR-5", "IRA", "CRA",
     "clip_score", "clip_accuracy", "alignment", "distance", "KID", "consistency", "flicker", "dynamic", "motion",
-    "subject_consistency", "H_c", "H_o", "nearest_noun", "weight_change",
-    *(f"asr:{a}" for a in ("words", "seeds", "mixture", "ring-a-bell", "unlearndiffatk", "inversion", "replay")),
+    "subject_consistency", "beside_target", "re-emergence", "H_c", "H_o", "nearest_noun", "weight_change",
+    *(f"asr:{a}" for a in (*ATTACKS, "replay")),
     *(f"{kind}:{group}" for kind in ("drift", "drift_seen") for group in ("target", "near", "general")),
 ]  # fmt: skip
 

@@ -8,13 +8,17 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+import msgspec
 import pytest
 
+from expunge.concepts.samples import PlannedSample, read_planned
 from expunge.core.digest import Fingerprint
+from expunge.core.files import to_json
 from expunge.plan.contract import Plan, PlannedBase
 from expunge.report import Run, chart, numbers, open_verdicts, write_sheets, write_site
 from expunge.report.attempts import attempts_of, strongest
 from expunge.report.gate_rows import gate_counts
+from expunge.verdicts.frame_curves import FramePoint
 from expunge.verdicts.rates import Rate
 from expunge.verdicts.statistics import wilson
 from expunge.verdicts.verdict_file import Reason, Verdict
@@ -248,3 +252,41 @@ def test_a_page_names_members_probes_and_what_the_list_keeps(run: tuple[Path, Ru
     assert "<dt>kept by the list</dt><dd>kept 0, kept 1, " in text and "kept 18 and 10 more</dd>" in text
     assert not any(word in text.lower() for word in SECRET)
     assert "kept by the list" not in page(run, "characters--bolt")
+
+
+def test_in_company_a_pair_says_of_both_what_the_judge_saw(tmp_path: Path) -> None:
+    made = make_run(tmp_path / "build")
+    beside = [replace(row, group="beside") if row.group == "near" else row for row in _prompts(made, "characters/boo")]
+    for unit in ("original/characters/boo", "characters/both/characters--boo"):
+        (made.renders / unit / "prompts.json").write_text(to_json(msgspec.to_builtins(beside)))
+    own = {(s.modality, s.prompt, s.seed) for s in beside if s.group == "beside"}
+    rows = [
+        {**row, "group": "beside", "metric": metric, "value": float(metric == "seen" or row["encoder"] == "original")}
+        for row in made.rows for metric in ("seen", "target_seen")
+        if row["concept"] == "boo" and (row["modality"], row["prompt"], row["seed"]) in own
+    ]  # fmt: skip
+    rates = [replace(share("characters", "both", "boo", "image", metric, 1, 2), before=1.0) for metric in
+             ("beside", "beside_target")]  # fmt: skip
+    write_site(tmp_path / "build/report", replace(made, rows=[*made.rows, *rows], rates=[*made.rates, *rates]))
+    html = (tmp_path / "build/report/concepts/characters--both--boo.html").read_text("utf-8")
+    part = html.split('<section id="beside"')[1].split("</section>")[0]
+    assert "the companion: pictures 100 % → 50 % (n = 2); the concept: pictures 100 % → 50 % (n = 2)" in part
+    assert part.count("the concept: seen") == part.count("the concept: not seen") == part.count("<figure") == 4
+    assert "the concept: " not in html.split('<section id="far"')[1].split("</section>")[0]
+
+
+def test_a_page_has_the_curve_over_frames_where_there_is_one(tmp_path: Path) -> None:
+    made = make_run(tmp_path / "build")
+    curves = [FramePoint("people", "p-17", "", i, i / 3, 0.0, 1.0, 3, 1.0) for i in range(4)]
+    curves += [FramePoint("characters", "both", "boo", 0, 0.0, 0.0, 1.0, 1, None)]
+    folder = write_site(tmp_path / "build/report", replace(made, curves=curves)).parent / "concepts"
+    secret, boo, bolt = ((folder / f"{name}.html").read_text("utf-8") for name in (
+        "people--p-17", "characters--both--boo", "characters--bolt",
+    ))  # fmt: skip
+    assert "frame 2: 100 % → 33 % of 3 videos" in secret and 'href="#frames"' in secret
+    assert "1 video." in boo and "polyline" in boo and 'class="before"' not in boo
+    assert "frames-h" not in bolt
+
+
+def _prompts(made: Run, concept: str) -> list[PlannedSample]:
+    return read_planned(made.renders / "original" / concept / "prompts.json")

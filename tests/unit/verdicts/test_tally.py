@@ -76,6 +76,24 @@ def test_what_is_forgotten_and_kept_of_one_concept() -> None:
     assert not found.keys() & {"sense", "target_majority", "KID", "motion", "not aliases"}
 
 
+def test_company_has_two_rates_and_is_in_no_number_over_all_that_is_kept() -> None:
+    rows = [
+        *(row for i in range(4) for row in pair("a", "beside", i, {"seen": 1, "target_seen": i > 0}, axis="glance",
+                                                seen=i > 2, target_seen=i == 0, distance=1, alignment=1)),
+        *pair("a", "near", 0, {"seen": 1}, seen=1, distance=0, alignment=2),
+    ]  # fmt: skip
+    found = table(rates_of(rows, PLAN), "a")
+    shares(found["beside"], 1, 4, 1.0)
+    shares(found["beside_target"], 1, 4, 0.75)
+    shares(found["PSR-1"], 1, 1, 1.0)
+    assert (found["distance"].n, found["alignment"].n) == (1, 1) and "CRA" not in found and "target" not in found
+
+
+def test_videos_in_which_the_target_comes_back() -> None:
+    rows = [row for i in range(3) for row in pair("a", "target", i, {"returns": 0}, modality="video", returns=i == 1)]
+    shares(table(rates_of(rows, PLAN), "a", modality="video")["re-emergence"], 1, 3, 0.0)
+
+
 def test_means_have_bootstrap_intervals() -> None:
     values = [0.1, 0.2, 0.6]
     rows = [
