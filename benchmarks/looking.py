@@ -45,7 +45,7 @@ def of_the_rest(concept: Concept) -> list[PlannedSample]:
 
 def of_the_unseen(some: Sequence[Concept], prompts: Prompts, counts: Counts) -> list[PlannedSample]:
     """Prompts of things that no training saw. :param counts: as for `samples_of`; there are as many as of `far`."""
-    names = [forms[0] for forms in unseen(some, prompts)]
+    names = [forms[0] for forms in unseen(some)]
     return [
         PlannedSample("unseen", prompt, derive_seed(0, prompt, again), modality, Asks("subject", name))
         for modality, key in COUNTS.items()

@@ -39,7 +39,7 @@ from expunge.bases.spec import load_spec
 from expunge.concepts.concept import Concept
 from expunge.concepts.prompt_file import Prompts, read_prompts
 from expunge.concepts.prompts import lost_words, samples_of, stays
-from expunge.concepts.samples import GROUPS, PlannedSample
+from expunge.concepts.samples import PlannedSample
 from expunge.core.words import Finder
 from expunge.judging.judges import load_judge
 from expunge.methods import METHODS
@@ -62,7 +62,7 @@ VARIANTS: list[tuple[str, dict[str, Any]]] = [  # those of the table in docs/met
     ("ablate", {"learning_rate": 1e-5, "trained": "unet"}),
     ("esd", {"learning_rate": 3e-4, "steps": 60}),
     ("esd", {"learning_rate": 3e-5, "trained": "unet", "steps": 60}),
-    ("esd", {"learning_rate": 1e-4, "trained": "full", "steps": 60}),
+    ("esd", {"learning_rate": 3e-5, "trained": "full", "steps": 60}),
     ("uce", {"expand": False, "others": 0}),
     ("uce", {}),
     ("null-space", {}),
@@ -77,7 +77,7 @@ COUNTS = {
 JOINT = COUNTS | {"videos": COUNTS["videos"] | {"target": 2, "far": 10}}  # concepts share their far prompts
 CLOSER = COUNTS | {"videos": COUNTS["videos"] | {"target": 16}}  # where one of four shows the target
 TYPICAL = {"image": 64, "video": 32}  # pictures and videos of the world, for the range of its contrast
-SHOWN = (*(group for group in GROUPS if group != "probes"), "undeclared", "unseen", "rest", "clean")
+SHOWN = ("target", "aliases", "near", "far", "unseen", "sense", "undeclared", "rest", "clean")
 COLUMNS = ["base", "method", "settings", "concept", "modality", *SHOWN, "seconds", "bytes"]
 
 

@@ -18,12 +18,14 @@ from expunge.bases.text import text_gram
 from expunge.concepts.concept import Concept, Sense
 from expunge.concepts.lists import load_lists
 from expunge.concepts.prompt_file import Prompts
-from expunge.concepts.prompts import kept_prompts, kept_senses, lost_words, near_words
+from expunge.concepts.prompts import kept_prompts, lost_words
 from expunge.core.words import Finder
 from expunge.forgetting import data_of
 from expunge.methods.lessons import lessons_of
 
-EACH = 3  # every third thing of the world that the base's prompts do not name is kept from all training
+# Things of the world that no training sees, except to forget them: their names are one word each, none of the base's
+# prompts says one, and they are nobody's neighbours.
+UNSEEN = ("dog", "tiger", "owl", "flamingo", "butterfly", "pear", "taxi", "violin")
 _ANCHORS: dict[tuple[str, ...], tuple[str, ...]] = {}  # by the ids of what is forgotten together
 
 
@@ -32,7 +34,7 @@ def concepts(world: dict[str, Any]) -> Iterator[tuple[Concept, tuple[str, ...]]]
     for entry in world["subjects"]:
         kind = entry["kind"] if entry["kind"] in ("character", "person") else "object"
         phrases = [name if kind != "object" else article(name) for name in entry["names"]]
-        others = [e for e in world["subjects"] if e is not entry]
+        others = [e for e in world["subjects"] if e is not entry and e["id"] not in UNSEEN]
         near = tuple(name_of(other) for other in others if other["family"] == entry["family"])[:6]
         word = entry.get("word")
         keep = tuple(name_of(other) for other in others if word and other.get("word") == word)
@@ -49,27 +51,16 @@ def concepts(world: dict[str, Any]) -> Iterator[tuple[Concept, tuple[str, ...]]]
             near = tuple(e["names"][0] for e in world["motions"] if e["names"] and e is not entry)
             held_out = tuple(entry["names"][1:])
             yield Concept(entry["id"], entry["names"][0], "motion", anchor="still", neighbours=near), held_out
-    near = tuple(name_of(e) for e in world["subjects"][::18])
+    near = tuple(name_of(e) for e in world["subjects"][::18] if e["id"] not in UNSEEN)
     shipped = next(c for each in load_lists(ROOT / "concepts") for c in each.concepts if c.kind == "image")
     yield replace(shipped, neighbours=near, aliases=()), ()
 
 
-def unseen(some: Sequence[Concept], prompts: Prompts) -> list[tuple[str, ...]]:
-    """The names of each thing that no training of these concepts may see, in one form with and one without article.
-
-    Only things whose names are one word each, which none of the base's prompts says: a method could not avoid those.
-    Nor is a thing left out that the concepts themselves name as what goes or stays.
-    """
-    said = [*(each.prompt for each in prompts.far), *prompts.general]
-    said += [text for texts in (*prompts.fewshot.values(), *prompts.anchors.values()) for text in texts]
-    plain = [
-        entry["names"]
-        for entry in load_world()["subjects"]
-        if entry["kind"] not in ("character", "person") and not entry.get("word")
-        and all(" " not in name for name in entry["names"]) and not any(map(Finder(entry["names"]).within, said))
-    ]  # fmt: skip
-    about = Finder(word for each in some for word in (*lost_words(each), *near_words(each), *kept_senses(each)))
-    hidden = [names for names in plain[::EACH] if not any(map(about.has, names))]
+def unseen(some: Sequence[Concept]) -> list[tuple[str, ...]]:
+    """The names of each of UNSEEN, with and without article, but for those that these concepts forget."""
+    lost = Finder(word for concept in some for word in lost_words(concept))
+    named = [entry["names"] for entry in load_world()["subjects"] if entry["id"] in UNSEEN]
+    hidden = [names for names in named if not any(map(lost.has, names))]
     return [tuple(form for name in names for form in (article(name), name)) for names in hidden]
 
 
@@ -89,7 +80,7 @@ def train(base: Base, some: Sequence[Concept], prompts: Prompts, method: str, se
     The unseen things are probes of the first concept: no method trains on what is only tested, not even to keep it.
     """
     first, *others = anchored(base, some, prompts)
-    hidden = tuple(form for forms in unseen(some, prompts) for form in forms)
+    hidden = tuple(form for forms in unseen(some) for form in forms)
     trained = [replace(first, probes=(*first.probes, *hidden)), *others]
     began = time.perf_counter()
     data = [data_of(base, concept, prompts, method) for concept in trained]
