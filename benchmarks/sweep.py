@@ -47,6 +47,7 @@ from expunge.methods import METHODS
 FILE = ROOT / "runs" / "sweep.csv"
 VARIANTS: list[tuple[str, dict[str, Any]]] = [  # those of the table in docs/methods.md, strong enough to forget here
     ("distil", {}),
+    ("solve", {}),
     ("few-shot", {"learning_rate": 5e-5, "steps": 30}),
     ("few-shot", {"learning_rate": 1e-4, "steps": 30}),
     ("few-shot", {"learning_rate": 1e-4, "trained": "mlp-final-attn", "steps": 30}),
@@ -59,8 +60,14 @@ VARIANTS: list[tuple[str, dict[str, Any]]] = [  # those of the table in docs/met
     ("ablate", {"learning_rate": 1e-2, "trained": "embedding"}),
     ("ablate", {"learning_rate": 3e-4, "trained": "cross-attention"}),
     ("ablate", {"learning_rate": 1e-5, "trained": "unet"}),
-    ("esd", {"learning_rate": 1e-4, "steps": 30}),
+    ("esd", {"learning_rate": 3e-4, "steps": 60}),
+    ("esd", {"learning_rate": 3e-5, "trained": "unet", "steps": 60}),
+    ("esd", {"learning_rate": 1e-4, "trained": "full", "steps": 60}),
+    ("uce", {"expand": False, "others": 0}),
     ("uce", {}),
+    ("null-space", {}),
+    ("refact", {"steps": 30}),
+    ("emcid", {"keep": 100.0, "steps": 50}),
     ("negative", {}),
 ]
 COUNTS = {

@@ -5,7 +5,7 @@ over its prompts c with the anchor's prompts c*, a change d of layer L's output 
 
     d = argmin mean(|E(c; d) - E(c*)|^2) + decay * |d| / |v|^2,    |d| <= farthest * |v|
 
-at the name's last token (for c*, the anchor's), at the end token and at the padding behind it; v is the MLP's output.
+at the name's last token (for c*, the anchor's), at the end token and at the padding behind it; v is the layer's output.
 Then, in each of the `layers` layers up to L in turn, with the weight W of fc2 as in MEMIT (arXiv 2210.07229):
 
     W' = W + R K^T (keep * C + K K^T)^-1,    R = (z - h^L) / (layers that are left)
@@ -47,7 +47,7 @@ METHOD = {
         "decay": {"default": 0.0005, "type": "number", "minimum": 0.0, "maximum": 1e6,
                   "description": "weight of the size of a value's change"},
         "farthest": {"default": 1.5, "type": "number", "minimum": 0.0, "maximum": 1000.0,
-                     "description": "greatest change of a value, in sizes of the MLP's output"},
+                     "description": "greatest change of a value, in sizes of the layer's output"},
         "others": {"default": 512, "type": "integer", "minimum": 0, "maximum": 100000,
                    "description": "words of the vocabulary that are kept, too"},
         "alike": {"default": 0.3, "type": "number", "minimum": 0.0, "maximum": 1.0,
@@ -81,7 +81,7 @@ def run(
         return (states.take_along_dim(at[rows][..., None], dim=1) - goals[rows]).square().mean((1, 2))
 
     adam = (knobs["steps"], knobs["learning_rate"], knobs["decay"], knobs["farthest"])
-    change, losses = values(base, "emcid", words, last, away, *adam, log)
+    change, losses = values(base, "emcid", words, layers_of(base.encoder)[last], away, *adam, log)
     encoder = copy.deepcopy(base.encoder)
     depths = range(max(last + 1 - knobs["layers"], 0), last + 1)
     with torch.no_grad(), deterministic(base):

@@ -45,8 +45,6 @@ METHOD = {
                   "description": "weight of the size of a value's change"},
         "farthest": {"default": 4.0, "type": "number", "minimum": 0.0, "maximum": 1000.0,
                      "description": "greatest change of a value, in sizes of the MLP's output"},
-        "ridge": {"default": 0.001, "type": "number", "minimum": 1e-9, "maximum": 1.0,
-                  "description": "added to C's diagonal, as a share of its mean"},
         "others": {"default": 512, "type": "integer", "minimum": 0, "maximum": 100000,
                    "description": "words of the vocabulary that are kept, too"},
         "alike": {"default": 0.3, "type": "number", "minimum": 0.0, "maximum": 1.0,
@@ -86,13 +84,11 @@ def run(
         return -torch.log_softmax(-torch.cat(away, dim=1), dim=1)[:, 0]
 
     adam = (knobs["steps"], knobs["learning_rate"], knobs["decay"], knobs["farthest"])
-    change, losses = values(base, "refact", words, depth, away, *adam, log)
+    change, losses = values(base, "refact", words, layers_of(base.encoder)[depth].mlp, away, *adam, log)
     encoder = copy.deepcopy(base.encoder)
     fc2 = layers_of(encoder)[depth].mlp.fc2
     with torch.no_grad(), deterministic(base):
         keys = words.mean(at_places(base, encoder, fc2, words.prompts, words.places)[0])
-        cov = covariance(base, depth, stay)
-        cov = cov + knobs["ridge"] * cov.diagonal().mean() * torch.eye(len(cov), dtype=cov.dtype, device=cov.device)
-        fc2.weight.copy_(planted(fc2.weight, keys, change, cov))
+        fc2.weight.copy_(planted(fc2.weight, keys, change, covariance(base, depth, stay)))
     notes = {lesson.concept: {"anchor": lesson.anchor, "words": lesson.names} for lesson in lessons}
     return unlearned(base, losses, encoder, notes=notes)

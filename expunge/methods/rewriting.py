@@ -1,8 +1,9 @@
 """What `emcid` and `refact` share: the value that a name should have in the encoder, and the keys by which it is found.
 
 Both see a layer's MLP as a memory: fc2, W, gives a value v = W k for a key k, its input. The key of a name is taken at
-the name's last token; the value that makes the prompt mean the anchor is found by gradient, as a change d of the MLP's
-output there; then W is changed in closed form, so that it gives the new value for the key and the old ones for others.
+the name's last token; the value that makes the prompt mean the anchor is found by gradient, as a change d there of the
+output of the MLP or, which is the same, of its layer; then W is changed in closed form, so that it gives the new value
+for the key and the old ones for others.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -21,6 +22,7 @@ from expunge.methods.lessons import Lesson, encode_all, fill
 from expunge.methods.training import descend
 
 BATCH = 256  # prompts that are encoded at once
+RIDGE = 1e-3
 PART = 32  # prompts whose gradient is taken at once
 
 
@@ -92,7 +94,7 @@ def at_places(base: Base, encoder: Any, module: Any, prompts: Sequence[str], pla
 @torch.no_grad()
 def covariance(base: Base, depth: int, prompts: Sequence[str]) -> Tensor:
     """C (in, in) float64: the mean of k k^T over all tokens of the prompts, k the input of fc2 in a layer of the
-    original encoder."""
+    original encoder, and RIDGE times the mean of its diagonal: fewer prompts than C has rows leave it singular."""
     fc2, sums, tokens = layers_of(base.encoder)[depth].mlp.fc2, [], 0
     for start in range(0, len(prompts), BATCH):
         some = prompts[start : start + BATCH]
@@ -105,14 +107,15 @@ def covariance(base: Base, depth: int, prompts: Sequence[str]) -> Tensor:
 
         with hooked(fc2, look):
             encode_prompts(base, some)
-    return torch.stack(sums).sum(0) / tokens
+    mean = torch.stack(sums).sum(0) / tokens
+    return mean + RIDGE * mean.diagonal().mean() * torch.eye(len(mean), dtype=mean.dtype, device=mean.device)
 
 
 def values(
     base: Base,
     method: str,
     words: Told,
-    depth: int,
+    module: Any,
     loss_of: Callable[[Tensor, Tensor], Tensor],
     steps: int,
     learning_rate: float,
@@ -120,15 +123,15 @@ def values(
     farthest: float,
     log: Log,
 ) -> tuple[Tensor, list[float]]:
-    """(d (names, D), the losses): the change of the MLP's output at each name's last token, found by Adam.
+    """(d (names, D), the losses): the change of a module's output v at each name's last token, found by Adam.
 
-    The loss of a name is the mean of `loss_of` over its prompts, and decay * |d| / |v|^2 with v the MLP's own output.
+    The loss of a name is the mean of `loss_of` over its prompts, and decay * |d| / |v|^2 with v as a mean over them.
     Names do not touch each other. After each step |d| is at most `farthest` * |v|.
 
-    :param loss_of: (embeddings (B, L, D) with d in them, the rows (B,) of `words` that they belong to) -> (B,).
+    :param module: of the original encoder. :param loss_of: (embeddings (B, L, D) with d in them, the rows (B,) of `words` that they belong to) -> (B,).
     """
-    encoder, mlp = base.encoder, layers_of(base.encoder)[depth].mlp
-    _, own = at_places(base, encoder, mlp, words.prompts, words.places)
+    encoder = base.encoder
+    _, own = at_places(base, encoder, module, words.prompts, words.places)
     size = words.mean(own).norm(dim=1)
     change = torch.nn.Parameter(torch.zeros(len(size), own.shape[1], device=base.device))
     share = 1 / words.names.bincount()[words.names]
@@ -147,7 +150,7 @@ def values(
                 new[line, words.places[rows]] = y[line, words.places[rows]] + change[words.names[rows]]
                 return new
 
-            with hooked(mlp, add):
+            with hooked(module, add):
                 states = encode_prompts(base, [words.prompts[row] for row in rows.tolist()], encoder)
             yield (loss_of(states, rows) * share[rows]).sum()
         # the norm has no gradient at 0, where d begins
