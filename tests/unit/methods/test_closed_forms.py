@@ -82,9 +82,8 @@ def found(base: Any, lessons: list[Lesson], farthest: float, steps: int = 5) -> 
     def away(states: Tensor, rows: Tensor) -> Tensor:
         return (states - goals[rows]).square().mean((1, 2))
 
-    return rewriting.values(
-        base, "test", words, layers_of(base.encoder)[0].mlp, away, steps, 0.05, 0.01, farthest, lambda *_: None
-    )[0]
+    mlp = layers_of(base.encoder)[0].mlp
+    return rewriting.values(base, "test", words, mlp, away, steps, 0.05, 0.01, farthest, lambda *_: None)[0]
 
 
 def test_a_value_is_found_for_each_name_by_itself(tiny_base: Any, monkeypatch: pytest.MonkeyPatch) -> None:
