@@ -128,13 +128,8 @@ def values(
     The loss of a name is the mean of `loss_of` over its prompts, and decay * |d| / |v|^2 with v as a mean over them.
     Names do not touch each other. After each step |d| is at most `farthest` * |v|.
 
-<<<<<<< HEAD
-    :param module: of the original encoder. :param loss_of: (embeddings (B, L, D) with d in them, the rows (B,) of
-        `words` that they belong to) -> (B,).
-=======
     :param module: of the original encoder.
     :param loss_of: (embeddings (B, L, D) with d in them, the rows (B,) of `words` that they belong to) -> (B,).
->>>>>>> h-bench
     """
     encoder = base.encoder
     _, own = at_places(base, encoder, module, words.prompts, words.places)
