@@ -22,7 +22,6 @@ from expunge.bases.families.stable_diffusion import normal_name
 from expunge.bases.sampling import sample_images, sample_videos
 from expunge.bases.spec import load_spec
 from expunge.core.errors import InputError
-from expunge.methods.low_rank import named
 from tests.support import ldm, tiny
 
 PROMPTS, SEEDS = ["a photo of bolt", "one cat on the moon"], [3, 4]
@@ -214,31 +213,6 @@ def test_a_lora_is_the_change(tiny_base: Any, tmp_path: Path) -> None:
     pipe.load_lora_weights(out)
     ours, stock = (sample_images(tiny_base, PROMPTS, SEEDS, e) for e in (load_edit(tiny_base, order.folder), None))
     assert_same(draw(pipe), ours, stock)
-
-
-def test_ranks_may_differ_from_layer_to_layer(tiny_base: Any, tmp_path: Path) -> None:
-    """As the method solve makes them, attention's output projections included."""
-    encoder, adapter, seeded = deepcopy(tiny_base.encoder), {}, torch.Generator().manual_seed(3)
-    for rank, (name, module) in enumerate(encoder.named_modules(), 1):
-        if isinstance(module, torch.nn.Linear):
-            rows, columns = module.weight.shape
-            rank = 1 + rank % 3
-            a, b = (
-                torch.randn(*shape, generator=seeded).half().float() / 8 for shape in ((rank, columns), (rows, rank))
-            )
-            with torch.no_grad():
-                module.weight += b @ a
-            adapter |= named(name, a, b)
-    order = stored(tiny_base, tmp_path, Edit(encoder, adapter=adapter))
-    out = tmp_path / "lora.safetensors"
-    export(order, "lora", out)
-    pipe = deepcopy(tiny_base.t2i)
-    pipe.load_lora_weights(out)
-    tokens = tiny_base.t2i.tokenizer(["a photo of bolt"], padding="max_length", return_tensors="pt").input_ids
-    with torch.no_grad():
-        ours, theirs = encoder(tokens)[0], pipe.text_encoder(tokens)[0]
-        stock = tiny_base.encoder(tokens)[0]
-    assert torch.allclose(ours, theirs, atol=1e-4) and not torch.allclose(ours, stock, atol=1e-2)
 
 
 def test_no_lora_without_low_rank(tiny_base: Any, tmp_path: Path) -> None:
