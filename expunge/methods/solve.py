@@ -8,6 +8,8 @@ new weight W' minimises
     g = x_A + beyond * (x_A - x_T),  s_g likewise
 
 over all positions of the target's prompts T and of the kept prompts K; A are T with the anchor in the target's place.
+`beyond` is 0 for an anchor that is one of the concept's neighbours or a part of it; a wide one ("a monster") may itself be
+drawn as the target.
 So W' = W + D with D = (W C + R) S^-1 - W and
 
     S = mean_T x'_T x'_T^T + keep * mean_K x'_K x'_K^T + e I
@@ -66,13 +68,13 @@ METHOD = {
                   "description": "weight of the weights' own change, as a share of the inputs' mean square"},
         "error": {"default": 0.7, "type": "number", "minimum": 0.0, "maximum": 1.0,
                   "description": "of the change's effect, as a share, that the stored factors may leave out"},
-        "beyond": {"default": 0.0, "type": "number", "minimum": 0.0, "maximum": 10.0,
+        "beyond": {"default": 0.5, "type": "number", "minimum": 0.0, "maximum": 10.0,
                    "description": "how much further than the anchor the target is moved, in distances to it"},
         "listed": {"default": 0.25, "type": "number", "minimum": 0.0, "maximum": 1.0,
                    "description": "share of the kept weight for the prompts that the lists themselves keep"},
         "others": {"default": 512, "type": "integer", "minimum": 0, "maximum": 100000,
                    "description": "words of the vocabulary that are kept, too"},
-        "alike": {"default": 0.5, "type": "number", "minimum": 0.0, "maximum": 1.0,
+        "alike": {"default": 0.4, "type": "number", "minimum": 0.0, "maximum": 1.0,
                   "description": "a word nearer than this share of the anchor's distance means the target"},
     },
 }  # fmt: skip
