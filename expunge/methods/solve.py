@@ -8,8 +8,8 @@ new weight W' minimises
     g = x_A + beyond * (x_A - x_T),  s_g likewise
 
 over all positions of the target's prompts T and of the kept prompts K; A are T with the anchor in the target's place.
-`beyond` is 0 for an anchor that is one of the concept's neighbours or a part of it; a wide one ("a monster") may itself be
-drawn as the target.
+`beyond` is 0 for an anchor that is one of the concept's neighbours or a part of it; a wide one ("a monster") may itself
+be drawn as the target.
 So W' = W + D with D = (W C + R) S^-1 - W and
 
     S = mean_T x'_T x'_T^T + keep * mean_K x'_K x'_K^T + e I
