@@ -8,6 +8,8 @@ new weight W' minimises
     g = x_A + beyond * (x_A - x_T),  s_g likewise
 
 over all positions of the target's prompts T and of the kept prompts K; A are T with the anchor in the target's place.
+`beyond` is 0 for an anchor that is one of the concept's neighbours or a part of it; a wide one ("a monster") may itself
+be drawn as the target.
 So W' = W + D with D = (W C + R) S^-1 - W and
 
     S = mean_T x'_T x'_T^T + keep * mean_K x'_K x'_K^T + e I
@@ -47,6 +49,7 @@ from expunge.bases.encoder_layers import (
     tokens_in,
 )
 from expunge.bases.text import text_gram
+from expunge.concepts.prompt_file import read_prompts
 from expunge.core.knobs import Knobs
 from expunge.core.words import plain, with_article
 from expunge.methods import ConceptData, Log, Unlearned
@@ -65,13 +68,13 @@ METHOD = {
                   "description": "weight of the weights' own change, as a share of the inputs' mean square"},
         "error": {"default": 0.7, "type": "number", "minimum": 0.0, "maximum": 1.0,
                   "description": "of the change's effect, as a share, that the stored factors may leave out"},
-        "beyond": {"default": 0.0, "type": "number", "minimum": 0.0, "maximum": 10.0,
+        "beyond": {"default": 0.5, "type": "number", "minimum": 0.0, "maximum": 10.0,
                    "description": "how much further than the anchor the target is moved, in distances to it"},
         "listed": {"default": 0.25, "type": "number", "minimum": 0.0, "maximum": 1.0,
                    "description": "share of the kept weight for the prompts that the lists themselves keep"},
         "others": {"default": 512, "type": "integer", "minimum": 0, "maximum": 100000,
                    "description": "words of the vocabulary that are kept, too"},
-        "alike": {"default": 0.5, "type": "number", "minimum": 0.0, "maximum": 1.0,
+        "alike": {"default": 0.4, "type": "number", "minimum": 0.0, "maximum": 1.0,
                   "description": "a word nearer than this share of the anchor's distance means the target"},
     },
 }  # fmt: skip
@@ -160,26 +163,28 @@ class LeastSquares:
             if s is not None and s_g is not None:
                 self.rest += gram(x, s_g - s, w)
 
-    def solve(self, weight: Tensor, ridge: float, error: float) -> tuple[Tensor, Tensor]:
-        """(A (r, in), B (out, r)), float32, of W' = W + B A."""
-        unit = torch.eye(len(self.own), dtype=self.own.dtype, device=weight.device)
-        own = self.own + ridge * self.own.diagonal().mean() * unit
-        wanted = weight.double() @ (self.crossed - self.own) + self.rest
-        change = torch.linalg.solve(own, wanted, left=False)
-        return factors(change, own, error)
+    def solve(self, weights: Sequence[Tensor], ridge: float, error: float) -> list[tuple[Tensor, Tensor]]:
+        """(A (r, in), B (out, r)), float32, of W' = W + B A for each of the weights W, which share their input."""
+        e = ridge * self.own.diagonal().mean() * torch.eye(len(self.own), dtype=self.own.dtype, device=self.own.device)
+        lower, moved = torch.linalg.cholesky(self.own + e), self.crossed - self.own
+        wanted = [weight.double() @ moved + self.rest for weight in weights]
+        return [factors(torch.cholesky_solve(each.T, lower).T, lower, error) for each in wanted]
 
 
-def factors(change: Tensor, own: Tensor, error: float) -> tuple[Tensor, Tensor]:
-    """(A (r, in), B (out, r)) with B A near `change` (out, in), of the least rank r that suffices.
+def factors(change: Tensor, lower: Tensor, error: float) -> tuple[Tensor, Tensor]:
+    """(A (r, in), B (out, r)) with B A near `change` D (out, in), of the least rank r that suffices.
 
-    The error tr((B A - change) S (B A - change)^T) is at most error^2 of tr(change S change^T). Of all matrices of
-    rank r, B B^T change is the nearest in this norm if B are the greatest eigenvectors of change S change^T.
+    The error tr((B A - D) S (B A - D)^T) is at most error^2 of tr(D S D^T). Of all matrices of rank r, B B^T D is the
+    nearest in this norm if B are the first left singular vectors of D L, where S = L L^T.
 
-    :param own: S (in, in).
+    :param lower: L (in, in).
     """
-    values, vectors = torch.linalg.eigh(change @ own @ change.T)  # ascending
+    effect = change @ lower
+    tall = effect.shape[0] > effect.shape[1]
+    values, vectors = torch.linalg.eigh(effect.T @ effect if tall else effect @ effect.T)  # ascending
     left_out = values.clamp_min(0).cumsum(0)
-    b = vectors[:, left_out > error**2 * left_out[-1]]
+    kept = left_out > error**2 * left_out[-1]
+    b = effect @ vectors[:, kept] / values[kept].sqrt() if tall else vectors[:, kept]
     return (b.T @ change).half().float(), b.half().float()
 
 
@@ -203,9 +208,9 @@ def solved(
     encoder, share = copy.deepcopy(base.encoder), knobs["listed"] if general else 1.0
     adapter: dict[str, Tensor] = {}
     texts, anchors = [aim.prompt for aim in aims], [aim.anchor for aim in aims]
-    weights, beyond = (torch.tensor([aim[i] for aim in aims], device=base.device) for i in (3, 2))
+    each, beyond = (torch.tensor([aim[i] for aim in aims], device=base.device) for i in (3, 2))
     looked = looked_at(base, texts, anchors)
-    forget = (looked * weights[:, None]).split(BATCH)
+    forget = (looked * each[:, None]).split(BATCH)
     kept = looked_at(base, listed)
     keep = (kept * knobs["keep"] * share / len(listed)).split(BATCH)
     length, longest = looked.shape[1], kept.shape[1]
@@ -220,11 +225,10 @@ def solved(
             problem.add(same.inputs(), stayed.inputs(), keep)
             if general:
                 words = knobs["keep"] * (1 - share) * general[depth, names[0]]
-                problem.own += words
-                problem.crossed += words
-            for name in names:
-                weight = before.get_submodule(name).weight
-                a, b = problem.solve(weight, knobs["ridge"], knobs["error"])
+                problem.own, problem.crossed = problem.own + words, problem.crossed + words
+            weights = [before.get_submodule(name).weight for name in names]
+            changes = problem.solve(weights, knobs["ridge"], knobs["error"])
+            for name, weight, (a, b) in zip(names, weights, changes, strict=True):
                 if len(a):
                     after.get_submodule(name).weight.copy_(weight + b @ a)
                     adapter |= named(f"encoder.layers.{depth}.{name}", a, b)
@@ -240,7 +244,7 @@ def run(
     """Unlearn one concept, or several jointly. Few-shot images are not used, and nothing is drawn at random."""
     said = {word for prompt in kept for word in prompt.lower().split()}
     tested = {plain(word) for data in concepts for word in data.concept.probes}  # never trained on, not even to stay
-    words = tuple(vocabulary(base, knobs["others"], torch.Generator().manual_seed(0)))  # the same for every encoder
+    words = once(base, ("words", knobs["others"]), lambda: unsaid(base, knobs["others"]))
     free = [word for word in words if word not in said and plain(word) not in tested]
     nouns = any(name.startswith(("a ", "an ")) for data in concepts for name in data.names)
     asked = {with_article(word) if nouns else word: word for word in free}
@@ -260,6 +264,12 @@ def run(
         encoder, adapter = solved(base, aims_of(lessons), ["", *kept], means, knobs)
     notes = {lesson.concept: {"anchor": lesson.anchor, "words": lesson.names} for lesson in lessons}
     return unlearned(base, [], encoder, adapter=adapter, notes=notes)
+
+
+def unsaid(base: Base, count: int) -> tuple[str, ...]:
+    """Of `count` words of the vocabulary, the same for every encoder, those that no general prompt of the base says."""
+    said = {word for prompt in read_prompts(base.spec.prompts).general for word in prompt.lower().split()}
+    return tuple(word for word in vocabulary(base, count, torch.Generator().manual_seed(0)) if word not in said)
 
 
 def known_words(base: Base, words: tuple[str, ...], templates: Collection[str], nouns: bool) -> dict[str, Tensor]:

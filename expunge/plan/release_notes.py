@@ -26,7 +26,8 @@ def _notes(plan: Plan, release: PlannedRelease, job: EncoderJob) -> Iterator[str
         yield f"the attacks are on {chosen}: {some(release.attacked)}"
     if general := plan.samples.get(GENERAL_SET):
         left = len(general) - len(job.left_out.get(GENERAL_SET, ()))
-        yield f"draws {left} of the {len(general)} samples of the general set; it names what the others show"
+        why = "the others name what it forgets, or lie beyond its budget"
+        yield f"draws {left} of the {len(general)} samples of the general set; {why}"
     if texts := unasked(plan, release):
         yield f"not asked for, since one of its concepts forgets it: {some(texts)}"
 

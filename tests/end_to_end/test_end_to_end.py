@@ -74,7 +74,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     }
     params["releases"] = {
         "all": {
-            "lists": "all", "method": "distil", "general": {"images": 4}, "attacked": 1,
+            "lists": "all", "general": {"images": 4}, "attacked": 1,
             "attack": {"words": {"images": 1, "videos": 0}},
             "render": {"images": {"target": 1, "near": 1}, "videos": {}},
         }

@@ -29,21 +29,29 @@ def write(order: Order, out: Path) -> list[str]:
 
 
 def kohya(adapter: dict[str, Tensor]) -> dict[str, Tensor]:
-    """An adapter under peft's names ("text_encoder.<module>.lora_A.weight") under those of kohya's scripts."""
+    """An adapter under peft's names ("text_encoder.<module>.lora_A.weight") under those of kohya's scripts.
+
+    All modules get the greatest of their ranks, by zeros: diffusers (0.42) loses the alpha of some modules where ranks
+    differ, and then adds their changes at another strength.
+    """
     tensors = {}
+    rank = max((tensor.shape[0] for name, tensor in adapter.items() if name.endswith("lora_A.weight")), default=0)
     for name, tensor in sorted(adapter.items()):
-        module, _, side = name.removesuffix(".weight").rpartition(".")
+        down = name.endswith("lora_A.weight")
+        missing = rank - tensor.shape[0 if down else 1]
+        tensor = torch.nn.functional.pad(tensor, (0, 0, 0, missing) if down else (0, missing))
+        module, _, _ = name.removesuffix(".weight").rpartition(".")
         key = "lora_te_" + module.removeprefix("text_encoder.").replace(".", "_")
-        tensors[f"{key}.{'lora_down' if side == 'lora_A' else 'lora_up'}.weight"] = tensor
-        if side == "lora_A":
+        tensors[f"{key}.{'lora_down' if down else 'lora_up'}.weight"] = tensor
+        if down:
             tensors[f"{key}.alpha"] = torch.tensor(float(tensor.shape[0]), dtype=tensor.dtype)
     attention = [name for name in adapter if "self_attn" in name and name.endswith("lora_A.weight")]
     if attention and not any("self_attn.out_proj" in name for name in attention):
-        tensors |= _no_change(attention[0], adapter[attention[0]])
+        tensors |= _no_change(attention[0], adapter[attention[0]], rank)
     return tensors
 
 
-def _no_change(name: str, like: Tensor) -> dict[str, Tensor]:
+def _no_change(name: str, like: Tensor, rank: int) -> dict[str, Tensor]:
     """A change of zero to the output projection of an attention.
 
     diffusers (0.42, `convert_state_dict_to_diffusers`) takes a LoRA for one of this layout by its output projections
@@ -52,9 +60,9 @@ def _no_change(name: str, like: Tensor) -> dict[str, Tensor]:
     key = "lora_te_" + name.partition(".self_attn")[0].removeprefix("text_encoder.").replace(".", "_")
     width = like.shape[1]
     return {
-        f"{key}_self_attn_out_proj.lora_down.weight": torch.zeros(1, width, dtype=like.dtype),
-        f"{key}_self_attn_out_proj.lora_up.weight": torch.zeros(width, 1, dtype=like.dtype),
-        f"{key}_self_attn_out_proj.alpha": torch.ones((), dtype=like.dtype),
+        f"{key}_self_attn_out_proj.lora_down.weight": torch.zeros(rank, width, dtype=like.dtype),
+        f"{key}_self_attn_out_proj.lora_up.weight": torch.zeros(width, rank, dtype=like.dtype),
+        f"{key}_self_attn_out_proj.alpha": torch.tensor(float(rank), dtype=like.dtype),
     }
 
 

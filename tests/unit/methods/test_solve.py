@@ -135,7 +135,7 @@ def test_a_block_puts_right_what_the_blocks_before_it_did_not_reach() -> None:
     state, missing = torch.randn(1, 4, 3, generator=draw), torch.randn(1, 4, 3, generator=draw)
     problem = solve.LeastSquares(weight)
     problem.add([(x, state)], [(x, state + missing)], [torch.ones(1, 4)])
-    a, b = problem.solve(weight, 1e-9, 0.0)
+    ((a, b),) = problem.solve([weight], 1e-9, 0.0)
     found = weight + b @ a
     assert torch.allclose(state + x @ found.T, state + missing + x @ weight.T, atol=1e-2)
 
@@ -150,7 +150,7 @@ def test_factors_are_as_few_as_the_error_allows(seed: int, error: float) -> None
     def effect(some: torch.Tensor) -> float:
         return float((some @ own @ some.T).trace())
 
-    a, b = solve.factors(change, own, error)
+    a, b = solve.factors(change, torch.linalg.cholesky(own), error)
     assert effect(b.double() @ a.double() - change) <= (error + 0.01) ** 2 * effect(change)
     values = torch.linalg.svdvals(change @ torch.linalg.cholesky(own)).square()  # Eckart and Young, descending
     with_one_less = values[len(a) - 1 :].sum()
