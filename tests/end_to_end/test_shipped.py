@@ -43,6 +43,7 @@ def test_the_shipped_lists_are_valid() -> None:
         "food",
         "motions",
         "objects",
+        "papers",
         "people",
         "pictures",
         "styles",
