@@ -1,7 +1,7 @@
 """Make a base forget concepts by one call, without lists and without stages.
 
 base = load(load_spec("emoji"))
-edit = forget(base, [Concept("cat", "a cat", "object", neighbours=("a dog",))])
+edit = forget(base, [Concept("cat", "a cat", "object", neighbours=("a dog",))], method="solve")
 images = sample_images(base, ["a photo of a cat"], seeds=[0], edit=edit)
 """
 
@@ -26,7 +26,7 @@ IMAGES = {"images": 4, "anchor_images": 16}  # few-shot images of a concept, or 
 def forget(
     base: Base,
     concepts: Sequence[Concept],
-    method: str = "solve",
+    method: str = "distil",
     parameters: Mapping[str, Any] | None = None,
     keep: Sequence[str] = (),
     seed: int = 0,

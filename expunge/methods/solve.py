@@ -19,10 +19,11 @@ So W' = W + D with D = (W C + R) S^-1 - W and
 R makes each block put right what the blocks before it did not reach. So D needs little precision: of all matrices of
 low rank, the one is taken that is nearest in what it does, tr(D S D^T), up to the share `error`. It is what is stored.
 
-Each concept weighs the same in T, however many prompts it has. Of K, `listed` is the weight of the prompts that the
-lists keep, which alone hold a word's other sense; the rest is that of the vocabulary's words. e is `ridge` times the
-mean of S's diagonal. Vocabulary words that mean a target go with its names (lessons.py). For the vocabulary, x'_K and
-s'_K are taken to be x_K and s_K: so its sums are those of the base, and are computed once for all encoders.
+Each concept weighs the same in T, however many prompts it has, and a category as much as its members together. Of K,
+`listed` is the weight of the prompts that the lists keep, which alone hold a word's other sense; the rest is that of the
+vocabulary's words. e is `ridge` times the mean of S's diagonal. Vocabulary words that mean a target go with its names
+(lessons.py). For the vocabulary, x'_K and s'_K are taken to be x_K and s_K: so its sums are those of the base, and are
+computed once for all encoders.
 
 There is no learning rate, no step and no draw. Relatives are EMCID (arXiv 2403.13807), which optimises values for each
 concept first, and MEMIT and UCE (arXiv 2308.14761), which solve one kind of layer.
@@ -103,16 +104,19 @@ class Aim(NamedTuple):
     weight: float
 
 
-def aims_of(lessons: Sequence[Lesson]) -> list[Aim]:
-    """Each name of each lesson in each of its templates. Every lesson weighs the same; all weights sum to 1."""
+def aims_of(lessons: Sequence[Lesson], shares: Sequence[int]) -> list[Aim]:
+    """Each name of each lesson in each of its templates; all weights sum to 1.
+
+    :param shares: how much each lesson weighs: 1, or of a category as much as it has members.
+    """
     aims = []
-    for lesson in lessons:
+    for lesson, share in zip(lessons, shares, strict=True):
         pairs = dict.fromkeys(
             (fill(template, name), fill(template, lesson.becomes(name)))
             for name in lesson.names
             for template in lesson.templates
         )
-        aims += [Aim(*pair, lesson.beyond, 1 / len(pairs) / len(lessons)) for pair in pairs]
+        aims += [Aim(*pair, lesson.beyond, share / sum(shares) / len(pairs)) for pair in pairs]
     return aims
 
 
@@ -260,8 +264,9 @@ def run(
         gone = [prompt for word, pair in prompts.items() if word not in stays for prompt in pair]
         general = once(base, ("sums", words, templates), lambda: sums_of(base, whole))
         without, count = sums_of(base, gone), len(whole) - len(gone)
+        shares = [max(1, len(data.concept.members)) for data in concepts]
         means = {key: (each - without.get(key, 0)) / count for key, each in general.items()} if count else {}
-        encoder, adapter = solved(base, aims_of(lessons), ["", *kept], means, knobs)
+        encoder, adapter = solved(base, aims_of(lessons, shares), ["", *kept], means, knobs)
     notes = {lesson.concept: {"anchor": lesson.anchor, "words": lesson.names} for lesson in lessons}
     return unlearned(base, [], encoder, adapter=adapter, notes=notes)
 

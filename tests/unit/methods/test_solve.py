@@ -228,9 +228,9 @@ def test_words_that_are_said_or_tested_are_not_kept_as_words(tiny_base: Any, mon
 
 def test_a_composition_becomes_the_part_that_it_begins_with() -> None:
     lesson = Lesson("x", ("a dog beside a cat", "pets"), "a toy", ("a photo of {}", "one {}"), 0.0, ("a dog", "a cat"))
-    aims = solve.aims_of([lesson, lesson])
+    aims = solve.aims_of([lesson, lesson], [1, 3])
     assert [aim.anchor for aim in aims[:4]] == ["a photo of a dog", "one a dog", "a photo of a toy", "one a toy"]
-    assert sum(aim.weight for aim in aims) == pytest.approx(1)
+    assert [sum(a.weight for a in some) for some in (aims[:4], aims[4:])] == pytest.approx([0.25, 0.75])
 
 
 def test_an_anchor_is_needed(tiny_base: Any) -> None:
