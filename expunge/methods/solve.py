@@ -20,10 +20,10 @@ R makes each block put right what the blocks before it did not reach. So D needs
 low rank, the one is taken that is nearest in what it does, tr(D S D^T), up to the share `error`. It is what is stored.
 
 Each concept weighs the same in T, however many prompts it has, and a category as much as its members together. Of K,
-`listed` is the weight of the prompts that the lists keep, which alone hold a word's other sense; the rest is that of the
-vocabulary's words. e is `ridge` times the mean of S's diagonal. Vocabulary words that mean a target go with its names
-(lessons.py). For the vocabulary, x'_K and s'_K are taken to be x_K and s_K: so its sums are those of the base, and are
-computed once for all encoders.
+`listed` is the weight of the prompts that the lists keep, which alone hold a word's other sense; the rest is that of
+the vocabulary's words. e is `ridge` times the mean of S's diagonal. Vocabulary words that mean a target go with its
+names (lessons.py). For the vocabulary, x'_K and s'_K are taken to be x_K and s_K: so its sums are those of the base,
+and are computed once for all encoders.
 
 There is no learning rate, no step and no draw. Relatives are EMCID (arXiv 2403.13807), which optimises values for each
 concept first, and MEMIT and UCE (arXiv 2308.14761), which solve one kind of layer.

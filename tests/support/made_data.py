@@ -17,6 +17,7 @@ class Named:
     neighbours: tuple[str, ...] = ()
     parts: tuple[str, ...] = ()
     probes: tuple[str, ...] = ()
+    members: tuple[str, ...] = ()
 
 
 def made_data(name: str, anchor: str | None, **more: Any) -> ConceptData:
