@@ -26,19 +26,33 @@ def lessons_and_kept(
     :param others: words of the vocabulary, drawn with one seed for all encoders. :param alike: a word nearer to a
     concept than this share of its anchor's distance means the concept.
     """
-    said = {word for prompt in kept for word in prompt.lower().split()}
-    tested = {plain(word) for data in concepts for word in data.concept.probes}
     words = vocabulary(base, others, torch.Generator().manual_seed(0)) if others else []
-    free = [word for word in words if word not in said and plain(word) not in tested]
-    nouns = any(name.startswith(("a ", "an ")) for data in concepts for name in data.names)
-    asked = {with_article(word) if nouns else word: word for word in free}
+    asked = asked_words(concepts, kept, words)
     lessons, different = lessons_of(base, text_gram(base), concepts, list(asked), alike, beyond=0.0)
     templates = list(dict.fromkeys(template for lesson in lessons for template in lesson.templates))
-    prompts = []
-    for i, word in enumerate(asked[each] for each in different):
-        one, other = templates[i % len(templates)], templates[(i + 1) % len(templates)]
-        prompts += [fill(one, word), fill(other, with_article(word))]
-    return lessons, list(dict.fromkeys(["", *kept])), list(dict.fromkeys(prompts))
+    prompts = in_prompts([asked[each] for each in different], templates)
+    stay = dict.fromkeys(prompt for pair in prompts.values() for prompt in pair)
+    return lessons, list(dict.fromkeys(["", *kept])), list(stay)
+
+
+def asked_words(concepts: Sequence[ConceptData], kept: Sequence[str], words: Sequence[str]) -> dict[str, str]:
+    """{a word as the concepts' names stand, with an article or without: the word}, of those that are free: neither in a
+    kept prompt nor a concept's probe, which no training sees."""
+    said = {word for prompt in kept for word in prompt.lower().split()}
+    tested = {plain(word) for data in concepts for word in data.concept.probes}
+    free = (word for word in words if word not in said and plain(word) not in tested)
+    return {with_article(word) if are_nouns(concepts) else word: word for word in free}
+
+
+def are_nouns(concepts: Sequence[ConceptData]) -> bool:
+    """Do names begin with an article?"""
+    return any(name.startswith(("a ", "an ")) for data in concepts for name in data.names)
+
+
+def in_prompts(words: Sequence[str], templates: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """{word: its two prompts}: by itself in one template, and with an article in the next."""
+    turns = {word: (templates[i % len(templates)], templates[(i + 1) % len(templates)]) for i, word in enumerate(words)}
+    return {word: (fill(one, word), fill(other, with_article(word))) for word, (one, other) in turns.items()}
 
 
 def pairs_of(lessons: Sequence[Lesson]) -> dict[tuple[str, str], tuple[str, str]]:

@@ -52,9 +52,10 @@ from expunge.bases.encoder_layers import (
 from expunge.bases.text import text_gram
 from expunge.concepts.prompt_file import read_prompts
 from expunge.core.knobs import Knobs
-from expunge.core.words import plain, with_article
+from expunge.core.words import with_article
 from expunge.methods import ConceptData, Log, Unlearned
 from expunge.methods.distil import vocabulary
+from expunge.methods.kept_words import are_nouns, asked_words, in_prompts
 from expunge.methods.lessons import Lesson, encode_all, fill, lessons_of, template_of
 from expunge.methods.low_rank import named
 from expunge.methods.training import unlearned
@@ -118,12 +119,6 @@ def aims_of(lessons: Sequence[Lesson], shares: Sequence[int]) -> list[Aim]:
         )
         aims += [Aim(*pair, lesson.beyond, share / sum(shares) / len(pairs)) for pair in pairs]
     return aims
-
-
-def in_prompts(words: Sequence[str], templates: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """{word: its two prompts}: by itself in one template, and with an article in the next."""
-    turns = {word: (templates[i % len(templates)], templates[(i + 1) % len(templates)]) for i, word in enumerate(words)}
-    return {word: (fill(one, word), fill(other, with_article(word))) for word, (one, other) in turns.items()}
 
 
 def looked_at(base: Base, prompts: Sequence[str], others: Sequence[str] = ()) -> Tensor:
@@ -246,14 +241,10 @@ def run(
     base: Base, concepts: Sequence[ConceptData], kept: Sequence[str], knobs: Knobs, draw: torch.Generator, log: Log
 ) -> Unlearned:
     """Unlearn one concept, or several jointly. Few-shot images are not used, and nothing is drawn at random."""
-    said = {word for prompt in kept for word in prompt.lower().split()}
-    tested = {plain(word) for data in concepts for word in data.concept.probes}  # never trained on, not even to stay
-    words = once(base, ("words", knobs["others"]), lambda: unsaid(base, knobs["others"]))
-    free = [word for word in words if word not in said and plain(word) not in tested]
-    nouns = any(name.startswith(("a ", "an ")) for data in concepts for name in data.names)
-    asked = {with_article(word) if nouns else word: word for word in free}
+    words = once(base, ("unsaid", knobs["others"]), lambda: unsaid(base, knobs["others"]))
+    asked = asked_words(concepts, kept, words)
     with deterministic(base):
-        known = known_words(base, words, {template_of(data) for data in concepts}, nouns)
+        known = known_words(base, words, {template_of(data) for data in concepts}, are_nouns(concepts))
         lessons, different = lessons_of(
             base, text_gram(base), concepts, list(asked), knobs["alike"], knobs["beyond"], known
         )
