@@ -7,18 +7,17 @@ A concept that is gone from the first frames can come back in later ones (tempor
 2603.21547), which one rate over whole videos hides. A motion has no curve: it is seen in whole videos, not in frames.
 """
 
-import csv
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from expunge.core.errors import InputError, Problem
 from expunge.core.files import write_csv
 from expunge.core.unit_names import ORIGINAL, Name
 from expunge.judging.table import Row, frame_of, pair_of
 from expunge.plan.contract import Plan
+from expunge.verdicts.csv_rows import read_rows
 from expunge.verdicts.statistics import wilson
 
 Shown = Mapping[Any, Mapping[int, float]]  # by place of a video: {frame: 1 where it shows the concept, else 0}
@@ -88,14 +87,7 @@ def write_curves(file: Path, points: Sequence[FramePoint]) -> None:
 
 def read_curves(file: Path) -> list[FramePoint]:
     """What `write_curves` wrote. :raises InputError: the file is missing or has another form."""
-    fix = "run `dvc repro`, or take the file from git"
-    try:
-        with open(file, encoding="utf-8", newline="") as text:
-            return [_point(row) for row in csv.DictReader(text, strict=True)]
-    except OSError:
-        raise InputError([Problem(file.as_posix(), "cannot be read", fix)]) from None
-    except (ValueError, KeyError, TypeError, csv.Error) as error:
-        raise InputError([Problem(file.as_posix(), f"is no table of frames ({error})", fix)]) from None
+    return read_rows(file, _point, "frames")
 
 
 def _point(row: Mapping[str, str]) -> FramePoint:

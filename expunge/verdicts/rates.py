@@ -10,9 +10,9 @@ from collections.abc import Iterable
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
-from expunge.core.errors import InputError, Problem
 from expunge.core.files import from_cell, to_cell, write_aside
 from expunge.core.unit_names import Name
+from expunge.verdicts.csv_rows import read_rows
 
 
 @dataclass(frozen=True, order=True)
@@ -72,14 +72,7 @@ def read_rates(file: Path) -> list[Rate]:
 
     :raises InputError: the file is missing or has another form.
     """
-    fix = "run `dvc repro`, or take the file from git"
-    try:
-        with open(file, encoding="utf-8", newline="") as text:
-            return [_rate(row) for row in csv.DictReader(text, strict=True)]
-    except OSError:
-        raise InputError([Problem(file.as_posix(), "cannot be read", fix)]) from None
-    except (ValueError, KeyError, TypeError, csv.Error) as error:
-        raise InputError([Problem(file.as_posix(), f"is no table of rates ({error})", fix)]) from None
+    return read_rows(file, _rate, "rates")
 
 
 def _rate(row: dict[str, str]) -> Rate:
