@@ -37,6 +37,7 @@ class Base:
     encoder: Any  # the original text encoder: CLIPTextModel, float32, frozen
     encoder_dtype: torch.dtype  # of the encoder in the base's files; unlearned encoders are stored in it, too
     noise: Any  # DDPMScheduler with the training schedule of the T2I model
+    sums: Path | None = None  # a folder in which sums over the kept vocabulary are held (bases/vocabulary_sums.py)
 
     @property
     def timesteps(self) -> int:
@@ -44,8 +45,10 @@ class Base:
         return int(self.noise.config.num_train_timesteps)
 
 
-def load(spec: Spec, t2v: bool = False) -> Base:
+def load(spec: Spec, t2v: bool = False, sums: Path | None = None) -> Base:
     """Load the T2I pipeline, and the T2V one if asked, frozen, on the base's device.
+
+    :param sums: a folder for what is computed once a base; None: a process holds it in memory alone.
 
     :raises InputError: weights are missing or broken, the device does not exist, the T2V pipeline has another
         encoder, a scheduler or prediction type is unknown, or a LoRA or textual inversion does not fit.
@@ -60,7 +63,7 @@ def load(spec: Spec, t2v: bool = False) -> Base:
         for pipeline in (pipe, video):
             if pipeline is not None:
                 _settle(pipeline, device, dtype)
-    return Base(spec, device, dtype, pipe, video, pipe.text_encoder, encoder_dtype, training_schedule(spec, pipe))
+    return Base(spec, device, dtype, pipe, video, pipe.text_encoder, encoder_dtype, training_schedule(spec, pipe), sums)
 
 
 def denoiser_of(base: Base) -> Any:

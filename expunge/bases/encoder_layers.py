@@ -161,12 +161,17 @@ def _cut(value: Any, length: int | None) -> Any:
     return value[..., :length, :length] if isinstance(value, Tensor) and value.dim() == 4 else value
 
 
-def tokens_in(base: Base, prompts: Sequence[str]) -> Tensor:
-    """(N,) how many tokens each prompt has, those of its beginning and its end counted. The rest is padding."""
+def token_ids(base: Base, prompts: Sequence[str]) -> list[list[int]]:
+    """Each prompt's tokens, those of its beginning and its end included. The rest is padding."""
     tokenizer = base.t2i.tokenizer
     texts = base.t2i.maybe_convert_prompt(list(prompts), tokenizer) if base.spec.inversions else list(prompts)
-    read = tokenizer(texts, max_length=tokenizer.model_max_length, truncation=True).input_ids
-    return torch.tensor([len(ids) for ids in read])
+    read: list[list[int]] = tokenizer(texts, max_length=tokenizer.model_max_length, truncation=True).input_ids
+    return read
+
+
+def tokens_in(base: Base, prompts: Sequence[str]) -> Tensor:
+    """(N,) how many tokens each prompt has."""
+    return torch.tensor([len(ids) for ids in token_ids(base, prompts)])
 
 
 def position_weights(counts: Tensor, length: int, whole: int) -> Tensor:

@@ -30,26 +30,17 @@ concept first, and MEMIT and UCE (arXiv 2308.14761), which solve one kind of lay
 """
 
 import copy
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import partial
-from typing import Any, NamedTuple, TypeVar
-from weakref import WeakKeyDictionary
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from expunge.bases.base import Base, deterministic
-from expunge.bases.encoder_layers import (
-    BATCH,
-    LINEARS,
-    Reached,
-    Walk,
-    gram,
-    layers_of,
-    position_weights,
-    tokens_in,
-)
+from expunge.bases.encoder_layers import BATCH, LINEARS, Reached, Walk, gram, layers_of
 from expunge.bases.text import text_gram
+from expunge.bases.vocabulary_sums import Sums, looked_at, once, sums_of, vocabulary_sums
 from expunge.concepts.prompt_file import read_prompts
 from expunge.core.knobs import Knobs
 from expunge.core.words import with_article
@@ -81,20 +72,6 @@ METHOD = {
     },
 }  # fmt: skip
 
-T = TypeVar("T")
-Sums = dict[tuple[int, str], Tensor]  # by depth and first linear layer of LINEARS: sum of x x^T
-PADDING = 4  # positions of padding after the longest prompt that are looked at; they stand for the rest
-# What is the same for all concepts that a process unlearns on an encoder.
-_ONCE: WeakKeyDictionary[torch.nn.Module, dict[Any, Any]] = WeakKeyDictionary()
-
-
-def once(base: Base, key: tuple[Any, ...], make: Callable[[], T]) -> T:
-    """What `make` returned for this encoder and key when it was called first."""
-    made = _ONCE.setdefault(base.encoder, {})
-    if key not in made:
-        made[key] = make()
-    return made[key]
-
 
 class Aim(NamedTuple):
     """A target prompt, what it should come to mean, how far beyond that, and its weight."""
@@ -119,31 +96,6 @@ def aims_of(lessons: Sequence[Lesson], shares: Sequence[int]) -> list[Aim]:
         )
         aims += [Aim(*pair, lesson.beyond, share / sum(shares) / len(pairs)) for pair in pairs]
     return aims
-
-
-def looked_at(base: Base, prompts: Sequence[str], others: Sequence[str] = ()) -> Tensor:
-    """(N, L) weights of the positions that count: all tokens, and PADDING positions after the longest prompt.
-
-    :param others: prompts that go with them position by position: where either has a token, it counts as one.
-    """
-    counts = tokens_in(base, prompts)
-    counts = torch.maximum(counts, tokens_in(base, others)) if others else counts
-    whole = base.t2i.tokenizer.model_max_length
-    return position_weights(counts, min(int(counts.max()) + PADDING, whole), whole).to(base.device)
-
-
-def sums_of(base: Base, prompts: Sequence[str]) -> Sums:
-    """sum of x x^T over the prompts in the original encoder."""
-    if not prompts:
-        return {}
-    weights, sums = looked_at(base, prompts), Sums()
-    walk = Walk(base, base.encoder, prompts, weights.shape[1])
-    for depth in range(len(layers_of(base.encoder))):
-        for name, *_ in LINEARS:
-            grams = [gram(x, x, w) for (x, _), w in zip(walk.inputs(), weights.split(BATCH), strict=True)]
-            sums[depth, name] = torch.stack(grams).sum(0)
-        walk.step()
-    return sums
 
 
 class LeastSquares:
@@ -253,7 +205,7 @@ def run(
         whole = [prompt for pair in prompts.values() for prompt in pair]
         stays = {asked[word] for word in different}
         gone = [prompt for word, pair in prompts.items() if word not in stays for prompt in pair]
-        general = once(base, ("sums", words, templates), lambda: sums_of(base, whole))
+        general = vocabulary_sums(base, whole)
         without, count = sums_of(base, gone), len(whole) - len(gone)
         shares = [max(1, len(data.concept.members)) for data in concepts]
         means = {key: (each - without.get(key, 0)) / count for key, each in general.items()} if count else {}

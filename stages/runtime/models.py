@@ -6,6 +6,8 @@ from typing import Any
 
 from expunge.bases.spec import Spec, load_spec
 
+SUMS = Path(".expunge/sums")  # what methods compute once a base; outside git
+
 
 @lru_cache(maxsize=1)
 def loaded_judge(name: str) -> Any:
@@ -20,7 +22,7 @@ def loaded_base(name: str, videos: bool = False) -> Any:
     """The base's pipelines, including the T2V one if `videos` is set."""
     from expunge.bases.base import load
 
-    return load(_with_threads(load_spec(name)), t2v=videos)
+    return load(_with_threads(load_spec(name)), t2v=videos, sums=SUMS)
 
 
 @lru_cache(maxsize=1)

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from expunge.bases import encoder_layers
+from expunge.bases import encoder_layers, vocabulary_sums
 from expunge.bases.encoder_layers import LINEARS, Walk, gram, layers_of, position_weights, tokens_in
 from expunge.bases.text import distance, encode_prompts, text_gram
 from expunge.methods import solve, unlearn
@@ -23,7 +23,7 @@ WORDS = ["owl", "lamp", "moon", "river"]
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Few words; and all positions, since a random encoder's differ too much for a few to stand for the rest."""
     monkeypatch.setattr(solve, "vocabulary", lambda *_: WORDS)
-    monkeypatch.setattr(solve, "PADDING", 100)
+    monkeypatch.setattr(vocabulary_sums, "PADDING", 100)
 
 
 def states(base: Any, encoder: Any, prompts: list[str]) -> list[torch.Tensor]:
@@ -97,7 +97,7 @@ def test_the_first_layer_is_the_least_squares_solution(tiny_base: Any) -> None:
     """Nothing before it has changed, so x' = x, and a solver for stacked rows must find the same weight."""
     knobs = {"keep": 3.0, "ridge": 0.01, "listed": 0.25, "beyond": 0.5, "error": 0.0}
     aims = [solve.Aim("a photo of bolt", "a photo of a cat", 0.5, 0.75), solve.Aim("one bolt", "one a cat", 0.5, 0.25)]
-    general = {key: each / 2 for key, each in solve.sums_of(tiny_base, ["an owl", "the moon"]).items()}
+    general = {key: each / 2 for key, each in vocabulary_sums.sums_of(tiny_base, ["an owl", "the moon"]).items()}
     encoder, adapter = solve.solved(tiny_base, aims, ["", *KEPT], general, knobs)
     name, layer = LINEARS[0][0], layers_of(tiny_base.encoder)[0]
 
@@ -187,7 +187,7 @@ def test_the_same_bytes_whatever_came_before_and_whatever_the_seed(tiny_base: An
             ).edit.encoder.named_parameters()
         )
 
-    solve._ONCE.clear()
+    vocabulary_sums._ONCE.clear()
     first = weights(0)
     unlearn("solve", tiny_base, [made_data("luma", "a dog")], ["an owl"], {}, seed=0)
     again = weights(1)
@@ -196,7 +196,7 @@ def test_the_same_bytes_whatever_came_before_and_whatever_the_seed(tiny_base: An
 
 def test_many_batches_give_the_same(tiny_base: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def weights() -> dict[str, torch.Tensor]:
-        solve._ONCE.clear()
+        vocabulary_sums._ONCE.clear()
         some = [made_data(f"bolt {i}", "a cat") for i in range(3)]
         return dict(
             unlearn(
@@ -205,25 +205,26 @@ def test_many_batches_give_the_same(tiny_base: Any, monkeypatch: pytest.MonkeyPa
         )
 
     whole = weights()
-    for module in (solve, encoder_layers):
+    for module in (solve, encoder_layers, vocabulary_sums):
         monkeypatch.setattr(module, "BATCH", 2)
     monkeypatch.setattr(encoder_layers, "MOST_HELD", 1)
     for name, weight in weights().items():
         assert torch.allclose(weight, whole[name], atol=1e-4), name
-    solve._ONCE.clear()
+    vocabulary_sums._ONCE.clear()
 
 
 def test_words_that_are_said_or_tested_are_not_kept_as_words(tiny_base: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    left_out: list[list[str]] = []
-    sums = solve.sums_of
-    monkeypatch.setattr(solve, "sums_of", lambda base, prompts: left_out.append(list(prompts)) or sums(base, prompts))
-    solve._ONCE.clear()
+    asked: list[list[str]] = []
+    sums = vocabulary_sums.sums_of
+    for module in (solve, vocabulary_sums):
+        monkeypatch.setattr(module, "sums_of", lambda base, prompts: asked.append(list(prompts)) or sums(base, prompts))
+    vocabulary_sums._ONCE.clear()
     unlearn(
         "solve", tiny_base, [made_data("bolt", "a cat", probes=("a lamp",))], [*KEPT, "the owl"], {"alike": 0.0}, seed=0
     )
-    whole, gone = left_out
+    whole, gone = asked
     assert len(whole) == 8 and {word for prompt in gone for word in WORDS if word in prompt} == {"owl", "lamp"}
-    solve._ONCE.clear()
+    vocabulary_sums._ONCE.clear()
 
 
 def test_a_composition_becomes_the_part_that_it_begins_with() -> None:

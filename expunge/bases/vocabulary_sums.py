@@ -1,0 +1,127 @@
+"""Sums over prompts of what reaches each linear layer of the original encoder, for methods that solve for its weights.
+
+Those over the kept vocabulary are the same for all encoders of a base. They are computed once and held in memory and,
+if the base was loaded with a folder for them, in `<folder>/<key>.safetensors`, where the next process finds them.
+"""
+
+import hashlib
+import inspect
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from expunge.bases import encoder_layers
+from expunge.bases.base import Base
+from expunge.bases.base_digest import minor_versions
+from expunge.bases.encoder_layers import (
+    BATCH,
+    LINEARS,
+    Walk,
+    gram,
+    layers_of,
+    position_weights,
+    token_ids,
+    tokens_in,
+)
+from expunge.core.digest import digest
+from expunge.core.files import write_aside
+
+Sums = dict[tuple[int, str], Tensor]  # by depth and first linear layer of LINEARS: sum of x x^T, (in, in) float64
+
+T = TypeVar("T")
+PADDING = 4  # positions of padding after the longest prompt that are looked at; they stand for the rest
+# What is the same for all concepts that a process unlearns on an encoder.
+_ONCE: WeakKeyDictionary[torch.nn.Module, dict[Any, Any]] = WeakKeyDictionary()
+
+
+def once(base: Base, key: tuple[Any, ...], make: Callable[[], T]) -> T:
+    """What `make` returned for this encoder and key when it was called first."""
+    made = _ONCE.setdefault(base.encoder, {})
+    if key not in made:
+        made[key] = make()
+    return made[key]
+
+
+def looked_at(base: Base, prompts: Sequence[str], others: Sequence[str] = ()) -> Tensor:
+    """(N, L) weights of the positions that count: all tokens, and PADDING positions after the longest prompt.
+
+    :param others: prompts that go with them position by position: where either has a token, it counts as one.
+    """
+    counts = tokens_in(base, prompts)
+    counts = torch.maximum(counts, tokens_in(base, others)) if others else counts
+    whole = base.t2i.tokenizer.model_max_length
+    return position_weights(counts, min(int(counts.max()) + PADDING, whole), whole).to(base.device)
+
+
+def sums_of(base: Base, prompts: Sequence[str]) -> Sums:
+    """sum of x x^T over the prompts in the original encoder, rounded to float32 as files hold them."""
+    if not prompts:
+        return {}
+    weights, sums = looked_at(base, prompts), Sums()
+    walk = Walk(base, base.encoder, prompts, weights.shape[1])
+    for depth in range(len(layers_of(base.encoder))):
+        for name, *_ in LINEARS:
+            grams = [gram(x, x, w) for (x, _), w in zip(walk.inputs(), weights.split(BATCH), strict=True)]
+            sums[depth, name] = torch.stack(grams).sum(0).float().double()
+        walk.step()
+    return sums
+
+
+def vocabulary_sums(base: Base, prompts: Sequence[str]) -> Sums:
+    """`sums_of` prompts that many encoders keep: from memory, from the base's folder of sums, or computed."""
+    return once(base, ("sums", *prompts), lambda: _from_file(base, prompts))
+
+
+def _from_file(base: Base, prompts: Sequence[str]) -> Sums:
+    if base.sums is None or not prompts:
+        return sums_of(base, prompts)
+    file = base.sums / f"{_key(base, prompts)}.safetensors"
+    if file.is_file():
+        try:
+            stored = load_file(file, str(base.device))
+            checked = stored.pop("sha256")
+            if bytes(checked.tolist()) == _content(stored):
+                return {
+                    (int(name.split(".")[0]), name.split(".", 1)[1]): each.double() for name, each in stored.items()
+                }
+        except (OSError, SafetensorError, KeyError):
+            pass
+        print(f"{file} is damaged; it is computed again", file=sys.stderr)
+    sums = sums_of(base, prompts)
+    stored = {f"{depth}.{name}": each.float().cpu() for (depth, name), each in sums.items()}
+    checked = torch.tensor(list(_content(stored)), dtype=torch.uint8)
+    try:
+        write_aside(file, lambda part: save_file({**stored, "sha256": checked}, part))
+    except (OSError, SafetensorError) as error:
+        print(f"{file} cannot be written ({error}); the next process computes it again", file=sys.stderr)
+    return sums
+
+
+def _key(base: Base, prompts: Sequence[str]) -> str:
+    """A digest of all that decides the sums: the encoder's weights, the prompts' tokens, the arithmetic, the code."""
+    weights = {name: each.detach().cpu() for name, each in base.encoder.state_dict().items()}
+    return digest(
+        {
+            "encoder": [base.encoder.config.to_json_string(), _content(weights).hex()],
+            "tokens": token_ids(base, prompts),
+            "positions": base.t2i.tokenizer.model_max_length,
+            "device": base.device.type,
+            "versions": minor_versions("torch", "transformers"),
+            "code": [inspect.getsource(module) for module in (sys.modules[__name__], encoder_layers)],
+        }
+    )
+
+
+def _content(tensors: Mapping[str, Tensor]) -> bytes:
+    """sha256 of the tensors' names, shapes and numbers."""
+    seen = hashlib.sha256()
+    for name in sorted(tensors):
+        seen.update(f"{name} {tuple(tensors[name].shape)} {tensors[name].dtype} ".encode())
+        seen.update(tensors[name].detach().cpu().contiguous().view(torch.uint8).numpy().data)
+    return seen.digest()
