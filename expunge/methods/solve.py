@@ -19,9 +19,13 @@ So W' = W + D with D = (W C + R) S^-1 - W and
 R makes each block put right what the blocks before it did not reach. So D needs little precision: of all matrices of
 low rank, the one is taken that is nearest in what it does, tr(D S D^T), up to the share `error`. It is what is stored.
 
-Each concept weighs the same in T, however many prompts it has, and a category as much as its members together. Of K,
-`listed` is the weight of the prompts that the lists keep, which alone hold a word's other sense; the rest is that of
-the vocabulary's words. e is `ridge` times the mean of S's diagonal. Vocabulary words that mean a target go with its
+Names stand in the base's templates and in `contexts` more, in which words of the vocabulary stand around them. Each
+concept weighs the same in T, however many prompts it has, and a category as much as its members. Against `keep` one
+concept weighs 1, and several weigh 1 each together, but no more than TOGETHER. Several are solved twice: in the second
+pass a prompt weighs more by the power `again` of what the first pass left between it and its anchor.
+
+Of K, `listed` is the weight of the prompts that the lists keep, which alone hold a word's other sense; the rest is that
+of the vocabulary's words. e is `ridge` times the mean of S's diagonal. Vocabulary words that mean a target go with its
 names (lessons.py). For the vocabulary, x'_K and s'_K are taken to be x_K and s_K: so its sums are those of the base,
 and are computed once for all encoders.
 
@@ -30,7 +34,8 @@ concept first, and MEMIT and UCE (arXiv 2308.14761), which solve one kind of lay
 """
 
 import copy
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -38,8 +43,8 @@ import torch
 from torch import Tensor
 
 from expunge.bases.base import Base, deterministic
-from expunge.bases.encoder_layers import BATCH, LINEARS, Reached, Walk, gram, layers_of
-from expunge.bases.text import text_gram
+from expunge.bases.encoder_layers import BATCH, LINEARS, Reached, Walk, layers_of
+from expunge.bases.text import distance, encode_prompts, text_gram
 from expunge.bases.vocabulary_sums import Sums, looked_at, once, sums_of, vocabulary_sums
 from expunge.concepts.prompt_file import read_prompts
 from expunge.core.knobs import Knobs
@@ -47,22 +52,27 @@ from expunge.core.words import with_article
 from expunge.methods import ConceptData, Log, Unlearned
 from expunge.methods.distil import vocabulary
 from expunge.methods.kept_words import are_nouns, asked_words, in_prompts
+from expunge.methods.least_squares import LeastSquares
 from expunge.methods.lessons import Lesson, encode_all, fill, lessons_of, template_of
 from expunge.methods.low_rank import named
 from expunge.methods.training import unlearned
 
 METHOD = {
     "anchor": "chosen",
-    "joint": {"error": -0.3333333333333333},
+    "joint": {"error": -0.3333333333333333, "contexts": -0.5},
     "knobs": {
-        "keep": {"default": 48.0, "type": "number", "minimum": 0.0, "maximum": 1e6,
-                 "description": "weight of the kept prompts against those of the target"},
+        "keep": {"default": 250.0, "type": "number", "minimum": 0.0, "maximum": 1e6,
+                 "description": "weight of the kept prompts against those of one target"},
         "ridge": {"default": 0.0001, "type": "number", "minimum": 1e-9, "maximum": 1.0,
                   "description": "weight of the weights' own change, as a share of the inputs' mean square"},
         "error": {"default": 0.7, "type": "number", "minimum": 0.0, "maximum": 1.0,
                   "description": "of the change's effect, as a share, that the stored factors may leave out"},
         "beyond": {"default": 0.5, "type": "number", "minimum": 0.0, "maximum": 10.0,
                    "description": "how much further than the anchor the target is moved, in distances to it"},
+        "contexts": {"default": 8, "type": "integer", "minimum": 0, "maximum": 1000,
+                     "description": "templates in which a name stands among words of the vocabulary"},
+        "again": {"default": 0.5, "type": "number", "minimum": 0.0, "maximum": 4.0,
+                  "description": "jointly: power of what is left, a prompt's weight in a second pass; 0: one pass"},
         "listed": {"default": 0.25, "type": "number", "minimum": 0.0, "maximum": 1.0,
                    "description": "share of the kept weight for the prompts that the lists themselves keep"},
         "others": {"default": 512, "type": "integer", "minimum": 0, "maximum": 100000,
@@ -71,6 +81,7 @@ METHOD = {
                   "description": "a word nearer than this share of the anchor's distance means the target"},
     },
 }  # fmt: skip
+TOGETHER = 10  # concepts that are forgotten jointly weigh one each, and more than so many together no more than these
 
 
 class Aim(NamedTuple):
@@ -96,47 +107,6 @@ def aims_of(lessons: Sequence[Lesson], shares: Sequence[int]) -> list[Aim]:
         )
         aims += [Aim(*pair, lesson.beyond, share / sum(shares) / len(pairs)) for pair in pairs]
     return aims
-
-
-class LeastSquares:
-    """The sums of one least-squares problem: S, C and R of the module's docstring."""
-
-    def __init__(self, weight: Tensor) -> None:
-        zeros = partial(torch.zeros, dtype=torch.float64, device=weight.device)
-        rows, columns = weight.shape
-        self.own, self.crossed, self.rest = zeros(columns, columns), zeros(columns, columns), zeros(rows, columns)
-
-    def add(self, now: Iterable[Reached], goals: Iterable[Reached], weights: Iterable[Tensor]) -> None:
-        """Prompts as they are now, and what the original gives for what they should mean, batch by batch."""
-        for (x, s), (g, s_g), w in zip(now, goals, weights, strict=True):
-            self.own += gram(x, x, w)
-            self.crossed += gram(x, g, w)
-            if s is not None and s_g is not None:
-                self.rest += gram(x, s_g - s, w)
-
-    def solve(self, weights: Sequence[Tensor], ridge: float, error: float) -> list[tuple[Tensor, Tensor]]:
-        """(A (r, in), B (out, r)), float32, of W' = W + B A for each of the weights W, which share their input."""
-        e = ridge * self.own.diagonal().mean() * torch.eye(len(self.own), dtype=self.own.dtype, device=self.own.device)
-        lower, moved = torch.linalg.cholesky(self.own + e), self.crossed - self.own
-        wanted = [weight.double() @ moved + self.rest for weight in weights]
-        return [factors(torch.cholesky_solve(each.T, lower).T, lower, error) for each in wanted]
-
-
-def factors(change: Tensor, lower: Tensor, error: float) -> tuple[Tensor, Tensor]:
-    """(A (r, in), B (out, r)) with B A near `change` D (out, in), of the least rank r that suffices.
-
-    The error tr((B A - D) S (B A - D)^T) is at most error^2 of tr(D S D^T). Of all matrices of rank r, B B^T D is the
-    nearest in this norm if B are the first left singular vectors of D L, where S = L L^T.
-
-    :param lower: L (in, in).
-    """
-    effect = change @ lower
-    tall = effect.shape[0] > effect.shape[1]
-    values, vectors = torch.linalg.eigh(effect.T @ effect if tall else effect @ effect.T)  # ascending
-    left_out = values.clamp_min(0).cumsum(0)
-    kept = left_out > error**2 * left_out[-1]
-    b = effect @ vectors[:, kept] / values[kept].sqrt() if tall else vectors[:, kept]
-    return (b.T @ change).half().float(), b.half().float()
 
 
 def beyond_anchors(anchors: Walk, targets: Walk | None, beyond: Tensor) -> Iterator[Reached]:
@@ -200,6 +170,8 @@ def run(
         lessons, different = lessons_of(
             base, text_gram(base), concepts, list(asked), knobs["alike"], knobs["beyond"], known
         )
+        around = contexts(words, knobs["contexts"])
+        lessons = [replace(lesson, templates=(*lesson.templates, *around)) for lesson in lessons]
         templates = tuple(dict.fromkeys(t for lesson in lessons for t in lesson.templates))
         prompts = in_prompts(words, templates)
         whole = [prompt for pair in prompts.values() for prompt in pair]
@@ -209,9 +181,44 @@ def run(
         without, count = sums_of(base, gone), len(whole) - len(gone)
         shares = [max(1, len(data.concept.members)) for data in concepts]
         means = {key: (each - without.get(key, 0)) / count for key, each in general.items()} if count else {}
-        encoder, adapter = solved(base, aims_of(lessons, shares), ["", *kept], means, knobs)
+        weights = {**knobs, "keep": knobs["keep"] / min(len(concepts), TOGETHER)}
+        aims, listed = aims_of(lessons, shares), ["", *kept]
+        encoder, adapter = solved(base, aims, listed, means, weights)
+        if len(concepts) > 1 and knobs["again"]:
+            aims = weighed_again(aims, left_of(base, aims, encoder), knobs["again"])
+            encoder, adapter = solved(base, aims, listed, means, weights)
     notes = {lesson.concept: {"anchor": lesson.anchor, "words": lesson.names} for lesson in lessons}
     return unlearned(base, [], encoder, adapter=adapter, notes=notes)
+
+
+def left_of(base: Base, aims: Sequence[Aim], encoder: Any) -> Tensor:
+    """(N,): how far each target prompt still is from its anchor's, as a share of the way, as the denoiser sees it."""
+    shares = []
+    for start in range(0, len(aims), BATCH):
+        some = aims[start : start + BATCH]
+        targets, anchors = [aim.prompt for aim in some], [aim.anchor for aim in some]
+        goals = encode_prompts(base, anchors)
+        now, were = (distance(text_gram(base), encode_prompts(base, targets, e), goals) for e in (encoder, None))
+        shares.append(now / were.clamp_min(1e-12))
+    return torch.cat(shares)
+
+
+def weighed_again(aims: Sequence[Aim], left: Tensor, power: float) -> list[Aim]:
+    """The aims with their weights times left^power; all weights sum to 1 again."""
+    weights = torch.tensor([aim.weight for aim in aims]) * left.cpu().clamp(0.02, 4) ** power
+    return [aim._replace(weight=weight) for aim, weight in zip(aims, (weights / weights.sum()).tolist(), strict=True)]
+
+
+def contexts(words: Sequence[str], count: int) -> tuple[str, ...]:
+    """`count` templates in which a name stands among words of the vocabulary."""
+    forms = ("{} {0}", "{1} {2} {} {3}", "{0} {}", "{1} {} {2} {3}")
+    made = []
+    for i in range(count):
+        some, form = words[4 * i : 4 * i + 4], forms[i % 4]
+        for j, word in enumerate(some):
+            form = form.replace(f"{{{j}}}", with_article(word) if j == 0 else word)
+        made += [form] if len(some) == 4 else []
+    return tuple(made)
 
 
 def unsaid(base: Base, count: int) -> tuple[str, ...]:
