@@ -5,8 +5,6 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
 from expunge.bases import encoder_layers, vocabulary_sums
 from expunge.bases.encoder_layers import LINEARS, Walk, gram, layers_of, position_weights, tokens_in
@@ -128,40 +126,6 @@ def test_the_first_layer_is_the_least_squares_solution(tiny_base: Any) -> None:
     assert torch.equal(weight.float() + change, layers_of(encoder)[0].get_submodule(name).weight)
 
 
-def test_a_block_puts_right_what_the_blocks_before_it_did_not_reach() -> None:
-    """The state to which the output is added lacks `missing`: the solved weight's output makes up for it."""
-    draw = torch.Generator().manual_seed(0)
-    weight, x = torch.randn(3, 4, generator=draw), torch.randn(1, 4, 4, generator=draw)
-    state, missing = torch.randn(1, 4, 3, generator=draw), torch.randn(1, 4, 3, generator=draw)
-    problem = solve.LeastSquares(weight)
-    problem.add([(x, state)], [(x, state + missing)], [torch.ones(1, 4)])
-    ((a, b),) = problem.solve([weight], 1e-9, 0.0)
-    found = weight + b @ a
-    assert torch.allclose(state + x @ found.T, state + missing + x @ weight.T, atol=1e-2)
-
-
-@given(seed=st.integers(0, 2**32 - 1), error=st.floats(0.0, 0.95))
-def test_factors_are_as_few_as_the_error_allows(seed: int, error: float) -> None:
-    draw = torch.Generator().manual_seed(seed)
-    change = torch.randn(5, 7, generator=draw, dtype=torch.float64)
-    x = torch.randn(7, 20, generator=draw, dtype=torch.float64)
-    own = x @ x.T
-
-    def effect(some: torch.Tensor) -> float:
-        return float((some @ own @ some.T).trace())
-
-    a, b = solve.factors(change, torch.linalg.cholesky(own), error)
-    assert effect(b.double() @ a.double() - change) <= (error + 0.01) ** 2 * effect(change)
-    values = torch.linalg.svdvals(change @ torch.linalg.cholesky(own)).square()  # Eckart and Young, descending
-    with_one_less = values[len(a) - 1 :].sum()
-    assert len(a) == 0 or with_one_less > (error - 1e-6) ** 2 * values.sum() * (error > 1e-6)
-
-
-def test_no_change_has_no_factors() -> None:
-    a, b = solve.factors(torch.zeros(2, 3), torch.eye(3), 0.5)
-    assert (a.shape, b.shape) == ((0, 3), (2, 0))
-
-
 def test_the_target_becomes_its_anchor_and_the_rest_stays(tiny_base: Any) -> None:
     both = [made_data("bolt", "a cat"), made_data("luma", "a dog")]
     for some in ([both[0]], both):
@@ -232,6 +196,43 @@ def test_a_composition_becomes_the_part_that_it_begins_with() -> None:
     aims = solve.aims_of([lesson, lesson], [1, 3])
     assert [aim.anchor for aim in aims[:4]] == ["a photo of a dog", "one a dog", "a photo of a toy", "one a toy"]
     assert [sum(a.weight for a in some) for some in (aims[:4], aims[4:])] == pytest.approx([0.25, 0.75])
+
+
+def test_a_name_stands_among_words_of_the_vocabulary() -> None:
+    words = ("owl", "lamp", "moon", "river", "apple", "tin", "sea", "rose")
+    assert solve.contexts(words, 2) == ("{} an owl", "tin sea {} rose")
+    assert solve.contexts(words, 0) == () and len(solve.contexts(words, 8)) == 2  # there are words for two
+
+
+def test_what_the_first_pass_left_weighs_more_in_the_second(tiny_base: Any) -> None:
+    aims = [solve.Aim("a photo of bolt", "a photo of a cat", 0.0, 0.5), solve.Aim("one bolt", "one a cat", 0.0, 0.5)]
+    with torch.no_grad():
+        assert torch.allclose(solve.left_of(tiny_base, aims, tiny_base.encoder), torch.ones(2))
+        encoder, _ = solve.solved(tiny_base, aims, [""], {}, {"keep": 0.1, "ridge": 1e-4, "listed": 1.0, "error": 0.0})
+        assert (solve.left_of(tiny_base, aims, encoder) < 0.5).all()
+    again = solve.weighed_again(aims, torch.tensor([0.25, 1.0]), 0.5)
+    assert [aim.weight for aim in again] == pytest.approx([1 / 3, 2 / 3])
+    assert [aim.prompt for aim in again] == [aim.prompt for aim in aims]
+
+
+def test_several_together_pull_harder_than_one_and_ten_as_hard_as_more(
+    tiny_base: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+    solved = solve.solved
+
+    def note(base: Any, aims: Any, listed: Any, general: Any, knobs: Any) -> Any:
+        seen.append((len(aims), knobs["keep"]))
+        return solved(base, aims, listed, general, knobs)
+
+    monkeypatch.setattr(solve, "solved", note)
+    for count, passes in ((1, 1), (4, 2), (20, 2)):
+        some = [made_data(f"bolt {i}", "a cat") for i in range(count)]
+        unlearn("solve", tiny_base, some, KEPT, {"keep": 60.0}, seed=0)
+        assert [keep for _, keep in seen] == [60 / min(count, 10)] * passes
+        seen.clear()
+    unlearn("solve", tiny_base, some[:2], KEPT, {"again": 0.0}, seed=0)
+    assert len(seen) == 1
 
 
 def test_an_anchor_is_needed(tiny_base: Any) -> None:
