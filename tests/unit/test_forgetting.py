@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 import torch
 
+from expunge.bases import vocabulary_sums
 from expunge.bases.base import load_edit, store_edit
 from expunge.bases.text import distance, encode_prompts, text_gram
 from expunge.concepts.concept import Concept
 from expunge.concepts.prompt_file import read_prompts
 from expunge.forgetting import data_of, forget
-from expunge.methods import solve
 
 BOLT = Concept("one", "bolt", "character", anchor="a toy", neighbours=("dog",))
 TEAPOT = Concept("two", "teapot", "object", anchor="a cup")
@@ -21,7 +21,7 @@ TEAPOT = Concept("two", "teapot", "object", anchor="a cup")
 def test_the_target_comes_nearer_to_its_anchor(
     tiny_base: Any, some: list[Concept], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(solve, "PADDING", 100)  # all positions: those of a random encoder differ
+    monkeypatch.setattr(vocabulary_sums, "PADDING", 100)  # all positions: those of a random encoder differ
     edit, gram = forget(tiny_base, some, "solve", {"keep": 4.0}), text_gram(tiny_base)
     with torch.no_grad():
         target, anchor, kept = (encode_prompts(tiny_base, [f"a photo of {word}"]) for word in ("bolt", "a toy", "dog"))
