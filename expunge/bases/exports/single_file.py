@@ -37,7 +37,7 @@ def write(order: Order, out: Path) -> list[str]:
     shutil.copyfile(order.into, out)
     with open(out, "r+b") as file:
         for place, tensor in new.items():
-            data = tensor.contiguous().view(torch.uint8).numpy().tobytes()
+            data = tensor.flatten().view(torch.uint8).numpy().tobytes()
             file.seek(spans[place.key] + (place.third or 0) * len(data))
             file.write(data)
     return []
@@ -76,7 +76,8 @@ def _denoiser(order: Order, where: str, checkpoint: Any, pipe: Any) -> dict[Plac
         problems.append(Problem(where, what, "name a checkpoint with the base's denoiser in it"))
     if problems:
         raise InputError(problems)
-    own = {name: tensor for name, tensor in denoiser.state_dict().items() if name in changes}
+    # Flattened and shaped again: a channels-last 1 x 1 convolution has strides in which no bytes can be read.
+    own = {name: t.flatten().reshape(t.shape) for name, t in denoiser.state_dict().items() if name in changes}
     theirs = {name: checkpoint.get_tensor(places[name]) for name in changes}
     theirs = {name: t.reshape(own[name].shape) if t.numel() == own[name].numel() else t for name, t in theirs.items()}
     _require_same(where, "denoiser", order, own, theirs)
