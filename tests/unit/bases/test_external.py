@@ -1,7 +1,6 @@
 """Edits that others made: every form that is read gives the model that it was saved from; what does not fit is said."""
 
 from collections.abc import Mapping
-from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +33,10 @@ def changed(tiny_base: Any) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """The tensors of a changed encoder (names as in `normal_name`) and of a changed U-Net."""
     seeded = torch.Generator().manual_seed(5)
     states = tiny_base.encoder.state_dict(), denoiser_of(tiny_base).state_dict()
-    encoder, unet = ({n: t.clone() for n, t in state.items() if "position_ids" not in n} for state in states)
+    encoder, unet = (
+        {n: t.clone(memory_format=torch.contiguous_format) for n, t in state.items() if "position_ids" not in n}
+        for state in states
+    )
     encoder = {normal_name(n): t for n, t in encoder.items()}
     for tensor in (encoder[FC1], unet[TO_K]):
         tensor += torch.randn(tensor.shape, generator=seeded).half() / 4
@@ -213,7 +215,7 @@ def test_the_method_is_the_edit_and_a_round_trip(tiny_base: Any, changed: Any, t
 
 
 def test_an_edit_of_nothing_is_the_original(tiny_base: Any, tmp_path: Path) -> None:
-    save_file({n: t for n, t in deepcopy(tiny_base.t2i.unet).state_dict().items()}, tmp_path / "unet.safetensors")
+    save_file({n: t.contiguous() for n, t in tiny_base.t2i.unet.state_dict().items()}, tmp_path / "unet.safetensors")
     knobs = {"path": str(tmp_path / "unet.safetensors"), "digest": content_digest(tmp_path / "unet.safetensors")}
     data = ConceptData(BOLT, torch.zeros(0), ("bolt",), ("{}",))
     result = unlearn("external", tiny_base, [data], [], knobs, seed=0)

@@ -2,6 +2,7 @@
 
 import copy
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import pytest
 import torch
@@ -22,6 +23,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Few words; and all positions, since a random encoder's differ too much for a few to stand for the rest."""
     monkeypatch.setattr(solve, "vocabulary", lambda *_: WORDS)
     monkeypatch.setattr(vocabulary_sums, "PADDING", 100)
+    monkeypatch.setattr(vocabulary_sums, "_ONCE", WeakKeyDictionary())  # no sums made with other constants
 
 
 def states(base: Any, encoder: Any, prompts: list[str]) -> list[torch.Tensor]:
@@ -151,7 +153,6 @@ def test_the_same_bytes_whatever_came_before_and_whatever_the_seed(tiny_base: An
             ).edit.encoder.named_parameters()
         )
 
-    vocabulary_sums._ONCE.clear()
     first = weights(0)
     unlearn("solve", tiny_base, [made_data("luma", "a dog")], ["an owl"], {}, seed=0)
     again = weights(1)
@@ -174,7 +175,6 @@ def test_many_batches_give_the_same(tiny_base: Any, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(encoder_layers, "MOST_HELD", 1)
     for name, weight in weights().items():
         assert torch.allclose(weight, whole[name], atol=1e-4), name
-    vocabulary_sums._ONCE.clear()
 
 
 def test_words_that_are_said_or_tested_are_not_kept_as_words(tiny_base: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,13 +182,11 @@ def test_words_that_are_said_or_tested_are_not_kept_as_words(tiny_base: Any, mon
     sums = vocabulary_sums.sums_of
     for module in (solve, vocabulary_sums):
         monkeypatch.setattr(module, "sums_of", lambda base, prompts: asked.append(list(prompts)) or sums(base, prompts))
-    vocabulary_sums._ONCE.clear()
     unlearn(
         "solve", tiny_base, [made_data("bolt", "a cat", probes=("a lamp",))], [*KEPT, "the owl"], {"alike": 0.0}, seed=0
     )
     whole, gone = asked
     assert len(whole) == 8 and {word for prompt in gone for word in WORDS if word in prompt} == {"owl", "lamp"}
-    vocabulary_sums._ONCE.clear()
 
 
 def test_a_composition_becomes_the_part_that_it_begins_with() -> None:
