@@ -1,6 +1,6 @@
 """One linear layer as a weighted least-squares problem, solved as factors of low rank (equations: solve.py)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 import torch
@@ -17,13 +17,13 @@ class LeastSquares:
         rows, columns = weight.shape
         self.own, self.crossed, self.rest = zeros(columns, columns), zeros(columns, columns), zeros(rows, columns)
 
-    def add(self, now: Iterable[Reached], goals: Iterable[Reached], weights: Iterable[Tensor]) -> None:
-        """Prompts as they are now, and what the original gives for what they should mean, batch by batch."""
-        for (x, s), (g, s_g), w in zip(now, goals, weights, strict=True):
-            self.own += gram(x, x, w)
-            self.crossed += gram(x, g, w)
-            if s is not None and s_g is not None:
-                self.rest += gram(x, s_g - s, w)
+    def add(self, now: Reached, goal: Reached, weights: Tensor) -> None:
+        """A batch of prompts as they are now, and what they should be like. :param weights: (N, L) of positions."""
+        (x, s), (g, s_g) = now, goal
+        self.own += gram(x, x, weights)
+        self.crossed += gram(x, g, weights)
+        if s is not None and s_g is not None:
+            self.rest += gram(x, s_g - s, weights)
 
     def solve(self, weights: Sequence[Tensor], ridge: float, error: float) -> list[tuple[Tensor, Tensor]]:
         """(A (r, in), B (out, r)), float32, of W' = W + B A for each of the weights W, which share their input."""

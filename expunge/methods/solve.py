@@ -21,8 +21,9 @@ low rank, the one is taken that is nearest in what it does, tr(D S D^T), up to t
 
 Names stand in the base's templates and in `contexts` more, in which words of the vocabulary stand around them. Each
 concept weighs the same in T, however many prompts it has, and a category as much as its members. Against `keep` one
-concept weighs 1, and several weigh 1 each together, but no more than TOGETHER. Several are solved twice: in the second
-pass a prompt weighs more by the power `again` of what the first pass left between it and its anchor.
+concept weighs 1, and several weigh 1 each together, but no more than TOGETHER. Among several, a prompt that lags behind
+weighs more: its weight in T is multiplied by |s' - s_g|^2 / |s_T - s_g|^2, what the layers before left of its way, to
+the power `left`.
 
 Of K, `listed` is the weight of the prompts that the lists keep, which alone hold a word's other sense; the rest is that
 of the vocabulary's words. e is `ridge` times the mean of S's diagonal. Vocabulary words that mean a target go with its
@@ -34,7 +35,7 @@ concept first, and MEMIT and UCE (arXiv 2308.14761), which solve one kind of lay
 """
 
 import copy
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
@@ -44,7 +45,7 @@ from torch import Tensor
 
 from expunge.bases.base import Base, deterministic
 from expunge.bases.encoder_layers import BATCH, LINEARS, Reached, Walk, layers_of
-from expunge.bases.text import distance, encode_prompts, text_gram
+from expunge.bases.text import text_gram
 from expunge.bases.vocabulary_sums import Sums, looked_at, once, sums_of, vocabulary_sums
 from expunge.concepts.prompt_file import read_prompts
 from expunge.core.knobs import Knobs
@@ -71,8 +72,8 @@ METHOD = {
                    "description": "how much further than the anchor the target is moved, in distances to it"},
         "contexts": {"default": 8, "type": "integer", "minimum": 0, "maximum": 1000,
                      "description": "templates in which a name stands among words of the vocabulary"},
-        "again": {"default": 0.5, "type": "number", "minimum": 0.0, "maximum": 4.0,
-                  "description": "jointly: power of what is left, a prompt's weight in a second pass; 0: one pass"},
+        "left": {"default": 1.0, "type": "number", "minimum": 0.0, "maximum": 4.0,
+                 "description": "jointly: power of what the layers before left of a prompt's way, its weight in the next"},
         "listed": {"default": 0.25, "type": "number", "minimum": 0.0, "maximum": 1.0,
                    "description": "share of the kept weight for the prompts that the lists themselves keep"},
         "others": {"default": 512, "type": "integer", "minimum": 0, "maximum": 100000,
@@ -81,6 +82,7 @@ METHOD = {
                   "description": "a word nearer than this share of the anchor's distance means the target"},
     },
 }  # fmt: skip
+LEAST_AND_MOST = (0.02, 4.0)  # what is left of a prompt's way counts as no less and no more
 TOGETHER = 10  # concepts that are forgotten jointly weigh one each, and more than so many together no more than these
 
 
@@ -109,14 +111,16 @@ def aims_of(lessons: Sequence[Lesson], shares: Sequence[int]) -> list[Aim]:
     return aims
 
 
-def beyond_anchors(anchors: Walk, targets: Walk | None, beyond: Tensor) -> Iterator[Reached]:
-    """g and s_g of each batch. :param targets: the original's walk of T; None: `beyond` is 0 for all."""
-    if targets is None:
-        yield from anchors.inputs()
-        return
-    for (g, s_g), (x, s), b in zip(anchors.inputs(), targets.inputs(), beyond.split(BATCH), strict=True):
-        far = b[:, None, None]
-        yield g + far * (g - x), None if s_g is None or s is None else s_g + far * (s_g - s)
+def beyond(anchor: Reached, original: Reached, far: Tensor) -> Reached:
+    """(g, s_g) of a batch. :param far: (N,) how far beyond the anchor each prompt is moved."""
+    (g, s_g), (x, s), b = anchor, original, far[:, None, None]
+    return g + b * (g - x), None if s_g is None or s is None else s_g + b * (s_g - s)
+
+
+def left_of(now: Tensor, goal: Tensor, original: Tensor, looked: Tensor) -> Tensor:
+    """(N,): how far states (N, L, D) still are from their goals, as a share of the original's distance to them."""
+    apart, whole = (((each - goal).square().sum(-1) * looked).sum(1) for each in (now, original))
+    return apart / whole.clamp_min(1e-12)
 
 
 def solved(
@@ -129,31 +133,39 @@ def solved(
     encoder, share = copy.deepcopy(base.encoder), knobs["listed"] if general else 1.0
     adapter: dict[str, Tensor] = {}
     texts, anchors = [aim.prompt for aim in aims], [aim.anchor for aim in aims]
-    each, beyond = (torch.tensor([aim[i] for aim in aims], device=base.device) for i in (3, 2))
-    looked = looked_at(base, texts, anchors)
-    forget = (looked * each[:, None]).split(BATCH)
-    kept = looked_at(base, listed)
-    keep = (kept * knobs["keep"] * share / len(listed)).split(BATCH)
+    weighs, far = (torch.tensor([aim[i] for aim in aims], device=base.device) for i in (3, 2))
+    looked, kept = looked_at(base, texts, anchors), looked_at(base, listed)
+    keep, forget = kept * knobs["keep"] * share / len(listed), weighs
     length, longest = looked.shape[1], kept.shape[1]
     now, become = Walk(base, encoder, texts, length), Walk(base, base.encoder, anchors, length)
-    were = Walk(base, base.encoder, texts, length, now.starts) if beyond.any() else None
+    were = Walk(base, base.encoder, texts, length, now.starts)
     same = Walk(base, encoder, listed, longest)
     stayed = Walk(base, base.encoder, listed, longest, same.starts)
     for depth, (before, after) in enumerate(zip(layers_of(base.encoder), layers_of(encoder), strict=True)):
         for names in LINEARS:
-            problem = LeastSquares(before.get_submodule(names[0]).weight)
-            problem.add(now.inputs(), beyond_anchors(become, were, beyond), forget)
-            problem.add(same.inputs(), stayed.inputs(), keep)
+            problem, left = LeastSquares(before.get_submodule(names[0]).weight), []
+            prompts = zip(looked.split(BATCH), forget.split(BATCH), far.split(BATCH), strict=True)
+            reached = zip(now.inputs(), become.inputs(), were.inputs(), strict=True)
+            for (own, anchor, original), (look, weight, b) in zip(reached, prompts, strict=True):
+                goal = beyond(anchor, original, b)
+                problem.add(own, goal, look * weight[:, None])
+                if own[1] is not None and goal[1] is not None and original[1] is not None:
+                    left.append(left_of(own[1], goal[1], original[1], look))
+            for own, original, weight in zip(same.inputs(), stayed.inputs(), keep.split(BATCH), strict=True):
+                problem.add(own, original, weight)
             if general:
                 words = knobs["keep"] * (1 - share) * general[depth, names[0]]
                 problem.own, problem.crossed = problem.own + words, problem.crossed + words
+            if left:
+                forget = weighs * torch.cat(left).clamp(*LEAST_AND_MOST) ** knobs["left"]
+                forget = forget / forget.sum()
             weights = [before.get_submodule(name).weight for name in names]
             changes = problem.solve(weights, knobs["ridge"], knobs["error"])
             for name, weight, (a, b) in zip(names, weights, changes, strict=True):
                 if len(a):
                     after.get_submodule(name).weight.copy_(weight + b @ a)
                     adapter |= named(f"encoder.layers.{depth}.{name}", a, b)
-        for walk in filter(None, (now, become, were, same, stayed)):
+        for walk in (now, become, were, same, stayed):
             walk.step()
     return encoder, adapter
 
@@ -182,31 +194,11 @@ def run(
         shares = [max(1, len(data.concept.members)) for data in concepts]
         means = {key: (each - without.get(key, 0)) / count for key, each in general.items()} if count else {}
         weights = {**knobs, "keep": knobs["keep"] / min(len(concepts), TOGETHER)}
+        weights |= {} if len(concepts) > 1 else {"left": 0.0}
         aims, listed = aims_of(lessons, shares), ["", *kept]
         encoder, adapter = solved(base, aims, listed, means, weights)
-        if len(concepts) > 1 and knobs["again"]:
-            aims = weighed_again(aims, left_of(base, aims, encoder), knobs["again"])
-            encoder, adapter = solved(base, aims, listed, means, weights)
     notes = {lesson.concept: {"anchor": lesson.anchor, "words": lesson.names} for lesson in lessons}
     return unlearned(base, [], encoder, adapter=adapter, notes=notes)
-
-
-def left_of(base: Base, aims: Sequence[Aim], encoder: Any) -> Tensor:
-    """(N,): how far each target prompt still is from its anchor's, as a share of the way, as the denoiser sees it."""
-    shares = []
-    for start in range(0, len(aims), BATCH):
-        some = aims[start : start + BATCH]
-        targets, anchors = [aim.prompt for aim in some], [aim.anchor for aim in some]
-        goals = encode_prompts(base, anchors)
-        now, were = (distance(text_gram(base), encode_prompts(base, targets, e), goals) for e in (encoder, None))
-        shares.append(now / were.clamp_min(1e-12))
-    return torch.cat(shares)
-
-
-def weighed_again(aims: Sequence[Aim], left: Tensor, power: float) -> list[Aim]:
-    """The aims with their weights times left^power; all weights sum to 1 again."""
-    weights = torch.tensor([aim.weight for aim in aims]) * left.cpu().clamp(0.02, 4) ** power
-    return [aim._replace(weight=weight) for aim, weight in zip(aims, (weights / weights.sum()).tolist(), strict=True)]
 
 
 def contexts(words: Sequence[str], count: int) -> tuple[str, ...]:
