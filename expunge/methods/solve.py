@@ -73,7 +73,7 @@ METHOD = {
         "contexts": {"default": 8, "type": "integer", "minimum": 0, "maximum": 1000,
                      "description": "templates in which a name stands among words of the vocabulary"},
         "left": {"default": 1.0, "type": "number", "minimum": 0.0, "maximum": 4.0,
-                 "description": "jointly: power of what the layers before left of a prompt's way, its weight in the next"},
+                 "description": "jointly: power of what earlier layers left of a prompt's way, its weight in the next"},
         "listed": {"default": 0.25, "type": "number", "minimum": 0.0, "maximum": 1.0,
                    "description": "share of the kept weight for the prompts that the lists themselves keep"},
         "others": {"default": 512, "type": "integer", "minimum": 0, "maximum": 100000,
