@@ -1,13 +1,16 @@
 """Sums over prompts of what reaches each linear layer of the original encoder, for methods that solve for its weights.
 
 Those over the kept vocabulary are the same for all encoders of a base. They are computed once and held in memory and,
-if the base was loaded with a folder for them, in `<folder>/<key>.safetensors`, where the next process finds them.
+if the base was loaded with a folder for them, in `<folder>/<key>.safetensors`, where the next process finds them. The
+folder holds at most MOST_ON_DISK bytes, or one file; those that were not used for longest are removed.
 """
 
 import hashlib
 import inspect
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -36,6 +39,7 @@ Sums = dict[tuple[int, str], Tensor]  # by depth and first linear layer of LINEA
 
 T = TypeVar("T")
 PADDING = 4  # positions of padding after the longest prompt that are looked at; they stand for the rest
+MOST_ON_DISK = 4 * 2**30  # half a GiB each at Stable Diffusion 1.5's sizes, 5 MB on the embedded base
 # What is the same for all concepts that a process unlearns on an encoder.
 _ONCE: WeakKeyDictionary[torch.nn.Module, dict[Any, Any]] = WeakKeyDictionary()
 
@@ -87,6 +91,8 @@ def _from_file(base: Base, prompts: Sequence[str]) -> Sums:
             stored = load_file(file, str(base.device))
             checked = stored.pop("sha256")
             if bytes(checked.tolist()) == _content(stored):
+                with suppress(OSError):  # a folder that may only be read
+                    file.touch()
                 return {
                     (int(name.split(".")[0]), name.split(".", 1)[1]): each.double() for name, each in stored.items()
                 }
@@ -98,9 +104,21 @@ def _from_file(base: Base, prompts: Sequence[str]) -> Sums:
     checked = torch.tensor(list(_content(stored)), dtype=torch.uint8)
     try:
         write_aside(file, lambda part: save_file({**stored, "sha256": checked}, part))
+        with suppress(FileNotFoundError):  # another process removed one
+            _make_room(base.sums)
     except (OSError, SafetensorError) as error:
         print(f"{file} cannot be written ({error}); the next process computes it again", file=sys.stderr)
     return sums
+
+
+def _make_room(folder: Path) -> None:
+    """Remove the files that were not used for longest, until the rest is no more than MOST_ON_DISK."""
+    used = [(file, file.stat()) for file in folder.glob("*.safetensors")]
+    total = 0
+    for place, (file, state) in enumerate(sorted(used, key=lambda each: each[1].st_mtime_ns, reverse=True)):
+        total += state.st_size
+        if place and total > MOST_ON_DISK:
+            file.unlink(missing_ok=True)
 
 
 def _key(base: Base, prompts: Sequence[str]) -> str:

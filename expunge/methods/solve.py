@@ -35,6 +35,7 @@ concept first, and MEMIT and UCE (arXiv 2308.14761), which solve one kind of lay
 """
 
 import copy
+import sys
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from functools import partial
@@ -183,6 +184,8 @@ def run(
             base, text_gram(base), concepts, list(asked), knobs["alike"], knobs["beyond"], known
         )
         around = contexts(words, knobs["contexts"])
+        if len(around) < knobs["contexts"]:
+            print(f"solve: the vocabulary has words for {len(around)} of {knobs['contexts']} contexts", file=sys.stderr)
         lessons = [replace(lesson, templates=(*lesson.templates, *around)) for lesson in lessons]
         templates = tuple(dict.fromkeys(t for lesson in lessons for t in lesson.templates))
         prompts = in_prompts(words, templates)
@@ -202,7 +205,7 @@ def run(
 
 
 def contexts(words: Sequence[str], count: int) -> tuple[str, ...]:
-    """`count` templates in which a name stands among words of the vocabulary."""
+    """`count` templates in which a name stands among words of the vocabulary; fewer if it has fewer than 4 for each."""
     forms = ("{} {0}", "{1} {2} {} {3}", "{0} {}", "{1} {} {2} {3}")
     made = []
     for i in range(count):

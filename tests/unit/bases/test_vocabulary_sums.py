@@ -1,6 +1,7 @@
 """Sums over the kept vocabulary: computed once a base, found again in a file, never believed when it is damaged."""
 
 import copy
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -75,3 +76,21 @@ def test_a_folder_that_cannot_be_written_is_told(
     assert vocabulary_sums(fresh(), PROMPTS)
     assert "cannot be written" in capsys.readouterr().err
     assert vocabulary_sums(replace(fresh(), sums=None), PROMPTS)
+
+
+@torch.no_grad()
+def test_what_was_not_used_for_longest_makes_room(fresh: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Path] = []
+    for count in (1, 2, 3):
+        vocabulary_sums(fresh(), PROMPTS[:count])
+        made += [file for file in (tmp_path / "sums").iterdir() if file not in made]
+    for age, file in enumerate(made):
+        os.utime(file, ns=(age, age))
+    vocabulary_sums(fresh(), PROMPTS[:1])  # the oldest, and used now
+    monkeypatch.setattr(module, "MOST_ON_DISK", 2 * made[0].stat().st_size)
+    vocabulary_sums(fresh(), PROMPTS[1:])
+    left = set((tmp_path / "sums").iterdir())
+    assert len(left) == 2 and left & set(made) == {made[0]}
+    monkeypatch.setattr(module, "MOST_ON_DISK", 0)
+    vocabulary_sums(fresh(), PROMPTS[2:])
+    assert len(list((tmp_path / "sums").iterdir())) == 1  # what was just made stays

@@ -203,6 +203,13 @@ def test_a_name_stands_among_words_of_the_vocabulary() -> None:
     assert solve.contexts(words, 0) == () and len(solve.contexts(words, 8)) == 2  # there are words for two
 
 
+def test_too_few_words_for_the_contexts_are_told(tiny_base: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    unlearn("solve", tiny_base, [made_data("bolt", "a cat")], KEPT, {"contexts": 3}, seed=0)
+    assert "the vocabulary has words for 1 of 3 contexts" in capsys.readouterr().err
+    unlearn("solve", tiny_base, [made_data("bolt", "a cat")], KEPT, {"contexts": 1}, seed=0)
+    assert capsys.readouterr().err == ""
+
+
 def test_what_is_left_of_the_way() -> None:
     goal, original = torch.zeros(2, 2, 1), torch.tensor([[[2.0], [2.0]], [[1.0], [1.0]]])
     now = torch.tensor([[[1.0], [2.0]], [[1.0], [9.0]]])
