@@ -48,8 +48,8 @@ def tensor_digests(tensors: Mapping[str, Tensor], dtype: torch.dtype = torch.flo
     digests = {}
     for name, tensor in tensors.items():
         if not name.endswith("position_ids"):
-            data = tensor.detach().to("cpu", dtype).contiguous()
-            content = str(tuple(data.shape)).encode() + data.view(torch.uint8).numpy().tobytes()
+            data = tensor.detach().to("cpu", dtype).flatten()  # the same bytes in any memory layout
+            content = str(tuple(tensor.shape)).encode() + data.view(torch.uint8).numpy().tobytes()
             digests[normal_name(name)] = hashlib.sha256(content).hexdigest()
     return digests
 

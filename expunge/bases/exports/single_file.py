@@ -76,8 +76,7 @@ def _denoiser(order: Order, where: str, checkpoint: Any, pipe: Any) -> dict[Plac
         problems.append(Problem(where, what, "name a checkpoint with the base's denoiser in it"))
     if problems:
         raise InputError(problems)
-    # Flattened and shaped again: a channels-last 1 x 1 convolution has strides in which no bytes can be read.
-    own = {name: t.flatten().reshape(t.shape) for name, t in denoiser.state_dict().items() if name in changes}
+    own = {name: tensor for name, tensor in denoiser.state_dict().items() if name in changes}
     theirs = {name: checkpoint.get_tensor(places[name]) for name in changes}
     theirs = {name: t.reshape(own[name].shape) if t.numel() == own[name].numel() else t for name, t in theirs.items()}
     _require_same(where, "denoiser", order, own, theirs)
