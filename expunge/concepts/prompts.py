@@ -13,7 +13,7 @@ from expunge.concepts.kinds import KINDS
 from expunge.concepts.prompt_file import FarPrompt, Prompts
 from expunge.concepts.samples import COUNTS, FORGET, Asks, PlannedSample
 from expunge.core.seeds import derive_seed
-from expunge.core.words import Finder
+from expunge.core.words import Finder, content_words
 
 HANDFUL = 4  # phrases of a list's `keep` that each concept's samples show
 KEEP_PROMPTS = 512  # training prompts of a list's `keep`, unless it has more phrases
@@ -129,15 +129,18 @@ def kept_prompts(concepts: Sequence[Concept], prompts: Prompts) -> list[str]:
     """Prompts whose meaning should stay: neighbours and kept senses in training templates, then the general ones.
 
     The words that any of the concepts forgets are left out: in a joint encoder, a neighbour of one concept can be the
-    target of another, and a general prompt can be about any target.
+    target of another, and a general prompt can be about any target. A general prompt stays out as soon as it shares a
+    word with what is forgotten, since it may name it in other words: "a pizza" is "a slice of pizza".
     """
     forgotten = Finder(word for concept in concepts for word in lost_words(concept))
+    parts = Finder(part for concept in concepts for word in lost_words(concept) for part in content_words(word))
     kept: dict[str, None] = {}
     for concept in concepts:
         words = [w for w in (*near_words(concept), *kept_senses(concept)) if not forgotten.has(w)]
         for template in prompts.fewshot[concept.kind]:
             kept.update({template.replace("{}", word): None for word in words})
-    kept.update({prompt: None for prompt in prompts.general if not forgotten.within(prompt)})
+    said = (prompt for prompt in prompts.general if not forgotten.within(prompt) and not parts.within(prompt))
+    kept.update(dict.fromkeys(said))
     return list(kept)
 
 

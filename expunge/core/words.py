@@ -7,11 +7,17 @@ from expunge.core.names import same
 
 _ARTICLE = re.compile(r"^(?:an?|the) ")
 _RUN = re.compile(r"\w+")
+_SMALL = {"a", "an", "and", "at", "beside", "by", "for", "from", "in", "into", "of", "on", "or", "the", "to", "with"}
 
 
 def plain(word: str) -> str:
     """The form in which words are compared: that of `names.same`, with blanks for - and _ and no article in front."""
     return _ARTICLE.sub("", same(re.sub(r"[-_]", " ", word)))
+
+
+def content_words(phrase: str) -> list[str]:
+    """Its words but for articles, prepositions and conjunctions: ["slice", "pizza"] of "a slice of pizza"."""
+    return [word for word in _RUN.findall(plain(phrase)) if word not in _SMALL]
 
 
 class Finder:

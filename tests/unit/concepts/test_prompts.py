@@ -206,6 +206,17 @@ def test_a_general_prompt_about_the_target_is_not_kept() -> None:
     assert "a lion spinning" not in kept_prompts([Concept("spin", "spinning", "motion")], general)
 
 
+def test_a_general_prompt_that_shares_a_word_with_the_target_is_not_kept() -> None:
+    general = replace(PROMPTS, general=("an image of a pizza", "a piece of cake", "one slice", "a photo of a dog"))
+    pizza = Concept("pizza", "a slice of pizza", "object", neighbours=("a slice of cake",))
+    kept = kept_prompts([pizza], general)
+    assert {"a piece of cake", "a photo of a dog"} <= set(kept)  # "of" and "a" do not count
+    assert not {"an image of a pizza", "one slice"} & set(kept)
+    assert "a photo of a slice of cake" in kept  # what the list says itself stays
+    probed = Concept("food", "food", "category", members=("an egg",), probes=("a slice of pizza",))
+    assert "an image of a pizza" not in kept_prompts([probed], general)
+
+
 def test_seed_and_far_are_shared_between_concepts() -> None:
     samples = [samples_of(concept, PROMPTS, COUNTS, 0) for concept in (BOLT, MOUSE)]
     far = [{(sample.prompt, sample.seed) for sample in some if sample.group == "far"} for some in samples]
