@@ -26,7 +26,7 @@ IMAGES = {"images": 4, "anchor_images": 16}  # few-shot images of a concept, or 
 def forget(
     base: Base,
     concepts: Sequence[Concept],
-    method: str = "distil",
+    method: str = "solve",
     parameters: Mapping[str, Any] | None = None,
     keep: Sequence[str] = (),
     seed: int = 0,

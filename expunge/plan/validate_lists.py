@@ -1,6 +1,6 @@
 """Checks the lists against the base that will forget them, for `expunge validate` and the stage plan.
 
-    lists, notes = validate(Path("concepts"), "emoji", default_method="distil")
+    lists, notes = validate(Path("concepts"), "emoji", default_method="solve")
 
 This module puts the rules of lists (`expunge.concepts.rules.Rules`) together: words come from the base, parameters from
 the methods and gates from the metrics. Nothing here imports torch.
