@@ -48,7 +48,7 @@ def problems(tmp_path: Path, release: Any, name: str = "a") -> list[str]:
         ({"lists": ["animals"], "without": ["fruit/pear"]}, ["and 'fruit' is none of its lists"]),
         ({"lists": ["fruit"], "without": ["fruit/pear"]}, ["the release a forgets nothing"]),
         ({"lists": "all", "method": "distill"}, ["there is no method 'distill'; write distil"]),
-        ({"lists": "all", "parameters": {"keeps": 3}}, ["distil has no parameter 'keeps'; write keep"]),
+        ({"lists": "all", "parameters": {"keeps": 3}}, ["solve has no parameter 'keeps'; write keep"]),
         ({"lists": "all", "method": "uce", "parameters": {"steps": 3}}, ["uce has no parameter 'steps'"]),
         ({"lists": "all", "attack": {"word": {}}}, ["there is no attack 'word'; write words"]),
         ({"lists": "all", "attack": {"words": {"image": 1}}}, ["words has no parameter 'image'; write images"]),
