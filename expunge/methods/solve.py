@@ -84,7 +84,7 @@ METHOD = {
     },
 }  # fmt: skip
 LEAST_AND_MOST = (0.02, 4.0)  # what is left of a prompt's way counts as no less and no more
-TOGETHER = 10  # concepts that are forgotten jointly weigh one each, and more than so many together no more than these
+TOGETHER = 8  # concepts that are forgotten jointly weigh one each, and more than so many together no more than these
 
 
 class Aim(NamedTuple):

@@ -239,7 +239,7 @@ def test_a_prompt_that_lags_behind_weighs_more(tiny_base: Any, monkeypatch: pyte
     assert left[-1][1] > left[-1][0]
 
 
-def test_several_together_pull_harder_than_one_and_ten_as_hard_as_more(
+def test_several_together_pull_harder_than_one_and_eight_as_hard_as_more(
     tiny_base: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen = []
@@ -253,7 +253,7 @@ def test_several_together_pull_harder_than_one_and_ten_as_hard_as_more(
     for count in (1, 4, 20):
         some = [made_data(f"bolt {i}", "a cat") for i in range(count)]
         unlearn("solve", tiny_base, some, KEPT, {"keep": 60.0}, seed=0)
-    assert [keep for _, keep in seen] == [60, 15, 6]
+    assert [keep for _, keep in seen] == [60, 15, 7.5]
 
 
 def test_an_anchor_is_needed(tiny_base: Any) -> None:
