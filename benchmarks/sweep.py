@@ -13,8 +13,9 @@ as a target prompt asks for it (the background, or a style's or motion's subject
 three more prompts), the share that is still there. `clean`: the share in which the judge is sure of some subject and
 whose contrast lies in the range of what the base draws of its world, divided by the original's own share, too.
 Four videos are drawn of a target; if it is seen in one of them, sixteen are drawn, which include these four.
-`--every 5` takes every fifth concept, `--joint` forgets many at once (with fewer videos of each); `--to-docs` puts what
-was measured on this base into docs/methods.md. Without a METHOD all VARIANTS run.
+`--every 5` takes every fifth concept, `--joint` forgets many at once (with fewer samples of each), `--but 10` all but
+ten that stand alone, which are kept: their own samples are then the `near` ones. `--to-docs` puts what was measured on
+this base into docs/methods.md. Without a METHOD all VARIANTS run.
 """
 
 import csv
@@ -31,7 +32,7 @@ from tqdm import tqdm
 from bases.emoji.recipe.world import load_world
 from benchmarks.looking import Counts, Eyes, measure, of_the_rest, of_the_unseen, share_left, typical_range
 from benchmarks.results import ROOT, append, parsed, publish, read
-from benchmarks.world import concepts, train
+from benchmarks.world import UNSEEN, concepts, train
 from expunge.bases.base import load
 from expunge.bases.base_digest import base_digest
 from expunge.bases.edits import Edit
@@ -75,8 +76,15 @@ COUNTS = {
     "videos": {"target": 4, "aliases": 1, "near": 1, "far": 1, "sense": 1},
 }
 JOINT = COUNTS | {"videos": COUNTS["videos"] | {"target": 2, "far": 10}}  # concepts share their far prompts
+MANY = {  # jointly, for more concepts than FEW
+    "images": {"target": 3, "aliases": 2, "near": 2, "far": 10, "sense": 0},
+    "videos": {"target": 1, "aliases": 0, "near": 0, "far": 10, "sense": 0},
+}
+FEW = 32
+SPARED = {"images": {"near": 8}, "videos": {"near": 2}}  # of each concept that is left out of all
 CLOSER = COUNTS | {"videos": COUNTS["videos"] | {"target": 16}}  # where one of four shows the target
 TYPICAL = {"image": 64, "video": 32}  # pictures and videos of the world, for the range of its contrast
+Group = list[tuple[Concept, tuple[str, ...]]]  # what is forgotten together, each with its held-out synonyms
 SHOWN = ("target", "aliases", "near", "far", "unseen", "sense", "undeclared", "rest", "clean")
 COLUMNS = ["base", "method", "settings", "concept", "modality", *SHOWN, "seconds", "bytes"]
 
@@ -140,6 +148,7 @@ def main(
     every: Annotated[int, typer.Option(help="take every n-th concept")] = 1,
     videos: Annotated[bool, typer.Option(help="measure videos as well")] = False,
     joint: Annotated[int, typer.Option(help="forget this many at once, spread over the world")] = 0,
+    but: Annotated[int, typer.Option(help="forget all at once but this many, spread over the world")] = 0,
     only: Annotated[str, typer.Option(help="ids or kinds of concepts, with commas")] = "",
     to_docs: Annotated[bool, typer.Option(help="write docs/methods.csv and the table in docs/methods.md")] = False,
     set_: Annotated[list[str] | None, typer.Option("--set", help="METHOD.PARAMETER=VALUE in JSON")] = None,
@@ -157,9 +166,12 @@ def main(
     wanted = {word for word in only.split(",") if word}
     every_one = [each for each in concepts(world) if not wanted or wanted & {each[0].id, each[0].kind}]
     chosen = [[each] for each in every_one[::every]]
+    single = [each for each in every_one if each[0].kind not in ("motion", "image") and not each[0].sense]
+    spared = [concept for concept, _ in spread_out(single[2:], but) if concept.id not in UNSEEN]
     if joint:
-        single = [each for each in every_one if each[0].kind not in ("motion", "image") and not each[0].sense]
-        chosen = [single[:: len(single) // joint][:joint]]
+        chosen = [spread_out(single, joint)]
+    elif but:
+        chosen = [keeping(spared, [each for each in single if each[0] not in spared])]
     before, eyes = dict[tuple[str, str, int], dict[str, Any]](), Eyes(base, judge, {}, {})
     for group, (method, changed) in tqdm([(group, variant) for group in chosen for variant in variants], desc="sweep"):
         some = [concept for concept, _ in group]
@@ -178,10 +190,10 @@ def main(
             if modality not in eyes.limits:
                 eyes.limits[modality] = typical_range(base, world, prompts, modality, TYPICAL[modality])
             rates: dict[str, Any] = {}
-            for counts in (COUNTS, CLOSER) if len(group) == 1 else (JOINT,):
+            for counts in (COUNTS, CLOSER) if len(group) == 1 else (JOINT,) if len(group) <= FEW else (MANY,):
                 if counts is CLOSER and (modality == "image" or not rates["target"]):
                     continue
-                asked = [row for row in rows_about(group, prompts, counts) if row.modality == modality]
+                asked = [row for row in rows_about(group, spared, prompts, counts) if row.modality == modality]
                 if (name, modality, len(asked)) not in before:
                     before[name, modality, len(asked)] = measure(eyes, asked, axis)
                 rates = measure(eyes, asked, axis, before[name, modality, len(asked)], result.edit)
@@ -200,11 +212,27 @@ def main(
         to_the_docs(rows)
 
 
-def rows_about(group: list[tuple[Concept, tuple[str, ...]]], prompts: Prompts, counts: Counts) -> list[PlannedSample]:
+def spread_out(some: Group, count: int) -> Group:
+    """`count` of them at even distances."""
+    return some[:: len(some) // count][:count] if count else []
+
+
+def keeping(spared: list[Concept], group: Group) -> Group:
+    """The group, of which the first concept is told to keep what is spared, as a list's `keep` would."""
+    (first, held), *others = group
+    return [(replace(first, neighbours=(*first.neighbours, *(each.name for each in spared))), held), *others]
+
+
+def rows_about(group: Group, spared: list[Concept], prompts: Prompts, counts: Counts) -> list[PlannedSample]:
     """What is drawn of concepts, each with its held-out synonyms, and of the rest of their prompts."""
     some = [concept for concept, _ in group]
     rows = [row for concept, held in group for row in samples_of(replace(concept, aliases=held), prompts, counts, 0)]
-    rows += [row for concept in some for row in of_the_rest(concept)] + of_the_unseen(some, prompts, counts)
+    if spared:
+        rows = [row for row in rows if row.group != "near"]
+        about = [replace(concept, neighbours=(concept.name,), name="") for concept in spared]
+        rows += [row for concept in about for row in samples_of(concept, prompts, SPARED, 0) if row.group == "near"]
+    rows += of_the_unseen(some, prompts, counts)
+    rows += [row for concept in some if len(some) <= FEW for row in of_the_rest(concept)]
     lost = Finder(word for concept in some for word in lost_words(concept))
     return [row for row in rows if stays(row, lost)]
 
