@@ -1,9 +1,10 @@
-"""A CLIP text encoder layer by layer: what reaches the last linear layer of each MLP, computed only as far as asked.
+"""A CLIP text encoder layer by layer: what reaches its linear layers, computed once, and only as far as asked.
 
 walk = Walk(base, encoder, ["a photo of a cat", ...])
-for x, state in walk.inputs(): ...     (N, L, in) of each batch: what the layer's `mlp.fc2` receives, and (N, L, D), the
-                                       state to which its output is added
-walk.step()                            on to the next layer
+for names in LINEARS:
+    for x, state in walk.inputs(): ...     (N, L, in) of each batch: what the linear layers `names` receive, and
+                                           (N, L, D), to which their output is added; None where it is added to nothing
+walk.step()                                on to the next layer
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -18,8 +19,15 @@ from expunge.bases.base import Base
 from expunge.bases.text import encode_prompts
 
 BATCH = 256  # prompts that are encoded at once
-MOST_HELD = 2**27  # numbers of a walk's states, and as many of its inputs, that are held; others are computed anew
-Reached = tuple[Tensor, Tensor]  # an input (N, L, in), and the state (N, L, D) to which the output is added
+MOST_HELD = 2**27  # numbers of a walk's states that are held; those of further batches are computed anew each time
+# The linear layers of a layer of CLIP's text encoder by the input that they share, in the order in which they compute.
+LINEARS = (
+    ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"),
+    ("self_attn.out_proj",),
+    ("mlp.fc1",),
+    ("mlp.fc2",),
+)
+Reached = tuple[Tensor, Tensor | None]  # an input (N, L, in), and the state (N, L, D) to which the output is added
 
 
 def layers_of(encoder: Any) -> Sequence[Any]:
@@ -27,10 +35,21 @@ def layers_of(encoder: Any) -> Sequence[Any]:
     return getattr(encoder, "text_model", encoder).encoder.layers  # transformers 5 has no inner text_model
 
 
-def reached_in(layer: Any, states: Tensor, *rest: Any, **options: Any) -> Reached:
-    """What a layer's `mlp.fc2` receives, and the state to which its output is added."""
-    states = states + layer.self_attn(layer.layer_norm1(states), *rest, **options)[0]
-    return layer.mlp.activation_fn(layer.mlp.fc1(layer.layer_norm2(states))), states
+def through(layer: Any, states: Tensor, *rest: Any, **options: Any) -> Iterator[Reached]:
+    """A layer in steps: what each of LINEARS receives and is added to, and at last the layer's output.
+
+    Each step uses the weights as they are when it is asked for.
+    """
+    x = layer.layer_norm1(states)
+    yield x, None
+    x = _first_input(layer.self_attn.out_proj, lambda: layer.self_attn(x, *rest, **options))
+    yield x, states
+    states = states + layer.self_attn.out_proj(x)
+    x = layer.layer_norm2(states)
+    yield x, None
+    x = layer.mlp.activation_fn(layer.mlp.fc1(x))
+    yield x, states
+    yield states + layer.mlp.fc2(x), None
 
 
 class _Stop(Exception):
@@ -56,12 +75,17 @@ def _first_call(module: Any, forward: Callable[[], Any]) -> tuple[tuple[Any, ...
     return call
 
 
+def _first_input(module: Any, forward: Callable[[], Any]) -> Tensor:
+    (x,), _ = _first_call(module, forward)
+    return x
+
+
 @dataclass
 class Walk:
     """Prompts on their way through an encoder, in batches of BATCH, layer by layer.
 
-    For each layer, call `inputs` and then `step`. The weight of the layer's `mlp.fc2` may change between them: `step`
-    uses it as it is then.
+    For each layer, call `inputs` once for each of LINEARS and then `step`. The encoder's weights may change between the
+    calls: each call uses them as they are then.
 
     :param length: positions that are looked at; None: all. What comes after a position cannot reach it.
     :param starts: of another walk of the same prompts through an encoder with the same token embeddings, to save time.
@@ -73,23 +97,24 @@ class Walk:
     length: int | None = None
     starts: dict[int, Any] = field(default_factory=dict, repr=False)  # by batch: how the first layer is called
     depth: int = 0
+    _next: int = 0  # which of LINEARS
     _calls: dict[int, Any] = field(default_factory=dict, repr=False)  # by batch: how the layer at `depth` is called
-    _reached: dict[int, Reached] = field(default_factory=dict, repr=False)  # by batch that is held
+    _running: dict[int, Iterator[Reached]] = field(default_factory=dict, repr=False)  # by batch: `through` that layer
 
     def inputs(self) -> Iterator[Reached]:
-        """Of each batch: what the layer's `mlp.fc2` receives, and the state to which its output is added."""
+        """Of each batch: what the next of LINEARS receives, and the state to which its output is added."""
+        place, self._next = self._next, self._next + 1
         for batch in self._batches():
-            yield self._inputs(batch)
+            yield self._reached(batch, place)
 
     def step(self) -> None:
         """Go on to the next layer."""
-        last = layers_of(self.encoder)[self.depth].mlp.fc2
         for batch in self._batches():
             if self._held(batch):
-                (x, state), (_, rest, options) = self._inputs(batch), self._calls[batch]
-                self._calls[batch] = (state + last(x), rest, options)
-        self.depth += 1
-        self._reached.clear()
+                _, rest, options = self._calls[batch]
+                self._calls[batch] = (self._reached(batch, len(LINEARS))[0], rest, options)
+        self.depth, self._next = self.depth + 1, 0
+        self._running.clear()
 
     def _batches(self) -> range:
         return range(-(-len(self.prompts) // BATCH))
@@ -98,24 +123,24 @@ class Walk:
         """Is a batch's state held between the calls?"""
         return batch == 0 or (batch + 1) * self._calls[0][0].numel() <= MOST_HELD
 
-    def _inputs(self, batch: int) -> Reached:
-        """What the layer at `depth` gives for a batch."""
-        if batch in self._reached:
-            return self._reached[batch]
+    def _reached(self, batch: int, place: int) -> Reached:
+        """What `through` gives at a place of the layer at `depth`."""
+        layer = layers_of(self.encoder)[self.depth]
+        if batch in self._running:
+            return next(self._running[batch])
         states, rest, options = self._call(batch)
-        reached = reached_in(layers_of(self.encoder)[self.depth], states, *rest, **options)
-        if (batch + 1) * reached[0].numel() <= MOST_HELD:
-            self._reached[batch] = reached
-        return reached
+        steps = through(layer, states, *rest, **options)
+        if self._held(batch):
+            self._running[batch] = steps
+        return next(islice(steps, place, None))
 
     def _call(self, batch: int) -> Any:
         """(states, rest, options) with which the layer at `depth` is called for a batch."""
         if batch in self._calls:
             return self._calls[batch]
         states, rest, options = self.starts[batch] if batch in self.starts else self._start(batch)
-        for layer in islice(layers_of(self.encoder), self.depth):
-            x, states = reached_in(layer, states, *rest, **options)
-            states = states + layer.mlp.fc2(x)
+        for layer in layers_of(self.encoder)[: self.depth]:
+            ((states, _),) = islice(through(layer, states, *rest, **options), len(LINEARS), None)
         if not self._calls or self._held(batch):
             self._calls[batch] = states, rest, options
         return states, rest, options

@@ -1,4 +1,4 @@
-"""Sums over prompts of what reaches the last linear layer of each MLP in the original encoder (used by solve.py).
+"""Sums over prompts of what reaches each linear layer of the original encoder, for methods that solve for its weights.
 
 Those over the kept vocabulary are the same for all encoders of a base. They are computed once and held in memory and,
 if the base was loaded with a folder for them, in `<folder>/<key>.safetensors`, where the next process finds them. The
@@ -24,6 +24,7 @@ from expunge.bases.base import Base
 from expunge.bases.base_digest import minor_versions
 from expunge.bases.encoder_layers import (
     BATCH,
+    LINEARS,
     Walk,
     gram,
     layers_of,
@@ -34,7 +35,7 @@ from expunge.bases.encoder_layers import (
 from expunge.core.digest import digest
 from expunge.core.files import write_aside
 
-Sums = dict[int, Tensor]  # by depth: sum of x x^T, (in, in) float64
+Sums = dict[tuple[int, str], Tensor]  # by depth and first linear layer of LINEARS: sum of x x^T, (in, in) float64
 
 T = TypeVar("T")
 PADDING = 4  # positions of padding after the longest prompt that are looked at; they stand for the rest
@@ -69,8 +70,9 @@ def sums_of(base: Base, prompts: Sequence[str]) -> Sums:
     weights, sums = looked_at(base, prompts), Sums()
     walk = Walk(base, base.encoder, prompts, weights.shape[1])
     for depth in range(len(layers_of(base.encoder))):
-        grams = [gram(x, x, w) for (x, _), w in zip(walk.inputs(), weights.split(BATCH), strict=True)]
-        sums[depth] = torch.stack(grams).sum(0).float().double()
+        for name, *_ in LINEARS:
+            grams = [gram(x, x, w) for (x, _), w in zip(walk.inputs(), weights.split(BATCH), strict=True)]
+            sums[depth, name] = torch.stack(grams).sum(0).float().double()
         walk.step()
     return sums
 
@@ -91,12 +93,14 @@ def _from_file(base: Base, prompts: Sequence[str]) -> Sums:
             if bytes(checked.tolist()) == _content(stored):
                 with suppress(OSError):  # a folder that may only be read
                     file.touch()
-                return {int(depth): each.double() for depth, each in stored.items()}
+                return {
+                    (int(name.split(".")[0]), name.split(".", 1)[1]): each.double() for name, each in stored.items()
+                }
         except (OSError, SafetensorError, KeyError):
             pass
         print(f"{file} is damaged; it is computed again", file=sys.stderr)
     sums = sums_of(base, prompts)
-    stored = {str(depth): each.float().cpu() for depth, each in sums.items()}
+    stored = {f"{depth}.{name}": each.float().cpu() for (depth, name), each in sums.items()}
     checked = torch.tensor(list(_content(stored)), dtype=torch.uint8)
     try:
         write_aside(file, lambda part: save_file({**stored, "sha256": checked}, part))

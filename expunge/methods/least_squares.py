@@ -1,5 +1,6 @@
 """One linear layer as a weighted least-squares problem, solved as factors of low rank (equations: solve.py)."""
 
+from collections.abc import Sequence
 from functools import partial
 
 import torch
@@ -21,14 +22,15 @@ class LeastSquares:
         (x, s), (g, s_g) = now, goal
         self.own += gram(x, x, weights)
         self.crossed += gram(x, g, weights)
-        self.rest += gram(x, s_g - s, weights)
+        if s is not None and s_g is not None:
+            self.rest += gram(x, s_g - s, weights)
 
-    def solve(self, weight: Tensor, ridge: float, error: float) -> tuple[Tensor, Tensor]:
-        """(A (r, in), B (out, r)), float32, of W' = W + B A."""
+    def solve(self, weights: Sequence[Tensor], ridge: float, error: float) -> list[tuple[Tensor, Tensor]]:
+        """(A (r, in), B (out, r)), float32, of W' = W + B A for each of the weights W, which share their input."""
         e = ridge * self.own.diagonal().mean() * torch.eye(len(self.own), dtype=self.own.dtype, device=self.own.device)
         lower, moved = torch.linalg.cholesky(self.own + e), self.crossed - self.own
-        wanted = weight.double() @ moved + self.rest
-        return factors(torch.cholesky_solve(wanted.T, lower).T, lower, error)
+        wanted = [weight.double() @ moved + self.rest for weight in weights]
+        return [factors(torch.cholesky_solve(each.T, lower).T, lower, error) for each in wanted]
 
 
 def factors(change: Tensor, lower: Tensor, error: float) -> tuple[Tensor, Tensor]:

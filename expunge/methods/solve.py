@@ -1,11 +1,11 @@
-"""One pass through the encoder, layer by layer, in which the last weight of each MLP is solved for and none is trained.
+"""One pass through the encoder, layer by layer, in which each linear layer is solved for and none is trained.
 
-Let an MLP's last linear layer with weight W receive x for a token in the original encoder, and let s be the state to
-which its output is added: the layer gives s + W x. In the new encoder, whose layers before it are solved already, they
-are x' and s'. The new weight W' minimises
+Let a linear layer with weight W receive x for a token in the original encoder, and x' in the new one, whose layers
+before it are solved already. If its output is added to a state, let s and s' be that state; elsewhere both are 0. The
+new weight W' minimises
 
     mean_T |W' x'_T + s'_T - W g - s_g|^2 + keep * mean_K |W' x'_K + s'_K - W x_K - s_K|^2 + e |W' - W|^2
-    g = x_A + beyond * (x_A - x_T),  s_g = s_A + beyond * (s_A - s_T)
+    g = x_A + beyond * (x_A - x_T),  s_g likewise
 
 over all positions of the target's prompts T and of the kept prompts K; A are T with the anchor in the target's place.
 `beyond` is 0 for an anchor that is one of the concept's neighbours or a part of it; a wide one ("a monster") may itself
@@ -16,11 +16,8 @@ So W' = W + D with D = (W C + R) S^-1 - W and
     C = mean_T g x'_T^T    + keep * mean_K x_K x'_K^T  + e I
     R = mean_T (s_g - s'_T) x'_T^T + keep * mean_K (s_K - s'_K) x'_K^T
 
-R makes each layer put right what the layers before it did not reach. So D needs little precision: of all matrices of
+R makes each block put right what the blocks before it did not reach. So D needs little precision: of all matrices of
 low rank, the one is taken that is nearest in what it does, tr(D S D^T), up to the share `error`. It is what is stored.
-
-An MLP's last layer is wide, so that it tells many prompts apart, and sees one token at a time: what other weights are
-solved for as well reaches prompts that nobody meant (docs/methods.md).
 
 Names stand in the base's templates and in `contexts` more, in which words of the vocabulary stand around them. Each
 concept weighs the same in T, however many prompts it has, and a category as much as its members. Against `keep` one
@@ -33,9 +30,8 @@ of the vocabulary's words. e is `ridge` times the mean of S's diagonal. Vocabula
 names (lessons.py). For the vocabulary, x'_K and s'_K are taken to be x_K and s_K: so its sums are those of the base,
 and are computed once for all encoders.
 
-There is no learning rate, no step and no draw. Relatives are MEMIT (arXiv 2210.07229) and EMCID (arXiv 2403.13807),
-which optimise a value for each name first and solve for the same weights with the names' last tokens as keys, and UCE
-(arXiv 2308.14761), which solves for the denoiser's projections.
+There is no learning rate, no step and no draw. Relatives are EMCID (arXiv 2403.13807), which optimises values for each
+concept first, and MEMIT and UCE (arXiv 2308.14761), which solve one kind of layer.
 """
 
 import copy
@@ -49,7 +45,7 @@ import torch
 from torch import Tensor
 
 from expunge.bases.base import Base, deterministic
-from expunge.bases.encoder_layers import BATCH, Reached, Walk, layers_of
+from expunge.bases.encoder_layers import BATCH, LINEARS, Reached, Walk, layers_of
 from expunge.bases.text import text_gram
 from expunge.bases.vocabulary_sums import Sums, looked_at, once, sums_of, vocabulary_sums
 from expunge.concepts.prompt_file import read_prompts
@@ -119,7 +115,7 @@ def aims_of(lessons: Sequence[Lesson], shares: Sequence[int]) -> list[Aim]:
 def beyond(anchor: Reached, original: Reached, far: Tensor) -> Reached:
     """(g, s_g) of a batch. :param far: (N,) how far beyond the anchor each prompt is moved."""
     (g, s_g), (x, s), b = anchor, original, far[:, None, None]
-    return g + b * (g - x), s_g + b * (s_g - s)
+    return g + b * (g - x), None if s_g is None or s is None else s_g + b * (s_g - s)
 
 
 def left_of(now: Tensor, goal: Tensor, original: Tensor, looked: Tensor) -> Tensor:
@@ -147,25 +143,29 @@ def solved(
     same = Walk(base, encoder, listed, longest)
     stayed = Walk(base, base.encoder, listed, longest, same.starts)
     for depth, (before, after) in enumerate(zip(layers_of(base.encoder), layers_of(encoder), strict=True)):
-        weight, left = before.mlp.fc2.weight, []
-        problem = LeastSquares(weight)
-        prompts = zip(looked.split(BATCH), forget.split(BATCH), far.split(BATCH), strict=True)
-        reached = zip(now.inputs(), become.inputs(), were.inputs(), strict=True)
-        for (own, anchor, original), (look, weighs_now, b) in zip(reached, prompts, strict=True):
-            goal = beyond(anchor, original, b)
-            problem.add(own, goal, look * weighs_now[:, None])
-            left.append(left_of(own[1], goal[1], original[1], look))
-        for own, original, look in zip(same.inputs(), stayed.inputs(), keep.split(BATCH), strict=True):
-            problem.add(own, original, look)
-        if general:
-            words = knobs["keep"] * (1 - share) * general[depth]
-            problem.own, problem.crossed = problem.own + words, problem.crossed + words
-        forget = weighs * torch.cat(left).clamp(*LEAST_AND_MOST) ** knobs["left"]
-        forget = forget / forget.sum()
-        a, b = problem.solve(weight, knobs["ridge"], knobs["error"])
-        if len(a):
-            after.mlp.fc2.weight.copy_(weight + b @ a)
-            adapter |= named(f"encoder.layers.{depth}.mlp.fc2", a, b)
+        for names in LINEARS:
+            problem, left = LeastSquares(before.get_submodule(names[0]).weight), []
+            prompts = zip(looked.split(BATCH), forget.split(BATCH), far.split(BATCH), strict=True)
+            reached = zip(now.inputs(), become.inputs(), were.inputs(), strict=True)
+            for (own, anchor, original), (look, weight, b) in zip(reached, prompts, strict=True):
+                goal = beyond(anchor, original, b)
+                problem.add(own, goal, look * weight[:, None])
+                if own[1] is not None and goal[1] is not None and original[1] is not None:
+                    left.append(left_of(own[1], goal[1], original[1], look))
+            for own, original, weight in zip(same.inputs(), stayed.inputs(), keep.split(BATCH), strict=True):
+                problem.add(own, original, weight)
+            if general:
+                words = knobs["keep"] * (1 - share) * general[depth, names[0]]
+                problem.own, problem.crossed = problem.own + words, problem.crossed + words
+            if left:
+                forget = weighs * torch.cat(left).clamp(*LEAST_AND_MOST) ** knobs["left"]
+                forget = forget / forget.sum()
+            weights = [before.get_submodule(name).weight for name in names]
+            changes = problem.solve(weights, knobs["ridge"], knobs["error"])
+            for name, weight, (a, b) in zip(names, weights, changes, strict=True):
+                if len(a):
+                    after.get_submodule(name).weight.copy_(weight + b @ a)
+                    adapter |= named(f"encoder.layers.{depth}.{name}", a, b)
         for walk in (now, become, were, same, stayed):
             walk.step()
     return encoder, adapter

@@ -14,7 +14,7 @@ def test_a_block_puts_right_what_the_blocks_before_it_did_not_reach() -> None:
     state, missing = torch.randn(1, 4, 3, generator=draw), torch.randn(1, 4, 3, generator=draw)
     problem = LeastSquares(weight)
     problem.add((x, state), (x, state + missing), torch.ones(1, 4))
-    a, b = problem.solve(weight, 1e-9, 0.0)
+    ((a, b),) = problem.solve([weight], 1e-9, 0.0)
     found = weight + b @ a
     assert torch.allclose(state + x @ found.T, state + missing + x @ weight.T, atol=1e-2)
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from expunge.bases import encoder_layers, vocabulary_sums
-from expunge.bases.encoder_layers import Walk, gram, layers_of, position_weights, tokens_in
+from expunge.bases.encoder_layers import LINEARS, Walk, gram, layers_of, position_weights, tokens_in
 from expunge.bases.text import distance, encode_prompts, text_gram
 from expunge.methods import solve, unlearn
 from expunge.methods.least_squares import LeastSquares
@@ -36,7 +36,7 @@ def states(base: Any, encoder: Any, prompts: list[str]) -> list[torch.Tensor]:
 
 
 @torch.no_grad()
-def test_a_walk_sees_what_reaches_each_layer(tiny_base: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_walk_sees_what_reaches_each_linear_layer(tiny_base: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     prompts = ["a photo of bolt", "the sea", "a cat"]
     reached = states(tiny_base, tiny_base.encoder, prompts)
     monkeypatch.setattr(encoder_layers, "BATCH", 2)
@@ -45,33 +45,38 @@ def test_a_walk_sees_what_reaches_each_layer(tiny_base: Any, monkeypatch: pytest
         monkeypatch.setattr(encoder_layers, "MOST_HELD", held)
         walk = Walk(tiny_base, tiny_base.encoder, prompts, length)
         for layer, before, after in zip(layers_of(tiny_base.encoder), reached[:-1], reached[1:], strict=True):
-            seen: list[torch.Tensor] = []
-            inputs, added_to = (torch.cat(each) for each in zip(*walk.inputs(), strict=True))
-            hook = layer.mlp.fc2.register_forward_pre_hook(lambda _, args, seen=seen: seen.append(args[0]))
+            seen, pairs = [], [list(walk.inputs()) for _ in LINEARS]
+            inputs = [torch.cat([x for x, _ in pair]) for pair in pairs]
+            added_to = [torch.cat([s for _, s in pair]) for pair in pairs if pair[0][1] is not None]
+            hooks = [
+                layer.get_submodule(name).register_forward_pre_hook(lambda _, args, seen=seen: seen.append(args[0]))
+                for name, *_ in LINEARS
+            ]
             output = layer(before, attention_mask=None, is_causal=True)
-            hook.remove()
-            assert torch.allclose(inputs, seen[0][:, :length], atol=1e-5)
-            assert torch.allclose(added_to + layer.mlp.fc2(inputs), output[:, :length], atol=1e-5)
+            for hook in hooks:
+                hook.remove()
+            for ours, theirs in zip(inputs, seen, strict=True):
+                assert torch.allclose(ours, theirs[:, :length], atol=1e-5)
+            reached_here = [added_to[0] + layer.self_attn.out_proj(inputs[1]), added_to[1] + layer.mlp.fc2(inputs[3])]
+            assert torch.allclose(added_to[0], before[:, :length], atol=1e-5)
+            assert torch.allclose(reached_here[0], added_to[1], atol=1e-5)
+            assert torch.allclose(reached_here[1], output[:, :length], atol=1e-5)
             if layer is not layers_of(tiny_base.encoder)[-1]:  # the last state is what the final norm gives
                 assert torch.allclose(output, after, atol=1e-5)
             walk.step()
 
 
-def test_a_step_uses_the_weight_as_it_is_then(tiny_base: Any) -> None:
+def test_a_step_uses_the_weights_as_they_are_then(tiny_base: Any) -> None:
     encoder = copy.deepcopy(tiny_base.encoder)
-    prompts, last = ["a photo of bolt"], layers_of(encoder)[0].mlp.fc2
+    prompts, values = ["a photo of bolt"], layers_of(encoder)[0].self_attn.v_proj
     walk, plain = Walk(tiny_base, encoder, prompts), Walk(tiny_base, tiny_base.encoder, prompts)
     with torch.no_grad():
-        (x, state), other = (next(each.inputs()) for each in (walk, plain))
-        assert torch.equal(x, other[0])
-        last.weight.mul_(2)
-        walk.step()
-        plain.step()
-        changed, unchanged = (next(each.inputs())[1] for each in (walk, plain))
-        attended = layers_of(encoder)[1]
-        wanted = encoder_layers.reached_in(attended, state + last(x), None, is_causal=True)[1]
-    assert torch.allclose(changed, wanted, atol=1e-5)
-    assert not torch.allclose(changed, unchanged, atol=1e-3)
+        assert torch.equal(*(next(each.inputs())[0] for each in (walk, plain)))
+        values.weight.mul_(2)
+        changed, unchanged = (next(each.inputs())[0] for each in (walk, plain))
+        again = Walk(tiny_base, encoder, prompts)
+        assert torch.equal([next(again.inputs())[0] for _ in range(2)][1], changed)
+    assert not torch.allclose(changed, unchanged)
 
 
 def test_padding_that_is_left_out_is_stood_for(tiny_base: Any) -> None:
@@ -95,41 +100,33 @@ def test_the_first_layer_is_the_least_squares_solution(tiny_base: Any) -> None:
     aims = [solve.Aim("a photo of bolt", "a photo of a cat", 0.5, 0.75), solve.Aim("one bolt", "one a cat", 0.5, 0.25)]
     general = {key: each / 2 for key, each in vocabulary_sums.sums_of(tiny_base, ["an owl", "the moon"]).items()}
     encoder, adapter = solve.solved(tiny_base, aims, ["", *KEPT], general, knobs)
-    layer = layers_of(tiny_base.encoder)[0].mlp.fc2
+    name, layer = LINEARS[0][0], layers_of(tiny_base.encoder)[0]
 
-    def inputs(prompts: list[str]) -> tuple[torch.Tensor, torch.Tensor]:
+    def inputs(prompts: list[str]) -> torch.Tensor:
         with torch.no_grad():
-            x, state = next(Walk(tiny_base, tiny_base.encoder, prompts).inputs())
-        return x.double(), state.double()
+            return next(Walk(tiny_base, tiny_base.encoder, prompts).inputs())[0].double()
 
-    (x_t, s_t), (x_a, s_a) = inputs([aim.prompt for aim in aims]), inputs([aim.anchor for aim in aims])
-    weight = layer.weight.double()
-    kept, words = inputs(["", *KEPT])[0], inputs(["an owl", "the moon"])[0]
+    x_t, x_a = inputs([aim.prompt for aim in aims]), inputs([aim.anchor for aim in aims])
+    weight = layer.get_submodule(name).weight.double()
+    kept, words = inputs(["", *KEPT]), inputs(["an owl", "the moon"])
     rows, goals = [], []
-    for x, goal, missing, shares in (
-        (x_t, x_a + 0.5 * (x_a - x_t), 1.5 * (s_a - s_t), [0.75, 0.25]),
-        (kept, kept, 0 * s_a[:1], [3 * 0.25 / 4] * 4),
-        (words, words, 0 * s_a[:1], [3 * 0.75 / 2] * 2),
+    for x, goal, shares in (
+        (x_t, x_a + 0.5 * (x_a - x_t), [0.75, 0.25]),
+        (kept, kept, [3 * 0.25 / 4] * 4),
+        (words, words, [3 * 0.75 / 2] * 2),
     ):  # fmt: skip
         for i, share in enumerate(shares):
             rows.append(share**0.5 * x[i])
-            goals.append(share**0.5 * (goal[i] @ weight.T + missing[min(i, len(missing) - 1)]))
+            goals.append(share**0.5 * goal[i] @ weight.T)
     stacked = torch.cat(rows)
     e = 0.01 * stacked.square().sum(0).mean()
     stacked = torch.cat([stacked, e.sqrt() * torch.eye(stacked.shape[1], dtype=torch.float64)])
     wanted = torch.linalg.lstsq(stacked, torch.cat([*goals, e.sqrt() * weight.T])).solution.T
-    found = layers_of(encoder)[0].mlp.fc2.weight
-    assert torch.allclose(found.double(), wanted, atol=1e-4)
+    assert torch.allclose(layers_of(encoder)[0].get_submodule(name).weight.double(), wanted, atol=1e-4)
     assert not torch.allclose(wanted, weight, atol=1e-3)
-    where = "text_encoder.text_model.encoder.layers.0.mlp.fc2"
+    where = f"text_encoder.text_model.encoder.layers.0.{name}"
     change = adapter[f"{where}.lora_B.weight"] @ adapter[f"{where}.lora_A.weight"]
-    assert torch.equal(weight.float() + change, found)
-    moved = {
-        name
-        for name, each in encoder.named_parameters()
-        if not torch.equal(each, tiny_base.encoder.get_parameter(name))
-    }
-    assert moved and all(name.endswith("mlp.fc2.weight") for name in moved)
+    assert torch.equal(weight.float() + change, layers_of(encoder)[0].get_submodule(name).weight)
 
 
 def test_the_target_becomes_its_anchor_and_the_rest_stays(tiny_base: Any) -> None:
@@ -234,9 +231,9 @@ def test_a_prompt_that_lags_behind_weighs_more(tiny_base: Any, monkeypatch: pyte
     with torch.no_grad():
         solve.solved(tiny_base, aims, ["", "a luma", "one lumas"], {}, knobs)
     weights = seen[::2]  # between them those of what is kept
-    assert all(torch.allclose(each, torch.tensor([0.75, 0.25])) for each in weights[: None if power == 0 else 1])
-    assert len(weights) == len(left)
-    for each, before in zip(weights[1:], left, strict=False):
+    assert all(torch.allclose(each, torch.tensor([0.75, 0.25])) for each in weights[: None if power == 0 else 2])
+    assert len(weights) == 2 * len(left) and torch.allclose(left[0], torch.ones(2))  # no layer has changed yet
+    for each, before in zip(weights[2::2], left, strict=False):
         wanted = torch.tensor([0.75, 0.25]) * before.clamp(0.02, 4.0) ** power
         assert torch.allclose(each, wanted / wanted.sum())
     assert left[-1][1] > left[-1][0]
