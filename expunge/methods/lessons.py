@@ -80,13 +80,18 @@ class Lesson:
 
 
 def candidates_of(data: ConceptData, gone: set[str], alone: bool) -> tuple[str, ...]:
-    """The anchors to choose from, without those that are forgotten themselves (unless all are).
+    """The anchors to choose from, without those that are forgotten themselves (unless all are) and its own names.
 
     A concept that is forgotten alone gets a neighbour only if there is nothing else, because the judge may mistake a
     neighbour for the target. If many concepts are forgotten at once, each must change little, or kept prompts slip.
     Neighbours are then allowed, and are often chosen because they are nearest.
+
+    :raises ValueError: its own names are all that there is: as its own anchor it would stay what it is.
     """
-    free = tuple(anchor for anchor in data.anchors if anchor not in gone) or data.anchors
+    others = tuple(anchor for anchor in data.anchors if anchor not in data.names)
+    if not others:
+        raise ValueError(f"{data.concept.id}: each of its anchors is a name of its own; give it another anchor")
+    free = tuple(anchor for anchor in others if anchor not in gone) or others
     unlike = tuple(anchor for anchor in free if anchor not in data.concept.neighbours)
     return unlike if alone and unlike else free
 

@@ -119,6 +119,17 @@ def test_alone_no_lookalike_is_the_anchor() -> None:
     assert candidates_of(replace(lion, anchors=("a cat",)), gone, alone=False) == ("a cat",)
 
 
+def test_no_name_of_its_own_is_the_anchor() -> None:
+    """Where all candidates are forgotten together, the nearest would be the concept itself, and nothing would go."""
+    cactus = ConceptData(
+        Concept("cactus", "a cactus", "object"), torch.zeros(0), ("a cactus",), ("{}",), (), ("a cactus", "a key")
+    )
+    for gone in ({"a cactus"}, {"a cactus", "a key"}):
+        assert candidates_of(cactus, gone, alone=False) == ("a key",)
+    with pytest.raises(ValueError, match="cactus: each of its anchors is a name of its own; give it another anchor"):
+        candidates_of(replace(cactus, anchors=("a cactus",)), {"a cactus"}, alone=True)
+
+
 def test_an_empty_anchor_leaves_the_words_out() -> None:
     lesson = Lesson("spin", ("spinning",), "", ("a dog {} in the snow",), 0.5)
     assert lesson.pair(torch.Generator()) == ("a dog spinning in the snow", "a dog in the snow")
