@@ -102,12 +102,16 @@ def fewshot_prompts(words: Sequence[str], templates: Sequence[str], count: int, 
 def anchors_of(concept: Concept, prompts: Prompts) -> tuple[str, ...]:
     """The concept's own anchor. Without one, candidates: the base's for its kind and, for an object, its neighbours.
 
-    Neighbours are no candidates for other kinds: another person, artist's style or character would be a problem, too.
+    A word for the concept itself is no candidate, however it is written: it would be the nearest, and the concept would
+    stay what it is. Neighbours are no candidates for other kinds: another person, artist's style or character would be
+    a problem, too.
     """
     if concept.anchor is not None:
         return (concept.anchor,)
     neighbours = concept.neighbours if KINDS[concept.kind].near_anchors else ()
-    return tuple(dict.fromkeys((*prompts.anchors.get(concept.kind, ()), *neighbours)))
+    own = Finder(lost_words(concept))
+    candidates = dict.fromkeys((*prompts.anchors.get(concept.kind, ()), *neighbours))
+    return tuple(candidate for candidate in candidates if not own.has(candidate))
 
 
 def handful(keep: Sequence[str], concept: str, seed: int) -> tuple[str, ...]:

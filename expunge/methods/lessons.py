@@ -9,6 +9,7 @@ from torch import Tensor
 
 from expunge.bases.base import Base
 from expunge.bases.text import distance, encode_prompts
+from expunge.core.words import Finder
 from expunge.methods import ConceptData
 from expunge.methods.training import pick
 
@@ -79,19 +80,14 @@ class Lesson:
         return next((part for part in self.parts if name.startswith(part)), self.anchor)
 
 
-def candidates_of(data: ConceptData, gone: set[str], alone: bool) -> tuple[str, ...]:
-    """The anchors to choose from, without those that are forgotten themselves (unless all are) and its own names.
+def candidates_of(data: ConceptData, gone: Finder, alone: bool) -> tuple[str, ...]:
+    """The anchors to choose from, without those that are forgotten themselves (unless all are).
 
     A concept that is forgotten alone gets a neighbour only if there is nothing else, because the judge may mistake a
     neighbour for the target. If many concepts are forgotten at once, each must change little, or kept prompts slip.
     Neighbours are then allowed, and are often chosen because they are nearest.
-
-    :raises ValueError: its own names are all that there is: as its own anchor it would stay what it is.
     """
-    others = tuple(anchor for anchor in data.anchors if anchor not in data.names)
-    if not others:
-        raise ValueError(f"{data.concept.id}: each of its anchors is a name of its own; give it another anchor")
-    free = tuple(anchor for anchor in others if anchor not in gone) or others
+    free = tuple(anchor for anchor in data.anchors if not gone.has(anchor)) or data.anchors
     unlike = tuple(anchor for anchor in free if anchor not in data.concept.neighbours)
     return unlike if alone and unlike else free
 
@@ -112,7 +108,7 @@ def lessons_of(
 
     :param known: {prompt: its embedding} that the caller has already; it is only read.
     """
-    gone = {name for data in concepts for name in data.names}
+    gone = Finder(name for data in concepts for name in data.names)
     candidates = [candidates_of(data, gone, alone=len(concepts) == 1) for data in concepts]
     encoded = ChainMap({}, {} if known is None else known)  # new ones go into the first
     anchors = [

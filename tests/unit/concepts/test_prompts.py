@@ -231,6 +231,8 @@ def test_anchors_are_given_or_candidates() -> None:
     assert anchors_of(Concept("x", "x", "object", neighbours=("z", "a saw")), prompts) == ("a tool", "a saw", "z")
     assert anchors_of(Concept("x", "x", "object", neighbours=("z", "w")), PROMPTS) == ("z", "w")
     assert anchors_of(Concept("x", "x", "person", neighbours=("z",)), prompts) == ("a man",)
+    saw = Concept("saw", "Saw", "object", aliases=("handsaw",), neighbours=("a handsaw", "a file"))
+    assert anchors_of(saw, prompts) == ("a tool", "a file")  # no word for itself, however it is written
     assert anchors_of(Concept("x", "x", "motion"), prompts) == ("",)
     assert anchors_of(Concept("x", "x", "style"), PROMPTS) == ()
 
