@@ -81,7 +81,7 @@ MANY = {  # jointly, for more concepts than FEW
     "videos": {"target": 1, "aliases": 0, "near": 0, "far": 10, "sense": 0},
 }
 FEW = 32
-SPARED = {"images": {"near": 8}, "videos": {"near": 2}}  # of each concept that is left out of all
+SPARED = {"images": {"target": 8}, "videos": {"target": 2}}  # of each concept that is left out of all
 CLOSER = COUNTS | {"videos": COUNTS["videos"] | {"target": 16}}  # where one of four shows the target
 TYPICAL = {"image": 64, "video": 32}  # pictures and videos of the world, for the range of its contrast
 Group = list[tuple[Concept, tuple[str, ...]]]  # what is forgotten together, each with its held-out synonyms
@@ -155,6 +155,8 @@ def main(
 ) -> None:
     """Forget each concept with each method, and show what goes, what stays and what it costs."""
     settings = parsed(set_, METHODS)
+    if joint and but:
+        raise typer.BadParameter("--joint and --but say how many are forgotten at once: give one of them")
     if settings.keys() - set(methods or []):
         raise typer.BadParameter("--set: name its METHOD as an argument, too")
     variants = [(method, settings.get(method, {})) for method in methods] if methods else VARIANTS
@@ -167,7 +169,11 @@ def main(
     every_one = [each for each in concepts(world) if not wanted or wanted & {each[0].id, each[0].kind}]
     chosen = [[each] for each in every_one[::every]]
     single = [each for each in every_one if each[0].kind not in ("motion", "image") and not each[0].sense]
-    spared = [concept for concept, _ in spread_out(single[2:], but) if concept.id not in UNSEEN]
+    spared = [concept for concept, _ in spread_out(single[2:], but)]  # of ten, so counted, none is one of UNSEEN
+    if hidden := [concept.id for concept in spared if concept.id in UNSEEN]:
+        raise typer.BadParameter(
+            f"--but {but} would keep {', '.join(hidden)}, which no training may see: take another number"
+        )
     if joint:
         chosen = [spread_out(single, joint)]
     elif but:
@@ -190,7 +196,7 @@ def main(
             if modality not in eyes.limits:
                 eyes.limits[modality] = typical_range(base, world, prompts, modality, TYPICAL[modality])
             rates: dict[str, Any] = {}
-            for counts in (COUNTS, CLOSER) if len(group) == 1 else (JOINT,) if len(group) <= FEW else (MANY,):
+            for counts in counts_for(len(group)):
                 if counts is CLOSER and (modality == "image" or not rates["target"]):
                     continue
                 asked = [row for row in rows_about(group, spared, prompts, counts) if row.modality == modality]
@@ -212,6 +218,11 @@ def main(
         to_the_docs(rows)
 
 
+def counts_for(together: int) -> tuple[Counts, ...]:
+    """How many samples are drawn of what is forgotten: of one concept more, where it is seen."""
+    return (COUNTS, CLOSER) if together == 1 else (JOINT if together <= FEW else MANY,)
+
+
 def spread_out(some: Group, count: int) -> Group:
     """`count` of them at even distances."""
     return some[:: len(some) // count][:count] if count else []
@@ -228,9 +239,8 @@ def rows_about(group: Group, spared: list[Concept], prompts: Prompts, counts: Co
     some = [concept for concept, _ in group]
     rows = [row for concept, held in group for row in samples_of(replace(concept, aliases=held), prompts, counts, 0)]
     if spared:
-        rows = [row for row in rows if row.group != "near"]
-        about = [replace(concept, neighbours=(concept.name,), name="") for concept in spared]
-        rows += [row for concept in about for row in samples_of(concept, prompts, SPARED, 0) if row.group == "near"]
+        shown = [row for concept in spared for row in samples_of(concept, prompts, SPARED, 0)]
+        rows = [row for row in rows if row.group != "near"] + [replace(row, group="near") for row in shown]
     rows += of_the_unseen(some, prompts, counts)
     rows += [row for concept in some if len(some) <= FEW for row in of_the_rest(concept)]
     lost = Finder(word for concept in some for word in lost_words(concept))
