@@ -12,7 +12,6 @@ forgotten without saying that it must stay. `rest`: of what the original draws
 as a target prompt asks for it (the background, or a style's or motion's subject; besides the style and motion of two or
 three more prompts), the share that is still there. `clean`: the share in which the judge is sure of some subject and
 whose contrast lies in the range of what the base draws of its world, divided by the original's own share, too.
-Four videos are drawn of a target; if it is seen in one of them, sixteen are drawn, which include these four.
 `--every 5` takes every fifth concept, `--joint` forgets many at once (with fewer samples of each), `--but 10` all but
 ten that stand alone, which are kept: their own samples are then the `near` ones. `--to-docs` puts what was measured on
 this base into docs/methods.md. Without a METHOD all VARIANTS run.
@@ -82,7 +81,6 @@ MANY = {  # jointly, for more concepts than FEW
 }
 FEW = 32
 SPARED = {"images": {"target": 8}, "videos": {"target": 2}}  # of each concept that is left out of all
-CLOSER = COUNTS | {"videos": COUNTS["videos"] | {"target": 16}}  # where one of four shows the target
 TYPICAL = {"image": 64, "video": 32}  # pictures and videos of the world, for the range of its contrast
 Group = list[tuple[Concept, tuple[str, ...]]]  # what is forgotten together, each with its held-out synonyms
 SHOWN = ("target", "aliases", "near", "far", "unseen", "sense", "undeclared", "rest", "clean")
@@ -178,7 +176,7 @@ def main(
         chosen = [spread_out(single, joint)]
     elif but:
         chosen = [keeping(spared, [each for each in single if each[0] not in spared])]
-    before, eyes = dict[tuple[str, str, int], dict[str, Any]](), Eyes(base, judge, {}, {})
+    before, eyes = dict[tuple[str, str], dict[str, Any]](), Eyes(base, judge, {}, {})
     for group, (method, changed) in tqdm([(group, variant) for group in chosen for variant in variants], desc="sweep"):
         some = [concept for concept, _ in group]
         kind, name = some[0].kind, some[0].id if len(some) == 1 else f"{len(some)} jointly"
@@ -195,14 +193,11 @@ def main(
             axis = "subject" if kind in ("style", "motion") else "background"
             if modality not in eyes.limits:
                 eyes.limits[modality] = typical_range(base, world, prompts, modality, TYPICAL[modality])
-            rates: dict[str, Any] = {}
-            for counts in counts_for(len(group)):
-                if counts is CLOSER and (modality == "image" or not rates["target"]):
-                    continue
-                asked = [row for row in rows_about(group, spared, prompts, counts) if row.modality == modality]
-                if (name, modality, len(asked)) not in before:
-                    before[name, modality, len(asked)] = measure(eyes, asked, axis)
-                rates = measure(eyes, asked, axis, before[name, modality, len(asked)], result.edit)
+            counts = COUNTS if len(group) == 1 else JOINT if len(group) <= FEW else MANY
+            asked = [row for row in rows_about(group, spared, prompts, counts) if row.modality == modality]
+            if (name, modality) not in before:
+                before[name, modality] = measure(eyes, asked, axis)
+            rates = measure(eyes, asked, axis, before[name, modality], result.edit)
             if blind is not None and (other := [row for row in asked if row.group == "sense"]):
                 rates["undeclared"] = share_left(eyes, other, blind.edit)
             costs = {"seconds": round(seconds, 2), "bytes": size_of(result.edit, result.changed_parameters)}
@@ -216,11 +211,6 @@ def main(
     Console(width=200).print(table)
     if to_docs:
         to_the_docs(rows)
-
-
-def counts_for(together: int) -> tuple[Counts, ...]:
-    """How many samples are drawn of what is forgotten: of one concept more, where it is seen."""
-    return (COUNTS, CLOSER) if together == 1 else (JOINT if together <= FEW else MANY,)
 
 
 def spread_out(some: Group, count: int) -> Group:

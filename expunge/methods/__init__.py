@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from expunge.core.knobs import LAST, Advice, Registry, Schemas, defaults
+from expunge.core.words import Finder
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -147,6 +148,9 @@ def _missing(
             chosen = ", or candidates in the base's prompts file" if method.anchor == "chosen" else ""
             fix = f"write what it should become, such as a wider word{chosen}"
             problems.append((f"{method.name}: {id_} has no anchor", fix))
+        elif method.anchor and data.concept.anchor and Finder(data.names).has(data.concept.anchor):
+            what = f"{method.name}: the anchor of {id_} is {data.concept.anchor!r}, one of its own names"
+            problems.append((what, "write something else: it would stay what it is"))
     if method.kept and knobs.get(method.kept) and not kept:
         what = f"{method.name}: {method.kept} is set, but there are no kept prompts"
         problems.append((what, "give neighbours or general prompts"))

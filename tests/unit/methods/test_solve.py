@@ -259,3 +259,8 @@ def test_several_together_pull_harder_than_one_and_eight_as_hard_as_more(
 def test_an_anchor_is_needed(tiny_base: Any) -> None:
     with pytest.raises(ValueError, match="bolt has no anchor"):
         unlearn("solve", tiny_base, [made_data("bolt", None)], KEPT, {}, seed=0)
+
+
+def test_a_concept_cannot_become_itself(tiny_base: Any) -> None:
+    with pytest.raises(ValueError, match="the anchor of bolt is 'Bolt', one of its own names"):
+        unlearn("solve", tiny_base, [made_data("bolt", "Bolt")], KEPT, {}, seed=0)
