@@ -232,9 +232,9 @@ def rows_about(group: Group, spared: list[Concept], prompts: Prompts, counts: Co
         shown = [row for concept in spared for row in samples_of(concept, prompts, SPARED, 0)]
         rows = [row for row in rows if row.group != "near"] + [replace(row, group="near") for row in shown]
     rows += of_the_unseen(some, prompts, counts)
-    rows += [row for concept in some if len(some) <= FEW for row in of_the_rest(concept)]
     lost = Finder(word for concept in some for word in lost_words(concept))
-    return [row for row in rows if stays(row, lost)]
+    rest = [row for concept in some if len(some) <= FEW for row in of_the_rest(concept)]  # these name the concept
+    return [row for row in rows if stays(row, lost)] + rest
 
 
 def size_of(edit: Edit, changed: int) -> int:

@@ -8,7 +8,7 @@ import typer
 from typer.testing import CliRunner
 
 from bases.emoji.recipe.world import load_world
-from benchmarks import results
+from benchmarks import results, sweep
 from benchmarks.world import concepts, unseen
 from expunge.bases.spec import load_spec
 from expunge.concepts.prompt_file import read_prompts
@@ -54,6 +54,17 @@ def test_no_prompt_of_training_says_an_unseen_thing() -> None:
         assert not any(map(hidden.within, [*said, *kept_prompts([concept], prompts)])), concept.id
         assert not any(map(hidden.has, (concept.name, *concept.aliases, *near_words(concept)))), concept.id
     assert counts == {7, 8}
+
+
+def test_the_rest_of_a_prompt_is_asked_of_prompts_that_name_the_target() -> None:
+    prompts = read_prompts(load_spec("emoji").prompts)
+    some = [each for each in concepts(load_world()) if each[0].id in ("dog", "rocket")]
+    for group in ([some[0]], some):
+        rows = sweep.rows_about(group, [], prompts, sweep.COUNTS)
+        asked = {(row.modality, row.asks.axis) for row in rows if row.group == "rest"}
+        assert asked == {("image", "style"), ("video", "motion")}
+        lost = Finder(name for concept, _ in group for name in (concept.name, *concept.aliases))
+        assert not any(lost.within(row.prompt) for row in rows if row.group in ("near", "far", "unseen"))
 
 
 def test_rows_with_other_columns_are_refused(tmp_path: Path) -> None:
