@@ -1,8 +1,11 @@
 """plan: check the lists, the base and every section of params.yaml, and write down what all other stages will do.
 
-concepts/*.yaml, bases/, attacks/found.csv, params.yaml -> build/plan/index.json (expunge.plan.contract.Plan) and, for
-`dvc params diff`, build/plan/concepts.json. No model is loaded. If the input is wrong, the run ends here and
-shows every problem at once.
+concepts/*.yaml, bases/, attacks/found.csv, params.yaml ->
+    build/plan/index.json       expunge.plan.contract.Plan
+    build/plan/asked.json       expunge.plan.asked_for.AskedFor: what each verdict will speak of
+    build/plan/concepts.json    for `dvc params diff`
+
+No model is loaded. If the input is wrong, the run ends here and shows every problem at once.
 """
 
 from dataclasses import replace
@@ -21,6 +24,7 @@ from expunge.core.errors import InputError, Problem, in_order
 from expunge.core.files import write_json
 from expunge.core.unit_names import Name
 from expunge.judging.judge_digest import judge_parts
+from expunge.plan.asked_for import AskedFor, asked_for, digest_of_base
 from expunge.plan.build import make_plan
 from expunge.plan.check_base import base_file_problems
 from expunge.plan.contract import Plan, PlannedBase, write_plan
@@ -64,6 +68,8 @@ def run() -> None:
     print(*notes, sep="\n", end="\n" * bool(notes))
     write_plan(OUT / "index.json", plan)
     write_json(OUT / "concepts.json", by_list(plan))
+    asked = asked_for(lists, params.unlearn, params.releases, params.seed)
+    write_json(OUT / "asked.json", msgspec.to_builtins(AskedFor(asked, digest_of_base(spec))))
 
 
 def problems_of_base(name: str) -> list[Problem]:

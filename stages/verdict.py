@@ -19,10 +19,11 @@ from expunge.core.files import write_csv, write_json
 from expunge.core.index import read_index
 from expunge.core.unit_names import Name
 from expunge.judging.table import read_table
+from expunge.plan.asked_for import read_asked
 from expunge.plan.params import read_params
 from expunge.verdicts.frame_curves import curves_of, write_curves
 from expunge.verdicts.gate import verdicts
-from expunge.verdicts.rates import write_rates
+from expunge.verdicts.rates import read_rates, write_rates
 from expunge.verdicts.summary import BAR_COLUMNS, PLOT_COLUMNS, bar_rows, plot_rows, summarise
 from expunge.verdicts.tally import rates_of
 from expunge.verdicts.verdict_file import ANSWERS, counts, write_verdicts
@@ -45,7 +46,8 @@ def run() -> None:
         name: json.loads((BUILD / "drift" / name / "drift.json").read_text("utf-8")) for name in drifts
     }
     rates = rates_of(rows, plan, attempts, drift, {name: unit.facts["KID"] for name, unit in scores.items()})
-    decided = verdicts(plan, gate, rates)
+    write_rates(METRICS / "rates.csv", rates)
+    decided = verdicts(plan, gate, read_rates(METRICS / "rates.csv"), read_asked(BUILD / "plan/asked.json"))
 
     summary = summarise(
         rates, plan.encoders, {name: unit.facts["changed_parameters"] for name, unit in encoders.items()}
@@ -55,7 +57,6 @@ def run() -> None:
     for name, verdict in released.items():
         passed = counts(verdict.reasons)
         summary["releases"][Name.parse(name).id] |= {"verdict": verdict.verdict, "gates": passed}
-    write_rates(METRICS / "rates.csv", rates)
     write_curves(METRICS / "frames.csv", curves_of(rows, plan))
     write_verdicts(METRICS / "verdicts.json", decided)
     write_json(METRICS / "summary.json", summary, indent=2)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from expunge.cli.app import app, count, errors_in_lines, parameters_file
+from expunge.cli.app import CONCEPTS, app, count, errors_in_lines, parameters_file
 
 
 @app.command()
@@ -28,19 +28,19 @@ def gate(
     The thresholds are in params.yaml (section gate), in a list's `gate:` and in a concept's.
     docs/evaluation.md explains each number.
 
-    Exit code 0: every required encoder passes. 1: one fails, was not measured, or has not run yet. 2: bad input, or
-    the gates have changed since the run.
-    """
-    from expunge.plan.release_params import require_releases
-    from expunge.verdicts.print_verdicts import print_verdicts
-    from expunge.verdicts.up_to_date import encoders_now, never_ran, require_same_gates
-    from expunge.verdicts.verdict_file import PASS, chosen, read_verdicts
+    Every verdict is made anew from metrics/rates.csv and the lists, and compared.
 
-    if Path("params.yaml").is_file() and concepts.is_dir():
-        require_releases(Path("params.yaml"), concepts)
-    now = encoders_now(concepts, parameters_file())
-    verdicts = chosen({**never_ran(now), **read_verdicts(metrics)}, names or (), metrics)
-    require_same_gates(verdicts, now, metrics)
+    Exit code 0: every required encoder passes. 1: one fails, was not measured, or has not run yet. 2: bad input; or
+    gates, concepts, methods, parameters or the base have changed since the run; or a file of metrics/ was edited by
+    hand.
+    """
+    from expunge.verdicts.print_verdicts import print_verdicts
+    from expunge.verdicts.recomputed import verdicts_now
+    from expunge.verdicts.verdict_file import PASS
+
+    verdicts, unseen = verdicts_now(metrics, names or (), concepts, parameters_file())
+    for line in unseen:
+        typer.echo(line, err=True)
     print_verdicts(verdicts, every, why)
     if any(verdict.required and verdict.verdict != PASS for verdict in verdicts.values()):
         raise typer.Exit(1)
@@ -61,16 +61,19 @@ def compare(
     metrics without a better direction, such as the change of the weights, are hidden; --all shows both.
     Times are not compared.
 
-    Exit code 0: nothing became worse outside its interval (or --no-fail). 1: something did. 2: bad input.
+    Exit code 0: nothing became worse outside its interval, and no number was lost (or --no-fail). 1: else. 2: bad
+    input.
     """
     from expunge.verdicts.compare import compare as compared
     from expunge.verdicts.compare import rates_at
     from expunge.verdicts.print_comparison import print_comparison
     from expunge.verdicts.rates import read_rates
+    from expunge.verdicts.up_to_date import encoders_now
 
     old = rates_at(rev, metrics)
     new = rates_at(rev2, metrics) if rev2 is not None else read_rates(metrics)
-    comparison = compared(old, new)
+    asked = encoders_now(CONCEPTS, parameters_file()) if rev2 is None else {}
+    comparison = compared(old, new, asked)
     if comparison.same:
         typer.echo(f"{metrics} is the same in {rev} and in {rev2 or 'the working tree'}: there is nothing to compare")
         return

@@ -57,7 +57,10 @@ def make_plan(
         return {n: tuple(samples_of(concepts[n], prompts, counts, params.seed, shown[n])) for n in names}
 
     usual, planned = drawn(params.render, concepts), {each.id: _list(each, prompts) for each in lists}
-    released, own = release_jobs(params, known_concepts(lists)), dict[str, dict[str, Sequence[PlannedSample]]]()
+    released, own = (
+        release_jobs(params.releases, params.unlearn, known_concepts(lists)),
+        dict[str, dict[str, Sequence[PlannedSample]]](),
+    )
     for name, job in released.items():
         release = params.releases[Name.parse(name).id]
         own[name] = dict(usual) if release.render is None else drawn(release.render, job.concepts)

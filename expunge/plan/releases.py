@@ -5,6 +5,7 @@ What one of its concepts keeps and another forgets is not asked for: `not_asked`
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from expunge.concepts.concept import Concept
 from expunge.concepts.prompt_file import Prompts
@@ -17,19 +18,23 @@ from expunge.methods import METHODS, for_several
 from expunge.plan.contract import EncoderJob, NotAsked, PlannedList, PlannedRelease
 from expunge.plan.general import named_places
 from expunge.plan.notes import Labels
-from expunge.plan.params import Params
 from expunge.plan.release_params import Known, ReleaseParams, members_of
 
 Drawn = Mapping[str, Sequence[PlannedSample]]  # samples of each concept, and the general set
 
 
-def release_jobs(params: Params, known: Known) -> dict[str, EncoderJob]:
+def release_jobs(
+    releases: Mapping[str, ReleaseParams], unlearn: Mapping[str, Any], known: Known
+) -> dict[str, EncoderJob]:
     """{"releases/name": its job}. It takes its own method or the usual one; those that its concepts name are theirs
-    alone."""
+    alone.
+
+    :param unlearn: the section of params.yaml.
+    """
     jobs = {}
-    for name, release in params.releases.items():
-        members, method = members_of(release, known), release.method or params.unlearn["method"]
-        own = {**METHODS[method].defaults, **(params.unlearn.get(method) or {}), **release.parameters}
+    for name, release in releases.items():
+        members, method = members_of(release, known), release.method or unlearn["method"]
+        own = {**METHODS[method].defaults, **(unlearn.get(method) or {}), **release.parameters}
         jobs[str(Name(RELEASES, name))] = EncoderJob(members, method, for_several(method, own, len(members)), 0)
     return jobs
 

@@ -9,7 +9,7 @@ prompts and seeds, so a real change can lie inside the intervals. Times differ f
 
 import subprocess
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,14 +48,15 @@ class Comparison:
     new: list[str]  # encoders, as list/encoder
     gone: list[str]
     unmeasured: list[Rate]  # of encoders that are in both tables: what the new one lacks
+    lost: list[str]  # of those that are gone: a list still asks for them
 
     def of(self, kind: str) -> list[Change]:
         return [change for change in self.changes if change.kind == kind]
 
     @property
     def failed(self) -> bool:
-        """Is something worse, outside its interval?"""
-        return any(change.outside for change in self.of(WORSE))
+        """Is something worse, outside its interval, or no longer measured? What is not known is no better."""
+        return bool(any(change.outside for change in self.of(WORSE)) or self.unmeasured or self.lost)
 
     @property
     def same(self) -> bool:
@@ -63,17 +64,21 @@ class Comparison:
         return not (self.changes or self.new or self.gone or self.unmeasured)
 
 
-def compare(old: Iterable[Rate], new: Iterable[Rate]) -> Comparison:
-    """Every number that is in both tables and differs, and what is in only one of them."""
+def compare(old: Iterable[Rate], new: Iterable[Rate], asked: Collection[str] = ()) -> Comparison:
+    """Every number that is in both tables and differs, and what is in only one of them.
+
+    :param asked: the encoders that the lists ask for, as list/encoder; (): nobody knows.
+    """
     before, after = ({rate.key: rate for rate in rates if not _is_time(rate)} for rates in (old, new))
     changes = [_change(before[key], rate) for key, rate in after.items() if key in before]
     encoders = [{rate.name for rate in rates.values()} for rates in (before, after)]
-    stay = encoders[0] & encoders[1]
+    stay, gone = encoders[0] & encoders[1], sorted(encoders[0] - encoders[1])
     return Comparison(
         sorted((change for change in changes if change is not None), key=_order),
         sorted(encoders[1] - encoders[0]),
-        sorted(encoders[0] - encoders[1]),
+        gone,
         [rate for key, rate in sorted(before.items()) if key not in after and rate.name in stay],
+        [name for name in gone if name in asked],
     )
 
 

@@ -1,6 +1,6 @@
 """Verdicts: what was measured against the gates, encoder by encoder, with reasons in sentences.
 
-    verdicts(plan, params["gate"], rates)          {"list/encoder": Verdict}
+    verdicts(plan, params["gate"], rates, asked)          {"list/encoder": Verdict}
 
 Every concept of an encoder must pass by itself: a joint encoder's average would hide the one that it did not forget.
 The point estimate decides; where the 95 % interval reaches across the threshold, the reason says that n is too small to
@@ -17,12 +17,14 @@ from expunge.core.unit_names import Name
 from expunge.metrics.catalogue import METRICS
 from expunge.metrics.sample_choices import shows_in
 from expunge.metrics.thresholds import Key, Merged, Section, Threshold, merged, signature
+from expunge.plan.asked_for import AskedFor
 from expunge.plan.contract import Plan
 from expunge.verdicts import sentences
 from expunge.verdicts.rates import Rate
 from expunge.verdicts.verdict_file import FAIL, PASS, UNMEASURED, Reason, Verdict
 
-ROUNDING = 1e-9  # 0.9 of 0.8 is a little more than 0.72 to a computer
+NOTHING = AskedFor()
+ROUNDING = 1e-5  # relative: rates have 6 significant digits, and 0.9 of 0.8 is a little more than 0.72 to a computer
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,8 @@ def decide(key: Key, threshold: Threshold, rate: Rate | None, concept: str = "",
     bound, _ = threshold.bound(metric, rate.before)
 
     def holds(value: float) -> bool:
-        return value <= bound + ROUNDING if threshold.sign == "<=" else value >= bound - ROUNDING
+        slack = ROUNDING * abs(bound)
+        return value <= bound + slack if threshold.sign == "<=" else value >= bound - slack
 
     good = holds(rate.value)
     sure = rate.low is not None and rate.high is not None and holds(rate.low) == holds(rate.high) == good
@@ -76,13 +79,12 @@ def decide(key: Key, threshold: Threshold, rate: Rate | None, concept: str = "",
     )
 
 
-def verdicts(plan: Plan, gate: Section, rates: Sequence[Rate]) -> dict[str, Verdict]:
+def verdicts(plan: Plan, gate: Section, rates: Sequence[Rate], asked: AskedFor = NOTHING) -> dict[str, Verdict]:
     """{"list/encoder": Verdict}, sorted.
 
-    Only required gates decide, unless an encoder has none: then all of them do. A failure outweighs a missing number.
-    An encoder without a single gate is not measured.
-
     :param gate: of params.yaml; the plan's lists and concepts may each hold a `gate` that overrides it.
+    :param rates: as metrics/rates.csv holds them, so that the verdicts can be checked against that file.
+    :param asked: what the verdicts speak of.
     """
     by_encoder: dict[str, dict[Any, Rate]] = {}
     for rate in rates:
@@ -99,16 +101,25 @@ def verdicts(plan: Plan, gate: Section, rates: Sequence[Rate]) -> dict[str, Verd
         }  # fmt: skip
         whole, each = gates_of(plan, gate, name)
         found = _reasons(whole, each, members, by_encoder.get(name, {}), release is not None)
-        reasons = sorted(_never_drawn(found), key=_order)
-        deciding = [r for r in reasons if r.required] or reasons
-        words = {r.verdict for r in deciding} or {UNMEASURED}
-        result[name] = Verdict(
-            verdict=next(word for word in (FAIL, UNMEASURED, PASS) if word in words),
-            required=any(r.required for r in reasons) if reasons else whole[1],
-            gates=signature(whole, each),
-            reasons=tuple(reasons),
+        verdict = concluded(found, whole[1])
+        result[name] = replace(
+            verdict, gates=signature(whole, each), about=asked.encoders.get(name, ""), base=asked.base
         )
     return dict(sorted(result.items()))
+
+
+def concluded(reasons: Iterable[Reason], required: bool) -> Verdict:
+    """The verdict that follows from reasons, decided one by one.
+
+    Only required gates decide, unless an encoder has none: then all of them do. A failure outweighs a missing number.
+    An encoder without a single gate is not measured.
+
+    :param required: is it, if there is no reason?
+    """
+    ordered = sorted(_never_drawn(reasons), key=_order)
+    words = {r.verdict for r in ordered if r.required} or {r.verdict for r in ordered} or {UNMEASURED}
+    word = next(word for word in (FAIL, UNMEASURED, PASS) if word in words)
+    return Verdict(word, any(r.required for r in ordered) if ordered else required, reasons=tuple(ordered))
 
 
 def gates_of(plan: Plan, gate: Section, encoder: str) -> tuple[Merged, dict[str, Merged]]:
@@ -150,10 +161,14 @@ def _reasons(
                 own, needed = each[id_]
                 rate = rates.get((id_, *key))
                 if key in own and (rate is not None or id_ in due):
-                    reason = decide(key, own[key], rate, id_, needed)
-                    yield replace(reason, text=f"{id_}: {reason.text}") if len(members) > 1 else reason
+                    yield named(decide(key, own[key], rate, id_, needed), len(members))
         elif key in whole and fitting and (("", *key) in rates or due):
             yield decide(key, whole[key], rates.get(("", *key)), required=required)
+
+
+def named(reason: Reason, members: int) -> Reason:
+    """The reason, whose sentence says the concept where the encoder has several."""
+    return replace(reason, text=f"{reason.concept}: {reason.text}") if members > 1 else reason
 
 
 def _never_drawn(reasons: Iterable[Reason]) -> list[Reason]:

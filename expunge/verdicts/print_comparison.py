@@ -32,6 +32,8 @@ def print_comparison(comparison: Comparison, every: bool = False) -> None:
     for title, names in (("New", comparison.new), ("Gone", comparison.gone)):
         if names:
             out.print(f"{title} encoders: {', '.join(names)}")
+    if comparison.lost:
+        out.print(f"Lost, for a list still asks for them: {', '.join(comparison.lost)}")
     for rate in comparison.unmeasured[: None if every else MOST]:
         out.print(f"No longer measured: {_about(rate)}: {rate.metric}, {rate.modality}")
     if len(comparison.unmeasured) > MOST and not every:

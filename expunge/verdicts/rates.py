@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
+from expunge.core.errors import InputError, Problem
 from expunge.core.files import from_cell, to_cell, write_aside
 from expunge.core.unit_names import Name
 from expunge.verdicts.csv_rows import read_rows
@@ -53,7 +54,7 @@ def write_rates(file: Path, rates: Iterable[Rate]) -> None:
     """
     chosen = sorted(rates, key=lambda rate: rate.key)
     for rate in chosen:
-        if not all(math.isfinite(n) for n in (getattr(rate, name) for name in NUMBERS) if n is not None):
+        if not _finite(rate):
             raise ValueError(f"{rate} is not finite")
     if len({rate.key for rate in chosen}) < len(chosen):
         raise ValueError("two rates have one key")
@@ -70,9 +71,25 @@ def write_rates(file: Path, rates: Iterable[Rate]) -> None:
 def read_rates(file: Path) -> list[Rate]:
     """What `write_rates` wrote, be it an older version without `word`.
 
-    :raises InputError: the file is missing or has another form.
+    :raises InputError: the file is missing, has another form, or holds a number that is not finite, or two about the
+        same thing.
     """
-    return read_rows(file, _rate, "rates")
+    fix, seen, problems = "run `dvc repro`, or take the file from git", set[tuple[str, ...]](), list[Problem]()
+    rates = read_rows(file, _rate, "rates")
+    for line, rate in enumerate(rates, 2):
+        where = f"{file.as_posix()}:{line}"
+        if not _finite(rate):
+            problems.append(Problem(where, "holds a number that is not finite", fix))
+        if rate.key in seen:
+            problems.append(Problem(where, f"is a second row of {', '.join(filter(None, rate.key))}", fix))
+        seen.add(rate.key)
+    if problems:
+        raise InputError(problems)
+    return rates
+
+
+def _finite(rate: Rate) -> bool:
+    return all(math.isfinite(n) for n in (getattr(rate, name) for name in NUMBERS) if n is not None)
 
 
 def _rate(row: dict[str, str]) -> Rate:

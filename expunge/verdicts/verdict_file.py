@@ -10,7 +10,8 @@ from typing import Any, Literal
 import msgspec
 
 from expunge.core.errors import InputError, Problem
-from expunge.core.files import BROKEN_JSON, write_text
+from expunge.core.files import write_text
+from expunge.core.strict_json import strict_json
 from expunge.core.unit_names import Name
 
 PASS: Literal["pass"] = "pass"
@@ -61,6 +62,8 @@ class Verdict:
     verdict: Word
     required: bool  # does `expunge gate` exit with 1 unless it passes?
     gates: str = ""  # thresholds.signature of its gates
+    about: str = ""  # digest of what it speaks of: concepts, method, parameters (plan/asked_for.py)
+    base: str = ""  # digest of the base's own parts
     reasons: tuple[Reason, ...] = ()  # those that do not pass first
     note: str = ""  # why there are no reasons; not in the file
 
@@ -69,7 +72,9 @@ def write_verdicts(file: Path, verdicts: Mapping[str, Verdict]) -> None:
     """JSON by "list/encoder" with one reason a line, so that a diff in git shows which of them changed."""
 
     def entry(verdict: Verdict) -> str:
-        head = json.dumps({"verdict": verdict.verdict, "required": verdict.required, "gates": verdict.gates})[:-1]
+        head = json.dumps({key: getattr(verdict, key) for key in ("verdict", "required", "gates", "about", "base")})[
+            :-1
+        ]
         lines = ",".join(f"\n  {_json(asdict(reason))}" for reason in verdict.reasons)
         return f'{head}, "reasons": [{lines}]}}'
 
@@ -78,13 +83,16 @@ def write_verdicts(file: Path, verdicts: Mapping[str, Verdict]) -> None:
 
 
 def read_verdicts(file: Path) -> dict[str, Verdict]:
-    """What `write_verdicts` wrote. :raises InputError: the file is missing or has another form."""
+    """What `write_verdicts` wrote.
+
+    :raises InputError: the file is missing, has another form, or says something twice.
+    """
     fix = "run `dvc repro`, or take the file from git"
     try:
-        return msgspec.json.decode(file.read_bytes(), type=dict[str, Verdict])
+        return msgspec.convert(strict_json(file.read_bytes()), dict[str, Verdict])
     except OSError as error:
         raise InputError([Problem(file.as_posix(), f"cannot be read ({error.strerror})", fix)]) from None
-    except BROKEN_JSON as error:
+    except (ValueError, RecursionError) as error:
         raise InputError([Problem(file.as_posix(), f"holds no verdicts ({error})", fix)]) from None
 
 

@@ -41,6 +41,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     Path("build/scores").mkdir(parents=True)
     write_table(Path("build/scores/scores.parquet"), [{**row, "judge": "j"} for row in table])
     write_plan(Path("build/plan/index.json"), PLAN)
+    write("plan/asked.json", {"encoders": {"l/bolt": "7" * 64}, "base": "b"})
     write_made_index(Path("build/encoders"), {name: {"changed_parameters": 7} for name in PLAN.encoders})
     kid = {"l/bolt/l--bolt": {"KID": 0.01, "n": 16}, "original/l/bolt": {}}
     write_made_index(Path("build/scores"), {name: {"KID": value} for name, value in kid.items()})
@@ -72,6 +73,9 @@ def test_it_writes_rates_verdicts_and_plots(run: Path) -> None:
     assert {file.name for file in Path("metrics").iterdir()} == names
     found = json.loads(Path("metrics/verdicts.json").read_text())
     assert {name: entry["verdict"] for name, entry in found.items()} == {"l/bolt": "pass", "l/both": "fail"}
+    assert {name: (entry["about"], entry["base"]) for name, entry in found.items()} == {
+        "l/bolt": ("7" * 64, "b"), "l/both": ("", "b"),
+    }  # fmt: skip
     failed = {(r["concept"], r["metric"]) for r in found["l/both"]["reasons"] if r["verdict"] == "fail"}
     assert failed == {("zorb", "aliases"), ("zorb", "asr:words")}
     summary = json.loads(Path("metrics/summary.json").read_text())

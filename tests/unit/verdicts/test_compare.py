@@ -69,7 +69,9 @@ def test_encoders_that_come_and_go_and_what_is_no_longer_measured() -> None:
     old = [rate("target", 0), rate("near", 80), rate("target", 0, encoder="b")]
     found = compare(old, [rate("target", 0), rate("target", 80, encoder="c")])
     assert (found.new, found.gone, [r.metric for r in found.unmeasured]) == (["l/c"], ["l/b"], ["near"])
-    assert not found.changes and not found.failed
+    assert not found.changes and found.failed and not found.lost
+    assert compare(old[2:], []).gone == ["l/b"] and not compare(old[2:], []).failed
+    assert compare(old[2:], [], ["l/b"]).lost == ["l/b"] and compare(old[2:], [], ["l/b"]).failed
 
 
 @pytest.fixture
@@ -105,8 +107,37 @@ def test_the_command_names_what_became_worse(repository: Path) -> None:
     assert "New encoders: l/new" in found.stdout and "Gone encoders: l/old" in found.stdout
     assert run("good", "--no-fail").exit_code == 0
     git("commit", "-qam", "bad")
-    write_rates(FILE, [])
+    FILE.unlink()
     assert run("good", "HEAD").exit_code == 1 and run("HEAD", "good").exit_code == 0  # the working tree is not read
+
+
+def test_lost_numbers_are_worse(repository: Path) -> None:
+    table = FILE.read_text().splitlines()
+    FILE.write_text("\n".join(line for line in table if ",near," not in line))
+    found = run("good")
+    assert found.exit_code == 1 and "No longer measured: l/a a: near, image" in found.stdout
+    FILE.write_text("\n".join(line for line in table if "old" not in line))
+    assert run("good").exit_code == 0
+    Path("concepts").mkdir()
+    Path("concepts/l.yaml").write_text("title: T\nowner: o\nconcepts: [{id: old, name: old, kind: character}]\n")
+    found = run("good")
+    assert found.exit_code == 1 and "a list still asks for them: l/old" in found.stdout
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (",near,1,", ",near,nan,", "not finite"),
+        (",near,1,", ",near,inf,", "not finite"),
+        ("l,a,a,image,near", "l,a,a,image,far", "second row of l, a, a, image, far"),
+    ],
+)
+def test_numbers_that_cannot_be_compared_are_refused(repository: Path, old: str, new: str, said: str) -> None:
+    text = FILE.read_text()
+    assert old in text
+    FILE.write_text(text.replace(old, new))
+    found = run("good")
+    assert found.exit_code == 2 and said in found.stderr and "metrics/rates.csv:" in found.stderr
 
 
 def test_what_lies_inside_the_intervals_is_a_count_and_does_not_fail(repository: Path) -> None:

@@ -13,7 +13,7 @@ from expunge.concepts.samples import GENERAL
 from expunge.core.unit_names import GENERAL_SET
 from expunge.plan.contract import Plan, PlannedRelease
 from expunge.verdicts.gate import verdicts
-from expunge.verdicts.rates import Rate
+from expunge.verdicts.rates import Rate, write_rates
 from expunge.verdicts.tally import rates_of
 from expunge.verdicts.verdict_file import Verdict, write_verdicts
 from tests.support.made_plan import made_concept, made_plan, made_sample
@@ -35,7 +35,7 @@ def rated(concept: str, metric: str, value: float, **more: Any) -> Rate:
 
 
 def good(*concepts: str) -> list[Rate]:
-    return [rated(c, metric, metric == "near") for c in concepts for metric in ("target", "aliases", "near")]
+    return [rated(c, metric, float(metric == "near")) for c in concepts for metric in ("target", "aliases", "near")]
 
 
 def told(found: dict[str, Verdict]) -> list[tuple[str, str, str, str]]:
@@ -144,6 +144,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     Path("params.yaml").write_text('releases:\n  all:\n    lists: all\n    gate: {image: {target: "<= 0.05"}}\n')
     concepts = {"l/a": made_concept("a"), "m/b": made_concept("b")}
     one = plan(concepts=concepts, gate={"image": {"target": "<= 0.05"}})
+    write_rates(Path("metrics/rates.csv"), good("a", "b"))
     write_verdicts(Path("metrics/verdicts.json"), verdicts(one, {}, good("a", "b")))
     return tmp_path
 

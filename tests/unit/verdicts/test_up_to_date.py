@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 from expunge.cli import app
 from expunge.core.yamlfile import read
 from expunge.verdicts.gate import verdicts
+from expunge.verdicts.rates import write_rates
 from expunge.verdicts.up_to_date import encoders_now
 from expunge.verdicts.verdict_file import write_verdicts
 from tests.support.made_plan import made_concept, made_plan
@@ -32,8 +33,9 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     tree, _ = read(Path("params.yaml"), "params.yaml")
     assert tree is not None and list(encoders_now(Path("concepts"), tree.value)) == ["l/a", "l/all"]
     one = made_plan({"l/a": made_concept()}, {"l/a": ["l/a"], "l/all": ["l/a"]})
-    found = verdicts(one, tree.value["gate"], rates("a", "a") + rates("all", "a"))
-    write_verdicts(Path("metrics/verdicts.json"), found)
+    measured = rates("a", "") + rates("all", "")
+    write_rates(Path("metrics/rates.csv"), measured)
+    write_verdicts(Path("metrics/verdicts.json"), verdicts(one, tree.value["gate"], measured))
     return tmp_path
 
 

@@ -1,0 +1,140 @@
+"""Do the verdicts of a file follow from the rates beside it and the lists' gates? What was edited by hand does not.
+
+    verdicts, not_looked_at = verdicts_now(Path("metrics/verdicts.json"), ["characters"], Path("concepts"), params)
+
+Each reason is decided anew from its rate and from the threshold that the lists write now, each verdict from its
+reasons, and whether it is required from the lists. A rate that has a gate needs a reason. No file of metrics/ may
+differ from what dvc.lock says of it.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from expunge.bases.spec import load_spec
+from expunge.core.errors import InputError, Problem
+from expunge.core.unit_names import Name
+from expunge.metrics.catalogue import METRICS
+from expunge.metrics.thresholds import Merged
+from expunge.plan.asked_for import digest_of_base
+from expunge.plan.params import FILE as PARAMS
+from expunge.plan.params import read_params
+from expunge.plan.release_params import require_releases
+from expunge.verdicts.gate import concluded, decide, named
+from expunge.verdicts.rates import Rate, read_rates
+from expunge.verdicts.up_to_date import NEVER, Asked, encoders_now, never_ran, require_current
+from expunge.verdicts.verdict_file import Reason, Verdict, chosen, read_verdicts
+from expunge.verdicts.written_by_run import changed_files
+
+FIX = "take the file from git, or run `dvc repro`"
+Place = tuple[str, str, str]  # concept, modality, metric
+Rates = Mapping[Place, Rate]
+
+
+def verdicts_now(
+    file: Path, names: Sequence[str], lists: Path, params: Mapping[str, Any]
+) -> tuple[dict[str, Verdict], list[str]]:
+    """({"list/encoder": verdict} of a run, and of encoders that have not run yet; what could not be compared here).
+
+    :param file: metrics/verdicts.json. :param names: as for `chosen`. :param lists: the folder of lists.
+    :param params: params.yaml, {} for none.
+    :raises InputError: a file is broken, there is no encoder of that name, what the verdicts speak of has changed
+        since, or a file was edited by hand.
+    """
+    unseen, base, lock = [], "", Path("dvc.lock")
+    if params and lists.is_dir():
+        require_releases(PARAMS, lists)
+    if "unlearn" in params:
+        read_params()
+        try:
+            base = digest_of_base(load_spec(params["base"]))
+        except InputError as error:
+            unseen.append(f"the base was not compared with the verdicts' own: {error.problems[0].what}")
+    now = encoders_now(lists, params)
+    verdicts = chosen({**never_ran(now), **read_verdicts(file)}, names, file)
+    problems = changed_files(lock, file.parent) if lock.is_file() else []
+    if not lock.is_file():
+        unseen.append("there is no dvc.lock: nobody looked whether a file was edited since the run")
+    if now:
+        require_current(verdicts, now, base, file)
+        ran = {name: verdict for name, verdict in verdicts.items() if verdict.note != NEVER}
+        problems += disagreements(ran, read_rates(file.with_name("rates.csv")), now, file) if ran else []
+    else:
+        unseen.append(f"there are no lists in {lists.as_posix()}: the verdicts were not compared with any")
+    if problems:
+        raise InputError(problems)
+    return verdicts, unseen
+
+
+def disagreements(
+    verdicts: Mapping[str, Verdict], rates: Iterable[Rate], now: Mapping[str, Asked], file: Path
+) -> list[Problem]:
+    """What in a file of verdicts does not follow from the rates and the lists.
+
+    :param verdicts: of encoders that have run and are asked for `now`, with the same gates.
+    """
+    own: dict[str, dict[Place, Rate]] = {}
+    for rate in rates:
+        own.setdefault(rate.name, {})[rate.concept, rate.modality, rate.metric] = rate
+    return [
+        Problem(f"{file.as_posix()}: {name}", what, FIX)
+        for name, verdict in verdicts.items()
+        for what in _of_encoder(verdict, own.get(name, {}), now[name], Name.parse(name).is_release)
+    ]
+
+
+def _of_encoder(verdict: Verdict, rates: Rates, asked: Asked, release: bool) -> Iterator[str]:
+    given: dict[Place, Reason] = {}
+    for reason in verdict.reasons:
+        place = reason.concept, reason.modality, reason.metric
+        if place in given:
+            yield f"{_about(place)} has two reasons"
+        given[place] = reason
+    decided = []
+    for place in given:
+        gates, required = _gates(place[0], asked)
+        if place[1:] not in gates:
+            yield f"{_about(place)} has a reason, and no gate"
+            return
+        again = decide(place[1:], gates[place[1:]], rates.get(place), place[0], required)
+        decided.append(named(again, len(asked.each)) if place[0] else again)
+    right = concluded(decided, asked.whole[1])
+    for reason in right.reasons:
+        place = reason.concept, reason.modality, reason.metric
+        if wrong := [f.name for f in fields(Reason) if getattr(reason, f.name) != getattr(given[place], f.name)]:
+            key = wrong[0]
+            says, follows = getattr(given[place], key), getattr(reason, key)
+            yield f"{_about(place)}: `{key}` is {says!r}, and {follows!r} follows from the rates and the lists"
+    for place in _gated(rates, asked, release):
+        if place not in given:
+            yield f"{_about(place)} has a rate and a gate, and no reason"
+    for key in ("verdict", "required"):
+        if getattr(verdict, key) != getattr(right, key):
+            yield f"`{key}` is {getattr(verdict, key)!r}, and {getattr(right, key)!r} follows from its reasons"
+
+
+def _gated(rates: Rates, asked: Asked, release: bool) -> Iterator[Place]:
+    """The rates that must have a reason. Of an encoder that has rates of each concept, these decide."""
+    whole = _gates("", asked)[0]
+    for concept, *key in rates:
+        modality, metric = key
+        gates = asked.each[concept][0] if concept in asked.each else {} if concept else whole
+        due = (modality, metric) in gates
+        if due and not concept:
+            of_releases = METRICS[metric].of_releases
+            due = release if of_releases else not any((id_, modality, metric) in rates for id_ in asked.each)
+        if due:
+            yield concept, modality, metric
+
+
+def _gates(concept: str, asked: Asked) -> Merged:
+    """Those of a concept, or of the encoder as a whole: of a single one, those of its only concept."""
+    if concept in asked.each:
+        return asked.each[concept]
+    return next(iter(asked.each.values())) if len(asked.each) == 1 else asked.whole
+
+
+def _about(place: Place) -> str:
+    concept, modality, metric = place
+    return f"{f'{concept}, ' if concept else ''}{modality} {metric}"
