@@ -1,0 +1,72 @@
+"""Records as files in audit/, one for each encoder, and their index."""
+
+import secrets
+from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from expunge.core.digest import file_digest
+from expunge.core.errors import InputError, Problem
+from expunge.core.files import to_json, write_json, write_text
+from expunge.core.schema import validator_of
+from expunge.core.strict_json import strict_json
+from expunge.core.unit_names import Name
+
+INDEX = "index.json"
+LIST_SCHEMA = Path(__file__).parents[1] / "concepts" / "schema.json"
+
+
+@cache
+def record_validator() -> Any:
+    return validator_of(msgspec.json.decode((Path(__file__).parent / "record.schema.json").read_bytes()))
+
+
+def write_records(folder: Path, records: Mapping[str, Mapping[str, Any]]) -> None:
+    """Write <folder>/<list>/<encoder>.json for each "list/encoder", and the index; remove records of other encoders.
+
+    :raises ValueError: a record does not fit its schema, which is a mistake of expunge.
+    """
+    for name, record in records.items():
+        for error in record_validator().iter_errors(record):
+            raise ValueError(f"the record of {name}: {'/'.join(map(str, error.path))}: {error.message}")
+        write_text(folder / f"{name}.json", to_json(record))
+    wanted = {folder / f"{name}.json" for name in records}
+    for file in [file for file in folder.glob("*/*.json") if file not in wanted]:
+        file.unlink()
+    write_json(folder / INDEX, {name: file_digest(folder / f"{name}.json") for name in sorted(records)})
+
+
+def read_record(file: Path) -> dict[str, Any]:
+    """:raises InputError: the file is missing, is no record, or says something twice."""
+    fix = "take it from git, or run `dvc repro --force attest`"
+    try:
+        record = strict_json(file.read_bytes())
+    except OSError as error:
+        raise InputError([Problem(file.as_posix(), f"cannot be read ({error.strerror})", fix)]) from None
+    except (ValueError, RecursionError) as error:
+        raise InputError([Problem(file.as_posix(), f"is no record ({error})", fix)]) from None
+    for wrong in record_validator().iter_errors(record):
+        where = "/".join(map(str, wrong.path)) or "the whole"
+        raise InputError([Problem(file.as_posix(), f"is no record of this version ({where})", fix)])
+    return record
+
+
+def list_digests(folder: Path, lists: Iterable[str]) -> dict[str, dict[str, str]]:
+    """{list: {"sha256" of its file, "schema" of all lists}}."""
+    schema = file_digest(LIST_SCHEMA)
+    return {id_: {"sha256": file_digest(folder / f"{id_}.yaml"), "schema": schema} for id_ in lists}
+
+
+def salt_of(file: Path) -> str:
+    """The salt of confidential entries' digests, made at the first call: who keeps it can show what an entry said."""
+    if not file.is_file():
+        write_text(file, secrets.token_hex(32) + "\n")
+    return file.read_text("utf-8").strip()
+
+
+def names_of(folder: Path) -> list[Name]:
+    """The encoders that have a record in the folder."""
+    return [Name(file.parent.name, file.stem) for file in sorted(folder.glob("*/*.json"))]

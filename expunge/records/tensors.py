@@ -1,0 +1,82 @@
+"""Tensors of safetensors files by their digests, and how far two files differ. Imports no torch.
+
+    digests_of(Path("text_encoder/model.safetensors"))      {"embeddings.token_embedding.weight": sha256, ...}
+    changes_between(original, Path("build/encoders/l/e/model.safetensors"))
+
+A digest is over the shape and the numbers after a cast to float16, so that a float16 and a float32 copy of the same
+weights are equal; `bases.edits.tensor_digests` gives the same with torch.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from expunge.bases.families.stable_diffusion import normal_name
+from expunge.bases.parts import read_header
+
+TYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "I64": "<i8", "I32": "<i4", "I8": "i1", "U8": "u1"}
+NO_WEIGHT = "position_ids"  # counts from 0 up; some versions of transformers store it
+
+
+def tensors_of(file: Path) -> Iterator[tuple[str, Any]]:
+    """(normalised name, float64 or whole numbers of any shape) of each tensor, by name; memory-mapped until used.
+
+    :raises ValueError: it is no safetensors file, ends before its last tensor, or holds numbers of an unknown type.
+    """
+    names = read_header(file)  # the library refuses a header that lies about places and lengths
+    with open(file, "rb") as opened:
+        length = int.from_bytes(opened.read(8), "little")
+        header = json.loads(opened.read(length))
+    data = np.memmap(file, np.uint8, "r", offset=8 + length) if file.stat().st_size > 8 + length else np.zeros(0, "u1")
+    for name in sorted(names):
+        if name.endswith(NO_WEIGHT):
+            continue
+        kind, (start, end) = header[name]["dtype"], header[name]["data_offsets"]
+        if kind not in TYPES:
+            raise ValueError(f"{file.name}: {name} is of the type {kind}, which is not read")
+        numbers = data[start:end].view(TYPES[kind]).reshape(names[name])
+        if kind == "BF16":  # the upper half of a float32
+            numbers = (numbers.astype("<u4") << 16).view("<f4")
+        yield normal_name(name), numbers
+
+
+def digests_of(file: Path) -> dict[str, str]:
+    """{normalised name: sha256 of its shape and its numbers in float16}. :raises ValueError: as `tensors_of`."""
+    return {name: _digest(numbers) for name, numbers in tensors_of(file)}
+
+
+def changes_between(original: Path, new: Path) -> dict[str, dict[str, float]]:
+    """{normalised name: {"norm": of the change, "relative": to the original's norm}} of each tensor that differs.
+
+    :raises ValueError: as `tensors_of`, or the files hold tensors of other names or shapes.
+    """
+    before, after = dict(tensors_of(original)), dict(tensors_of(new))
+    if {n: t.shape for n, t in before.items()} != {n: t.shape for n, t in after.items()}:
+        raise ValueError(f"{new.name} has other tensors than {original.name}")
+    changes = {}
+    for name, own in before.items():
+        change = np.subtract(after[name], own, dtype=np.float64)
+        if norm := float(np.linalg.norm(change)):
+            whole = float(np.linalg.norm(own.astype(np.float64)))
+            changes[name] = {"norm": _short(norm), "relative": _short(norm / whole) if whole else 0.0}
+    return changes
+
+
+def norms_of(file: Path) -> dict[str, dict[str, float]]:
+    """{name: {"norm"}} of a file that holds changes themselves, such as denoiser.safetensors."""
+    return {name: {"norm": _short(float(np.linalg.norm(t.astype(np.float64))))} for name, t in tensors_of(file)}
+
+
+def _digest(numbers: Any) -> str:
+    with np.errstate(over="ignore"):
+        half = np.ascontiguousarray(numbers.astype("<f2"))
+    return hashlib.sha256(str(tuple(numbers.shape)).encode() + half.tobytes()).hexdigest()
+
+
+def _short(value: float) -> float:
+    """6 significant digits: the rest depends on the order of sums."""
+    return float(f"{value:.6g}")

@@ -1,0 +1,47 @@
+"""attest: write the record of each encoder and release: what was asked, what was done, with which result.
+
+build/ (indexes and encoders), metrics/verdicts.json, concepts/, params.yaml, dvc.lock ->
+    audit/<list>/<encoder>.json     an in-toto Statement: expunge.records.statement
+    audit/index.json                {"list/encoder": sha256 of its record}
+
+Nothing is drawn, trained or loaded. The same run gives the same bytes; records of encoders that are gone are removed.
+"""
+
+from pathlib import Path
+
+from expunge.bases.spec import load_spec
+from expunge.core.index import read_index
+from expunge.plan.params import read_params
+from expunge.records.changes import changes_of, original_encoder
+from expunge.records.files import list_digests, salt_of, write_records
+from expunge.records.origin import origin_of
+from expunge.records.statement import STAGES, Evidence, statement
+from expunge.records.tensors import digests_of
+from expunge.verdicts.verdict_file import read_verdicts
+from stages.runtime.planned import read_plan_here
+from stages.runtime.process import main
+
+BUILD, AUDIT, CONCEPTS = Path("build"), Path("audit"), Path("concepts")
+
+
+def run() -> None:
+    plan, params = read_plan_here(), read_params()
+    original = original_encoder(load_spec(params.base))
+    encoders = BUILD / "encoders"
+    evidence = Evidence(
+        plan=plan,
+        seed=params.seed,
+        verdicts=read_verdicts(Path("metrics/verdicts.json")),
+        indexes={stage: read_index(BUILD / stage) for stage in STAGES},
+        budgets=params.attack,
+        lists=list_digests(CONCEPTS, plan.lists),
+        tensors=digests_of(original) if original is not None else None,
+        changes={name: changes_of(original, encoders / name) for name in plan.encoders},
+        origin=origin_of(Path()),
+        salt=salt_of(Path(".expunge/salt")),
+    )
+    write_records(AUDIT, {name: statement(name, evidence) for name in plan.encoders})
+
+
+if __name__ == "__main__":
+    main(run)
