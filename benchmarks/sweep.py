@@ -74,11 +74,11 @@ COUNTS = {
     "images": {"target": 8, "aliases": 4, "near": 8, "far": 10, "sense": 4},
     "videos": {"target": 4, "aliases": 1, "near": 1, "far": 1, "sense": 1},
 }
-JOINT = COUNTS | {"videos": COUNTS["videos"] | {"target": 2, "far": 10}}  # concepts share their far prompts
-MANY = {  # jointly, for more concepts than FEW
+MANY = {  # jointly, for more concepts than FEW; concepts share their far prompts
     "images": {"target": 3, "aliases": 2, "near": 2, "far": 10, "sense": 0},
     "videos": {"target": 1, "aliases": 0, "near": 0, "far": 10, "sense": 0},
 }
+JOINT = COUNTS | {"videos": MANY["videos"]}  # jointly, for at most
 FEW = 32
 SPARED = {"images": {"target": 8}, "videos": {"target": 2}}  # of each concept that is left out of all
 TYPICAL = {"image": 64, "video": 32}  # pictures and videos of the world, for the range of its contrast

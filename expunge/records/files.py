@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,19 @@ from expunge.core.errors import InputError, Problem
 from expunge.core.files import to_json, write_json, write_text
 from expunge.core.schema import validator_of
 from expunge.core.strict_json import strict_json
-from expunge.core.unit_names import Name
 
 INDEX = "index.json"
+LARGEST = 64 * 2**20  # bytes of a record or of the index
 LIST_SCHEMA = Path(__file__).parents[1] / "concepts" / "schema.json"
+
+
+@dataclass(frozen=True)
+class Indexed:
+    """What the index says of one encoder."""
+
+    record: str  # sha256 of the record's file
+    folder: str  # digest of the encoder's folder
+    weights: dict[str, str]  # {file of weights: sha256}
 
 
 @cache
@@ -36,14 +46,42 @@ def write_records(folder: Path, records: Mapping[str, Mapping[str, Any]]) -> Non
     wanted = {folder / f"{name}.json" for name in records}
     for file in [file for file in folder.glob("*/*.json") if file not in wanted]:
         file.unlink()
-    write_json(folder / INDEX, {name: file_digest(folder / f"{name}.json") for name in sorted(records)})
+    write_json(
+        folder / INDEX, {name: asdict(indexed(folder / f"{name}.json", records[name])) for name in sorted(records)}
+    )
+
+
+def indexed(file: Path, record: Mapping[str, Any]) -> Indexed:
+    """What the index says of a record's encoder."""
+    digests = {each["name"]: each["digest"]["sha256"] for each in record["subject"]}
+    own = record["subject"][-1]["name"]
+    weights = {path.removeprefix(f"{own}/"): d for path, d in digests.items() if path.endswith(".safetensors")}
+    return Indexed(file_digest(file), digests[own], weights)
+
+
+def read_index(file: Path) -> dict[str, Indexed]:
+    """The index of the records. :raises InputError: it is missing, or has another form."""
+    fix = "run `dvc repro`, or take it from git"
+    try:
+        return msgspec.convert(strict_json(_read(file)), dict[str, Indexed])
+    except OSError as error:
+        raise InputError([Problem(file.as_posix(), f"cannot be read ({error.strerror})", fix)]) from None
+    except (ValueError, RecursionError) as error:
+        raise InputError([Problem(file.as_posix(), f"is no index of records ({error})", fix)]) from None
+
+
+def _read(file: Path) -> bytes:
+    """:raises ValueError: the file is larger than any record."""
+    if file.stat().st_size > LARGEST:
+        raise ValueError(f"it is larger than {LARGEST >> 20} MiB")
+    return file.read_bytes()
 
 
 def read_record(file: Path) -> dict[str, Any]:
     """:raises InputError: the file is missing, is no record, or says something twice."""
     fix = "take it from git, or run `dvc repro --force attest`"
     try:
-        record = strict_json(file.read_bytes())
+        record = strict_json(_read(file))
     except OSError as error:
         raise InputError([Problem(file.as_posix(), f"cannot be read ({error.strerror})", fix)]) from None
     except (ValueError, RecursionError) as error:
@@ -65,8 +103,3 @@ def salt_of(file: Path) -> str:
     if not file.is_file():
         write_text(file, secrets.token_hex(32) + "\n")
     return file.read_text("utf-8").strip()
-
-
-def names_of(folder: Path) -> list[Name]:
-    """The encoders that have a record in the folder."""
-    return [Name(file.parent.name, file.stem) for file in sorted(folder.glob("*/*.json"))]

@@ -25,6 +25,7 @@ from expunge.verdicts.verdict_file import FAIL, PASS, UNMEASURED, Reason, Verdic
 
 STATEMENT, PREDICATE = "https://in-toto.io/Statement/v1", "urn:expunge:unlearning-record:v1"
 ENCODERS = Path("build/encoders")
+REPEATED = ("target", "targets", "near")  # beginnings of a key's parts that say the concepts and their prompts again
 STAGES = ("fewshot", "encoders", "renders", "scores", "drift", "attacks")  # folders of build/
 
 
@@ -159,10 +160,17 @@ def keys_of(encoder: str, stage: str, of: Evidence) -> Iterator[tuple[str, dict[
     hidden = any(plan.concepts[c].confidential for c in plan.encoders[encoder].concepts)
     for name in names:
         if name in units:
-            parts = units[name].parts
+            parts = units[name].parts if stage == "encoders" else in_short(units[name].parts)
             secret = hidden or names_confidential(map(str, (*parts, *parts.values())), words)
             told = {"partsDigest": digest({"salt": of.salt, "parts": parts})} if secret else {"parts": parts}
             yield name, {"key": units[name].key, **told}
+
+
+def in_short(parts: Mapping[str, Any]) -> dict[str, Any]:
+    """Parts of a key without what they repeat of the concepts, which is there as a digest."""
+    repeated = {key: value for key, value in parts.items() if key.partition(".")[0] in REPEATED}
+    rest = {key: value for key, value in parts.items() if key not in repeated}
+    return {**rest, "targets": digest(repeated)} if repeated else rest
 
 
 def not_covered(changes: Mapping[str, Any]) -> list[str]:

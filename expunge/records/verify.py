@@ -1,0 +1,218 @@
+"""Is what lies here what the records speak of? Reads files and loads no model.
+
+    findings = verify_repository(Path())            every record in audit/, and what it speaks of
+    findings = verify_encoder(Path(), Path("build/encoders/objects/fire-engine"))
+    findings = verify_weights(Path(), Path("model.safetensors"))       which record speaks of this very file?
+
+A finding is something that is wrong, with its kind. What is merely not here (an encoder that nobody pulled) is a note.
+Nothing outside the repository is read: a link out of it is a finding.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from expunge.core.digest import file_digest
+from expunge.core.errors import InputError, Problem
+from expunge.records.files import INDEX, Indexed, indexed, read_index, read_record
+from expunge.records.folder_digest import folder_digest
+from expunge.records.origin import lock_digest
+from expunge.records.statement import ENCODERS, evaluation, result_of
+from expunge.verdicts.verdict_file import Verdict, read_verdicts
+from expunge.verdicts.written_by_run import changed_files
+
+AUDIT, METRICS, LOCK = Path("audit"), Path("metrics"), Path("dvc.lock")
+# {kind: exit code of `expunge verify`}, the gravest first
+KINDS = {"digest": 3, "record": 4, "lock": 5, "verdict": 1, "note": 0}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What is wrong, or a note. `kind` is one of KINDS."""
+
+    kind: str
+    where: str
+    what: str
+    fix: str = ""
+
+
+def exit_code(findings: list[Finding]) -> int:
+    """That of the gravest finding; 0 where there are only notes."""
+    kinds = {finding.kind for finding in findings}
+    return next((code for kind, code in KINDS.items() if kind in kinds), 0)
+
+
+def verify_repository(root: Path) -> list[Finding]:
+    """Every record, its files, metrics/ and dvc.lock. :raises InputError: there are no records."""
+    index = read_index(root / AUDIT / INDEX)
+    findings = list(_of_tables(root))
+    for file in sorted((root / AUDIT).glob("*/*.json")):
+        name = f"{file.parent.name}/{file.stem}"
+        if name not in index:
+            findings.append(
+                Finding("record", _shown(root, file), f"is not in {(AUDIT / INDEX).as_posix()}", "remove it")
+            )
+    verdicts = _verdicts(root, findings)
+    for name in index:
+        findings += _of_record(root, name, index[name], verdicts)
+    return findings
+
+
+def verify_encoder(root: Path, folder: Path) -> list[Finding]:
+    """A folder with an encoder, wherever it lies: the record is that of its name or, if that has other files, any that
+    speaks of these very bytes.
+
+    :raises InputError: no record speaks of it, and it has no name of one.
+    """
+    index = read_index(root / AUDIT / INDEX)
+    files = _files(folder)
+    own = folder_digest({name: file_digest(folder / name) for name in files})
+    named = _name_below(root, folder)
+    found = named if named in index else next((name for name in index if index[name].folder == own), None)
+    if found is None:
+        what = "is the folder of no encoder that a record speaks of"
+        raise InputError([Problem(folder.as_posix(), what, "name a folder of build/encoders, or run `dvc repro`")])
+    findings: list[Finding] = []
+    return [*_of_record(root, found, index[found], _verdicts(root, findings), folder), *findings]
+
+
+def verify_weights(root: Path, file: Path) -> list[Finding]:
+    """A file of weights by itself. :raises InputError: it is none, or no record speaks of these bytes."""
+    index = read_index(root / AUDIT / INDEX)
+    try:
+        own = file_digest(file)
+    except OSError as error:
+        raise InputError([Problem(file.as_posix(), f"cannot be read ({error.strerror})", "name a file")]) from None
+    found = next((name for name in index if own in index[name].weights.values()), None)
+    if found is None:
+        what = f"no record speaks of it (sha256 {own})"
+        return [Finding("digest", file.as_posix(), what, "it is not a file that was tested here")]
+    findings = [Finding("note", file.as_posix(), f"is {_named(index[found], own)} of {found}")]
+    return [*findings, *_of_record(root, found, index[found], _verdicts(root, findings))]
+
+
+def _of_record(
+    root: Path, name: str, entry: Indexed, verdicts: Mapping[str, Verdict] | None, folder: Path | None = None
+) -> Iterator[Finding]:
+    """One record: is it the one of the index, does it fit its schema, the verdict, dvc.lock and the encoder's files?"""
+    file = root / AUDIT / f"{name}.json"
+    where = _shown(root, file)
+    try:
+        record = read_record(file)
+    except InputError as error:
+        yield from (Finding("record", where, problem.what, problem.fix) for problem in error.problems)
+        return
+    if indexed(file, record) != entry:
+        yield Finding("record", where, f"is not the one that {(AUDIT / INDEX).as_posix()} names", "take it from git")
+    told = record["predicate"]
+    if told["encoder"] != name:
+        yield Finding("record", where, f"speaks of {told['encoder']}", "take it from git")
+        return
+    yield from _of_verdict(where, told, verdicts.get(name) if verdicts is not None else None, verdicts is None)
+    lock = lock_digest(root / LOCK)
+    if lock != told["origin"]["dvcLock"]:
+        what = "speaks of another dvc.lock" if lock else "cannot be compared with dvc.lock, which is missing"
+        yield Finding("lock", where, what, "run `dvc repro`, and commit dvc.lock with audit/ and metrics/")
+    for each in told["configuration"]:
+        if not (root / each["name"]).is_file() or file_digest(root / each["name"]) != each["digest"]["sha256"]:
+            yield Finding("note", where, f"{each['name']} has changed since, or is not here")
+    yield from _of_files(root, name, record, folder or root / ENCODERS / name)
+    if told["result"] == "FAILED":
+        yield Finding("verdict", name, "was tested, and does not pass: FAILED", f"see `expunge gate {name}`")
+    elif told["result"] == "WARNED":
+        yield Finding("note", name, "does not pass, and need not: WARNED")
+
+
+def _of_verdict(where: str, told: Mapping[str, Any], verdict: Verdict | None, unknown: bool) -> Iterator[Finding]:
+    if unknown:
+        return
+    file = (METRICS / "verdicts.json").as_posix()
+    if verdict is None:
+        yield Finding("record", where, f"has no verdict in {file}", "run `dvc repro`")
+        return
+    own = {key: getattr(verdict, key) for key in told["verdict"]}
+    # through JSON, as the record went: a tuple has become a list
+    same = json.loads(json.dumps([evaluation(reason) for reason in verdict.reasons])) == told["evaluations"]
+    if own != told["verdict"] or not same or result_of(verdict) != told["result"]:
+        yield Finding("record", where, f"says something else than {file}", "take both from git, or run `dvc repro`")
+
+
+def _of_files(root: Path, name: str, record: Mapping[str, Any], folder: Path) -> Iterator[Finding]:
+    """Are the encoder's files the recorded ones, and no others?"""
+    base = (ENCODERS / name).as_posix()
+    digests = {each["name"]: each["digest"]["sha256"] for each in record["subject"]}
+    wanted = {path.removeprefix(f"{base}/"): own for path, own in digests.items() if path.startswith(f"{base}/")}
+    if digests.keys() - {base} - {f"{base}/{file}" for file in wanted} or base not in digests:
+        yield Finding("record", name, f"has subjects outside {base}, or lacks the folder itself", "take it from git")
+    if wanted and folder_digest(wanted) != digests.get(base):
+        yield Finding("record", name, "the digest of the folder is not that of its files", "take it from git")
+    if not folder.is_dir():
+        yield Finding("note", folder.as_posix(), "is not here: its files were not compared", "run `dvc pull`")
+        return
+    heal = f"delete it and run `dvc checkout`, or delete it in .dvc/cache, too, and run `dvc repro` ({base})"
+    there = set(_files(folder))
+    for file in sorted(wanted.keys() | there):
+        path = folder / file
+        if file not in there:
+            yield Finding("digest", path.as_posix(), "is missing", heal)
+        elif file not in wanted:
+            yield Finding("digest", path.as_posix(), "is no file that was recorded", "remove it")
+        elif _leads_out(root, folder, path):
+            yield Finding("digest", path.as_posix(), "is a link that leads elsewhere, and was not read", heal)
+        elif file_digest(path) != wanted[file]:
+            yield Finding("digest", path.as_posix(), "is not the file that was tested", heal)
+
+
+def _of_tables(root: Path) -> Iterator[Finding]:
+    """metrics/ and the index of the records, against dvc.lock."""
+    if not (root / LOCK).is_file():
+        yield Finding("lock", LOCK.as_posix(), "is missing: nobody knows what the last run wrote", "take it from git")
+        return
+    for folder in (METRICS, AUDIT):
+        try:
+            problems = changed_files(root / LOCK, root / folder)
+        except InputError as error:
+            problems = error.problems
+        yield from (Finding("lock", problem.where, problem.what, problem.fix) for problem in problems)
+
+
+def _verdicts(root: Path, findings: list[Finding]) -> dict[str, Verdict] | None:
+    """None, and a finding, where the file is broken."""
+    try:
+        return read_verdicts(root / METRICS / "verdicts.json")
+    except InputError as error:
+        findings += [Finding("record", problem.where, problem.what, problem.fix) for problem in error.problems]
+        return None
+
+
+def _files(folder: Path) -> list[str]:
+    """The files of a folder as paths below it; folders that are links are not entered."""
+    if not folder.is_dir():
+        raise InputError([Problem(folder.as_posix(), "is no folder", "name the folder of an encoder")])
+    return sorted(
+        path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_symlink() or path.is_file()
+    )
+
+
+def _leads_out(root: Path, folder: Path, path: Path) -> bool:
+    """Does a link lead out of both the repository and the folder?"""
+    target = path.resolve()
+    return not any(target.is_relative_to(place.resolve()) for place in (root, folder))
+
+
+def _name_below(root: Path, folder: Path) -> str:
+    """ "list/encoder" of a folder of build/encoders, else ""."""
+    try:
+        return folder.resolve().relative_to((root / ENCODERS).resolve()).as_posix()
+    except ValueError:
+        return ""
+
+
+def _named(entry: Indexed, own: str) -> str:
+    return next(file for file, digest in entry.weights.items() if digest == own)
+
+
+def _shown(root: Path, file: Path) -> str:
+    return file.relative_to(root).as_posix()

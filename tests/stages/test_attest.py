@@ -1,0 +1,206 @@
+"""Records of a whole run on the tiny base, and what `expunge verify` says where something was changed."""
+
+import contextlib
+import hashlib
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from expunge.cli import app
+from expunge.core.digest import folder_files
+from expunge.core.index import read_index
+from stages import attack, attest, drift, fewshot, plan, render, score, unlearn, verdict
+from tests.support.project import ONE, PARAMS, TWO, make_project, write_list
+from tests.support.tiny import write_yaml
+
+STAGES = (plan, fewshot, unlearn, render, score, drift, attack, verdict, attest)
+ENCODER = Path("build/encoders/list/one")
+REQUEST = {"id": "R-1", "received": "2026-01-31", "basis": "trademark of teapots", "decision": "approved"}
+SECRET = {"id": "s", "name": "quill lamp", "kind": "object", "aliases": ["lampo"], "confidential": True,
+          "neighbours": ["a kettle"], "request": {**REQUEST, "basis": "they hold Lampo"}}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Path) -> Path:
+    """A project after all stages, with dvc.lock as dvc leaves it."""
+    folder = tmp_path_factory.mktemp("finished")
+    with contextlib.chdir(folder):
+        make_project(tiny_folder)
+        write_yaml(Path("params.yaml"), {**PARAMS, "gate": {"image": {"far": ">= 0"}}})
+        write_list(ONE, {**TWO, "request": REQUEST, "gate": {"image": {"target": "<= 0", "far": ">= 1"}}}, SECRET)
+        for stage in STAGES:
+            stage.run()
+        lock()
+        attest.run()
+        lock()
+    return folder
+
+
+def lock() -> None:
+    """dvc.lock as dvc writes it after the stages verdict and attest."""
+    outs = {"verdict": Path("metrics").iterdir(), "attest": Path("audit").glob("*.json")}
+    stages = {
+        name: {"cmd": name, "outs": [{"path": f.as_posix(), "md5": hashlib.md5(f.read_bytes()).hexdigest()}
+                                     for f in sorted(files)]}
+        for name, files in outs.items()
+    }  # fmt: skip
+    write_yaml(Path("dvc.lock"), {"schema": "2.0", "stages": stages})
+
+
+@pytest.fixture
+def here(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy to spoil."""
+    shutil.copytree(finished, tmp_path / "run")
+    monkeypatch.chdir(tmp_path / "run")
+    return tmp_path / "run"
+
+
+def verify(*words: str) -> Any:
+    return CliRunner().invoke(app, ["verify", *words])
+
+
+def record(name: str = "list/one") -> Any:
+    return json.loads(Path(f"audit/{name}.json").read_text())
+
+
+def test_a_record_tells_the_whole_way(here: Path) -> None:
+    told, index = record(), read_index("build/encoders").units["list/one"]
+    subjects = {each["name"]: each["digest"]["sha256"] for each in told["subject"]}
+    assert {f"{ENCODER}/{file}" for file in index.files} | {str(ENCODER)} == set(subjects)
+    assert subjects[f"{ENCODER}/model.safetensors"] == folder_files(ENCODER)["model.safetensors"]
+    told = told["predicate"]
+    assert told["result"] == "PASSED" and told["passedTests"] == ["image far"]
+    (gate,) = told["evaluations"]
+    assert (gate["comparator"], gate["threshold"], gate["passed"], gate["n"]) == (">=", 0, True, 1)
+    assert told["concepts"][0]["entry"]["aliases"] == ["bob"] and told["method"] == "few-shot"
+    assert set(told["units"]) == {"fewshot", "encoders", "renders", "scores", "drift", "attacks"}
+    assert set(told["units"]["renders"]) == {"original/list/one", "list/one/list--one"}
+    assert set(told["units"]["attacks"]) == {"list/one/words", "list/one/seeds"}
+    assert told["images"] == {"list/one": read_index("build/fewshot").units["list/one"].files}
+    assert told["changes"]["encoder"] and all(c["norm"] > 0 for c in told["changes"]["encoder"].values())
+    assert told["base"]["tensors"].keys() >= told["changes"]["encoder"].keys()
+    two = record("list/two")["predicate"]
+    assert two["result"] == "FAILED" and two["concepts"][0]["request"] == {**REQUEST, "decided": None}
+
+
+def test_the_same_run_gives_the_same_bytes(here: Path) -> None:
+    before = folder_files("audit")
+    Path("audit/old").mkdir()
+    Path("audit/old/gone.json").write_text("{}")
+    attest.run()
+    assert folder_files("audit") == before
+
+
+def test_records_hold_no_word_of_a_confidential_concept(here: Path) -> None:
+    text = " ".join(file.read_text().casefold() for file in Path("audit").rglob("*.json"))
+    for word in ("quill", "lampo", "they hold"):
+        assert word not in text
+    told = record("list/s")["predicate"]
+    assert "entry" not in told["concepts"][0] and told["concepts"][0]["request"]["id"] == "R-1"
+    first = told["concepts"][0]["confidential"]
+    Path(".expunge/salt").write_text("another")
+    attest.run()
+    assert record("list/s")["predicate"]["concepts"][0]["confidential"] != first
+
+
+def test_all_is_well(here: Path) -> None:
+    found = verify()
+    assert found.exit_code == 1 and "list/two: was tested, and does not pass" in found.stdout, found.output
+    assert verify(str(ENCODER)).exit_code == 0, verify(str(ENCODER)).output
+    found = verify(f"{ENCODER}/model.safetensors")
+    assert found.exit_code == 0 and "is model.safetensors of list/one" in found.stdout
+    shutil.copytree(ENCODER, "elsewhere")
+    assert verify("elsewhere").exit_code == 0
+    shutil.rmtree("build")
+    found = verify()
+    assert found.exit_code == 1 and "build/encoders/list/one: is not here" in found.stdout
+
+
+def flip(file: Path, place: int = -5) -> None:
+    data = bytearray(file.read_bytes())
+    data[place] ^= 1
+    file.unlink()
+    file.write_bytes(data)
+
+
+def rewrite(file: str, edit: Callable[[Any], Any]) -> None:
+    data = json.loads(Path(file).read_text())
+    edit(data)
+    Path(file).write_text(json.dumps(data))
+
+
+def swap(*_: Any) -> None:
+    ENCODER.rename("aside")
+    Path("build/encoders/list/two").rename(ENCODER)
+    Path("aside").rename("build/encoders/list/two")
+
+
+def link_out() -> None:
+    (ENCODER / "config.json").rename("../config.json")
+    (ENCODER / "config.json").symlink_to(Path("../config.json").resolve())
+
+
+SPOILT: dict[str, tuple[Callable[[], Any], int, str]] = {
+    "a byte of the weights": (lambda: flip(ENCODER / "model.safetensors"), 3, "is not the file that was tested"),
+    "a byte of the settings": (lambda: flip(ENCODER / "config.json"), 3, "config.json: is not the file"),
+    "a byte of a table": (lambda: flip(Path("metrics/rates.csv")), 5, "metrics/rates.csv: is not what the last run"),
+    "a byte of a record": (lambda: flip(Path("audit/list/one.json"), 40), 4, "audit/list/one.json: is"),
+    "a byte of the index": (lambda: flip(Path("audit/index.json"), -20), 4, "two.json: is not the one that"),
+    "half of the index": (lambda: rewrite("audit/index.json", lambda d: d["list/one"].pop("record")), 2, "is no index"),
+    "two encoders are swapped": (swap, 3, "list/one/model.safetensors: is not the file"),
+    "two records are swapped": (
+        lambda: [shutil.copyfile("audit/list/two.json", "audit/list/one.json")], 4, "speaks of list/two"),
+    "a file is added": (lambda: (ENCODER / "more.bin").write_text("x"), 3, "more.bin: is no file that was recorded"),
+    "a file is taken away": (lambda: (ENCODER / "config.json").unlink(), 3, "config.json: is missing"),
+    "a link out": (link_out, 3, "is a link that leads elsewhere"),
+    "a verdict": (lambda: rewrite("metrics/verdicts.json", lambda d: d["list/two"].update(verdict="pass")), 4,
+                  "list/two.json: says something else than metrics/verdicts.json"),
+    "a result": (lambda: rewrite("audit/list/two.json", lambda d: d["predicate"].update(result="PASSED")), 4,
+                 "is not the one that audit/index.json names"),
+    "a record is gone": (lambda: Path("audit/list/one.json").unlink(), 4, "audit/list/one.json: cannot be read"),
+    "a record more": (lambda: shutil.copyfile("audit/list/one.json", "audit/list/new.json"), 4, "is not in audit/"),
+    "a key twice": (lambda: Path("audit/list/one.json").write_text('{"a": 1, "a": 2}'), 4, "'a' stands twice"),
+    "a truncated record": (lambda: Path("audit/list/one.json").write_bytes(b'{"_type": "'), 4, "is no record"),
+    "a path trick": (lambda: rewrite("audit/list/one.json", lambda d: d["subject"][0].update(name="../../x")), 4,
+                     "is no record of this version (subject/0/name)"),
+    "dvc.lock": (lambda: Path("dvc.lock").unlink(), 5, "dvc.lock: is missing"),
+    "another run's dvc.lock": (lambda: rewrite_lock(), 5, "speaks of another dvc.lock"),
+}  # fmt: skip
+
+
+def rewrite_lock() -> None:
+    text = Path("dvc.lock").read_text()
+    Path("dvc.lock").write_text(text.replace("cmd: verdict", "cmd: other"))
+
+
+@pytest.mark.parametrize("name", SPOILT)
+def test_what_was_changed_is_named(here: Path, name: str) -> None:
+    spoil, code, said = SPOILT[name]
+    spoil()
+    found = verify()
+    assert found.exit_code == code and said in found.output, found.output
+    assert found.exception is None or isinstance(found.exception, SystemExit)
+
+
+def test_a_large_file_is_not_read(here: Path) -> None:
+    with open("audit/list/one.json", "wb") as file:
+        file.truncate(65 * 2**20)
+    assert "larger than 64 MiB" in verify().stdout
+
+
+def test_files_that_nobody_tested(here: Path) -> None:
+    Path("x.safetensors").write_bytes(b"x")
+    assert verify("x.safetensors").exit_code == 3
+    assert verify("nowhere").exit_code == 2
+    Path("empty").mkdir()
+    assert verify("empty").exit_code == 2
+
+
+def test_findings_as_json(here: Path) -> None:
+    found = verify("--json")
+    assert {entry["kind"] for entry in json.loads(found.stdout)} == {"verdict"} and found.exit_code == 1
