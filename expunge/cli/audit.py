@@ -18,6 +18,11 @@ def verify(
         typer.Argument(help="Folders of encoders, files of weights, or repositories; default: this repository."),
     ] = None,
     repository: Annotated[Path, typer.Option(help="Where audit/, metrics/ and dvc.lock lie.")] = Path(),
+    trusted: Annotated[
+        Path | None,
+        typer.Option(help="The file of keys that you trust; default: audit/trusted.yaml of the repository."),
+    ] = None,
+    signed: Annotated[bool, typer.Option("--signed", help="A record that nobody has signed is a finding.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print findings as JSON.")] = False,
 ) -> None:
     """Compare files with the records in audit/: is this the file that was tested, and with which result?
@@ -26,23 +31,104 @@ def verify(
 
     Exit code 0: all is as recorded, and passes where it must. 1: as recorded, but something that must pass does not.
     2: bad input. 3: a file is not the one that was tested. 4: a record is missing, altered, or contradicts metrics/.
-    5: dvc.lock disagrees. Of several, the first of 3, 4, 5, 1.
+    5: dvc.lock disagrees. 6: a signature is missing (--signed), broken, by no trusted key, or in the wrong role. Of
+    several, the first of 3, 6, 4, 5, 1.
     """
-    from expunge.records.verify import exit_code, verify_encoder, verify_repository, verify_weights
+    from expunge.records.keys import read_trusted
+    from expunge.records.verify import Finding, Trust, exit_code, verify_encoder, verify_repository, verify_weights
 
     findings = []
     for path in paths or [repository]:
-        if path.is_dir() and (path / "audit").is_dir():
-            findings += verify_repository(path)
+        whole = path.is_dir() and (path / "audit").is_dir()
+        keys = trusted or (path if whole else repository) / "audit" / "trusted.yaml"
+        trust = Trust(read_trusted(keys) if trusted or keys.is_file() else (), signed)
+        if whole:
+            findings += verify_repository(path, trust)
         elif path.is_dir():
-            findings += verify_encoder(repository, path)
+            findings += verify_encoder(repository, path, trust)
         else:
-            findings += verify_weights(repository, path)
+            findings += verify_weights(repository, path, trust)
     if as_json:
         typer.echo(json.dumps([asdict(finding) for finding in findings], indent=1))
     else:
-        for each in findings:
-            typer.echo(f"{each.kind}: {each.where}: {each.what}" + (f"; {each.fix}" if each.fix else ""))
+        said: dict[str, list[Finding]] = {}
+        for each in findings:  # a note that many have is said once
+            said.setdefault(each.what if each.kind == "note" else f"{each.where}: {each.what}", []).append(each)
+        for first, *others in said.values():
+            more = f" (and of {len(others)} more)" if others else ""
+            typer.echo(f"{first.kind}: {first.where}: {first.what}{more}" + (f"; {first.fix}" if first.fix else ""))
         wrong = sum(finding.kind != "note" for finding in findings)
         typer.echo(f"{count(wrong, 'finding')}" if wrong else "all is as recorded, and passes where it must")
     raise typer.Exit(exit_code(findings))
+
+
+keys = typer.Typer(help="Keys that sign records.", no_args_is_help=True)
+app.add_typer(keys, name="keys")
+
+
+@keys.command("new")
+@errors_in_lines
+def new_keys(
+    file: Annotated[Path, typer.Argument(help="Where the private key is written: outside of any repository.")],
+    name: Annotated[str, typer.Option(help="Whose key it is.")] = "release team",
+    role: Annotated[list[str] | None, typer.Option(help="What it may sign: request, record, release.")] = None,
+) -> None:
+    """Make a key, and print its entry for audit/trusted.yaml.
+
+    The private key is encrypted by a password, from EXPUNGE_KEY_PASSWORD or asked for.
+    """
+    from expunge.core.errors import InputError, Problem
+    from expunge.records.keys import ROLES, new_key
+
+    roles = role or ["record", "release"]
+    if wrong := [each for each in roles if each not in ROLES]:
+        raise InputError([Problem("--role", f"{wrong[0]!r} is no role", f"write {', '.join(ROLES)}")])
+    public = new_key(file.expanduser(), password(confirm=True))
+    lines = "".join(f"      {line}\n" for line in public.splitlines())
+    entry = f"  - name: {json.dumps(name)}\n    roles: [{', '.join(roles)}]\n    public: |\n{lines}"
+    typer.echo(f"{file} holds the private key. Below is its entry for audit/trusted.yaml, under `keys:`.", err=True)
+    typer.echo(entry, nl=False)
+
+
+@app.command()
+@errors_in_lines
+def sign(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="LIST/ENCODER", help="Whose records are signed; default: all.")
+    ] = None,
+    key: Annotated[
+        str, typer.Option(help="The file of a private key, or an environment variable that holds one.")
+    ] = "EXPUNGE_KEY",
+) -> None:
+    """Sign records in audit/, each with its own file (.dsse) beside it. Commit them.
+
+    Nothing is signed while a record contradicts its files, metrics/ or dvc.lock: `expunge verify` says what is wrong.
+    """
+    from expunge.core.errors import InputError, Problem
+    from expunge.records.files import INDEX, read_index
+    from expunge.records.keys import read_signer
+    from expunge.records.signing import write_signature
+    from expunge.records.verify import AUDIT, Trust, verify_repository
+
+    known = read_index(AUDIT / INDEX)
+    if wrong := [name for name in names or () if name not in known]:
+        raise InputError(Problem(name, "has no record in audit/", "write list/encoder") for name in wrong)
+    chosen = names or list(known)
+    found = [each for each in verify_repository(Path(), Trust()) if each.kind not in ("note", "verdict", "signature")]
+    if found:
+        raise InputError(Problem(each.where, each.what, each.fix) for each in found)
+    signer = read_signer(key, password())
+    for name in chosen:
+        write_signature(AUDIT / f"{name}.json", signer)
+    typer.echo(f"signed {count(len(chosen), 'record')}; commit audit/")
+
+
+def password(confirm: bool = False) -> str:
+    """From EXPUNGE_KEY_PASSWORD, else asked for."""
+    import os
+
+    from expunge.records.keys import PASSWORD
+
+    if PASSWORD in os.environ:
+        return os.environ[PASSWORD]
+    return str(typer.prompt("Password of the key", hide_input=True, confirmation_prompt=confirm))

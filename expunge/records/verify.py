@@ -1,15 +1,16 @@
 """Is what lies here what the records speak of? Reads files and loads no model.
 
-    findings = verify_repository(Path())            every record in audit/, and what it speaks of
-    findings = verify_encoder(Path(), Path("build/encoders/objects/fire-engine"))
-    findings = verify_weights(Path(), Path("model.safetensors"))       which record speaks of this very file?
+    trust = Trust(read_trusted(Path("audit/trusted.yaml")))
+    findings = verify_repository(Path(), trust)            every record in audit/, and what it speaks of
+    findings = verify_encoder(Path(), Path("build/encoders/objects/fire-engine"), trust)
+    findings = verify_weights(Path(), Path("model.safetensors"), trust)     which record speaks of this very file?
 
 A finding is something that is wrong, with its kind. What is merely not here (an encoder that nobody pulled) is a note.
 Nothing outside the repository is read: a link out of it is a finding.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,14 +19,24 @@ from expunge.core.digest import file_digest
 from expunge.core.errors import InputError, Problem
 from expunge.records.files import INDEX, Indexed, indexed, read_index, read_record
 from expunge.records.folder_digest import folder_digest
+from expunge.records.keys import Trusted
 from expunge.records.origin import lock_digest
+from expunge.records.signing import BadSignature, envelope_of, signers_of
 from expunge.records.statement import ENCODERS, evaluation, result_of
 from expunge.verdicts.verdict_file import Verdict, read_verdicts
 from expunge.verdicts.written_by_run import changed_files
 
 AUDIT, METRICS, LOCK = Path("audit"), Path("metrics"), Path("dvc.lock")
 # {kind: exit code of `expunge verify`}, the gravest first
-KINDS = {"digest": 3, "record": 4, "lock": 5, "verdict": 1, "note": 0}
+KINDS = {"digest": 3, "signature": 6, "record": 4, "lock": 5, "verdict": 1, "note": 0}
+
+
+@dataclass(frozen=True)
+class Trust:
+    """Whose signatures count, and whether each record must have one."""
+
+    keys: Sequence[Trusted] = ()
+    required: bool = False
 
 
 @dataclass(frozen=True)
@@ -44,8 +55,8 @@ def exit_code(findings: list[Finding]) -> int:
     return next((code for kind, code in KINDS.items() if kind in kinds), 0)
 
 
-def verify_repository(root: Path) -> list[Finding]:
-    """Every record, its files, metrics/ and dvc.lock. :raises InputError: there are no records."""
+def verify_repository(root: Path, trust: Trust) -> list[Finding]:
+    """Every record, its signature and files, metrics/ and dvc.lock. :raises InputError: there are no records."""
     index = read_index(root / AUDIT / INDEX)
     findings = list(_of_tables(root))
     for file in sorted((root / AUDIT).glob("*/*.json")):
@@ -56,11 +67,11 @@ def verify_repository(root: Path) -> list[Finding]:
             )
     verdicts = _verdicts(root, findings)
     for name in index:
-        findings += _of_record(root, name, index[name], verdicts)
+        findings += _of_record(root, name, index[name], verdicts, trust)
     return findings
 
 
-def verify_encoder(root: Path, folder: Path) -> list[Finding]:
+def verify_encoder(root: Path, folder: Path, trust: Trust) -> list[Finding]:
     """A folder with an encoder, wherever it lies: the record is that of its name or, if that has other files, any that
     speaks of these very bytes.
 
@@ -75,10 +86,10 @@ def verify_encoder(root: Path, folder: Path) -> list[Finding]:
         what = "is the folder of no encoder that a record speaks of"
         raise InputError([Problem(folder.as_posix(), what, "name a folder of build/encoders, or run `dvc repro`")])
     findings: list[Finding] = []
-    return [*_of_record(root, found, index[found], _verdicts(root, findings), folder), *findings]
+    return [*_of_record(root, found, index[found], _verdicts(root, findings), trust, folder), *findings]
 
 
-def verify_weights(root: Path, file: Path) -> list[Finding]:
+def verify_weights(root: Path, file: Path, trust: Trust) -> list[Finding]:
     """A file of weights by itself. :raises InputError: it is none, or no record speaks of these bytes."""
     index = read_index(root / AUDIT / INDEX)
     try:
@@ -90,13 +101,19 @@ def verify_weights(root: Path, file: Path) -> list[Finding]:
         what = f"no record speaks of it (sha256 {own})"
         return [Finding("digest", file.as_posix(), what, "it is not a file that was tested here")]
     findings = [Finding("note", file.as_posix(), f"is {_named(index[found], own)} of {found}")]
-    return [*findings, *_of_record(root, found, index[found], _verdicts(root, findings))]
+    return [*findings, *_of_record(root, found, index[found], _verdicts(root, findings), trust)]
 
 
 def _of_record(
-    root: Path, name: str, entry: Indexed, verdicts: Mapping[str, Verdict] | None, folder: Path | None = None
+    root: Path,
+    name: str,
+    entry: Indexed,
+    verdicts: Mapping[str, Verdict] | None,
+    trust: Trust,
+    folder: Path | None = None,
 ) -> Iterator[Finding]:
-    """One record: is it the one of the index, does it fit its schema, the verdict, dvc.lock and the encoder's files?"""
+    """One record: is it signed, the one of the index, and does it fit its schema, the verdict, dvc.lock and the
+    encoder's files?"""
     file = root / AUDIT / f"{name}.json"
     where = _shown(root, file)
     try:
@@ -104,6 +121,7 @@ def _of_record(
     except InputError as error:
         yield from (Finding("record", where, problem.what, problem.fix) for problem in error.problems)
         return
+    yield from _of_signature(file, where, trust)
     if indexed(file, record) != entry:
         yield Finding("record", where, f"is not the one that {(AUDIT / INDEX).as_posix()} names", "take it from git")
     told = record["predicate"]
@@ -123,6 +141,21 @@ def _of_record(
         yield Finding("verdict", name, "was tested, and does not pass: FAILED", f"see `expunge gate {name}`")
     elif told["result"] == "WARNED":
         yield Finding("note", name, "does not pass, and need not: WARNED")
+
+
+def _of_signature(file: Path, where: str, trust: Trust) -> Iterator[Finding]:
+    try:
+        names = signers_of(file, trust.keys, "record")
+    except OSError:
+        if trust.required:
+            yield Finding("signature", where, "is not signed", "run `expunge sign`")
+        else:
+            yield Finding("note", where, "is not signed")
+    except BadSignature as error:
+        fix = "sign it anew, or say with --trusted whose keys are trusted"
+        yield Finding("signature", envelope_of(file).name, str(error), fix)
+    else:
+        yield Finding("note", where, f"is signed by {', '.join(names)}")
 
 
 def _of_verdict(where: str, told: Mapping[str, Any], verdict: Verdict | None, unknown: bool) -> Iterator[Finding]:

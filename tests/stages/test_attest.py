@@ -118,7 +118,7 @@ def test_all_is_well(here: Path) -> None:
     assert verify("elsewhere").exit_code == 0
     shutil.rmtree("build")
     found = verify()
-    assert found.exit_code == 1 and "build/encoders/list/one: is not here" in found.stdout
+    assert found.exit_code == 1 and "is not here: its files were not compared (and of 3 more)" in found.stdout
 
 
 def flip(file: Path, place: int = -5) -> None:
@@ -203,4 +203,112 @@ def test_files_that_nobody_tested(here: Path) -> None:
 
 def test_findings_as_json(here: Path) -> None:
     found = verify("--json")
-    assert {entry["kind"] for entry in json.loads(found.stdout)} == {"verdict"} and found.exit_code == 1
+    assert {entry["kind"] for entry in json.loads(found.stdout)} == {"verdict", "note"} and found.exit_code == 1
+
+
+@pytest.fixture
+def key(here: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A key of the team's that may sign records, which the repository trusts."""
+    monkeypatch.setenv("EXPUNGE_KEY_PASSWORD", "secret")
+    file = here.parent / "team.pem"
+    made = CliRunner().invoke(app, ["keys", "new", str(file), "--name", "the team", "--role", "record"])
+    assert made.exit_code == 0, made.output
+    Path("audit/trusted.yaml").write_text("keys:\n" + made.stdout)
+    return file
+
+
+def sign(*words: str) -> Any:
+    return CliRunner().invoke(app, ["sign", *words])
+
+
+def test_a_signed_record_says_by_whom(here: Path, key: Path) -> None:
+    assert "list/one.json: is not signed" in verify("--signed").stdout and verify("--signed").exit_code == 6
+    assert sign("--key", str(key)).exit_code == 0
+    found = verify("--signed")
+    assert found.exit_code == 1 and "is signed by the team (and of 3 more)" in found.stdout, found.output
+    assert oct(key.stat().st_mode & 0o777) == "0o600" and b"ENCRYPTED" in key.read_bytes()
+    before = Path("audit/list/one.dsse").read_bytes()
+    attest.run()
+    assert Path("audit/list/one.dsse").read_bytes() == before and verify("--signed").exit_code == 1
+
+
+def test_a_key_from_the_environment(here: Path, key: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EXPUNGE_KEY", key.read_text())
+    assert sign("list/one").exit_code == 0 and "signed by the team" in verify(str(ENCODER)).stdout
+
+
+def other_key(here: Path, role: str) -> str:
+    file = here.parent / f"{role}.pem"
+    made = CliRunner().invoke(app, ["keys", "new", str(file), "--name", f"a {role}", "--role", role])
+    if role != "record":
+        with open("audit/trusted.yaml", "a") as out:
+            out.write(made.stdout)
+    return str(file)
+
+
+def signature(edit: Callable[[Any], Any]) -> None:
+    rewrite("audit/list/one.dsse", edit)
+
+
+def another_sig(data: Any) -> None:
+    other = json.loads(Path("audit/list/two.dsse").read_text())
+    data["signatures"][0]["sig"] = other["signatures"][0]["sig"]
+
+
+FORGED: dict[str, tuple[Callable[[Path, Path], Any], str]] = {
+    "a key that nobody trusts": (lambda here, key: sign("--key", other_key(here, "record")), "by no key that is"),
+    "a key in the wrong role": (lambda here, key: sign("--key", other_key(here, "request")), "may not sign a record"),
+    "a signature of another record": (
+        lambda here, key: (sign("--key", str(key)), signature(another_sig)), "says it is by the team, and is not"),
+    "the envelope of another record": (
+        lambda here, key: (sign("--key", str(key)), shutil.copyfile("audit/list/two.dsse", "audit/list/one.dsse")),
+        "is over other bytes"),
+    "no envelope": (lambda here, key: Path("audit/list/one.dsse").write_text('{"payload": 3}'), "is no DSSE envelope"),
+    "a key twice": (lambda here, key: Path("audit/list/one.dsse").write_text('{"a": 1, "a": 1}'), "stands twice"),
+    "another type": (
+        lambda here, key: (sign("--key", str(key)), signature(lambda d: d.update(payloadType="text/plain"))),
+        "not of application/vnd.in-toto+json"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FORGED)
+def test_a_signature_that_does_not_hold_is_named(here: Path, key: Path, name: str) -> None:
+    forge, said = FORGED[name]
+    forge(here, key)
+    found = verify(str(ENCODER))
+    assert found.exit_code == 6 and said in found.output, found.output
+
+
+def test_no_private_key_lies_in_the_repository(here: Path, key: Path) -> None:
+    Path(".git").mkdir()
+    made = CliRunner().invoke(app, ["keys", "new", "team.pem"])
+    assert made.exit_code == 2 and "where no private key may lie" in made.stderr and not Path("team.pem").exists()
+    shutil.copyfile(key, "team.pem")
+    found = sign("--key", "team.pem")
+    assert found.exit_code == 2 and "where no private key may lie" in found.stderr
+    assert CliRunner().invoke(app, ["keys", "new", str(key)]).exit_code == 2  # it is there already
+
+
+def test_nothing_is_signed_that_contradicts_itself(here: Path, key: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EXPUNGE_KEY_PASSWORD", "wrong")
+    found = sign("--key", str(key))
+    assert found.exit_code == 2 and "no private key that can be used" in found.stderr
+    monkeypatch.setenv("EXPUNGE_KEY_PASSWORD", "secret")
+    flip(ENCODER / "model.safetensors")
+    found = sign("--key", str(key))
+    assert found.exit_code == 2 and "is not the file that was tested" in found.stderr
+    assert not list(Path("audit").rglob("*.dsse"))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("keys: []\n", "audit/trusted.yaml:1"),
+        ("keys:\n- name: a\n  roles: [boss]\n  public: x\n", "audit/trusted.yaml:3"),
+        ("keys:\n- name: a\n  roles: [record]\n  public: '-----BEGIN PUBLIC KEY-----'\n", "audit/trusted.yaml:4"),
+    ],
+)
+def test_wrong_files_of_trusted_keys(here: Path, text: str, said: str) -> None:
+    Path("audit/trusted.yaml").write_text(text)
+    found = verify()
+    assert found.exit_code == 2 and said in found.stderr, found.output

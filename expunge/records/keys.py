@@ -1,0 +1,128 @@
+"""Keys that sign records, and the file that says whose are trusted, and for what.
+
+    new_key(Path("~/.keys/team.pem"), password)             an elliptic-curve key (NIST P-256), encrypted
+    signer = read_signer("~/.keys/team.pem")                or the name of an environment variable that holds the key
+    trusted = read_trusted(Path("audit/trusted.yaml"))
+
+A private key never lies in the repository: both writing one there and signing with one that lies there are refused.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from expunge.core.errors import InputError, Problem
+from expunge.core.schema import schema_problems, validator_of
+from expunge.core.yamlfile import load
+
+if TYPE_CHECKING:
+    from securesystemslib.signer import CryptoSigner, SSlibKey
+
+ROLES = ("request", "record", "release")  # what a key may sign: the decision on a request, a record, a release
+PASSWORD = "EXPUNGE_KEY_PASSWORD"  # environment variable
+SCHEMA: dict[str, Any] = {
+    "type": "object", "additionalProperties": False, "required": ["keys"],
+    "properties": {"keys": {"type": "array", "minItems": 1, "description": "keys that are trusted", "items": {
+        "type": "object", "additionalProperties": False, "required": ["name", "roles", "public"],
+        "description": "a key, as {name, roles, public}",
+        "properties": {
+            "name": {"type": "string", "minLength": 1, "maxLength": 200, "description": "whose key it is"},
+            "roles": {"type": "array", "minItems": 1, "items": {"enum": list(ROLES)},
+                      "description": f"what it may sign, of {', '.join(ROLES)}"},
+            "public": {"type": "string", "pattern": "^-----BEGIN PUBLIC KEY-----",
+                       "description": "the public key, as `expunge keys new` prints it"},
+        },
+    }}},
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Trusted:
+    """A public key, whose it is, and what it may sign."""
+
+    name: str
+    roles: tuple[str, ...]
+    key: "SSlibKey"
+
+
+def new_key(file: Path, password: str) -> str:
+    """Write a new private key, readable by its owner alone, and return its public key (PEM).
+
+    :raises InputError: the file is there already, lies in a git repository, or cannot be written; no password.
+    """
+    from cryptography.hazmat.primitives import serialization as form
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    if not password:
+        raise InputError([Problem(PASSWORD, "is empty", "choose a password: the key is stored encrypted")])
+    _require_outside(file)
+    key = ec.generate_private_key(ec.SECP256R1())
+    lock = form.BestAvailableEncryption(password.encode())
+    text = key.private_bytes(form.Encoding.PEM, form.PrivateFormat.PKCS8, lock)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
+            out.write(text)
+    except FileExistsError:
+        fix = "name another file; a key that is lost cannot be had again"
+        raise InputError([Problem(str(file), "is there already", fix)]) from None
+    except OSError as error:
+        raise InputError([Problem(str(file), f"cannot be written ({error.strerror})", "name another file")]) from None
+    return key.public_key().public_bytes(form.Encoding.PEM, form.PublicFormat.SubjectPublicKeyInfo).decode()
+
+
+def read_signer(source: str, password: str | None = None) -> "CryptoSigner":
+    """The signer of a private key. :param source: a file, or the name of an environment variable that holds the PEM.
+
+    :raises InputError: there is no such key, it lies in a git repository, the password is wrong, or it is of another
+        kind.
+    """
+    from cryptography.hazmat.primitives import serialization as form
+    from securesystemslib.signer import CryptoSigner
+
+    if source in os.environ:
+        text = os.environ[source].encode()
+    else:
+        file = Path(source).expanduser()
+        _require_outside(file)
+        try:
+            text = file.read_bytes()
+        except OSError as error:
+            fix = "name the file of a private key, or an environment variable that holds one"
+            raise InputError([Problem(source, f"cannot be read ({error.strerror})", fix)]) from None
+    try:
+        key = form.load_pem_private_key(text, password.encode() if password else None)
+        return CryptoSigner(key)  # type: ignore[arg-type]
+    except (ValueError, TypeError) as error:
+        fix = f"set {PASSWORD} to its password, or name another key"
+        raise InputError([Problem(source, f"is no private key that can be used ({error})", fix)]) from None
+
+
+def read_trusted(file: Path) -> list[Trusted]:
+    """:raises InputError: everything that is wrong with the file, with lines."""
+    from cryptography.hazmat.primitives import serialization as form
+    from securesystemslib.signer import SSlibKey
+
+    tree, where = load(file), file.as_posix()
+    problems = schema_problems(tree, where, validator_of(SCHEMA), "the file of trusted keys")
+    trusted = []
+    for place, entry in enumerate(tree.value["keys"] if not problems else ()):
+        try:
+            key = SSlibKey.from_crypto(form.load_pem_public_key(entry["public"].encode()))
+            trusted.append(Trusted(entry["name"], tuple(entry["roles"]), key))
+        except ValueError as error:
+            line = tree.at(["keys", place, "public"]).line
+            fix = "write it as `expunge keys new` printed it"
+            problems.append(Problem(f"{where}:{line}", f"is no public key that can be used ({error})", fix))
+    if problems:
+        raise InputError(problems)
+    return trusted
+
+
+def _require_outside(file: Path) -> None:
+    """:raises InputError: the file lies in a git repository, whence a private key would go wherever that goes."""
+    place = file.expanduser().resolve().parent
+    if any((folder / ".git").exists() for folder in (place, *place.parents)):
+        fix = "keep it outside, such as in ~/.config/expunge"
+        raise InputError([Problem(str(file), "lies in a git repository, where no private key may lie", fix)])

@@ -1,0 +1,90 @@
+"""Signatures over records: DSSE envelopes (https://github.com/secure-systems-lab/dsse), in files beside them.
+
+    write_signature(Path("audit/l/e.json"), signer)                 adds to audit/l/e.dsse
+    names = signers_of(Path("audit/l/e.json"), trusted, "record")   whose signatures hold
+
+An envelope holds the very bytes of the record, so that a third party needs nothing else. A key signs in its role alone.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from expunge.core.files import write_json
+from expunge.core.strict_json import strict_json
+from expunge.records.keys import Trusted
+
+if TYPE_CHECKING:
+    from securesystemslib.dsse import Envelope
+    from securesystemslib.signer import CryptoSigner
+
+PAYLOAD = "application/vnd.in-toto+json"
+
+
+class BadSignature(Exception):
+    """Why a signature does not hold: what it says, in words."""
+
+
+def envelope_of(statement: Path) -> Path:
+    """The file of a statement's signatures."""
+    return statement.with_suffix(".dsse")
+
+
+def write_signature(statement: Path, signer: "CryptoSigner") -> Path:
+    """Sign a statement's bytes. Signatures of others that hold for the same bytes stay; those of other bytes go."""
+    from securesystemslib.dsse import Envelope
+
+    file, payload = envelope_of(statement), statement.read_bytes()
+    try:
+        envelope = _read(file)
+    except (OSError, BadSignature):
+        envelope = None
+    if envelope is None or envelope.payload != payload:
+        envelope = Envelope(payload, PAYLOAD, {})
+    envelope.sign(signer)
+    write_json(file, envelope.to_dict())
+    return file
+
+
+def signers_of(statement: Path, trusted: Sequence[Trusted], role: str) -> list[str]:
+    """The names of the trusted keys whose signatures hold for the statement as it is now.
+
+    :raises OSError: there is no signature. :raises BadSignature: the envelope is broken, is over other bytes, or none
+        of its signatures is by a key that is trusted in this role.
+    """
+    from securesystemslib.exceptions import UnverifiedSignatureError
+    from securesystemslib.signer import Key
+
+    envelope = _read(envelope_of(statement))
+    if envelope.payload_type != PAYLOAD:
+        raise BadSignature(f"is an envelope of {envelope.payload_type!r}, not of {PAYLOAD}")
+    if envelope.payload != statement.read_bytes():
+        raise BadSignature(f"is over other bytes than {statement.name} has now")
+    good, wrong_role = list[str](), list[str]()
+    for each in trusted:
+        key: Key = each.key
+        signature = envelope.signatures.get(key.keyid)
+        if signature is None:
+            continue
+        try:
+            key.verify_signature(signature, envelope.pae())
+        except UnverifiedSignatureError:
+            raise BadSignature(f"has a signature that says it is by {each.name}, and is not") from None
+        (good if role in each.roles else wrong_role).append(each.name)
+    if good:
+        return good
+    if wrong_role:
+        raise BadSignature(f"is signed by {', '.join(wrong_role)}, who may not sign a {role}")
+    raise BadSignature("is signed by no key that is trusted here")
+
+
+def _read(file: Path) -> "Envelope":
+    from securesystemslib.dsse import Envelope
+    from securesystemslib.exceptions import FormatError
+
+    try:
+        data: Any = strict_json(file.read_bytes())
+        return Envelope.from_dict(json.loads(json.dumps(data)))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, FormatError) as error:
+        raise BadSignature(f"is no DSSE envelope ({error})") from None
