@@ -22,6 +22,7 @@ def verify(
         Path | None,
         typer.Option(help="The file of keys that you trust; default: audit/trusted.yaml of the repository."),
     ] = None,
+    encoder: Annotated[str, typer.Option(help="LIST/ENCODER that a folder elsewhere should be.")] = "",
     signed: Annotated[bool, typer.Option("--signed", help="A record that nobody has signed is a finding.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print findings as JSON.")] = False,
 ) -> None:
@@ -45,7 +46,7 @@ def verify(
         if whole:
             findings += verify_repository(path, trust)
         elif path.is_dir():
-            findings += verify_encoder(repository, path, trust)
+            findings += verify_encoder(repository, path, trust, encoder)
         else:
             findings += verify_weights(repository, path, trust)
     if as_json:

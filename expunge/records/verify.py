@@ -71,20 +71,21 @@ def verify_repository(root: Path, trust: Trust) -> list[Finding]:
     return findings
 
 
-def verify_encoder(root: Path, folder: Path, trust: Trust) -> list[Finding]:
-    """A folder with an encoder, wherever it lies: the record is that of its name or, if that has other files, any that
-    speaks of these very bytes.
+def verify_encoder(root: Path, folder: Path, trust: Trust, name: str = "") -> list[Finding]:
+    """A folder with an encoder, wherever it lies.
 
-    :raises InputError: no record speaks of it, and it has no name of one.
+    :param name: "list/encoder" that it should be; "": the one whose folder it is, or that has these very bytes.
+    :raises InputError: there is no such folder, or no record of that name.
     """
     index = read_index(root / AUDIT / INDEX)
-    files = _files(folder)
-    own = folder_digest({name: file_digest(folder / name) for name in files})
-    named = _name_below(root, folder)
-    found = named if named in index else next((name for name in index if index[name].folder == own), None)
+    if name and name not in index:
+        raise InputError([Problem(name, f"has no record in {AUDIT.as_posix()}/", "write list/encoder")])
+    own = folder_digest({file: file_digest(folder / file) for file in _files(folder)})
+    named = name or _name_below(root, folder)
+    found = named if named in index else next((each for each in index if index[each].folder == own), None)
     if found is None:
-        what = "is the folder of no encoder that a record speaks of"
-        raise InputError([Problem(folder.as_posix(), what, "name a folder of build/encoders, or run `dvc repro`")])
+        fix = "say with --encoder which it should be, to see what differs"
+        return [Finding("digest", folder.as_posix(), f"no record speaks of it (digest {own})", fix)]
     findings: list[Finding] = []
     return [*_of_record(root, found, index[found], _verdicts(root, findings), trust, folder), *findings]
 

@@ -198,7 +198,12 @@ def test_files_that_nobody_tested(here: Path) -> None:
     assert verify("x.safetensors").exit_code == 3
     assert verify("nowhere").exit_code == 2
     Path("empty").mkdir()
-    assert verify("empty").exit_code == 2
+    assert verify("empty").exit_code == 3 and verify("empty", "--encoder", "list/none").exit_code == 2
+    shutil.copytree(ENCODER, "copy")
+    flip(Path("copy/model.safetensors"))
+    assert verify("copy").exit_code == 3 and "no record speaks of it" in verify("copy").stdout
+    found = verify("copy", "--encoder", "list/one")
+    assert found.exit_code == 3 and "copy/model.safetensors: is not the file that was tested" in found.stdout
 
 
 def test_findings_as_json(here: Path) -> None:
