@@ -32,8 +32,8 @@ def verify(
 
     Exit code 0: all is as recorded, and passes where it must. 1: as recorded, but something that must pass does not.
     2: bad input. 3: a file is not the one that was tested. 4: a record is missing, altered, or contradicts metrics/.
-    5: dvc.lock disagrees. 6: a signature is missing (--signed), broken, by no trusted key, or in the wrong role. Of
-    several, the first of 3, 6, 4, 5, 1.
+    5: dvc.lock disagrees. 6: a signature is missing (--signed), broken, by no trusted key, or in the wrong role.
+    7: the log's chain is broken. Of several, the first of 3, 6, 4, 7, 5, 1.
     """
     from expunge.records.keys import read_trusted
     from expunge.records.verify import Finding, Trust, exit_code, verify_encoder, verify_repository, verify_weights

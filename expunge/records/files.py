@@ -14,8 +14,9 @@ from expunge.core.errors import InputError, Problem
 from expunge.core.files import to_json, write_json, write_text
 from expunge.core.schema import validator_of
 from expunge.core.strict_json import strict_json
+from expunge.records.log import append, events_between
 
-INDEX = "index.json"
+INDEX, LOG = "index.json", "log.jsonl"
 LARGEST = 64 * 2**20  # bytes of a record or of the index
 LIST_SCHEMA = Path(__file__).parents[1] / "concepts" / "schema.json"
 
@@ -35,20 +36,40 @@ def record_validator() -> Any:
 
 
 def write_records(folder: Path, records: Mapping[str, Mapping[str, Any]]) -> None:
-    """Write <folder>/<list>/<encoder>.json for each "list/encoder", and the index; remove records of other encoders.
+    """Write <folder>/<list>/<encoder>.json for each "list/encoder", and the index; remove records of other encoders,
+    with their signatures. What became of which is added to the log.
+
+    A record that differs from the one there by its origin alone stays as it is, and so do its signatures: a commit, or
+    a change that concerns other encoders, makes it no other record.
 
     :raises ValueError: a record does not fit its schema, which is a mistake of expunge.
     """
+    old = {f"{file.parent.name}/{file.stem}": file_digest(file) for file in sorted(folder.glob("*/*.json"))}
     for name, record in records.items():
         for error in record_validator().iter_errors(record):
             raise ValueError(f"the record of {name}: {'/'.join(map(str, error.path))}: {error.message}")
-        write_text(folder / f"{name}.json", to_json(record))
+        if not _says_the_same(folder / f"{name}.json", record):
+            write_text(folder / f"{name}.json", to_json(record))
     wanted = {folder / f"{name}.json" for name in records}
     for file in [file for file in folder.glob("*/*.json") if file not in wanted]:
         file.unlink()
+        file.with_suffix(".dsse").unlink(missing_ok=True)
+    new = {name: file_digest(folder / f"{name}.json") for name in sorted(records)}
+    results = {name: record["predicate"]["result"] for name, record in records.items()}
+    append(folder / LOG, events_between(old, new, results))
     write_json(
         folder / INDEX, {name: asdict(indexed(folder / f"{name}.json", records[name])) for name in sorted(records)}
     )
+
+
+def _says_the_same(file: Path, record: Mapping[str, Any]) -> bool:
+    """Is the file this record, but for its origin?"""
+    try:
+        old = read_record(file)
+    except InputError:
+        return False
+    old["predicate"]["origin"] = record["predicate"]["origin"]
+    return to_json(old) == to_json(record)
 
 
 def indexed(file: Path, record: Mapping[str, Any]) -> Indexed:

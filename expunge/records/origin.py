@@ -35,6 +35,18 @@ def git_of(root: Path) -> dict[str, Any]:
     return {"commit": commit.strip(), "dirty": bool(changed)}
 
 
+def committed_bytes(root: Path, file: Path) -> bytes | None:
+    """A file as the last commit has it; None: it is not in it, or there is no git.
+
+    :param file: as seen from `root`.
+    """
+    try:
+        done = subprocess.run(["git", "show", f"HEAD:./{file.as_posix()}"], cwd=root, capture_output=True, check=False)
+    except OSError:
+        return None
+    return done.stdout if done.returncode == 0 else None
+
+
 def lock_digest(lock: Path) -> str | None:
     """Digest of what dvc.lock says of the stages that made what a record tells; None: there is no dvc.lock.
 

@@ -17,10 +17,11 @@ from typing import Any
 
 from expunge.core.digest import file_digest
 from expunge.core.errors import InputError, Problem
-from expunge.records.files import INDEX, Indexed, indexed, read_index, read_record
+from expunge.records.files import INDEX, LOG, Indexed, indexed, read_index, read_record
 from expunge.records.folder_digest import folder_digest
 from expunge.records.keys import Trusted
-from expunge.records.origin import lock_digest
+from expunge.records.log import WITHDRAWN, read_log
+from expunge.records.origin import committed_bytes, lock_digest
 from expunge.records.signing import BadSignature, envelope_of, signers_of
 from expunge.records.statement import ENCODERS, evaluation, result_of
 from expunge.verdicts.verdict_file import Verdict, read_verdicts
@@ -28,7 +29,7 @@ from expunge.verdicts.written_by_run import changed_files
 
 AUDIT, METRICS, LOCK = Path("audit"), Path("metrics"), Path("dvc.lock")
 # {kind: exit code of `expunge verify`}, the gravest first
-KINDS = {"digest": 3, "signature": 6, "record": 4, "lock": 5, "verdict": 1, "note": 0}
+KINDS = {"digest": 3, "signature": 6, "record": 4, "log": 7, "lock": 5, "verdict": 1, "note": 0}
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def exit_code(findings: list[Finding]) -> int:
 def verify_repository(root: Path, trust: Trust) -> list[Finding]:
     """Every record, its signature and files, metrics/ and dvc.lock. :raises InputError: there are no records."""
     index = read_index(root / AUDIT / INDEX)
-    findings = list(_of_tables(root))
+    findings = [*_of_tables(root), *_of_log(root, index)]
     for file in sorted((root / AUDIT).glob("*/*.json")):
         name = f"{file.parent.name}/{file.stem}"
         if name not in index:
@@ -130,10 +131,8 @@ def _of_record(
         yield Finding("record", where, f"speaks of {told['encoder']}", "take it from git")
         return
     yield from _of_verdict(where, told, verdicts.get(name) if verdicts is not None else None, verdicts is None)
-    lock = lock_digest(root / LOCK)
-    if lock != told["origin"]["dvcLock"]:
-        what = "speaks of another dvc.lock" if lock else "cannot be compared with dvc.lock, which is missing"
-        yield Finding("lock", where, what, "run `dvc repro`, and commit dvc.lock with audit/ and metrics/")
+    if lock_digest(root / LOCK) != told["origin"]["dvcLock"]:
+        yield Finding("note", where, "was written under another dvc.lock, and nothing that it says has changed since")
     for each in told["configuration"]:
         if not (root / each["name"]).is_file() or file_digest(root / each["name"]) != each["digest"]["sha256"]:
             yield Finding("note", where, f"{each['name']} has changed since, or is not here")
@@ -210,6 +209,24 @@ def _of_tables(root: Path) -> Iterator[Finding]:
         except InputError as error:
             problems = error.problems
         yield from (Finding("lock", problem.where, problem.what, problem.fix) for problem in problems)
+
+
+def _of_log(root: Path, index: Mapping[str, Indexed]) -> Iterator[Finding]:
+    """Is the log's chain whole, does it go on from the last commit's, and end with the records that are here?"""
+    where, fix = (AUDIT / LOG).as_posix(), "take it from git"
+    lines, problems = read_log(root / AUDIT / LOG)
+    yield from (Finding("log", where, problem, fix) for problem in problems)
+    committed = committed_bytes(root, AUDIT / LOG)
+    now = (root / AUDIT / LOG).read_bytes() if (root / AUDIT / LOG).is_file() else b""
+    if committed is not None and not now.startswith(committed):
+        yield Finding("log", where, "does not begin as it does in the last commit", fix)
+    last = {line.encoder: line for line in lines}
+    for name, entry in index.items():
+        if name not in last or last[name].event == WITHDRAWN or last[name].record != entry.record:
+            yield Finding("log", where, f"does not end with the record of {name} that is here", fix)
+    for name, line in last.items():
+        if name not in index and line.event != WITHDRAWN:
+            yield Finding("log", where, f"has a record of {name} that is not here", fix)
 
 
 def _verdicts(root: Path, findings: list[Finding]) -> dict[str, Verdict] | None:

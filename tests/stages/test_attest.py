@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import json
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,13 @@ from typer.testing import CliRunner
 from expunge.cli import app
 from expunge.core.digest import folder_files
 from expunge.core.index import read_index
+from expunge.records.log import Event, append
 from stages import attack, attest, drift, fewshot, plan, render, score, unlearn, verdict
 from tests.support.project import ONE, PARAMS, TWO, make_project, write_list
 from tests.support.tiny import write_yaml
 
 STAGES = (plan, fewshot, unlearn, render, score, drift, attack, verdict, attest)
-ENCODER = Path("build/encoders/list/one")
+ENCODER, LOG = Path("build/encoders/list/one"), Path("audit/log.jsonl")
 REQUEST = {"id": "R-1", "received": "2026-01-31", "basis": "trademark of teapots", "decision": "approved"}
 SECRET = {"id": "s", "name": "quill lamp", "kind": "object", "aliases": ["lampo"], "confidential": True,
           "neighbours": ["a kettle"], "request": {**REQUEST, "basis": "they hold Lampo"}}  # fmt: skip
@@ -90,10 +92,38 @@ def test_a_record_tells_the_whole_way(here: Path) -> None:
 
 def test_the_same_run_gives_the_same_bytes(here: Path) -> None:
     before = folder_files("audit")
-    Path("audit/old").mkdir()
-    Path("audit/old/gone.json").write_text("{}")
     attest.run()
     assert folder_files("audit") == before
+    anew = []
+    for _ in range(2):
+        shutil.rmtree("audit")
+        attest.run()
+        LOG.unlink()  # which holds times
+        anew.append(folder_files("audit"))
+    assert anew[0] == anew[1] and len(anew[0]) == 5
+
+
+def test_a_record_changes_with_what_it_says_alone(here: Path) -> None:
+    Path("audit/old").mkdir()
+    Path("audit/old/gone.json").write_text("{}")
+    Path("audit/old/gone.dsse").write_text("{}")
+    before = folder_files("audit")
+    Path("dvc.lock").write_text(Path("dvc.lock").read_text().replace("cmd: verdict", "cmd: other"))
+    change_verdict("list/two")
+    attest.run()
+    after = folder_files("audit")
+    changed = {name for name in before if after.get(name) != before[name]}
+    assert changed == {"index.json", "log.jsonl", "list/two.json", "old/gone.json", "old/gone.dsse"}
+    last = [json.loads(line) for line in LOG.read_text().splitlines()[-2:]]
+    assert [(e["event"], e["encoder"]) for e in last] == [("changed", "list/two"), ("withdrawn", "old/gone")]
+    lock()
+    assert "was written under another dvc.lock" in verify().stdout
+
+
+def change_verdict(name: str) -> None:
+    verdicts = json.loads(Path("metrics/verdicts.json").read_text())
+    verdicts[name]["reasons"][0]["value"] = 0.5
+    Path("metrics/verdicts.json").write_text(json.dumps(verdicts))
 
 
 def test_records_hold_no_word_of_a_confidential_concept(here: Path) -> None:
@@ -169,13 +199,14 @@ SPOILT: dict[str, tuple[Callable[[], Any], int, str]] = {
     "a path trick": (lambda: rewrite("audit/list/one.json", lambda d: d["subject"][0].update(name="../../x")), 4,
                      "is no record of this version (subject/0/name)"),
     "dvc.lock": (lambda: Path("dvc.lock").unlink(), 5, "dvc.lock: is missing"),
-    "another run's dvc.lock": (lambda: rewrite_lock(), 5, "speaks of another dvc.lock"),
+    "another run's dvc.lock": (lambda: rewrite_lock(), 5, "audit/index.json: is not what the last run wrote"),
 }  # fmt: skip
 
 
 def rewrite_lock() -> None:
+    index = Path("audit/index.json").read_bytes()
     text = Path("dvc.lock").read_text()
-    Path("dvc.lock").write_text(text.replace("cmd: verdict", "cmd: other"))
+    Path("dvc.lock").write_text(text.replace(hashlib.md5(index).hexdigest(), "f" * 32))
 
 
 @pytest.mark.parametrize("name", SPOILT)
@@ -209,6 +240,47 @@ def test_files_that_nobody_tested(here: Path) -> None:
 def test_findings_as_json(here: Path) -> None:
     found = verify("--json")
     assert {entry["kind"] for entry in json.loads(found.stdout)} == {"verdict", "note"} and found.exit_code == 1
+
+
+def edit_log(edit: Callable[[list[str]], list[str]]) -> None:
+    LOG.write_text("".join(f"{line}\n" for line in edit(LOG.read_text().splitlines())))
+
+
+@pytest.mark.parametrize(
+    ("edit", "said"),
+    [
+        (lambda lines: lines[1:], "line 1 does not follow the line before it"),
+        (lambda lines: lines[:-1], "does not end with the record of list/two that is here"),
+        (
+            lambda lines: [line.replace("FAILED", "PASSED") for line in lines],
+            "line 2 does not follow the line before it",
+        ),
+        (lambda lines: ["x", *lines], "line 1 is none of this log"),
+        (lambda lines: [], "does not end with the record of list/one that is here"),
+    ],
+)
+def test_a_log_that_was_rewritten_is_named(here: Path, edit: Any, said: str) -> None:
+    edit_log(edit)
+    found = verify()
+    assert found.exit_code == 7 and f"log: audit/log.jsonl: {said}" in found.stdout, found.output
+
+
+def test_the_log_tells_what_became_of_encoders(here: Path) -> None:
+    made = [json.loads(line) for line in LOG.read_text().splitlines()]
+    assert {line["encoder"] for line in made} == {"list/both", "list/one", "list/s", "list/two"}
+    git = ["git", "-c", "user.name=t", "-c", "user.email=t@t"]
+    for words in (["init", "-q"], ["add", "audit"], ["commit", "-qm", "run"]):
+        subprocess.run([*git, *words], check=True)
+    Path("audit/list/one.json").unlink()
+    before = LOG.read_text()
+    attest.run()
+    assert LOG.read_text().startswith(before) and json.loads(LOG.read_text().splitlines()[-1])["event"] == "made"
+    lock()
+    assert "log:" not in verify().stdout
+    LOG.unlink()
+    index = json.loads(Path("audit/index.json").read_text())
+    append(LOG, [Event("made", name, entry["record"], "PASSED") for name, entry in index.items()])
+    assert "does not begin as it does in the last commit" in verify().stdout
 
 
 @pytest.fixture

@@ -1,0 +1,101 @@
+"""audit/log.jsonl: what became of each encoder's record and when, one line each, chained by hashes.
+
+    append(Path("audit/log.jsonl"), events, now)
+    lines, problems = read_log(Path("audit/log.jsonl"))
+
+Each line holds the sha256 of the line before it, so a line that is changed, left out or moved breaks the chain. It is
+the one place in audit/ that holds times.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from expunge.core.strict_json import strict_json
+
+MADE, CHANGED, WITHDRAWN = "made", "changed", "withdrawn"
+FIRST = "0" * 64  # in place of the line before the first
+LARGEST = 256 * 2**20  # bytes
+
+
+@dataclass(frozen=True)
+class Event:
+    """What became of an encoder. `record` is the sha256 of its record; of one that was withdrawn, of its last."""
+
+    event: str
+    encoder: str
+    record: str
+    result: str = ""
+
+
+@dataclass(frozen=True)
+class Line:
+    time: str  # ISO 8601, UTC
+    event: str
+    encoder: str
+    record: str
+    result: str
+    previous: str  # sha256 of the line before, without its line end
+
+
+def events_between(old: Mapping[str, str], new: Mapping[str, str], results: Mapping[str, str]) -> list[Event]:
+    """What became of encoders, from {"list/encoder": sha256 of its record} before and now.
+
+    :param results: of those that have a record now.
+    """
+    events = [
+        Event(CHANGED if name in old else MADE, name, record, results[name])
+        for name, record in new.items()
+        if old.get(name) != record
+    ]
+    return events + [Event(WITHDRAWN, name, record) for name, record in old.items() if name not in new]
+
+
+def append(file: Path, events: Iterable[Event], now: datetime | None = None) -> None:
+    """Add lines. What a kill left of a last line, which nothing is chained to, is taken away first."""
+    some = list(events)
+    if not some:
+        return
+    file.parent.mkdir(parents=True, exist_ok=True)
+    text = file.read_bytes() if file.is_file() else b""
+    whole = text[: text.rfind(b"\n") + 1]
+    previous = _digest(whole.splitlines()[-1]) if whole else FIRST
+    time, added = (now or datetime.now(UTC)).strftime("%Y-%m-%dT%H:%M:%SZ"), b""
+    for event in some:
+        line = json.dumps({"time": time, **asdict(event), "previous": previous}, ensure_ascii=False).encode()
+        previous, added = _digest(line), added + line + b"\n"
+    with open(file, "r+b" if file.is_file() else "wb") as out:
+        out.truncate(len(whole))
+        out.seek(len(whole))
+        out.write(added)
+        out.flush()
+        os.fsync(out.fileno())
+
+
+def read_log(file: Path) -> tuple[list[Line], list[str]]:
+    """(the lines, what is wrong with them); ([], []) where there is no log."""
+    if not file.is_file():
+        return [], []
+    if file.stat().st_size > LARGEST:
+        return [], [f"is larger than {LARGEST >> 20} MiB"]
+    lines, problems, previous = list[Line](), list[str](), FIRST
+    for number, text in enumerate(file.read_bytes().splitlines(), 1):
+        try:
+            line = msgspec.convert(strict_json(text), Line)
+        except (ValueError, RecursionError) as error:
+            return lines, [*problems, f"line {number} is none of this log ({error})"]
+        if line.previous != previous:
+            problems.append(f"line {number} does not follow the line before it: one was changed, left out or moved")
+        lines.append(line)
+        previous = _digest(text)
+    return lines, problems
+
+
+def _digest(line: bytes) -> str:
+    return hashlib.sha256(line).hexdigest()
