@@ -16,7 +16,7 @@ from expunge.records.changes import changes_of, original_encoder
 from expunge.records.files import list_digests, salt_of, write_records
 from expunge.records.origin import origin_of
 from expunge.records.statement import STAGES, Evidence, statement
-from expunge.records.tensors import digests_of
+from expunge.records.tensors import digests_of, types_of
 from expunge.verdicts.verdict_file import read_verdicts
 from stages.runtime.planned import read_plan_here
 from stages.runtime.process import main
@@ -36,6 +36,7 @@ def run() -> None:
         budgets=params.attack,
         lists=list_digests(CONCEPTS, plan.lists),
         tensors=digests_of(original) if original is not None else None,
+        stored=types_of(original) if original is not None else (),
         changes={name: changes_of(original, encoders / name) for name in plan.encoders},
         origin=origin_of(Path()),
         salt=salt_of(Path(".expunge/salt")),

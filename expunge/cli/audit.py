@@ -63,6 +63,29 @@ def verify(
     raise typer.Exit(exit_code(findings))
 
 
+@app.command()
+@errors_in_lines
+def compatible(
+    encoder: Annotated[str, typer.Argument(metavar="LIST/ENCODER", help="The encoder, or the file of its record.")],
+    pipeline: Annotated[Path, typer.Argument(help="A pipeline's folder as diffusers saves it, or its text encoder's.")],
+) -> None:
+    """Does a pipeline have the very text encoder that this one takes the place of? Compares digests of every tensor.
+
+    Exit code 0: it has, perhaps in another precision. 1: it has another; what differs is named. 2: bad input.
+    """
+    from expunge.records.compatible import compatible as answer_of
+    from expunge.records.files import read_record
+    from expunge.records.verify import AUDIT
+
+    answer = answer_of(read_record(Path(encoder) if encoder.endswith(".json") else AUDIT / f"{encoder}.json"), pipeline)
+    typer.echo(f"{pipeline.as_posix()} {answer.how} ({', '.join(f.name for f in answer.files)})")
+    for what, names in (("differ", answer.differ), ("are missing", answer.missing), ("are unknown", answer.unknown)):
+        if names:
+            more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+            typer.echo(f"  tensors that {what} ({len(names)}): {', '.join(names[:5])}{more}")
+    raise typer.Exit(0 if answer.fits else 1)
+
+
 keys = typer.Typer(help="Keys that sign records.", no_args_is_help=True)
 app.add_typer(keys, name="keys")
 

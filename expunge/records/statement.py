@@ -7,7 +7,7 @@ it. The predicate is expunge's own (record.schema.json), shaped after in-toto's 
 the same run gives the same bytes. Of a confidential concept it holds the id and a salted digest.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,7 @@ class Evidence:
     budgets: Mapping[str, Mapping[str, Any]]  # of the attacks, in params.yaml
     lists: Mapping[str, Mapping[str, str]]  # by list: {"sha256" of its file, "schema": sha256 of the lists' schema}
     tensors: Mapping[str, str] | None  # digests of the original encoder's tensors; None: they could not be read here
+    stored: Sequence[str]  # types of the original encoder's numbers, such as F16
     changes: Mapping[str, Mapping[str, Any]]  # by encoder: {part: norms of its changed tensors}
     origin: Mapping[str, Any]  # git, dvc.lock, versions, hardware: `records.origin`
     salt: str  # for the digests of confidential entries
@@ -71,7 +72,7 @@ def statement(encoder: str, of: Evidence) -> dict[str, Any]:
             "lists": {id_: listed(plan, id_, of.lists[id_]) for id_ in lists},
             "base": {
                 "name": plan.base.name, "digest": plan.base.models.digest, "parts": plan.base.models.parts,
-                "device": plan.base.device, "dtype": plan.base.dtype, "tensors": of.tensors,
+                "device": plan.base.device, "dtype": plan.base.dtype, "tensors": of.tensors, "stored": of.stored,
             },
             "judge": {"digest": plan.base.judge.digest},
             "method": job.method, "parameters": job.parameters, "seeds": {"run": of.seed, "unlearn": job.seed},

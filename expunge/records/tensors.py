@@ -27,21 +27,32 @@ def tensors_of(file: Path) -> Iterator[tuple[str, Any]]:
 
     :raises ValueError: it is no safetensors file, ends before its last tensor, or holds numbers of an unknown type.
     """
-    names = read_header(file)  # the library refuses a header that lies about places and lengths
-    with open(file, "rb") as opened:
-        length = int.from_bytes(opened.read(8), "little")
-        header = json.loads(opened.read(length))
-    data = np.memmap(file, np.uint8, "r", offset=8 + length) if file.stat().st_size > 8 + length else np.zeros(0, "u1")
+    names, (header, start) = read_header(file), _header(file)
+    data = np.memmap(file, np.uint8, "r", offset=start) if file.stat().st_size > start else np.zeros(0, "u1")
     for name in sorted(names):
         if name.endswith(NO_WEIGHT):
             continue
-        kind, (start, end) = header[name]["dtype"], header[name]["data_offsets"]
+        kind, (first, end) = header[name]["dtype"], header[name]["data_offsets"]
         if kind not in TYPES:
             raise ValueError(f"{file.name}: {name} is of the type {kind}, which is not read")
-        numbers = data[start:end].view(TYPES[kind]).reshape(names[name])
+        numbers = data[first:end].view(TYPES[kind]).reshape(names[name])
         if kind == "BF16":  # the upper half of a float32
             numbers = (numbers.astype("<u4") << 16).view("<f4")
         yield normal_name(name), numbers
+
+
+def types_of(file: Path) -> list[str]:
+    """The types of the numbers in a file, such as "F16", sorted. :raises ValueError: it is no safetensors file."""
+    read_header(file)
+    header, _ = _header(file)
+    return sorted({header[name]["dtype"] for name in header if name != "__metadata__" and not name.endswith(NO_WEIGHT)})
+
+
+def _header(file: Path) -> tuple[dict[str, Any], int]:
+    """(the header, where the numbers begin). The library has looked at it before: it refuses one that lies."""
+    with open(file, "rb") as opened:
+        length = int.from_bytes(opened.read(8), "little")
+        return json.loads(opened.read(length)), 8 + length
 
 
 def digests_of(file: Path) -> dict[str, str]:

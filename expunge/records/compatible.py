@@ -1,0 +1,74 @@
+"""Did a pipeline share the text encoder that an unlearned one takes the place of? Answered by digests of tensors.
+
+    answer = compatible(read_record(Path("audit/objects/fire-engine.json")), Path("models/animatediff"))
+    answer.how          SAME, CAST or ANOTHER
+
+Only a pipeline that had the original encoder draws what was tested; any other of the same shape loads the new one, and
+draws something else.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from expunge.bases.families import stable_diffusion as family
+from expunge.core.errors import InputError, Problem
+from expunge.records.tensors import digests_of, types_of
+
+SAME, ANOTHER = "has the original text encoder", "has another text encoder"
+CAST = "has the original text encoder, after a cast to float16"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a pipeline has, and the names of tensors that tell them apart."""
+
+    how: str
+    files: tuple[Path, ...]
+    differ: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()  # in the pipeline
+    unknown: tuple[str, ...] = ()  # to the original
+
+    @property
+    def fits(self) -> bool:
+        return self.how != ANOTHER
+
+
+def compatible(record: Mapping[str, Any], pipeline: Path) -> Answer:
+    """:param record: of the encoder. :param pipeline: a folder of diffusers' form, or that of a text encoder alone.
+
+    :raises InputError: the record does not hold the original's digests, or there are no weights that can be read.
+    """
+    base = record["predicate"]["base"]
+    if base["tensors"] is None:
+        what = f"the record of {record['predicate']['encoder']} does not hold the digests of the original's tensors"
+        raise InputError([Problem("base.tensors", what, "run `dvc repro --force attest` where the base lies")])
+    files = weights_of(pipeline)
+    found: dict[str, str] = {}
+    for file in files:
+        try:
+            found |= digests_of(file)
+        except ValueError as error:
+            raise InputError([Problem(file.as_posix(), str(error), "get it again, whole")]) from None
+    own = base["tensors"]
+    differ = sorted(name for name in own.keys() & found.keys() if own[name] != found[name])
+    missing, unknown = sorted(own.keys() - found.keys()), sorted(found.keys() - own.keys())
+    if differ or missing or unknown:
+        return Answer(ANOTHER, files, tuple(differ), tuple(missing), tuple(unknown))
+    kinds = {kind for file in files for kind in types_of(file)}
+    exact = kinds == set(base["stored"]) == {"F16"}  # the digests are of float16
+    return Answer(SAME if exact else CAST, files)
+
+
+def weights_of(pipeline: Path) -> tuple[Path, ...]:
+    """The files of the text encoder's weights. :raises InputError: there are none."""
+    folders = [pipeline / family.ENCODER_FOLDER, pipeline]
+    for folder in folders:
+        variants = sorted(folder.glob(f"{family.MODELS[family.ENCODER_FOLDER]}*.safetensors"))
+        plain = [file for file in variants if file.name == "model.safetensors" or "-of-" in file.name]
+        if variants:
+            return tuple(plain or variants[:1])
+    what = f"holds no {family.ENCODER_FOLDER}/model.safetensors, and no model.safetensors"
+    fix = "name a pipeline's folder as diffusers saves it, or that of its text encoder"
+    raise InputError([Problem(pipeline.as_posix(), what, fix)])
