@@ -86,6 +86,29 @@ def compatible(
     raise typer.Exit(0 if answer.fits else 1)
 
 
+@app.command()
+@errors_in_lines
+def history(
+    concept: Annotated[str, typer.Argument(metavar="LIST/CONCEPT", help="Such as objects/fire-engine.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print moments as JSON.")] = False,
+) -> None:
+    """Tell from git what became of a concept: when it was asked for, changed, passed or failed, and withdrawn.
+
+    Commits that change its list or metrics/verdicts.json are read. Of an entry, the keys that changed are told and not
+    its words.
+    """
+    from expunge.records.history import history as moments_of
+
+    moments = moments_of(Path(), concept)
+    if as_json:
+        typer.echo(json.dumps([asdict(moment) for moment in moments], indent=1))
+        return
+    for moment in moments:
+        typer.echo(f"{moment.time} {moment.commit} {moment.subject}")
+        for event in moment.events:
+            typer.echo(f"  {event}")
+
+
 keys = typer.Typer(help="Keys that sign records.", no_args_is_help=True)
 app.add_typer(keys, name="keys")
 
