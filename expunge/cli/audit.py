@@ -147,14 +147,18 @@ def sign(
         str, typer.Option(help="The file of a private key, or an environment variable that holds one.")
     ] = "EXPUNGE_KEY",
 ) -> None:
-    """Sign records in audit/, each with its own file (.dsse) beside it. Commit them.
+    """Sign records in audit/ (.dsse beside each) and, where they are here, the encoders' folders (.sig). Commit them.
+
+    A .sig is of the form of OpenSSF model signing: `model_signing verify key FOLDER --signature FILE.sig` checks it.
 
     Nothing is signed while a record contradicts its files, metrics/ or dvc.lock: `expunge verify` says what is wrong.
     """
     from expunge.core.errors import InputError, Problem
     from expunge.records.files import INDEX, read_index
-    from expunge.records.keys import read_signer
+    from expunge.records.folder_signing import sign_folder
+    from expunge.records.keys import read_pem, signer_of
     from expunge.records.signing import write_signature
+    from expunge.records.statement import ENCODERS
     from expunge.records.verify import AUDIT, Trust, verify_repository
 
     known = read_index(AUDIT / INDEX)
@@ -164,10 +168,14 @@ def sign(
     found = [each for each in verify_repository(Path(), Trust()) if each.kind not in ("note", "verdict", "signature")]
     if found:
         raise InputError(Problem(each.where, each.what, each.fix) for each in found)
-    signer = read_signer(key, password())
+    pem, secret = read_pem(key), password()
+    signer = signer_of(pem, secret)
     for name in chosen:
         write_signature(AUDIT / f"{name}.json", signer)
-    typer.echo(f"signed {count(len(chosen), 'record')}; commit audit/")
+    here = [name for name in chosen if (ENCODERS / name).is_dir()]
+    for name in here:
+        sign_folder(ENCODERS / name, AUDIT / f"{name}.sig", pem, secret)
+    typer.echo(f"signed {count(len(chosen), 'record')} and {count(len(here), 'folder')}; commit audit/")
 
 
 def password(confirm: bool = False) -> str:

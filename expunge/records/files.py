@@ -53,7 +53,8 @@ def write_records(folder: Path, records: Mapping[str, Mapping[str, Any]]) -> Non
     wanted = {folder / f"{name}.json" for name in records}
     for file in [file for file in folder.glob("*/*.json") if file not in wanted]:
         file.unlink()
-        file.with_suffix(".dsse").unlink(missing_ok=True)
+        for signature in (".dsse", ".sig"):
+            file.with_suffix(signature).unlink(missing_ok=True)
     new = {name: file_digest(folder / f"{name}.json") for name in sorted(records)}
     results = {name: record["predicate"]["result"] for name, record in records.items()}
     append(folder / LOG, events_between(old, new, results))

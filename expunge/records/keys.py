@@ -1,7 +1,8 @@
 """Keys that sign records, and the file that says whose are trusted, and for what.
 
     new_key(Path("~/.keys/team.pem"), password)             an elliptic-curve key (NIST P-256), encrypted
-    signer = read_signer("~/.keys/team.pem")                or the name of an environment variable that holds the key
+    pem = read_pem("~/.keys/team.pem")                      or the name of an environment variable that holds the key
+    signer = signer_of(pem, password)
     trusted = read_trusted(Path("audit/trusted.yaml"))
 
 A private key never lies in the repository: both writing one there and signing with one that lies there are refused.
@@ -72,31 +73,33 @@ def new_key(file: Path, password: str) -> str:
     return key.public_key().public_bytes(form.Encoding.PEM, form.PublicFormat.SubjectPublicKeyInfo).decode()
 
 
-def read_signer(source: str, password: str | None = None) -> "CryptoSigner":
-    """The signer of a private key. :param source: a file, or the name of an environment variable that holds the PEM.
+def read_pem(source: str) -> bytes:
+    """A private key as it is stored. :param source: a file, or the name of an environment variable that holds it.
 
-    :raises InputError: there is no such key, it lies in a git repository, the password is wrong, or it is of another
-        kind.
+    :raises InputError: there is no such key, or it lies in a git repository.
     """
+    if source in os.environ:
+        return os.environ[source].encode()
+    file = Path(source).expanduser()
+    _require_outside(file)
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        fix = "name the file of a private key, or an environment variable that holds one"
+        raise InputError([Problem(source, f"cannot be read ({error.strerror})", fix)]) from None
+
+
+def signer_of(pem: bytes, password: str | None = None) -> "CryptoSigner":
+    """:raises InputError: the password is wrong, or the key is of another kind."""
     from cryptography.hazmat.primitives import serialization as form
     from securesystemslib.signer import CryptoSigner
 
-    if source in os.environ:
-        text = os.environ[source].encode()
-    else:
-        file = Path(source).expanduser()
-        _require_outside(file)
-        try:
-            text = file.read_bytes()
-        except OSError as error:
-            fix = "name the file of a private key, or an environment variable that holds one"
-            raise InputError([Problem(source, f"cannot be read ({error.strerror})", fix)]) from None
     try:
-        key = form.load_pem_private_key(text, password.encode() if password else None)
+        key = form.load_pem_private_key(pem, password.encode() if password else None)
         return CryptoSigner(key)  # type: ignore[arg-type]
     except (ValueError, TypeError) as error:
         fix = f"set {PASSWORD} to its password, or name another key"
-        raise InputError([Problem(source, f"is no private key that can be used ({error})", fix)]) from None
+        raise InputError([Problem("the key", f"is no private key that can be used ({error})", fix)]) from None
 
 
 def read_trusted(file: Path) -> list[Trusted]:

@@ -19,6 +19,7 @@ from expunge.core.digest import file_digest
 from expunge.core.errors import InputError, Problem
 from expunge.records.files import INDEX, LOG, Indexed, indexed, read_index, read_record
 from expunge.records.folder_digest import folder_digest
+from expunge.records.folder_signing import signers_of_folder
 from expunge.records.keys import Trusted
 from expunge.records.log import WITHDRAWN, read_log
 from expunge.records.origin import committed_bytes, lock_digest
@@ -28,6 +29,7 @@ from expunge.verdicts.verdict_file import Verdict, read_verdicts
 from expunge.verdicts.written_by_run import changed_files
 
 AUDIT, METRICS, LOCK = Path("audit"), Path("metrics"), Path("dvc.lock")
+RESIGN = "sign it anew, or say with --trusted whose keys are trusted"
 # {kind: exit code of `expunge verify`}, the gravest first
 KINDS = {"digest": 3, "signature": 6, "record": 4, "log": 7, "lock": 5, "verdict": 1, "note": 0}
 
@@ -123,7 +125,7 @@ def _of_record(
     except InputError as error:
         yield from (Finding("record", where, problem.what, problem.fix) for problem in error.problems)
         return
-    yield from _of_signature(file, where, trust)
+    yield from _of_signatures(file, where, entry.folder, trust)
     if indexed(file, record) != entry:
         yield Finding("record", where, f"is not the one that {(AUDIT / INDEX).as_posix()} names", "take it from git")
     told = record["predicate"]
@@ -143,19 +145,25 @@ def _of_record(
         yield Finding("note", name, "does not pass, and need not: WARNED")
 
 
-def _of_signature(file: Path, where: str, trust: Trust) -> Iterator[Finding]:
+def _of_signatures(file: Path, where: str, folder: str, trust: Trust) -> Iterator[Finding]:
+    """That of the record and, where there is one, that of the encoder's folder."""
     try:
         names = signers_of(file, trust.keys, "record")
-    except OSError:
-        if trust.required:
-            yield Finding("signature", where, "is not signed", "run `expunge sign`")
-        else:
-            yield Finding("note", where, "is not signed")
-    except BadSignature as error:
-        fix = "sign it anew, or say with --trusted whose keys are trusted"
-        yield Finding("signature", envelope_of(file).name, str(error), fix)
-    else:
         yield Finding("note", where, f"is signed by {', '.join(names)}")
+    except OSError:
+        what = "is not signed"
+        yield (
+            Finding("signature", where, what, "run `expunge sign`") if trust.required else Finding("note", where, what)
+        )
+    except BadSignature as error:
+        yield Finding("signature", where.replace(".json", envelope_of(file).suffix), str(error), RESIGN)
+    own = file.with_suffix(".sig")
+    try:
+        signers_of_folder(own, folder, trust.keys)
+    except OSError:
+        return
+    except BadSignature as error:
+        yield Finding("signature", where.replace(".json", own.suffix), str(error), RESIGN)
 
 
 def _of_verdict(where: str, told: Mapping[str, Any], verdict: Verdict | None, unknown: bool) -> Iterator[Finding]:

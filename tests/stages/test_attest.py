@@ -1,10 +1,12 @@
 """Records of a whole run on the tiny base, and what `expunge verify` says where something was changed."""
 
+import base64
 import contextlib
 import hashlib
 import json
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from typer.testing import CliRunner
 from expunge.cli import app
 from expunge.core.digest import folder_files
 from expunge.core.index import read_index
+from expunge.core.yamlfile import load
 from expunge.records.log import Event, append
 from stages import attack, attest, drift, fewshot, plan, render, score, unlearn, verdict
 from tests.support.project import ONE, PARAMS, TWO, make_project, write_list
@@ -309,6 +312,45 @@ def test_a_signed_record_says_by_whom(here: Path, key: Path) -> None:
     before = Path("audit/list/one.dsse").read_bytes()
     attest.run()
     assert Path("audit/list/one.dsse").read_bytes() == before and verify("--signed").exit_code == 1
+
+
+def test_the_command_of_model_signing_verifies_our_folders(here: Path, key: Path) -> None:
+    assert sign("list/one", "--key", str(key)).exit_code == 0
+    (entry,) = load(Path("audit/trusted.yaml")).value["keys"]
+    public = here.parent / "team.pub"
+    public.write_text(entry["public"])
+    words = [str(ENCODER), "--signature", "audit/list/one.sig", "--public_key", str(public)]
+
+    def by_its_own_command() -> subprocess.CompletedProcess[str]:
+        code = "import sys; from model_signing._cli import main; sys.exit(main())"
+        command = [sys.executable, "-c", code, "verify", "key", *words]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    found = by_its_own_command()
+    assert found.returncode == 0, found.stderr
+    assert verify(str(ENCODER), "--signed").exit_code == 0
+    told = json.loads(base64.b64decode(json.loads(Path("audit/list/one.sig").read_text())["dsseEnvelope"]["payload"]))
+    assert told["subject"][0]["digest"]["sha256"] == record()["subject"][-1]["digest"]["sha256"]  # one digest for both
+    flip(ENCODER / "config.json", 5)
+    assert by_its_own_command().returncode != 0
+
+
+@pytest.mark.parametrize(
+    ("edit", "said"),
+    [
+        (lambda data: data.update(dsseEnvelope=3), "is no signature of OpenSSF model signing"),
+        (lambda data: data["dsseEnvelope"].update(payloadType="x"), "is a signature of"),
+        (lambda data: data["dsseEnvelope"]["signatures"][0].update(sig="AAAA"), "is signed by no key that is trusted"),
+    ],
+)
+def test_a_signature_of_a_folder_that_does_not_hold_is_named(here: Path, key: Path, edit: Any, said: str) -> None:
+    assert sign("--key", str(key)).exit_code == 0
+    rewrite("audit/list/one.sig", edit)
+    found = verify(str(ENCODER))
+    assert found.exit_code == 6 and f"audit/list/one.sig: {said}" in found.stdout, found.output
+    shutil.copyfile("audit/list/two.sig", "audit/list/one.sig")
+    found = verify(str(ENCODER))
+    assert found.exit_code == 6 and "is over another folder" in found.stdout
 
 
 def test_a_key_from_the_environment(here: Path, key: Path, monkeypatch: pytest.MonkeyPatch) -> None:
