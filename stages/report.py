@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,8 @@ from expunge.bases.spec import load_spec
 from expunge.core.accounts import read_seconds
 from expunge.core.unit_names import RELEASES, Name
 from expunge.plan.params import read_params
+from expunge.records.keys import read_trusted
+from expunge.records.signing import state_of
 from expunge.report import Run, open_verdicts, write_sheets, write_site
 from expunge.verdicts.frame_curves import read_curves
 from expunge.verdicts.rates import read_rates
@@ -17,6 +20,7 @@ from stages.runtime.planned import read_plan_here
 from stages.runtime.process import main
 
 OUT, METRICS, SCORES = Path("build/report"), Path("metrics"), Path("build/scores/scores.parquet")
+AUDIT = Path("audit")
 TABLES = {  # copied, so that build/ is whole by itself
     "rates.csv": "rates with intervals (CSV)",
     "frames.csv": "target videos frame by frame (CSV)",
@@ -53,11 +57,31 @@ def run() -> None:
         fps=spec.fps,
         frames=spec.frames,
         curves=read_curves(METRICS / "frames.csv") if (METRICS / "frames.csv").is_file() else [],
+        records=copied_records(plan.encoders),
+        signed=signed_by(plan.encoders),
         **settings,
     )
     write_verdicts(OUT / "verdicts.json", open_verdicts(finished))
     write_sheets(OUT / "sheets", finished)
     print(f"open {write_site(OUT, finished)}")
+
+
+def copied_records(encoders: Iterable[str]) -> dict[str, Path]:
+    """{"list/encoder": a copy of its record}, so that build/ is whole by itself."""
+    copies = {}
+    for name in encoders:
+        file, copy = AUDIT / f"{name}.json", OUT / "records" / f"{Name.parse(name).stem}.json"
+        if file.is_file():
+            copy.parent.mkdir(exist_ok=True)
+            shutil.copyfile(file, copy)
+            copies[name] = copy
+    return copies
+
+
+def signed_by(encoders: Iterable[str]) -> dict[str, str]:
+    """{"list/encoder": "signed by the team", or why not}, by the keys that the repository trusts."""
+    trusted = read_trusted(AUDIT / "trusted.yaml") if (AUDIT / "trusted.yaml").is_file() else []
+    return {name: state_of(AUDIT / f"{name}.json", trusted) for name in encoders}
 
 
 def read_json(file: Path) -> dict[str, Any]:

@@ -79,6 +79,16 @@ def signers_of(statement: Path, trusted: Sequence[Trusted], role: str) -> list[s
     raise BadSignature("is signed by no key that is trusted here")
 
 
+def state_of(statement: Path, trusted: Sequence[Trusted]) -> str:
+    """ "signed by ...", "not signed", or why its signature does not hold."""
+    try:
+        return f"signed by {', '.join(signers_of(statement, trusted, 'record'))}"
+    except OSError:
+        return "not signed"
+    except BadSignature as error:
+        return f"its signature {error}"
+
+
 def _read(file: Path) -> "Envelope":
     from securesystemslib.dsse import Envelope
     from securesystemslib.exceptions import FormatError

@@ -127,7 +127,10 @@ def common(site: Site, page: Path, name: str, concept: str = "") -> dict[str, An
     row = encoder_row(site, page, name)
     reasons = [reason for reason in site.run.verdict_of(name).reasons if not concept or reason.concept == concept]
     rows = [reason_row(site.run, reason, bool(concept)) for reason in reasons]
-    return {"page": page, "row": row, "of": None, "columns": site.columns, "gates": gate_counts(reasons),
+    record = site.run.records.get(name)
+    told = {"url": url(page, record), "signed": site.run.signed.get(name, "not signed")} if record else None
+    return {"page": page, "row": row, "of": None, "record": told,
+            "columns": site.columns, "gates": gate_counts(reasons),
             "few": sum(r["few"] for r in rows), "reasons": reason_groups(rows, row["joint"] > 0 and not concept),
             "why": [r["text"] for r in rows if r["verdict"] != PASS and r["required"]]}  # fmt: skip
 

@@ -43,6 +43,8 @@ class Run:
     fps: int = 8
     frames: int | None = None  # of a video's strip; None: its frames are square
     curves: Sequence[FramePoint] = ()  # metrics/frames.csv
+    records: Mapping[str, Path] = field(default_factory=dict)  # by "list/encoder": its record
+    signed: Mapping[str, str] = field(default_factory=dict)  # by "list/encoder": by whom, or why not, in words
 
     @cached_property
     def words(self) -> tuple[str, ...]:

@@ -62,10 +62,10 @@ class Verdict:
     verdict: Word
     required: bool  # does `expunge gate` exit with 1 unless it passes?
     gates: str = ""  # thresholds.signature of its gates
-    about: str = ""  # digest of what it speaks of: concepts, method, parameters (plan/asked_for.py)
-    base: str = ""  # digest of the base's own parts
     reasons: tuple[Reason, ...] = ()  # those that do not pass first
     note: str = ""  # why there are no reasons; not in the file
+    about: str = ""  # digest of what it speaks of: concepts, method, parameters (plan/asked_for.py)
+    base: str = ""  # digest of the base's own parts
 
 
 def write_verdicts(file: Path, verdicts: Mapping[str, Verdict]) -> None:

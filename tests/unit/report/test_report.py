@@ -80,6 +80,19 @@ def test_every_link_leads_to_a_file_inside_build_and_every_anchor_to_an_id(run: 
     assert count > 100
 
 
+def test_an_encoders_page_links_its_record_and_says_by_whom_it_is_signed(run: tuple[Path, Run], tmp_path: Path) -> None:
+    assert "Record</a>" not in page(run, "characters--bolt")
+    _, made = run
+    record = tmp_path / "report" / "records" / "characters--bolt.json"
+    record.parent.mkdir(parents=True)
+    record.write_text("{}")
+    told = replace(made, records={"characters/bolt": record}, signed={"characters/bolt": "signed by <the team>"})
+    folder = write_site(tmp_path / "report", told).parent
+    html = (folder / "concepts" / "characters--bolt.html").read_text("utf-8")
+    assert '<a href="../records/characters--bolt.json">Record</a> (JSON): signed by &lt;the team&gt; when' in html
+    assert "Record</a>" not in (folder / "concepts" / "characters--both.html").read_text("utf-8")
+
+
 def test_nothing_is_asked_of_a_network(run: tuple[Path, Run]) -> None:
     for file in run[0].rglob("*"):
         if file.suffix in (".html", ".css", ".js"):
