@@ -192,7 +192,7 @@ def _of_files(root: Path, name: str, record: Mapping[str, Any], folder: Path) ->
     if not folder.is_dir():
         yield Finding("note", folder.as_posix(), "is not here: its files were not compared", "run `dvc pull`")
         return
-    heal = f"delete it and run `dvc checkout`, or delete it in .dvc/cache, too, and run `dvc repro` ({base})"
+    heal = f"run `dvc checkout --force {ENCODERS.as_posix()}`, or `dvc pull` where the cache lacks it"
     there = set(_files(folder))
     for file in sorted(wanted.keys() | there):
         path = folder / file
