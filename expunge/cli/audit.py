@@ -36,6 +36,7 @@ def verify(
     7: the log's chain is broken. Of several, the first of 3, 6, 4, 7, 5, 1.
     """
     from expunge.records.keys import read_trusted
+    from expunge.records.release_folder import verify_release
     from expunge.records.verify import Finding, Trust, exit_code, verify_encoder, verify_repository, verify_weights
 
     findings = []
@@ -43,7 +44,9 @@ def verify(
         whole = path.is_dir() and (path / "audit").is_dir()
         keys = trusted or (path if whole else repository) / "audit" / "trusted.yaml"
         trust = Trust(read_trusted(keys) if trusted or keys.is_file() else (), signed)
-        if whole:
+        if (path / "release.json").is_file():
+            findings += verify_release(path, trust)
+        elif whole:
             findings += verify_repository(path, trust)
         elif path.is_dir():
             findings += verify_encoder(repository, path, trust, encoder)
@@ -61,6 +64,50 @@ def verify(
         wrong = sum(finding.kind != "note" for finding in findings)
         typer.echo(f"{count(wrong, 'finding')}" if wrong else "all is as recorded, and passes where it must")
     raise typer.Exit(exit_code(findings))
+
+
+@app.command()
+@errors_in_lines
+def release(
+    name: Annotated[str, typer.Argument(help="A release of params.yaml, such as production.")],
+    out: Annotated[Path | None, typer.Option(help="The folder to make; default: release/NAME.")] = None,
+    key: Annotated[str, typer.Option(help="Sign with this private key: a file or an environment variable.")] = "",
+    adapter: Annotated[
+        bool,
+        typer.Option("--adapter", help="Hand on adapter.safetensors, too. Taken away again, it gives the original."),
+    ] = False,
+    tar: Annotated[
+        bool, typer.Option("--tar", help="Make NAME.tar beside the folder, the same for the same files.")
+    ] = False,
+) -> None:
+    """Make a folder to hand on: the encoder, its record, verdict and numbers, a page to read and sign.
+
+    Nothing is released that does not pass, or that is not as recorded: `expunge verify` says what is wrong.
+
+    Exit code 0: made. 1: the release does not pass. 2: bad input, or it is not as recorded.
+    """
+    from expunge.core.errors import InputError, Problem
+    from expunge.records.keys import read_pem, signer_of
+    from expunge.records.release_folder import STATED, make_release, pack
+    from expunge.records.signing import write_signature
+    from expunge.records.statement import ENCODERS
+    from expunge.records.verify import Trust, verify_encoder
+
+    found = verify_encoder(Path(), ENCODERS / "releases" / name, Trust())
+    if wrong := [each for each in found if each.kind not in ("note", "verdict", "signature")]:
+        raise InputError(Problem(each.where, each.what, each.fix) for each in wrong)
+    if failed := [each for each in found if each.kind == "verdict"]:
+        typer.echo(f"{failed[0].where}: {failed[0].what}; {failed[0].fix}", err=True)
+        raise typer.Exit(1)
+    folder = out or Path("release") / name
+    signer = signer_of(read_pem(key), password()) if key else None
+    stated = make_release(Path(), name, folder, adapter)
+    if signer is not None:
+        write_signature(folder / STATED, signer)
+    if tar:
+        pack(folder, folder.with_name(f"{folder.name}.tar"))
+    typer.echo(f"{folder.as_posix()}: {count(len(stated['subject']), 'file')}, {stated['predicate']['result']}"
+               + ("" if key else "; not signed"))  # fmt: skip
 
 
 @app.command()

@@ -1,0 +1,147 @@
+"""A folder that a release hands on, and a third party who has nothing but it and a public key."""
+
+import json
+import shutil
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from transformers import CLIPTextModel
+
+from expunge.core.digest import folder_files
+from tests.support.attested import command, flip, rewrite, sign, verify
+
+FILES = {
+    "encoder/config.json", "encoder/model.safetensors", "record.json", "record.dsse", "verdict.json", "rates.csv",
+    "summary.html", "release.json", "release.dsse",
+}  # fmt: skip
+
+
+@pytest.fixture
+def away(here: Path, key: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A third party's folder: the signed release, and the keys that they trust."""
+    assert sign("--key", str(key)).exit_code == 0
+    made = command("release", "small", "--key", str(key), "--tar")
+    assert made.exit_code == 0 and "release/small: 7 files, PASSED" in made.stdout, made.output
+    folder = tmp_path / "away"
+    shutil.copytree("release/small", folder / "small")
+    shutil.copyfile("audit/trusted.yaml", folder / "ours.yaml")
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def check(*words: str) -> Any:
+    return verify("small", "--signed", "--trusted", "ours.yaml", *words)
+
+
+def test_a_third_party_verifies_it_with_nothing_else(away: Path) -> None:
+    assert set(folder_files("small")) == FILES
+    found = check()
+    assert found.exit_code == 0, found.output
+    assert "release.json: is signed by the team (as release)" in found.stdout
+    assert "record.json: is signed by the team (as record)" in found.stdout
+    assert CLIPTextModel.from_pretrained("small/encoder").config.hidden_size
+    html = Path("small/summary.html").read_text()
+    assert "May small go out? Yes" in html and "list/one" in html and "Signature" in html
+
+
+def test_the_tar_is_the_same_for_the_same_release(away: Path, here: Path) -> None:
+    with tarfile.open(here / "release" / "small.tar") as tar:
+        assert {entry.name.removeprefix("small/") for entry in tar if entry.isfile()} == FILES
+        assert {(entry.mtime, entry.uid, entry.uname) for entry in tar} == {(0, 0, "")}
+        tar.extractall("again", filter="data")
+    assert folder_files("again/small") == folder_files("small")
+
+
+def edit(name: str, change: Callable[[Any], Any]) -> Callable[[], Any]:
+    return lambda: rewrite(f"small/{name}", change)
+
+
+SPOILT: dict[str, tuple[Callable[[], Any], int, str]] = {
+    "a byte of the weights": (lambda: flip(Path("small/encoder/model.safetensors")), 3, "model.safetensors: is not"),
+    "a number": (lambda: flip(Path("small/rates.csv")), 3, "rates.csv: is not the file that was released"),
+    "a word of the page": (lambda: flip(Path("small/summary.html")), 3, "summary.html: is not the file"),
+    "the record": (lambda: flip(Path("small/record.json")), 3, "record.json: is not the file"),
+    "a file more": (lambda: Path("small/encoder/adapter.safetensors").write_text("x"), 3, "is no file of the release"),
+    "a file less": (lambda: Path("small/verdict.json").unlink(), 3, "verdict.json: is missing"),
+    "a link": (
+        lambda: (Path("small/rates.csv").unlink(), Path("small/rates.csv").symlink_to("/etc/hosts")), 3, "is a link"),
+    "the statement": (edit("release.json", lambda d: d["predicate"].update(result="WARNED")), 6, "over other bytes"),
+    "no signature": (lambda: Path("small/release.dsse").unlink(), 6, "release.json: is not signed"),
+    "the record's signature": (
+        lambda: shutil.copyfile("small/record.dsse", "small/release.dsse"), 6, "is over other bytes"),
+    "another form": (lambda: Path("small/release.json").write_text('{"subject": 3}'), 2, "is no statement of a"),
+    "a key twice": (lambda: Path("small/release.json").write_text('{"a": 1, "a": 2}'), 2, "stands twice"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SPOILT)
+def test_what_was_changed_on_the_way_is_named(away: Path, name: str) -> None:
+    spoil, code, said = SPOILT[name]
+    spoil()
+    found = check()
+    assert found.exit_code == code and said in found.output, found.output
+
+
+def test_another_encoder_under_a_forged_statement(away: Path) -> None:
+    """Weights that nobody tested, and a statement that says they were: the record and the signature tell."""
+    flip(Path("small/encoder/model.safetensors"))
+    now = folder_files("small")["encoder/model.safetensors"]
+
+    def forge(data: Any) -> None:
+        next(s for s in data["subject"] if s["name"] == "encoder/model.safetensors")["digest"]["sha256"] = now
+
+    rewrite("small/release.json", forge)
+    found = check()
+    assert found.exit_code == 3 and "encoder/model.safetensors: is not the file that was tested" in found.stdout
+    assert "is over other bytes" in found.stdout
+
+
+def test_a_key_that_is_not_ours(away: Path, here: Path) -> None:
+    other = command("keys", "new", str(here.parent / "other.pem"), "--name", "somebody", "--role", "release")
+    Path("theirs.yaml").write_text("keys:\n" + other.stdout)
+    found = verify("small", "--trusted", "theirs.yaml")
+    assert found.exit_code == 6 and "is signed by no key that is trusted here" in found.stdout
+
+
+def test_what_is_not_released(here: Path, key: Path) -> None:
+    flip(Path("build/encoders/releases/small/model.safetensors"))
+    found = command("release", "small")
+    assert found.exit_code == 2 and "is not the file that was tested" in found.stderr and not Path("release").exists()
+    assert command("release", "none").exit_code == 2
+
+
+def test_a_release_that_fails_is_not_released(here: Path) -> None:
+    def fail(data: Any) -> None:
+        data["predicate"]["result"] = "FAILED"
+
+    rewrite("audit/releases/small.json", fail)
+    found = command("release", "small")
+    assert found.exit_code == 2 and "says something else than metrics/verdicts.json" in found.stderr
+
+
+def test_a_folder_that_is_there_stays(here: Path) -> None:
+    assert command("release", "small", "--out", "mine").exit_code == 0
+    before = folder_files("mine")
+    found = command("release", "small", "--out", "mine", "--adapter")
+    assert found.exit_code == 2 and "is there already" in found.stderr and folder_files("mine") == before
+    assert command("release", "small", "--out", "again").exit_code == 0 and folder_files("again") == before
+
+
+def test_the_page_of_a_release_that_fails_says_no() -> None:
+    from expunge.records.release_folder import summary
+
+    weights = {"name": "build/encoders/releases/x/model.safetensors", "digest": {"sha256": "7" * 64}}
+    concept = {"concept": "l/<b>", "request": {"id": "R-<1>"}}
+    told = {
+        "encoder": "releases/x", "result": "FAILED", "base": {"name": "emoji", "digest": "b"}, "concepts": [concept],
+        "method": "solve", "attacks": {"words": {}}, "attacked": ["l/<b>"], "notCovered": ["The denoiser stays."],
+        "origin": {"git": {"commit": None, "dirty": None}},
+    }  # fmt: skip
+    reason = {"concept": "", "metric": "target", "modality": "image", "value": 0.5, "threshold": "<= 0.05", "sure": 1,
+              "verdict": "fail", "required": True}  # fmt: skip
+    html = summary("x", {"subject": [weights], "predicate": told}, {"reasons": [reason]}, adapter=True)
+    assert "May x go out? No" in html and "0.5 (&lt;= 0.05)" in html and "R-&lt;1&gt;" in html and "<b>" not in html
+    assert "adapter.safetensors lies beside it" in html and json.dumps("7" * 64)[1:-1] in html
