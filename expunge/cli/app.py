@@ -31,8 +31,20 @@ def errors_in_lines(command: Callable[..., None]) -> Callable[..., None]:
         except InputError as error:
             typer.echo(str(error), err=True)
             raise typer.Exit(2) from None
+        except (OSError, RuntimeError) as error:  # unreadable, a loop of links, a directory in place of a file
+            if isinstance(error, RuntimeError) and "ymlink loop" not in str(error):
+                raise
+            where = getattr(error, "filename", None) or "a file"
+            reason = getattr(error, "strerror", None) or str(error)
+            typer.echo(f"{where}: cannot be read or written ({reason}); mend it, or take it from git", err=True)
+            raise typer.Exit(2) from None
 
     return run
+
+
+def printable(text: str) -> str:
+    """A text on one line, without characters that a terminal would obey: file names and commits are others' words."""
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
 
 
 def parameters_file() -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from expunge.cli.app import app, count, errors_in_lines
+from expunge.cli.app import app, count, errors_in_lines, printable
 
 
 @app.command()
@@ -41,7 +41,8 @@ def verify(
 
     findings = []
     for path in paths or [repository]:
-        whole = path.is_dir() and (path / "audit").is_dir()
+        encoders = (repository / "build" / "encoders").resolve()
+        whole = not encoder and (path / "audit").is_dir() and encoders not in (path.resolve(), *path.resolve().parents)
         keys = trusted or (path if whole else repository) / "audit" / "trusted.yaml"
         trust = Trust(read_trusted(keys) if trusted or keys.is_file() else (), signed)
         if (path / "release.json").is_file():
@@ -51,7 +52,7 @@ def verify(
         elif path.is_dir():
             findings += verify_encoder(repository, path, trust, encoder)
         else:
-            findings += verify_weights(repository, path, trust)
+            findings += verify_weights(repository, path, trust, encoder)
     if as_json:
         typer.echo(json.dumps([asdict(finding) for finding in findings], indent=1))
     else:
@@ -60,7 +61,8 @@ def verify(
             said.setdefault(each.what if each.kind == "note" else f"{each.where}: {each.what}", []).append(each)
         for first, *others in said.values():
             more = f" (and of {len(others)} more)" if others else ""
-            typer.echo(f"{first.kind}: {first.where}: {first.what}{more}" + (f"; {first.fix}" if first.fix else ""))
+            line = f"{first.kind}: {first.where}: {first.what}{more}" + (f"; {first.fix}" if first.fix else "")
+            typer.echo(printable(line))
         wrong = sum(finding.kind != "note" for finding in findings)
         typer.echo(f"{count(wrong, 'finding')}" if wrong else "all is as recorded, and passes where it must")
     raise typer.Exit(exit_code(findings))
@@ -129,7 +131,7 @@ def compatible(
     for what, names in (("differ", answer.differ), ("are missing", answer.missing), ("are unknown", answer.unknown)):
         if names:
             more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-            typer.echo(f"  tensors that {what} ({len(names)}): {', '.join(names[:5])}{more}")
+            typer.echo(printable(f"  tensors that {what} ({len(names)}): {', '.join(names[:5])}{more}"))
     raise typer.Exit(0 if answer.fits else 1)
 
 
@@ -151,9 +153,9 @@ def history(
         typer.echo(json.dumps([asdict(moment) for moment in moments], indent=1))
         return
     for moment in moments:
-        typer.echo(f"{moment.time} {moment.commit} {moment.subject}")
+        typer.echo(printable(f"{moment.time} {moment.commit} {moment.subject}"))
         for event in moment.events:
-            typer.echo(f"  {event}")
+            typer.echo(f"  {printable(event)}")
 
 
 keys = typer.Typer(help="Keys that sign records.", no_args_is_help=True)
@@ -177,9 +179,13 @@ def new_keys(
     roles = role or ["record", "release"]
     if wrong := [each for each in roles if each not in ROLES]:
         raise InputError([Problem("--role", f"{wrong[0]!r} is no role", f"write {', '.join(ROLES)}")])
+    if not (name.strip() and name.isprintable() and len(name) <= 200):
+        raise InputError(
+            [Problem("--name", "is empty, longer than 200 characters, or not printable", "write whose it is")]
+        )
     public = new_key(file.expanduser(), password(confirm=True))
     lines = "".join(f"      {line}\n" for line in public.splitlines())
-    entry = f"  - name: {json.dumps(name)}\n    roles: [{', '.join(roles)}]\n    public: |\n{lines}"
+    entry = f"  - name: {json.dumps(name, ensure_ascii=False)}\n    roles: [{', '.join(roles)}]\n    public: |\n{lines}"
     typer.echo(f"{file} holds the private key. Below is its entry for audit/trusted.yaml, under `keys:`.", err=True)
     typer.echo(entry, nl=False)
 
@@ -223,6 +229,9 @@ def sign(
     for name in here:
         sign_folder(ENCODERS / name, AUDIT / f"{name}.sig", pem, secret)
     typer.echo(f"signed {count(len(chosen), 'record')} and {count(len(here), 'folder')}; commit audit/")
+    if len(here) < len(chosen):
+        away = count(len(chosen) - len(here), "encoder")
+        typer.echo(f"{away} not here: their files were not compared with the records (`dvc pull`)", err=True)
 
 
 def password(confirm: bool = False) -> str:
@@ -232,5 +241,6 @@ def password(confirm: bool = False) -> str:
     from expunge.records.keys import PASSWORD
 
     if PASSWORD in os.environ:
-        return os.environ[PASSWORD]
-    return str(typer.prompt("Password of the key", hide_input=True, confirmation_prompt=confirm))
+        return os.environ[PASSWORD].encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    asked = typer.prompt("Password of the key", hide_input=True, confirmation_prompt=confirm, err=True)
+    return str(asked)

@@ -19,4 +19,6 @@ def strict_json(text: bytes) -> Any:
     def refuse(name: str) -> None:
         raise ValueError(f"{name} is no number of JSON")
 
-    return json.loads(text, object_pairs_hook=once, parse_constant=refuse)
+    value = json.loads(text, object_pairs_hook=once, parse_constant=refuse)
+    json.dumps(value, ensure_ascii=False).encode()  # half of a character is none, and could not be written again
+    return value

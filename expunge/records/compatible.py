@@ -7,6 +7,7 @@ Only a pipeline that had the original encoder draws what was tested; any other o
 draws something else.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from expunge.bases.families import stable_diffusion as family
 from expunge.core.errors import InputError, Problem
 from expunge.records.tensors import digests_of, types_of
 
+PART = re.compile(r"model-\d+-of-\d+\.safetensors")
 SAME, ANOTHER = "has the original text encoder", "has another text encoder"
 CAST = "has the original text encoder, after a cast to float16"
 
@@ -65,10 +67,11 @@ def weights_of(pipeline: Path) -> tuple[Path, ...]:
     """The files of the text encoder's weights. :raises InputError: there are none."""
     folders = [pipeline / family.ENCODER_FOLDER, pipeline]
     for folder in folders:
-        variants = sorted(folder.glob(f"{family.MODELS[family.ENCODER_FOLDER]}*.safetensors"))
-        plain = [file for file in variants if file.name == "model.safetensors" or "-of-" in file.name]
-        if variants:
-            return tuple(plain or variants[:1])
+        plain = folder / "model.safetensors"  # what diffusers takes first; else the parts, else a variant
+        parts = sorted(file for file in folder.glob("model*.safetensors") if PART.fullmatch(file.name))
+        variants = sorted(folder.glob("model.*.safetensors"))
+        if plain.is_file() or parts or variants:
+            return (plain,) if plain.is_file() else tuple(parts or variants[:1])
     what = f"holds no {family.ENCODER_FOLDER}/model.safetensors, and no model.safetensors"
     fix = "name a pipeline's folder as diffusers saves it, or that of its text encoder"
     raise InputError([Problem(pipeline.as_posix(), what, fix)])

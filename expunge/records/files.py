@@ -14,6 +14,7 @@ from expunge.core.errors import InputError, Problem
 from expunge.core.files import to_json, write_json, write_text
 from expunge.core.schema import validator_of
 from expunge.core.strict_json import strict_json
+from expunge.core.unit_names import Name
 from expunge.records.log import append, events_between
 
 INDEX, LOG = "index.json", "log.jsonl"
@@ -85,7 +86,10 @@ def read_index(file: Path) -> dict[str, Indexed]:
     """The index of the records. :raises InputError: it is missing, or has another form."""
     fix = "run `dvc repro`, or take it from git"
     try:
-        return msgspec.convert(strict_json(_read(file)), dict[str, Indexed])
+        index = msgspec.convert(strict_json(_read(file)), dict[str, Indexed])
+        for name in index:
+            Name.parse(name)
+        return index
     except OSError as error:
         raise InputError([Problem(file.as_posix(), f"cannot be read ({error.strerror})", fix)]) from None
     except (ValueError, RecursionError) as error:

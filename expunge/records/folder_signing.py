@@ -18,7 +18,7 @@ from typing import Any
 
 from expunge.core.strict_json import strict_json
 from expunge.records.keys import Trusted
-from expunge.records.signing import PAYLOAD, BadSignature
+from expunge.records.signing import PAYLOAD, BadSignature, bytes_of
 
 PREDICATE = "https://model_signing/signature/v1.0"
 ROLE = "record"
@@ -54,7 +54,7 @@ def signers_of_folder(signature: Path, digest: str, trusted: Sequence[Trusted]) 
     from securesystemslib.signer import Signature
 
     try:
-        envelope: Any = strict_json(signature.read_bytes())["dsseEnvelope"]
+        envelope: Any = strict_json(bytes_of(signature))["dsseEnvelope"]
         payload = base64.b64decode(envelope["payload"], validate=True)
         signed = [base64.b64decode(each["sig"], validate=True).hex() for each in envelope["signatures"]]
         statement = json.loads(payload)

@@ -20,6 +20,7 @@ from expunge.core.yamlfile import load_text
 
 VERDICTS = "metrics/verdicts.json"
 TOLD = ("target", "aliases", "near", "far", "sense")  # the numbers whose moves are told
+OPENLY = ("id", "received", "decided")  # of the request for a confidential concept: the rest is in somebody's words
 WORDS = ("fail", "not measured", "pass")  # what outweighs what
 
 
@@ -39,7 +40,7 @@ class Tested:
 
     verdict: str
     base: str
-    numbers: dict[str, float]  # {"image target": value}
+    numbers: dict[str, float | None]  # {"image target": value}
 
 
 def history(root: Path, concept: str) -> list[Moment]:
@@ -57,7 +58,7 @@ def history(root: Path, concept: str) -> list[Moment]:
         fix = "run this in the repository that holds concepts/ and metrics/"
         raise InputError([Problem(root.as_posix(), "has no history that git can tell", fix)])
     entry, tested, moments = None, dict[str, Tested](), list[Moment]()
-    for line in log.splitlines():
+    for line in filter(None, log.split("\n")):
         commit, time, subject = line.split("\0", 2)
         events = list[str]()
         now, unread = _entry(_git(root, "show", f"{commit}:./{list_file}"), name.id)
@@ -92,7 +93,10 @@ def _of_entry(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> I
         return
     asked = new.get("request")
     if old is None or old.get("request") != asked:
-        told = ", ".join(f"{key} {value}" for key, value in asked.items()) if isinstance(asked, Mapping) else "none"
+        shown = OPENLY if new.get("confidential") else tuple(asked or ())
+        told = (
+            ", ".join(f"{key} {asked[key]}" for key in shown if key in asked) if isinstance(asked, Mapping) else "none"
+        )
         yield f"is listed; request: {told}" if old is None else f"its request is now: {told}"
     if old is not None:
         keys = sorted(key for key in {*old, *new} - {"request"} if old.get(key) != new.get(key))
@@ -111,11 +115,14 @@ def _tested(text: str | None, name: Name) -> tuple[dict[str, Tested], bool]:
             own = [reason for reason in verdict["reasons"] if _speaks_of(reason, whose, name)]
             needed = [reason["verdict"] for reason in own if reason["required"]] or [r["verdict"] for r in own]
             if own:
-                numbers = {f"{r['modality']} {r['metric']}": r["value"] for r in own if r["metric"] in TOLD}
+                told = [r for r in own if r["metric"] in TOLD]
+                numbers = {
+                    f"{r['modality']} {r['metric']}": None if r["value"] is None else float(r["value"]) for r in told
+                }
                 word = next(word for word in WORDS if word in needed)
                 found[encoder] = Tested(word, verdict.get("base", ""), numbers)
         return found, False
-    except (ValueError, KeyError, TypeError, AttributeError, StopIteration):
+    except (ValueError, KeyError, TypeError, AttributeError, StopIteration, RecursionError):
         return {}, True
 
 

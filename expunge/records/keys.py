@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from securesystemslib.signer import CryptoSigner, SSlibKey
 
 ROLES = ("request", "record", "release")  # what a key may sign: the decision on a request, a record, a release
+CURVES = ("secp256r1", "secp384r1", "secp521r1")
 PASSWORD = "EXPUNGE_KEY_PASSWORD"  # environment variable
 SCHEMA: dict[str, Any] = {
     "type": "object", "additionalProperties": False, "required": ["keys"],
@@ -92,14 +93,18 @@ def read_pem(source: str) -> bytes:
 def signer_of(pem: bytes, password: str | None = None) -> "CryptoSigner":
     """:raises InputError: the password is wrong, or the key is of another kind."""
     from cryptography.hazmat.primitives import serialization as form
+    from cryptography.hazmat.primitives.asymmetric import ec
     from securesystemslib.signer import CryptoSigner
 
     try:
         key = form.load_pem_private_key(pem, password.encode() if password else None)
-        return CryptoSigner(key)  # type: ignore[arg-type]
     except (ValueError, TypeError) as error:
         fix = f"set {PASSWORD} to its password, or name another key"
         raise InputError([Problem("the key", f"is no private key that can be used ({error})", fix)]) from None
+    if not isinstance(key, ec.EllipticCurvePrivateKey) or key.curve.name not in CURVES:
+        fix = "make one with `expunge keys new`: OpenSSF model signing knows no other kind"
+        raise InputError([Problem("the key", f"is on none of the curves {', '.join(CURVES)}", fix)])
+    return CryptoSigner(key)
 
 
 def read_trusted(file: Path) -> list[Trusted]:
@@ -126,6 +131,8 @@ def read_trusted(file: Path) -> list[Trusted]:
 def _require_outside(file: Path) -> None:
     """:raises InputError: the file lies in a git repository, whence a private key would go wherever that goes."""
     place = file.expanduser().resolve().parent
-    if any((folder / ".git").exists() for folder in (place, *place.parents)):
+    bare = ("HEAD", "objects", "refs")
+    places = (place, *place.parents)
+    if any((each / ".git").exists() or all((each / name).exists() for name in bare) for each in places):
         fix = "keep it outside, such as in ~/.config/expunge"
         raise InputError([Problem(str(file), "lies in a git repository, where no private key may lie", fix)])

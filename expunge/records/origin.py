@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from expunge.core.digest import digest
+from expunge.core.errors import InputError
 from expunge.core.yamlfile import load
 
 WRITTEN = ("metrics", "audit", "dvc.lock")  # what a run itself changes
@@ -48,14 +49,17 @@ def committed_bytes(root: Path, file: Path) -> bytes | None:
 
 
 def lock_digest(lock: Path) -> str | None:
-    """Digest of what dvc.lock says of the stages that made what a record tells; None: there is no dvc.lock.
+    """Digest of what dvc.lock says of the stages that made what a record tells; None: there is none that can be read.
 
     The stages after them, and the order of the file, do not count.
     """
     if not lock.is_file():
         return None
-    stages = load(lock).value.get("stages") or {}
-    return digest({name: stage for name, stage in stages.items() if name not in ("attest", "report")})
+    try:
+        stages = load(lock).value["stages"]
+        return digest({name: stage for name, stage in stages.items() if name not in ("attest", "report")})
+    except (InputError, KeyError, TypeError, AttributeError, ValueError):  # it is broken, which others tell
+        return None
 
 
 def _git(root: Path, *words: str) -> str | None:

@@ -40,7 +40,7 @@ def write_signature(statement: Path, signer: "CryptoSigner") -> Path:
         envelope = _read(file)
     except (OSError, BadSignature):
         envelope = None
-    if envelope is None or envelope.payload != payload:
+    if envelope is None or envelope.payload != payload or envelope.payload_type != PAYLOAD:
         envelope = Envelope(payload, PAYLOAD, {})
     envelope.sign(signer)
     write_json(file, envelope.to_dict())
@@ -89,12 +89,22 @@ def state_of(statement: Path, trusted: Sequence[Trusted]) -> str:
         return f"its signature {error}"
 
 
+def bytes_of(file: Path) -> bytes:
+    """:raises FileNotFoundError: there is no file. :raises BadSignature: it cannot be read: that is not the same."""
+    try:
+        return file.read_bytes()
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise BadSignature(f"cannot be read ({error.strerror})") from None
+
+
 def _read(file: Path) -> "Envelope":
     from securesystemslib.dsse import Envelope
     from securesystemslib.exceptions import FormatError
 
     try:
-        data: Any = strict_json(file.read_bytes())
+        data: Any = strict_json(bytes_of(file))
         return Envelope.from_dict(json.loads(json.dumps(data)))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, FormatError) as error:
         raise BadSignature(f"is no DSSE envelope ({error})") from None

@@ -24,7 +24,7 @@ from expunge.records.keys import Trusted
 from expunge.records.log import WITHDRAWN, read_log
 from expunge.records.origin import committed_bytes, lock_digest
 from expunge.records.signing import BadSignature, envelope_of, signers_of
-from expunge.records.statement import ENCODERS, evaluation, result_of
+from expunge.records.statement import ENCODERS, evaluation, result_of, tests_of
 from expunge.verdicts.verdict_file import Verdict, read_verdicts
 from expunge.verdicts.written_by_run import changed_files
 
@@ -69,6 +69,10 @@ def verify_repository(root: Path, trust: Trust) -> list[Finding]:
                 Finding("record", _shown(root, file), f"is not in {(AUDIT / INDEX).as_posix()}", "remove it")
             )
     verdicts = _verdicts(root, findings)
+    here = {f"{each.parent.name}/{each.name}" for each in (root / ENCODERS).glob("*/*") if each.is_dir()}
+    for name in sorted({*(verdicts or {}), *here} - index.keys()):
+        fix = "run `dvc repro`, or take audit/ from git"
+        findings.append(Finding("record", name, "has a verdict or a folder here, and no record", fix))
     for name in index:
         findings += _of_record(root, name, index[name], verdicts, trust)
     return findings
@@ -83,29 +87,49 @@ def verify_encoder(root: Path, folder: Path, trust: Trust, name: str = "") -> li
     index = read_index(root / AUDIT / INDEX)
     if name and name not in index:
         raise InputError([Problem(name, f"has no record in {AUDIT.as_posix()}/", "write list/encoder")])
-    own = folder_digest({file: file_digest(folder / file) for file in _files(folder)})
-    named = name or _name_below(root, folder)
-    found = named if named in index else next((each for each in index if index[each].folder == own), None)
-    if found is None:
+    found = name or _name_below(root, folder)
+    if not found:
+        whole = {file: _digest(root, folder, folder / file) for file in _files(folder)}
+        own = folder_digest({file: digest for file, digest in whole.items() if digest})
+        found = next((each for each in index if index[each].folder == own and all(whole.values())), "")
+    if not found:
         fix = "say with --encoder which it should be, to see what differs"
-        return [Finding("digest", folder.as_posix(), f"no record speaks of it (digest {own})", fix)]
-    findings: list[Finding] = []
-    return [*_of_record(root, found, index[found], _verdicts(root, findings), trust, folder), *findings]
+        return [Finding("digest", folder.as_posix(), "no record speaks of these very files", fix)]
+    return _of_one(root, found, index, trust, folder)
 
 
-def verify_weights(root: Path, file: Path, trust: Trust) -> list[Finding]:
-    """A file of weights by itself. :raises InputError: it is none, or no record speaks of these bytes."""
+def verify_weights(root: Path, file: Path, trust: Trust, name: str = "") -> list[Finding]:
+    """A file of weights by itself.
+
+    :param name: "list/encoder" whose it should be; "": the one in whose folder it lies, or any that has these bytes.
+    :raises InputError: the file cannot be read, or there is no record of that name.
+    """
     index = read_index(root / AUDIT / INDEX)
+    if name and name not in index:
+        raise InputError([Problem(name, f"has no record in {AUDIT.as_posix()}/", "write list/encoder")])
     try:
         own = file_digest(file)
     except OSError as error:
         raise InputError([Problem(file.as_posix(), f"cannot be read ({error.strerror})", "name a file")]) from None
-    found = next((name for name in index if own in index[name].weights.values()), None)
-    if found is None:
-        what = f"no record speaks of it (sha256 {own})"
-        return [Finding("digest", file.as_posix(), what, "it is not a file that was tested here")]
-    findings = [Finding("note", file.as_posix(), f"is {_named(index[found], own)} of {found}")]
-    return [*findings, *_of_record(root, found, index[found], _verdicts(root, findings), trust)]
+    named = name or "/".join(_name_below(root, file).split("/")[:2])
+    owners = [each for each in ([named] if named else index) if each in index and own in index[each].weights.values()]
+    if not owners:
+        whose = f"the record of {named} does not speak of it" if named else "no record speaks of it"
+        fix = "it is not a file that was tested as such here"
+        return [Finding("digest", file.as_posix(), f"{whose} (sha256 {own})", fix)]
+    said = Finding("note", file.as_posix(), f"is {_named(index[owners[0]], own)} of {owners[0]}")
+    return [said, *_of_one(root, owners[0], index, trust)]
+
+
+def _of_one(
+    root: Path, name: str, index: Mapping[str, Indexed], trust: Trust, folder: Path | None = None
+) -> list[Finding]:
+    """One record, with what holds all of them together: metrics/, dvc.lock and the log."""
+    findings = [*_of_tables(root), *_of_log(root, index)]
+    verdicts = _verdicts(root, findings)
+    if name not in index:
+        return [*findings, Finding("record", name, "has no record", "run `dvc repro`, or take audit/ from git")]
+    return [*findings, *_of_record(root, name, index[name], verdicts, trust, folder)]
 
 
 def _of_record(
@@ -136,7 +160,7 @@ def _of_record(
     if lock_digest(root / LOCK) != told["origin"]["dvcLock"]:
         yield Finding("note", where, "was written under another dvc.lock, and nothing that it says has changed since")
     for each in told["configuration"]:
-        if not (root / each["name"]).is_file() or file_digest(root / each["name"]) != each["digest"]["sha256"]:
+        if _digest(root, root, root / each["name"]) != each["digest"]["sha256"]:
             yield Finding("note", where, f"{each['name']} has changed since, or is not here")
     yield from _of_files(root, name, record, folder or root / ENCODERS / name)
     if told["result"] == "FAILED":
@@ -176,7 +200,8 @@ def _of_verdict(where: str, told: Mapping[str, Any], verdict: Verdict | None, un
     own = {key: getattr(verdict, key) for key in told["verdict"]}
     # through JSON, as the record went: a tuple has become a list
     same = json.loads(json.dumps([evaluation(reason) for reason in verdict.reasons])) == told["evaluations"]
-    if own != told["verdict"] or not same or result_of(verdict) != told["result"]:
+    tests = all(told[kind] == names for kind, names in tests_of(verdict).items())
+    if own != told["verdict"] or not same or not tests or result_of(verdict) != told["result"]:
         yield Finding("record", where, f"says something else than {file}", "take both from git, or run `dvc repro`")
 
 
@@ -200,9 +225,11 @@ def _of_files(root: Path, name: str, record: Mapping[str, Any], folder: Path) ->
             yield Finding("digest", path.as_posix(), "is missing", heal)
         elif file not in wanted:
             yield Finding("digest", path.as_posix(), "is no file that was recorded", "remove it")
-        elif _leads_out(root, folder, path):
-            yield Finding("digest", path.as_posix(), "is a link that leads elsewhere, and was not read", heal)
-        elif file_digest(path) != wanted[file]:
+        elif (own := _digest(root, folder, path)) is None:
+            yield Finding(
+                "digest", path.as_posix(), "is a link that leads elsewhere, or no file, and was not read", heal
+            )
+        elif own != wanted[file]:
             yield Finding("digest", path.as_posix(), "is not the file that was tested", heal)
 
 
@@ -255,10 +282,14 @@ def _files(folder: Path) -> list[str]:
     )
 
 
-def _leads_out(root: Path, folder: Path, path: Path) -> bool:
-    """Does a link lead out of both the repository and the folder?"""
-    target = path.resolve()
-    return not any(target.is_relative_to(place.resolve()) for place in (root, folder))
+def _digest(root: Path, folder: Path, path: Path) -> str | None:
+    """The digest of a file; None where it is none, or a link that leads out of both the repository and the folder."""
+    try:
+        target = path.resolve()
+        inside = any(target.is_relative_to(place.resolve()) for place in (root, folder))
+        return file_digest(target) if inside and target.is_file() else None
+    except (OSError, RuntimeError):  # it cannot be read, or leads to itself
+        return None
 
 
 def _name_below(root: Path, folder: Path) -> str:

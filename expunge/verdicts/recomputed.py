@@ -53,8 +53,10 @@ def verdicts_now(
             unseen.append(f"the base was not compared with the verdicts' own: {error.problems[0].what}")
     now = encoders_now(lists, params)
     verdicts = chosen({**never_ran(now), **read_verdicts(file)}, names, file)
-    problems = changed_files(lock, file.parent) if lock.is_file() else []
-    if not lock.is_file():
+    problems = changed_files(lock, file.parent, (file.name, "rates.csv")) if lock.exists() else []
+    if not lock.exists():
+        if Path("dvc.yaml").is_file():
+            problems = [Problem(lock.as_posix(), "is missing: nobody knows what the last run wrote", FIX)]
         unseen.append("there is no dvc.lock: nobody looked whether a file was edited since the run")
     if now:
         require_current(verdicts, now, base, file)

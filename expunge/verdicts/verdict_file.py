@@ -13,10 +13,12 @@ from expunge.core.errors import InputError, Problem
 from expunge.core.files import write_text
 from expunge.core.strict_json import strict_json
 from expunge.core.unit_names import Name
+from expunge.metrics.thresholds import parse
 
 PASS: Literal["pass"] = "pass"
 FAIL: Literal["fail"] = "fail"
 UNMEASURED: Literal["not measured"] = "not measured"
+FIELDS = ("verdict", "required", "gates", "about", "base")  # of a verdict in the file, beside its reasons
 FEW = 5  # fewer samples (or goals) than this are too few to decide
 
 Word = Literal["pass", "fail", "not measured"]
@@ -72,9 +74,7 @@ def write_verdicts(file: Path, verdicts: Mapping[str, Verdict]) -> None:
     """JSON by "list/encoder" with one reason a line, so that a diff in git shows which of them changed."""
 
     def entry(verdict: Verdict) -> str:
-        head = json.dumps({key: getattr(verdict, key) for key in ("verdict", "required", "gates", "about", "base")})[
-            :-1
-        ]
+        head = json.dumps({key: getattr(verdict, key) for key in FIELDS})[:-1]
         lines = ",".join(f"\n  {_json(asdict(reason))}" for reason in verdict.reasons)
         return f'{head}, "reasons": [{lines}]}}'
 
@@ -89,10 +89,19 @@ def read_verdicts(file: Path) -> dict[str, Verdict]:
     """
     fix = "run `dvc repro`, or take the file from git"
     try:
-        return msgspec.convert(strict_json(file.read_bytes()), dict[str, Verdict])
+        data = strict_json(file.read_bytes())
+        found = msgspec.convert(data, dict[str, Verdict])
+        for name, verdict in found.items():
+            Name.parse(name)
+            if unknown := data[name].keys() - {*FIELDS, "reasons"}:
+                raise ValueError(f"{name} has a key {min(unknown)!r}, which no run writes")
+            for reason in verdict.reasons:
+                if parse(reason.threshold) is None:
+                    raise ValueError(f"{name} has a reason without a threshold")
+        return found
     except OSError as error:
         raise InputError([Problem(file.as_posix(), f"cannot be read ({error.strerror})", fix)]) from None
-    except (ValueError, RecursionError) as error:
+    except (ValueError, KeyError, RecursionError) as error:
         raise InputError([Problem(file.as_posix(), f"holds no verdicts ({error})", fix)]) from None
 
 

@@ -166,7 +166,7 @@ def test_files_that_nobody_tested(here: Path) -> None:
     assert verify("empty").exit_code == 3 and verify("empty", "--encoder", "list/none").exit_code == 2
     shutil.copytree(ENCODER, "copy")
     flip(Path("copy/model.safetensors"))
-    assert verify("copy").exit_code == 3 and "no record speaks of it" in verify("copy").stdout
+    assert verify("copy").exit_code == 3 and "no record speaks of these" in verify("copy").stdout
     found = verify("copy", "--encoder", "list/one")
     assert found.exit_code == 3 and "copy/model.safetensors: is not the file that was tested" in found.stdout
 
@@ -215,3 +215,84 @@ def test_the_log_tells_what_became_of_encoders(here: Path) -> None:
     index = json.loads(Path("audit/index.json").read_text())
     append(LOG, [Event("made", name, entry["record"], "PASSED") for name, entry in index.items()])
     assert "does not begin as it does in the last commit" in verify().stdout
+
+
+def test_the_folder_of_another_is_not_the_one_that_was_tested(here: Path) -> None:
+    """Each of these made verify say that all is as recorded, of another encoder."""
+    two = "build/encoders/list/two"
+    shutil.copyfile(ENCODER / "model.safetensors", f"{two}/other.safetensors")
+    Path(f"{two}/model.safetensors").unlink()
+    Path(f"{two}/other.safetensors").rename(f"{two}/model.safetensors")
+    found = verify(f"{two}/model.safetensors")
+    assert found.exit_code == 3 and "the record of list/two does not speak of it" in found.stdout
+    assert verify(f"{ENCODER}/model.safetensors", "--encoder", "list/two").exit_code == 3
+    shutil.rmtree(two)
+    shutil.copytree(ENCODER, two)
+    rewrite("audit/index.json", lambda d: d.pop("list/two"))
+    found = verify(two)
+    assert found.exit_code == 4 and "list/two: has no record" in found.stdout
+
+
+def test_a_folder_with_records_of_its_own_is_no_repository(here: Path) -> None:
+    for folder in (Path("planted"), ENCODER):
+        (folder / "audit").mkdir(parents=True)
+        (folder / "audit/index.json").write_text("{}")
+    assert (
+        verify(str(ENCODER)).exit_code == 3
+        and "audit/index.json: is no file that was recorded" in verify(str(ENCODER)).stdout
+    )
+    assert verify("planted", "--encoder", "list/one").exit_code == 3
+
+
+def test_an_encoder_without_a_record_is_named(here: Path) -> None:
+    rewrite("audit/index.json", lambda d: d.clear())
+    found = verify()
+    assert found.exit_code == 4 and "list/one: has a verdict or a folder here, and no record" in found.stdout
+    shutil.copytree(ENCODER, "build/encoders/list/rogue")
+    assert "list/rogue: has a verdict or a folder here" in verify().stdout
+
+
+def test_an_edit_is_found_whatever_is_named(here: Path) -> None:
+    rewrite("metrics/verdicts.json", lambda d: d["list/two"]["reasons"][0].update(value=0.0))
+    for path in (ENCODER, ENCODER / "model.safetensors"):
+        found = verify(str(path))
+        assert found.exit_code == 5 and "metrics/verdicts.json: is not what the last run" in found.stdout, found.output
+    Path("metrics/verdicts.json").unlink()
+    assert verify(f"{ENCODER}/model.safetensors").exit_code == 4
+
+
+@pytest.mark.parametrize("target", ["nowhere", "config.json", ".", "/dev/zero"])
+def test_links_are_named_and_not_followed_out(here: Path, target: str) -> None:
+    (ENCODER / "config.json").unlink()
+    (ENCODER / "config.json").symlink_to(target)
+    (ENCODER / "more").symlink_to(target)
+    shutil.copytree(ENCODER, "elsewhere", symlinks=True)
+    for words in ([], [str(ENCODER)], ["elsewhere"], ["elsewhere", "--encoder", "list/one"]):
+        found = verify(*words)
+        assert found.exit_code == 3 and isinstance(found.exception, SystemExit), found.output
+
+
+@pytest.mark.parametrize(
+    "text", ["null", "[1]", '"x"', "stages: {a: .nan}", 'stages: {a: {outs: [{path: "a\\0b", md5: x}]}}']
+)
+def test_a_lock_of_any_form_is_named(here: Path, text: str) -> None:
+    Path("dvc.lock").write_text(text)
+    found = verify()
+    assert found.exit_code == 5 and isinstance(found.exception, SystemExit), found.output
+
+
+@pytest.mark.parametrize(
+    "name", ["metrics/rates.csv", "metrics/verdicts.json", "audit/index.json", "audit/list/one.json"]
+)
+def test_a_loop_of_links_and_a_folder_in_a_files_place(here: Path, name: str) -> None:
+    for make in (lambda file: file.symlink_to(file.name), lambda file: file.mkdir()):
+        Path(name).unlink() if Path(name).is_symlink() or Path(name).is_file() else None
+        make(Path(name))
+        found = verify()
+        assert found.exit_code > 1 and isinstance(found.exception, SystemExit), found.output
+
+
+def test_other_peoples_words_are_one_line(here: Path) -> None:
+    (ENCODER / "x\nall is as recorded\x1b[31m").write_text("x")
+    found = verify(str(ENCODER))
+    assert "\\nall is as recorded\\x1b[31m: is no file that was recorded" in found.stdout and "\x1b" not in found.stdout

@@ -151,7 +151,7 @@ def test_a_file_that_is_not_what_dvc_lock_says_is_named(repository: Path) -> Non
     RATES.unlink()
     assert gate().exit_code == 2
     Path("dvc.lock").write_text("schema: '2.0'\n")
-    assert "dvc.lock: names no file of metrics" in gate().stderr
+    assert "dvc.lock: names no metrics/verdicts.json and no" in gate().stderr
     Path("dvc.lock").unlink()
     assert "metrics/rates.csv: cannot be read" in gate().stderr
 
