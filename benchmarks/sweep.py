@@ -3,7 +3,7 @@ method: what goes, what stays, what appears instead.
 
     uv run python -m benchmarks.sweep [METHOD ...] [--only cat,style] [--videos] [--joint 32] [--set distil.steps=200]
 
-A row for each method and concept goes to runs/sweep.csv as soon as it is measured, and a second call goes on from
+A row for each method and concept goes to benchmarks/sweep.csv as soon as it is measured, and a second call goes on from
 there. All methods get the same anchors and the same kept prompts (benchmarks/world.py). Every other synonym of a
 subject is held out, and only those are measured as `aliases`. Rates are those of the pipeline; near, far, unseen, sense
 and undeclared are divided by the original's own (at most 1). `far`: things that training can see among the vocabulary's
@@ -44,7 +44,7 @@ from expunge.core.words import Finder
 from expunge.judging.judges import load_judge
 from expunge.methods import METHODS
 
-FILE = ROOT / "runs" / "sweep.csv"
+FILE = ROOT / "benchmarks" / "sweep.csv"
 VARIANTS: list[tuple[str, dict[str, Any]]] = [  # those of the table in docs/methods.md, strong enough to forget here
     ("distil", {}),
     ("solve", {}),
