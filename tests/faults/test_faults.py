@@ -1,5 +1,6 @@
 """Kills, torn files, lost caches and full disks: what a run leaves behind is picked up, and the bytes are the same."""
 
+import hashlib
 import json
 import os
 import random
@@ -239,10 +240,9 @@ def test_damaged_cache_is_tolerated(project: Project) -> None:
 
 
 def cached(project: Project, path: str) -> Path:
-    """The file of dvc's cache to which a file of the out is linked."""
-    number = (project.folder / "out" / path).stat().st_ino
-    files = (project.folder / ".dvc" / "cache" / "files").rglob("*")
-    return next(file for file in files if file.is_file() and file.stat().st_ino == number)
+    """The file of dvc's cache that holds a file of the out."""
+    md5 = hashlib.md5((project.folder / "out" / path).read_bytes()).hexdigest()
+    return project.folder / ".dvc" / "cache" / "files" / "md5" / md5[:2] / md5[2:]
 
 
 def test_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
