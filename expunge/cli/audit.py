@@ -35,17 +35,19 @@ def verify(
     5: dvc.lock disagrees. 6: a signature is missing (--signed), broken, by no trusted key, or in the wrong role.
     7: the log's chain is broken. Of several, the first of 3, 6, 4, 7, 5, 1.
     """
+    from expunge.records.findings import Finding, Trust, exit_code
     from expunge.records.keys import read_trusted
     from expunge.records.release_folder import verify_release
-    from expunge.records.verify import Finding, Trust, exit_code, verify_encoder, verify_repository, verify_weights
+    from expunge.records.verify import verify_encoder, verify_repository, verify_weights
 
     findings = []
     for path in paths or [repository]:
         encoders = (repository / "build" / "encoders").resolve()
-        whole = not encoder and (path / "audit").is_dir() and encoders not in (path.resolve(), *path.resolve().parents)
+        by_itself = not encoder and encoders not in (path.resolve(), *path.resolve().parents)
+        whole = by_itself and (path / "audit").is_dir()
         keys = trusted or (path if whole else repository) / "audit" / "trusted.yaml"
         trust = Trust(read_trusted(keys) if trusted or keys.is_file() else (), signed)
-        if (path / "release.json").is_file():
+        if by_itself and (path / "release.json").is_file():
             findings += verify_release(path, trust)
         elif whole:
             findings += verify_repository(path, trust)
@@ -89,11 +91,12 @@ def release(
     Exit code 0: made. 1: the release does not pass. 2: bad input, or it is not as recorded.
     """
     from expunge.core.errors import InputError, Problem
+    from expunge.records.findings import Trust
     from expunge.records.keys import read_pem, signer_of
     from expunge.records.release_folder import STATED, make_release, pack
     from expunge.records.signing import write_signature
     from expunge.records.statement import ENCODERS
-    from expunge.records.verify import Trust, verify_encoder
+    from expunge.records.verify import verify_encoder
 
     found = verify_encoder(Path(), ENCODERS / "releases" / name, Trust())
     if wrong := [each for each in found if each.kind not in ("note", "verdict", "signature")]:
@@ -208,11 +211,12 @@ def sign(
     """
     from expunge.core.errors import InputError, Problem
     from expunge.records.files import INDEX, read_index
+    from expunge.records.findings import Trust
     from expunge.records.folder_signing import sign_folder
     from expunge.records.keys import read_pem, signer_of
     from expunge.records.signing import write_signature
     from expunge.records.statement import ENCODERS
-    from expunge.records.verify import AUDIT, Trust, verify_repository
+    from expunge.records.verify import AUDIT, verify_repository
 
     known = read_index(AUDIT / INDEX)
     if wrong := [name for name in names or () if name not in known]:

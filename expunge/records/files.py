@@ -86,7 +86,7 @@ def read_index(file: Path) -> dict[str, Indexed]:
     """The index of the records. :raises InputError: it is missing, or has another form."""
     fix = "run `dvc repro`, or take it from git"
     try:
-        index = msgspec.convert(strict_json(_read(file)), dict[str, Indexed])
+        index = msgspec.convert(strict_json(small_bytes(file)), dict[str, Indexed])
         for name in index:
             Name.parse(name)
         return index
@@ -96,8 +96,8 @@ def read_index(file: Path) -> dict[str, Indexed]:
         raise InputError([Problem(file.as_posix(), f"is no index of records ({error})", fix)]) from None
 
 
-def _read(file: Path) -> bytes:
-    """:raises ValueError: the file is larger than any record."""
+def small_bytes(file: Path) -> bytes:
+    """The bytes of a file that somebody else may have made. :raises ValueError: it is larger than any record."""
     if file.stat().st_size > LARGEST:
         raise ValueError(f"it is larger than {LARGEST >> 20} MiB")
     return file.read_bytes()
@@ -107,7 +107,7 @@ def read_record(file: Path) -> dict[str, Any]:
     """:raises InputError: the file is missing, is no record, or says something twice."""
     fix = "take it from git, or run `dvc repro --force attest`"
     try:
-        record = strict_json(_read(file))
+        record = strict_json(small_bytes(file))
     except OSError as error:
         raise InputError([Problem(file.as_posix(), f"cannot be read ({error.strerror})", fix)]) from None
     except (ValueError, RecursionError) as error:

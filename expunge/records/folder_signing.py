@@ -18,7 +18,7 @@ from typing import Any
 
 from expunge.core.strict_json import strict_json
 from expunge.records.keys import Trusted
-from expunge.records.signing import PAYLOAD, BadSignature, bytes_of
+from expunge.records.signing import PAYLOAD, BadSignature, bytes_of, in_role
 
 PREDICATE = "https://model_signing/signature/v1.0"
 ROLE = "record"
@@ -66,17 +66,12 @@ def signers_of_folder(signature: Path, digest: str, trusted: Sequence[Trusted]) 
         raise BadSignature(f"is a signature of {kinds[1]!r}, not of {PREDICATE}")
     if own != [digest]:
         raise BadSignature("is over another folder, or over other files than the record names")
-    good, wrong_role = list[str](), list[str]()
+    pae, by = Envelope(payload, PAYLOAD, {}).pae(), list[Trusted]()
     for each in trusted:
         for sig in signed:
             try:
-                pae = Envelope(payload, PAYLOAD, {}).pae()
                 each.key.verify_signature(Signature(each.key.keyid, sig), pae)
             except UnverifiedSignatureError:
                 continue
-            (good if ROLE in each.roles else wrong_role).append(each.name)
-    if good:
-        return good
-    if wrong_role:
-        raise BadSignature(f"is signed by {', '.join(wrong_role)}, who may not sign a {ROLE}")
-    raise BadSignature("is signed by no key that is trusted here")
+            by.append(each)
+    return in_role(by, ROLE)

@@ -28,16 +28,16 @@ from expunge.core.errors import InputError, Problem
 from expunge.core.files import to_json, write_aside, write_text
 from expunge.core.strict_json import strict_json
 from expunge.core.unit_names import RELEASES
-from expunge.records.files import read_record
+from expunge.records.files import read_record, small_bytes
+from expunge.records.findings import RESIGN, Finding, Trust
 from expunge.records.signing import BadSignature, signers_of
 from expunge.records.statement import ENCODERS, STATEMENT
-from expunge.records.verify import AUDIT, RESIGN, Finding, Trust
+from expunge.records.verify import AUDIT
 
 PREDICATE = "urn:expunge:release:v1"
 WEIGHTS = ("config.json", "model.safetensors", "denoiser.safetensors", "unconditional.safetensors")
 ADAPTER = "adapter.safetensors"
 RECORD, STATED = "record.json", "release.json"
-LARGEST = 64 * 2**20  # bytes of release.json
 
 
 def make_release(root: Path, name: str, out: Path, adapter: bool = False) -> dict[str, Any]:
@@ -148,9 +148,7 @@ def _statement(folder: Path) -> Any:
     fix = "get the release again, whole"
     file = folder / STATED
     try:
-        if file.stat().st_size > LARGEST:
-            raise ValueError(f"it is larger than {LARGEST >> 20} MiB")
-        stated = strict_json(file.read_bytes())
+        stated = strict_json(small_bytes(file))
         sound = stated["predicateType"] == PREDICATE and all(
             isinstance(each["name"], str) and isinstance(each["digest"]["sha256"], str) for each in stated["subject"]
         )

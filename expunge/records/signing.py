@@ -61,7 +61,7 @@ def signers_of(statement: Path, trusted: Sequence[Trusted], role: str) -> list[s
         raise BadSignature(f"is an envelope of {envelope.payload_type!r}, not of {PAYLOAD}")
     if envelope.payload != statement.read_bytes():
         raise BadSignature(f"is over other bytes than {statement.name} has now")
-    good, wrong_role = list[str](), list[str]()
+    signed = list[Trusted]()
     for each in trusted:
         key: Key = each.key
         signature = envelope.signatures.get(key.keyid)
@@ -71,11 +71,16 @@ def signers_of(statement: Path, trusted: Sequence[Trusted], role: str) -> list[s
             key.verify_signature(signature, envelope.pae())
         except UnverifiedSignatureError:
             raise BadSignature(f"has a signature that says it is by {each.name}, and is not") from None
-        (good if role in each.roles else wrong_role).append(each.name)
-    if good:
+        signed.append(each)
+    return in_role(signed, role)
+
+
+def in_role(signed: Sequence[Trusted], role: str) -> list[str]:
+    """The names of those who signed and may. :raises BadSignature: nobody did, or none of them may."""
+    if good := [each.name for each in signed if role in each.roles]:
         return good
-    if wrong_role:
-        raise BadSignature(f"is signed by {', '.join(wrong_role)}, who may not sign a {role}")
+    if signed:
+        raise BadSignature(f"is signed by {', '.join(each.name for each in signed)}, who may not sign a {role}")
     raise BadSignature("is signed by no key that is trusted here")
 
 

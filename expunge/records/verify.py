@@ -10,17 +10,16 @@ Nothing outside the repository is read: a link out of it is a finding.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from expunge.core.digest import file_digest
 from expunge.core.errors import InputError, Problem
 from expunge.records.files import INDEX, LOG, Indexed, indexed, read_index, read_record
+from expunge.records.findings import RESIGN, Finding, Trust
 from expunge.records.folder_digest import folder_digest
 from expunge.records.folder_signing import signers_of_folder
-from expunge.records.keys import Trusted
 from expunge.records.log import WITHDRAWN, read_log
 from expunge.records.origin import committed_bytes, lock_digest
 from expunge.records.signing import BadSignature, envelope_of, signers_of
@@ -29,33 +28,6 @@ from expunge.verdicts.verdict_file import Verdict, read_verdicts
 from expunge.verdicts.written_by_run import changed_files
 
 AUDIT, METRICS, LOCK = Path("audit"), Path("metrics"), Path("dvc.lock")
-RESIGN = "sign it anew, or say with --trusted whose keys are trusted"
-# {kind: exit code of `expunge verify`}, the gravest first
-KINDS = {"digest": 3, "signature": 6, "record": 4, "log": 7, "lock": 5, "verdict": 1, "note": 0}
-
-
-@dataclass(frozen=True)
-class Trust:
-    """Whose signatures count, and whether each record must have one."""
-
-    keys: Sequence[Trusted] = ()
-    required: bool = False
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What is wrong, or a note. `kind` is one of KINDS."""
-
-    kind: str
-    where: str
-    what: str
-    fix: str = ""
-
-
-def exit_code(findings: list[Finding]) -> int:
-    """That of the gravest finding; 0 where there are only notes."""
-    kinds = {finding.kind for finding in findings}
-    return next((code for kind, code in KINDS.items() if kind in kinds), 0)
 
 
 def verify_repository(root: Path, trust: Trust) -> list[Finding]:

@@ -122,6 +122,15 @@ def test_a_release_that_fails_is_not_released(here: Path) -> None:
     assert found.exit_code == 2 and "says something else than metrics/verdicts.json" in found.stderr
 
 
+def test_a_release_in_an_encoders_place_is_not_that_encoder(here: Path, key: Path) -> None:
+    assert sign("--key", str(key)).exit_code == 0 and command("release", "small", "--key", str(key)).exit_code == 0
+    assert verify("release/small", "--signed").exit_code == 0
+    assert verify("release/small", "--signed", "--encoder", "list/two").exit_code == 3
+    shutil.rmtree("build/encoders/list/two")
+    shutil.copytree("release/small", "build/encoders/list/two")
+    assert verify("build/encoders/list/two", "--signed").exit_code == 3
+
+
 def test_a_folder_that_is_there_stays(here: Path) -> None:
     assert command("release", "small", "--out", "mine").exit_code == 0
     before = folder_files("mine")
