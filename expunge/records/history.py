@@ -147,7 +147,7 @@ def _of_tests(old: Mapping[str, Tested], new: Mapping[str, Tested]) -> Iterator[
                 yield f"{encoder}: {', '.join(moved)}"
             if before.base and now.base != before.base:
                 yield f"{encoder}: made with another base"
-    for encoder in old.keys() - new.keys():
+    for encoder in [each for each in old if each not in new]:
         yield f"{encoder}: has no verdict on it any more"
 
 
