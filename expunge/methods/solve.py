@@ -25,6 +25,9 @@ concept weighs 1, and several weigh 1 each together, but no more than TOGETHER. 
 weighs more: its weight in T is multiplied by |s' - s_g|^2 / |s_T - s_g|^2, what the layers before left of its way, to
 the power `left`.
 
+Among several, what is kept weighs more in the layers whose input is narrow: (the widest input / its own)^narrow times.
+Many targets fill a narrow input, and what is done to them there reaches things that nobody listed.
+
 Of K, `listed` is the weight of the prompts that the lists keep, which alone hold a word's other sense; the rest is that
 of the vocabulary's words. e is `ridge` times the mean of S's diagonal. Vocabulary words that mean a target go with its
 names (lessons.py). For the vocabulary, x'_K and s'_K are taken to be x_K and s_K: so its sums are those of the base,
@@ -75,6 +78,8 @@ METHOD = {
                      "description": "templates in which a name stands among words of the vocabulary"},
         "left": {"default": 1.0, "type": "number", "minimum": 0.0, "maximum": 4.0,
                  "description": "jointly: power of what earlier layers left of a prompt's way, its weight in the next"},
+        "narrow": {"default": 1.0, "type": "number", "minimum": 0.0, "maximum": 4.0,
+                   "description": "jointly: power of (widest input / own), times which kept prompts weigh in a layer"},
         "listed": {"default": 0.25, "type": "number", "minimum": 0.0, "maximum": 1.0,
                    "description": "share of the kept weight for the prompts that the lists themselves keep"},
         "others": {"default": 512, "type": "integer", "minimum": 0, "maximum": 100000,
@@ -136,6 +141,7 @@ def solved(
     texts, anchors = [aim.prompt for aim in aims], [aim.anchor for aim in aims]
     weighs, far = (torch.tensor([aim[i] for aim in aims], device=base.device) for i in (3, 2))
     looked, kept = looked_at(base, texts, anchors), looked_at(base, listed)
+    widths = {names: layers_of(encoder)[0].get_submodule(names[0]).in_features for names in LINEARS}
     keep, forget = kept * knobs["keep"] * share / len(listed), weighs
     length, longest = looked.shape[1], kept.shape[1]
     now, become = Walk(base, encoder, texts, length), Walk(base, base.encoder, anchors, length)
@@ -145,6 +151,7 @@ def solved(
     for depth, (before, after) in enumerate(zip(layers_of(base.encoder), layers_of(encoder), strict=True)):
         for names in LINEARS:
             problem, left = LeastSquares(before.get_submodule(names[0]).weight), []
+            more = (max(widths.values()) / widths[names]) ** knobs["narrow"]
             prompts = zip(looked.split(BATCH), forget.split(BATCH), far.split(BATCH), strict=True)
             reached = zip(now.inputs(), become.inputs(), were.inputs(), strict=True)
             for (own, anchor, original), (look, weight, b) in zip(reached, prompts, strict=True):
@@ -153,9 +160,9 @@ def solved(
                 if own[1] is not None and goal[1] is not None and original[1] is not None:
                     left.append(left_of(own[1], goal[1], original[1], look))
             for own, original, weight in zip(same.inputs(), stayed.inputs(), keep.split(BATCH), strict=True):
-                problem.add(own, original, weight)
+                problem.add(own, original, weight * more)
             if general:
-                words = knobs["keep"] * (1 - share) * general[depth, names[0]]
+                words = more * knobs["keep"] * (1 - share) * general[depth, names[0]]
                 problem.own, problem.crossed = problem.own + words, problem.crossed + words
             if left:
                 forget = weighs * torch.cat(left).clamp(*LEAST_AND_MOST) ** knobs["left"]
@@ -197,7 +204,7 @@ def run(
         shares = [max(1, len(data.concept.members)) for data in concepts]
         means = {key: (each - without.get(key, 0)) / count for key, each in general.items()} if count else {}
         weights = {**knobs, "keep": knobs["keep"] / min(len(concepts), TOGETHER)}
-        weights |= {} if len(concepts) > 1 else {"left": 0.0}
+        weights |= {} if len(concepts) > 1 else {"left": 0.0, "narrow": 0.0}
         aims, listed = aims_of(lessons, shares), ["", *kept]
         encoder, adapter = solved(base, aims, listed, means, weights)
     notes = {lesson.concept: {"anchor": lesson.anchor, "words": lesson.names} for lesson in lessons}

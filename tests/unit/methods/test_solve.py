@@ -96,7 +96,7 @@ def test_a_gram_is_a_weighted_sum_of_outer_products() -> None:
 
 def test_the_first_layer_is_the_least_squares_solution(tiny_base: Any) -> None:
     """Nothing before it has changed, so x' = x, and a solver for stacked rows must find the same weight."""
-    knobs = {"keep": 3.0, "ridge": 0.01, "listed": 0.25, "beyond": 0.5, "error": 0.0, "left": 1.0}
+    knobs = {"keep": 3.0, "ridge": 0.01, "listed": 0.25, "beyond": 0.5, "error": 0.0, "left": 1.0, "narrow": 1.0}
     aims = [solve.Aim("a photo of bolt", "a photo of a cat", 0.5, 0.75), solve.Aim("one bolt", "one a cat", 0.5, 0.25)]
     general = {key: each / 2 for key, each in vocabulary_sums.sums_of(tiny_base, ["an owl", "the moon"]).items()}
     encoder, adapter = solve.solved(tiny_base, aims, ["", *KEPT], general, knobs)
@@ -110,10 +110,12 @@ def test_the_first_layer_is_the_least_squares_solution(tiny_base: Any) -> None:
     weight = layer.get_submodule(name).weight.double()
     kept, words = inputs(["", *KEPT]), inputs(["an owl", "the moon"])
     rows, goals = [], []
+    more = layer.mlp.fc2.in_features / layer.mlp.fc1.in_features  # this layer's input is so much narrower than fc2's
+    assert more > 1
     for x, goal, shares in (
         (x_t, x_a + 0.5 * (x_a - x_t), [0.75, 0.25]),
-        (kept, kept, [3 * 0.25 / 4] * 4),
-        (words, words, [3 * 0.75 / 2] * 2),
+        (kept, kept, [more * 3 * 0.25 / 4] * 4),
+        (words, words, [more * 3 * 0.75 / 2] * 2),
     ):  # fmt: skip
         for i, share in enumerate(shares):
             rows.append(share**0.5 * x[i])
@@ -222,7 +224,7 @@ def test_what_is_left_of_the_way() -> None:
 def test_a_prompt_that_lags_behind_weighs_more(tiny_base: Any, monkeypatch: pytest.MonkeyPatch, power: float) -> None:
     """What is kept holds the second prompt back."""
     aims = [solve.Aim("a photo of bolt", "a photo of a cat", 0.5, 0.75), solve.Aim("one luma", "one a cat", 0.0, 0.25)]
-    knobs = {"keep": 3.0, "ridge": 1e-4, "listed": 1.0, "error": 0.0, "left": power}
+    knobs = {"keep": 3.0, "ridge": 1e-4, "listed": 1.0, "error": 0.0, "left": power, "narrow": 0.0}
     seen: list[torch.Tensor] = []
     left: list[torch.Tensor] = []
     add, left_of = LeastSquares.add, solve.left_of
@@ -246,14 +248,14 @@ def test_several_together_pull_harder_than_one_and_eight_as_hard_as_more(
     solved = solve.solved
 
     def note(base: Any, aims: Any, listed: Any, general: Any, knobs: Any) -> Any:
-        seen.append((len(aims), knobs["keep"]))
+        seen.append((knobs["keep"], knobs["left"], knobs["narrow"]))
         return solved(base, aims, listed, general, knobs)
 
     monkeypatch.setattr(solve, "solved", note)
     for count in (1, 4, 20):
         some = [made_data(f"bolt {i}", "a cat") for i in range(count)]
         unlearn("solve", tiny_base, some, KEPT, {"keep": 60.0}, seed=0)
-    assert [keep for _, keep in seen] == [60, 15, 7.5]
+    assert seen == [(60, 0, 0), (15, 1, 1), (7.5, 1, 1)]  # alone, no prompt lags behind and no layer is crowded
 
 
 def test_an_anchor_is_needed(tiny_base: Any) -> None:
