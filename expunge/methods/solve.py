@@ -29,9 +29,9 @@ Among several, what is kept weighs more in the layers whose input is narrow: (th
 Many targets fill a narrow input, and what is done to them there reaches things that nobody listed.
 
 Of K, `listed` is the weight of the prompts that the lists keep, which alone hold a word's other sense; the rest is that
-of the vocabulary's words. e is `ridge` times the mean of S's diagonal. Vocabulary words that mean a target go with its
-names (lessons.py). For the vocabulary, x'_K and s'_K are taken to be x_K and s_K: so its sums are those of the base,
-and are computed once for all encoders.
+of the vocabulary's words. e is `ridge` times the mean of S's diagonal, and of n concepts n^1/3 times that. Vocabulary
+words that mean a target go with its names (lessons.py). For the vocabulary, x'_K and s'_K are taken to be x_K and s_K:
+so its sums are those of the base, and are computed once for all encoders.
 
 There is no learning rate, no step and no draw. Relatives are EMCID (arXiv 2403.13807), which optimises values for each
 concept first, and MEMIT and UCE (arXiv 2308.14761), which solve one kind of layer.
@@ -64,7 +64,7 @@ from expunge.methods.training import unlearned
 
 METHOD = {
     "anchor": "chosen",
-    "joint": {"error": -0.3333333333333333, "contexts": -0.5},
+    "joint": {"error": -0.3333333333333333, "contexts": -0.5, "ridge": 0.3333333333333333},
     "knobs": {
         "keep": {"default": 250.0, "type": "number", "minimum": 0.0, "maximum": 1e6,
                  "description": "weight of the kept prompts against those of one target"},
