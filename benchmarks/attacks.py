@@ -4,7 +4,7 @@
                                         [--budget inversion.steps=200] [--to-docs]
 
 `none` as a method attacks the original encoder: what an attack finds where nothing was unlearned. A row for each
-method, concept and attack goes to runs/attacks.csv as soon as it is measured, and a second call goes on from there.
+method, concept and attack goes to benchmarks/attacks.csv as soon as it is measured, and a second call goes on from there.
 Only pictures are attacked, except for motions, which need videos. `--to-docs` puts the table into docs/methods.md.
 Budgets are the defaults of expunge/attacks/, changed by `--budget`; synonyms that training did not see are among the
 other words.
@@ -38,7 +38,7 @@ from expunge.judging.judges import load_judge
 from expunge.methods import METHODS
 from expunge.verdicts.tally import fallen
 
-FILE = ROOT / "runs" / "attacks.csv"
+FILE = ROOT / "benchmarks" / "attacks.csv"
 COLUMNS = ["base", "method", "settings", "concept", "attack", "budget", "before", "after", "goals"]
 COUNTS = {"images": {"target": 8}, "videos": {"target": 2}}
 
