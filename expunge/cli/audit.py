@@ -2,12 +2,16 @@
 
 import json
 from dataclasses import asdict
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from expunge.bases.exports import RELEASED
 from expunge.cli.app import app, count, errors_in_lines, printable
+
+ReleaseForm = StrEnum("ReleaseForm", list(RELEASED))  # type: ignore[misc]  # mypy wants the names written out
 
 
 @app.command()
@@ -80,11 +84,18 @@ def release(
         bool,
         typer.Option("--adapter", help="Hand on adapter.safetensors, too. Taken away again, it gives the original."),
     ] = False,
+    export: Annotated[
+        list[ReleaseForm] | None,
+        typer.Option("--export", help="Put an export beside the encoder; may be repeated. lora needs --adapter."),
+    ] = None,
+    into: Annotated[Path | None, typer.Option(help="single-file: the checkpoint to put the change into.")] = None,
+    report: Annotated[bool, typer.Option("--report/--no-report", help="Its pages of the report, with videos.")] = True,
     tar: Annotated[
         bool, typer.Option("--tar", help="Make NAME.tar beside the folder, the same for the same files.")
     ] = False,
 ) -> None:
-    """Make a folder to hand on: the encoder, its record, verdict and numbers, a page to read and sign.
+    """Make a folder to hand on: the encoder with its record, verdict, numbers, model card, bills of materials and
+    report, and a page to read and sign.
 
     Nothing is released that does not pass, or that is not as recorded: `expunge verify` says what is wrong.
 
@@ -93,7 +104,7 @@ def release(
     from expunge.core.errors import InputError, Problem
     from expunge.records.findings import Trust
     from expunge.records.keys import read_pem, signer_of
-    from expunge.records.release_folder import STATED, make_release, pack
+    from expunge.records.release_folder import STATED, Chosen, make_release, pack
     from expunge.records.signing import write_signature
     from expunge.records.statement import ENCODERS
     from expunge.records.verify import verify_encoder
@@ -106,7 +117,10 @@ def release(
         raise typer.Exit(1)
     folder = out or Path("release") / name
     signer = signer_of(read_pem(key), password()) if key else None
-    stated = make_release(Path(), name, folder, adapter)
+    chosen = Chosen(adapter, report, tuple(form.value for form in export or ()), into)
+    stated, notes = make_release(Path(), name, folder, chosen)
+    for note in notes:
+        typer.echo(f"note: {note}", err=True)
     if signer is not None:
         write_signature(folder / STATED, signer)
     if tar:

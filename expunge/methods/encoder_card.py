@@ -31,6 +31,14 @@ pipeline = StableDiffusionPipeline.from_pretrained(BASE, text_encoder=encoder, d
 
 It takes the place of the base's text encoder in every pipeline that has that very encoder, for pictures and for videos;
 `expunge compatible` says whether one has."""
+PIPELINE = """\
+```python
+from diffusers import StableDiffusionPipeline
+
+pipeline = StableDiffusionPipeline.from_pretrained("FOLDER")
+```
+
+Of the base's settings it keeps the scheduler alone."""
 PARTLY = """\
 **The text encoder by itself is not the whole change**: another part of it lies in {others}. A pipeline that loads the
 encoder alone draws with a part of the change, or with none. `expunge export` writes the whole of it, or refuses."""
@@ -46,19 +54,19 @@ class Made:
     files: Sequence[str]  # of its folder
 
 
-def encoder_card(made: Made) -> str:
-    """The card as text."""
-    return card_of(metadata(made), _BODY.format(
+def encoder_card(made: Made, arguments: str = '"FOLDER"') -> str:
+    """The card as text. :param arguments: as in `how_to_load`."""
+    return card_of(metadata(made, arguments), _BODY.format(
         concepts=", ".join(made.concepts), method=made.method, base=made.repository or "its base",
-        load=how_to_load(made.files, '"FOLDER"'), files=table_of(made.files),
+        load=how_to_load(made.files, arguments), files=table_of(made.files),
     ))  # fmt: skip
 
 
-def metadata(made: Made) -> dict[str, Any]:
+def metadata(made: Made, arguments: str) -> dict[str, Any]:
     """What the hub reads at the top of a card."""
     return {
         "base_model": made.repository or None,
-        "library_name": "transformers",
+        "library_name": "transformers" if arguments else "diffusers",
         "tags": ["text-encoder", "concept-unlearning", "text-to-image", "text-to-video", "expunge", made.method],
     }
 
@@ -71,7 +79,9 @@ def card_of(data: dict[str, Any], body: str) -> str:
 
 
 def how_to_load(files: Sequence[str], arguments: str) -> str:
-    """:param arguments: of `from_pretrained`, as Python writes them."""
+    """:param arguments: of `CLIPTextModel.from_pretrained`, as Python writes them; "": a whole pipeline is loaded."""
+    if not arguments:
+        return PIPELINE
     if others := [name for name in ("denoiser.safetensors", "unconditional.safetensors") if name in files]:
         return PARTLY.format(others=" and ".join(f"`{name}`" for name in others))
     return WHOLE.format(arguments=arguments)
@@ -79,7 +89,8 @@ def how_to_load(files: Sequence[str], arguments: str) -> str:
 
 def table_of(files: Sequence[str]) -> str:
     """The files that a folder holds, and what each is."""
-    return "\n".join(f"| `{name}` | {what} |" for name, what in PARTS.items() if name in files)
+    rows = [f"| `{name}` | {what} |" for name, what in PARTS.items() if name in files]
+    return "\n".join(["| file | |", "|---|---|", *rows]) if rows else "Those of a pipeline of diffusers."
 
 
 _BODY = """\
@@ -90,8 +101,6 @@ The text encoder of {base}, changed by the method `{method}` to make the models 
 
 {load}
 
-| file | |
-|---|---|
 {files}
 
 This page was written before anything was measured, so it holds no number. Those are in the record of this encoder, in

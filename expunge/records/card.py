@@ -7,43 +7,53 @@ release` and `expunge export` put it into the folder that is handed on. It canno
 digests it states, as the record does; expunge.methods.encoder_card writes the one that lies there.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from expunge.methods.encoder_card import Made, card_of, how_to_load, metadata, table_of
-from expunge.records.facts import TASKS, Facts, Measured
+from expunge.methods.encoder_card import Made, card_of, encoder_card, how_to_load, metadata, table_of
+from expunge.records.facts import TASKS, Facts, Measured, facts_of
+from expunge.records.files import read_record
 
 if TYPE_CHECKING:
     from huggingface_hub import EvalResult
 
-PIPELINE = """\
-```python
-from diffusers import StableDiffusionPipeline
 
-pipeline = StableDiffusionPipeline.from_pretrained("FOLDER")
-```"""
+def card_to_hand_on(
+    file: Path, made: Made, digests: Mapping[str, str], files: Sequence[str], arguments: str
+) -> tuple[str, str]:
+    """(a card, a note for the user or ""): of the encoder's record, or without numbers where none speaks of its files.
+
+    :param file: of the record. :param digests: of the encoder's folder, as the run wrote it. :param files: of weights
+        that are handed on. :param arguments: as in `how_to_load`.
+    """
+    if not file.is_file():
+        note = f"the card holds no number: there is no {file.as_posix()}"
+    elif (facts := facts_of(read_record(file))).files == digests:
+        return record_card(facts, files, arguments), ""
+    else:
+        note = f"the card holds no number: {file.as_posix()} speaks of other files than these"
+    return encoder_card(replace(made, files=files), arguments), note
 
 
-def record_card(facts: Facts, files: Sequence[str], arguments: str = "") -> str:
+def record_card(facts: Facts, files: Sequence[str], arguments: str) -> str:
     """The card as text.
 
-    :param files: of weights that are handed on with it. :param arguments: of `CLIPTextModel.from_pretrained`; "": it
-        lies in a whole pipeline.
+    :param files: of weights that are handed on with it. :param arguments: as in `how_to_load`.
     """
-    made = Made(facts.concepts, facts.method, facts.repository, files)
-    data = {**metadata(made), "model_name": facts.encoder, "eval_results": list(eval_results(facts)) or None}
-    if not arguments:
-        data["library_name"] = "diffusers"
+    data = {
+        **metadata(Made(facts.concepts, facts.method, facts.repository, files), arguments),
+        "model_name": facts.encoder, "eval_results": list(eval_results(facts)) or None,
+    }  # fmt: skip
     environment = Environment(  # Markdown, in which nothing of it needs an escape: ids, numbers, names of the catalogue
         loader=FileSystemLoader(Path(__file__).parent), autoescape=False, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
     )  # fmt: skip
     body = environment.get_template("card.md.j2").render(
-        facts=facts, load=how_to_load(files, arguments) if arguments else PIPELINE,
-        files=table_of(files), rows=list(in_short(facts)),
+        facts=facts, load=how_to_load(files, arguments), files=table_of(files), rows=list(in_short(facts)),
         missing=[each.key for each in facts.measured if each.value is None],
     )  # fmt: skip
     return card_of(data, body)
