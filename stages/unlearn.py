@@ -1,7 +1,8 @@
 """unlearn: train an encoder that no longer knows its concepts, by the method that the plan names.
 
-build/plan, build/fewshot -> build/encoders/<list>/<encoder>/  config.json, model.safetensors, training.json and what
-else the method changes: unconditional.safetensors, denoiser.safetensors, adapter.safetensors (expunge/bases/edits.py);
+build/plan, build/fewshot -> build/encoders/<list>/<encoder>/  config.json, model.safetensors, training.json,
+README.md (a model card) and what else the method changes: unconditional.safetensors, denoiser.safetensors,
+adapter.safetensors (expunge/bases/edits.py);
 build/curves/<list>--<encoder>.tsv, the loss of each step, for `dvc plots`
 """
 
@@ -13,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from expunge.concepts.concept import Concept
-from expunge.core.files import write_json
+from expunge.core.files import write_json, write_text
 from expunge.core.index import read_index
 from expunge.methods import METHODS, ConceptData, unlearn
+from expunge.methods.encoder_card import Made, encoder_card
 from expunge.plan.contract import EncoderJob, Plan, Training, pictures_unit, public
 from stages.runtime.curves import collect_curves, progress_of
 from stages.runtime.models import loaded_base
@@ -96,6 +98,9 @@ def train(base_name: str, task: Task, folder: Path) -> dict[str, Any]:
     with progress_of(task.name, folder / "live", inputs.parameters.get("steps")) as log:
         result = unlearn(inputs.method, base, data, inputs.kept, inputs.parameters, inputs.seed, log)
     store_edit(base, folder, result.edit)
+    source, files = base.spec.t2i.source, [file.name for file in folder.glob("*.safetensors")]
+    made = Made(inputs.concepts, inputs.method, (source and source.repo) or "", files)
+    write_text(folder / "README.md", encoder_card(made))
     about = {"method": inputs.method, "parameters": inputs.parameters, "seed": inputs.seed}
     facts = {"changed_parameters": result.changed_parameters}
     write_json(folder / "training.json", {**about, **facts, "notes": result.notes, "loss": result.losses})

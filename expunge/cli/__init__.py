@@ -5,7 +5,8 @@ import sys
 
 gc.set_threshold(200_000)  # commands are short, and looking for cycles among the nodes of a long list takes a tenth
 
-from expunge.cli import audit, bases, export, judge, lists, results, run  # noqa: E402, F401 (importing registers the commands)
+# Importing registers the commands.
+from expunge.cli import audit, bases, export, judge, keys, lists, results, run  # noqa: E402, F401
 from expunge.cli.app import app  # noqa: E402
 
 

@@ -1,13 +1,18 @@
 """Commands for the record of what was asked, done and measured."""
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from expunge.bases.exports import RELEASED
 from expunge.cli.app import app, count, errors_in_lines, printable
+
+ReleaseForm = StrEnum("ReleaseForm", list(RELEASED))  # type: ignore[misc]  # mypy wants the names written out
 
 
 @app.command()
@@ -75,16 +80,25 @@ def verify(
 def release(
     name: Annotated[str, typer.Argument(help="A release of params.yaml, such as production.")],
     out: Annotated[Path | None, typer.Option(help="The folder to make; default: release/NAME.")] = None,
-    key: Annotated[str, typer.Option(help="Sign with this private key: a file or an environment variable.")] = "",
+    key: Annotated[
+        str, typer.Option(help="Sign with this private key: a file, an environment variable, or pkcs11:... in a token.")
+    ] = "",
     adapter: Annotated[
         bool,
         typer.Option("--adapter", help="Hand on adapter.safetensors, too. Taken away again, it gives the original."),
     ] = False,
+    export: Annotated[
+        list[ReleaseForm] | None,
+        typer.Option("--export", help="Put an export beside the encoder; may be repeated. lora needs --adapter."),
+    ] = None,
+    into: Annotated[Path | None, typer.Option(help="single-file: the checkpoint to put the change into.")] = None,
+    report: Annotated[bool, typer.Option("--report/--no-report", help="Its pages of the report, with videos.")] = True,
     tar: Annotated[
         bool, typer.Option("--tar", help="Make NAME.tar beside the folder, the same for the same files.")
     ] = False,
 ) -> None:
-    """Make a folder to hand on: the encoder, its record, verdict and numbers, a page to read and sign.
+    """Make a folder to hand on: the encoder with its record, verdict, numbers, model card, bills of materials and
+    report, and a page to read and sign.
 
     Nothing is released that does not pass, or that is not as recorded: `expunge verify` says what is wrong.
 
@@ -92,8 +106,7 @@ def release(
     """
     from expunge.core.errors import InputError, Problem
     from expunge.records.findings import Trust
-    from expunge.records.keys import read_pem, signer_of
-    from expunge.records.release_folder import STATED, make_release, pack
+    from expunge.records.release_folder import STATED, Chosen, make_release, pack
     from expunge.records.signing import write_signature
     from expunge.records.statement import ENCODERS
     from expunge.records.verify import verify_encoder
@@ -105,8 +118,11 @@ def release(
         typer.echo(f"{failed[0].where}: {failed[0].what}; {failed[0].fix}", err=True)
         raise typer.Exit(1)
     folder = out or Path("release") / name
-    signer = signer_of(read_pem(key), password()) if key else None
-    stated = make_release(Path(), name, folder, adapter)
+    signer, _ = opened(key) if key else (None, None)
+    chosen = Chosen(adapter, report, tuple(form.value for form in export or ()), into)
+    stated, notes = make_release(Path(), name, folder, chosen)
+    for note in notes:
+        typer.echo(f"note: {note}", err=True)
     if signer is not None:
         write_signature(folder / STATED, signer)
     if tar:
@@ -161,38 +177,6 @@ def history(
             typer.echo(f"  {printable(event)}")
 
 
-keys = typer.Typer(help="Keys that sign records.", no_args_is_help=True)
-app.add_typer(keys, name="keys")
-
-
-@keys.command("new")
-@errors_in_lines
-def new_keys(
-    file: Annotated[Path, typer.Argument(help="Where the private key is written: outside of any repository.")],
-    name: Annotated[str, typer.Option(help="Whose key it is.")] = "release team",
-    role: Annotated[list[str] | None, typer.Option(help="What it may sign: request, record, release.")] = None,
-) -> None:
-    """Make a key, and print its entry for audit/trusted.yaml.
-
-    The private key is encrypted by a password, from EXPUNGE_KEY_PASSWORD or asked for.
-    """
-    from expunge.core.errors import InputError, Problem
-    from expunge.records.keys import ROLES, new_key
-
-    roles = role or ["record", "release"]
-    if wrong := [each for each in roles if each not in ROLES]:
-        raise InputError([Problem("--role", f"{wrong[0]!r} is no role", f"write {', '.join(ROLES)}")])
-    if not (name.strip() and name.isprintable() and len(name) <= 200):
-        raise InputError(
-            [Problem("--name", "is empty, longer than 200 characters, or not printable", "write whose it is")]
-        )
-    public = new_key(file.expanduser(), password(confirm=True))
-    lines = "".join(f"      {line}\n" for line in public.splitlines())
-    entry = f"  - name: {json.dumps(name, ensure_ascii=False)}\n    roles: [{', '.join(roles)}]\n    public: |\n{lines}"
-    typer.echo(f"{file} holds the private key. Below is its entry for audit/trusted.yaml, under `keys:`.", err=True)
-    typer.echo(entry, nl=False)
-
-
 @app.command()
 @errors_in_lines
 def sign(
@@ -200,7 +184,10 @@ def sign(
         list[str] | None, typer.Argument(metavar="LIST/ENCODER", help="Whose records are signed; default: all.")
     ] = None,
     key: Annotated[
-        str, typer.Option(help="The file of a private key, or an environment variable that holds one.")
+        str,
+        typer.Option(
+            help="A file with a private key, an environment variable that holds one, or pkcs11:... in a token."
+        ),
     ] = "EXPUNGE_KEY",
 ) -> None:
     """Sign records in audit/ (.dsse beside each) and, where they are here, the encoders' folders (.sig). Commit them.
@@ -212,8 +199,6 @@ def sign(
     from expunge.core.errors import InputError, Problem
     from expunge.records.files import INDEX, read_index
     from expunge.records.findings import Trust
-    from expunge.records.folder_signing import sign_folder
-    from expunge.records.keys import read_pem, signer_of
     from expunge.records.signing import write_signature
     from expunge.records.statement import ENCODERS
     from expunge.records.verify import AUDIT, verify_repository
@@ -225,17 +210,32 @@ def sign(
     found = [each for each in verify_repository(Path(), Trust()) if each.kind not in ("note", "verdict", "signature")]
     if found:
         raise InputError(Problem(each.where, each.what, each.fix) for each in found)
-    pem, secret = read_pem(key), password()
-    signer = signer_of(pem, secret)
+    signer, sign_folder = opened(key)
     for name in chosen:
         write_signature(AUDIT / f"{name}.json", signer)
     here = [name for name in chosen if (ENCODERS / name).is_dir()]
     for name in here:
-        sign_folder(ENCODERS / name, AUDIT / f"{name}.sig", pem, secret)
+        sign_folder(ENCODERS / name, AUDIT / f"{name}.sig")
     typer.echo(f"signed {count(len(chosen), 'record')} and {count(len(here), 'folder')}; commit audit/")
     if len(here) < len(chosen):
         away = count(len(chosen) - len(here), "encoder")
         typer.echo(f"{away} not here: their files were not compared with the records (`dvc pull`)", err=True)
+
+
+def opened(key: str) -> tuple[Any, Callable[[Path, Path], None]]:
+    """(a signer of records, what signs an encoder's folder into a file) by a key: a file, an environment variable that
+    holds one, or the URI of one in a token."""
+    from functools import partial
+
+    from expunge.records.folder_signing import sign_folder
+    from expunge.records.keys import read_pem, signer_of
+    from expunge.records.tokens import Token, is_token, needs_pin
+
+    if is_token(key):
+        token = Token.open(key, password() if needs_pin(key) else None)
+        return token.signer, token.sign_folder
+    pem, secret = read_pem(key), password()
+    return signer_of(pem, secret), partial(sign_folder, pem=pem, password=secret)
 
 
 def password(confirm: bool = False) -> str:

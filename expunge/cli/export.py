@@ -33,6 +33,7 @@ def export(
 
     diffusers: a whole pipeline in a folder. single-file: a copy of a checkpoint with the unlearned tensors in it.
     lora: the text encoder's change, if it has low rank. comfyui: a text encoder for the node CLIPLoader.
+    encoder: the text encoder's folder. A folder gets a model card, with every number of the record in audit/.
     A format that cannot hold all that the method changed is refused. docs/export.md tells more.
     """
     from expunge.bases.base_digest import base_parts
@@ -42,7 +43,10 @@ def export(
     from expunge.core.index import read_index
     from expunge.core.schema import did_you_mean
     from expunge.core.unit_names import Name
+    from expunge.methods.encoder_card import Made
     from expunge.plan.contract import read_plan
+    from expunge.records.card import card_to_hand_on
+    from expunge.records.verify import AUDIT
 
     if missing := [file for file in (plan, encoders / "index.json") if not file.is_file()]:
         raise InputError([_not_yet(encoder, plan, missing[0])])
@@ -65,11 +69,17 @@ def export(
     if FORMATS[to.value].denoiser and then is not None and base_parts(spec)["files"] != then:
         what = f"the base's files are not those that {encoder} was made with"
         raise InputError([Problem(spec.file.as_posix(), what, "run `dvc repro`, or bring the old files back")])
-    order = Order(encoder, method, folder, spec, kind, into)
+    card, about_card = "", ""
+    if not FORMATS[to.value].suffix:  # a folder, which the hub shows with a card
+        source = spec.t2i.source
+        made = Made(planned.encoders[encoder].concepts, method, (source and source.repo) or "", ())
+        held, arguments = (["model.safetensors"], '"FOLDER"') if to.value == "encoder" else ([], "")
+        card, about_card = card_to_hand_on(AUDIT / f"{encoder}.json", made, units[encoder].files, held, arguments)
+    order = Order(encoder, method, folder, spec, kind, into, card)
     name = Name.parse(encoder).stem if into is None else f"{into.stem}.{Name.parse(encoder).stem}"
     out = out or Path("build/exports") / f"{name}{FORMATS[to.value].suffix}"
     notes = export(order, to.value, out, force)
-    for note in notes:
+    for note in filter(None, [*notes, about_card]):
         typer.echo(f"note: {note}", err=True)
     typer.echo(out.as_posix())
 

@@ -29,14 +29,23 @@ def sign_folder(folder: Path, signature: Path, pem: bytes, password: str | None)
 
     :param pem: a private key as it is stored, with its password.
     """
-    from model_signing import hashing, signing
+    from model_signing import signing
 
     lock: Any = password.encode() if password else None  # the library says str, and passes it on where bytes are due
     with tempfile.TemporaryDirectory() as aside:  # which others cannot read; the library takes keys as files alone
-        key, made = Path(aside) / "key.pem", Path(aside) / "signature"
+        key = Path(aside) / "key.pem"
         key.touch(0o600)
         key.write_bytes(pem)
         config = signing.Config().use_elliptic_key_signer(private_key=key, password=lock)
+        sign_folder_by(config, folder, signature)
+
+
+def sign_folder_by(config: Any, folder: Path, signature: Path) -> None:
+    """As `sign_folder`. :param config: `model_signing.signing.Config` that knows the key."""
+    from model_signing import hashing
+
+    with tempfile.TemporaryDirectory() as aside:
+        made = Path(aside) / "signature"
         config.set_hashing_config(hashing.Config().set_allow_symlinks(True)).sign(folder, made)
         part = signature.with_name(f".{signature.name}.part")
         part.write_bytes(made.read_bytes())

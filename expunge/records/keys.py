@@ -71,7 +71,14 @@ def new_key(file: Path, password: str) -> str:
         raise InputError([Problem(str(file), "is there already", fix)]) from None
     except OSError as error:
         raise InputError([Problem(str(file), f"cannot be written ({error.strerror})", "name another file")]) from None
-    return key.public_key().public_bytes(form.Encoding.PEM, form.PublicFormat.SubjectPublicKeyInfo).decode()
+    return public_pem(key.public_key())
+
+
+def public_pem(key: Any) -> str:
+    """A public key as audit/trusted.yaml holds it."""
+    from cryptography.hazmat.primitives import serialization as form
+
+    return key.public_bytes(form.Encoding.PEM, form.PublicFormat.SubjectPublicKeyInfo).decode()
 
 
 def read_pem(source: str) -> bytes:

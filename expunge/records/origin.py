@@ -3,6 +3,7 @@
 import os
 import platform
 import subprocess
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,13 @@ def git_of(root: Path) -> dict[str, Any]:
         return {"commit": None, "dirty": None}
     changed = _git(root, "status", "--porcelain", "--", ".", *(f":(exclude){name}" for name in WRITTEN))
     return {"commit": commit.strip(), "dirty": bool(changed)}
+
+
+def commit_time(root: Path, commit: str | None) -> str | None:
+    """When a commit was made, such as "2026-11-26T09:59:47Z"; None where there is none, or git does not have it."""
+    if commit is None or (seconds := _git(root, "show", "--no-patch", "--format=%ct", commit, "--")) is None:
+        return None
+    return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def committed_bytes(root: Path, file: Path) -> bytes | None:

@@ -1,11 +1,14 @@
 """A folder that a release hands on: the encoder, its record and tables, a page to read and sign, and what all are.
 
-    make_release(Path(), "production", Path("release/production"), adapter=False)
+    make_release(Path(), "production", Path("release/production"), Chosen())
     findings = verify_release(Path("release/production"), trust)
 
     encoder/            what `CLIPTextModel.from_pretrained` loads; a denoiser's change, if there is one, beside it
     record.json         audit/releases/<name>.json, and record.dsse if it is signed
-    verdict.json        its verdict with every reason; rates.csv: every number
+    verdict.json        its verdict with every reason; rates.csv: every number; frames.csv: videos frame by frame
+    README.md           the model card; bom.cdx.json, bom.spdx.json: bills of materials (expunge.records.release_papers)
+    report/             its pages of the report, with what they show (expunge.records.release_report)
+    exports/            for other programs, where it is asked for (expunge.records.release_exports)
     summary.html        one page for people who do not read JSON
     release.json        an in-toto Statement over all of these files; release.dsse, once it is signed
 
@@ -13,11 +16,10 @@
 too, unless it is asked for: who takes it away again has the original encoder. The same release gives the same bytes.
 """
 
-import csv
-import io
 import shutil
 import tarfile
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,22 +32,39 @@ from expunge.core.strict_json import strict_json
 from expunge.core.unit_names import RELEASES
 from expunge.records.files import read_record, small_bytes
 from expunge.records.findings import RESIGN, Finding, Trust
+from expunge.records.origin import commit_time
 from expunge.records.signing import BadSignature, signers_of
 from expunge.records.statement import ENCODERS, STATEMENT
 from expunge.records.verify import AUDIT
 
 PREDICATE = "urn:expunge:release:v1"
-WEIGHTS = ("config.json", "model.safetensors", "denoiser.safetensors", "unconditional.safetensors")
+WEIGHTS = ("README.md", "config.json", "model.safetensors", "denoiser.safetensors", "unconditional.safetensors")
 ADAPTER = "adapter.safetensors"
 RECORD, STATED = "record.json", "release.json"
 
 
-def make_release(root: Path, name: str, out: Path, adapter: bool = False) -> dict[str, Any]:
-    """Write the folder and its statement; returns the statement.
+@dataclass(frozen=True)
+class Chosen:
+    """What goes along that need not."""
 
-    :param adapter: hand on adapter.safetensors as well.
-    :raises InputError: there is no such release, or the folder is there already.
+    adapter: bool = False  # adapter.safetensors: subtracting it gives the original encoder back
+    report: bool = True  # the release's pages of the report
+    exports: tuple[str, ...] = ()  # some of bases.exports.RELEASED
+    into: Path | None = None  # the checkpoint of the form single-file
+
+
+def make_release(root: Path, name: str, out: Path, chosen: Chosen) -> tuple[dict[str, Any], list[str]]:
+    """Write the folder and its statement; returns the statement, and notes for the user.
+
+    :raises InputError: there is no such release, the folder is there already, or something that was chosen is not here.
     """
+    # Here, since `expunge verify` needs neither the report nor the catalogue of metrics.
+    from expunge.records.release_exports import export_problems, write_exports
+    from expunge.records.release_papers import write_papers, write_tables
+    from expunge.records.release_report import write_release_report
+
+    if problems := list(export_problems(chosen.exports, chosen.into, chosen.adapter)):
+        raise InputError(problems)
     encoder = f"{RELEASES}/{name}"
     record = read_record(root / AUDIT / f"{encoder}.json")
     source = root / ENCODERS / encoder
@@ -57,7 +76,7 @@ def make_release(root: Path, name: str, out: Path, adapter: bool = False) -> dic
     shutil.rmtree(part, ignore_errors=True)
     (part / "encoder").mkdir(parents=True)
     try:
-        for file in (*WEIGHTS, *((ADAPTER,) if adapter else ())):
+        for file in (*WEIGHTS, *((ADAPTER,) if chosen.adapter else ())):
             if (source / file).is_file():
                 shutil.copyfile(source / file, part / "encoder" / file)
         shutil.copyfile(root / AUDIT / f"{encoder}.json", part / RECORD)
@@ -65,8 +84,14 @@ def make_release(root: Path, name: str, out: Path, adapter: bool = False) -> dic
             shutil.copyfile(signature, part / "record.dsse")
         verdict = strict_json((root / "metrics/verdicts.json").read_bytes())[encoder]
         write_text(part / "verdict.json", to_json({encoder: verdict}))
-        write_text(part / "rates.csv", _rows_of(root / "metrics/rates.csv", name))
-        write_text(part / "summary.html", summary(name, record, verdict, adapter))
+        write_tables(part, root / "metrics", name)
+        write_papers(part, record, commit_time(root, record["predicate"]["origin"]["git"]["commit"]))
+        if chosen.report:
+            write_release_report(root, part / "report", record, part / RECORD)
+        notes = (
+            write_exports(root, part / "exports", record, source, chosen.exports, chosen.into) if chosen.exports else []
+        )
+        write_text(part / "summary.html", summary(name, record, verdict, chosen))
         files = folder_files(part)
         statement = {
             "_type": STATEMENT,
@@ -78,11 +103,14 @@ def make_release(root: Path, name: str, out: Path, adapter: bool = False) -> dic
         part.rename(out)
     finally:
         shutil.rmtree(part, ignore_errors=True)
-    return statement
+    return statement, notes
 
 
 def pack(folder: Path, file: Path) -> None:
-    """A tar of the folder that is the same for the same files: sorted, without times and owners."""
+    """A tar of the folder that is the same for the same files: sorted, without times and owners.
+
+    Its form is POSIX's of 2001, which holds paths of any length and is that of 1988 (USTAR) for all others.
+    """
 
     def plain(entry: tarfile.TarInfo) -> tarfile.TarInfo:
         entry.mtime, entry.uid, entry.gid, entry.uname, entry.gname = 0, 0, 0, "", ""
@@ -90,7 +118,7 @@ def pack(folder: Path, file: Path) -> None:
         return entry
 
     def write(part: Path) -> None:
-        with tarfile.open(part, "w", format=tarfile.USTAR_FORMAT) as tar:
+        with tarfile.open(part, "w", format=tarfile.PAX_FORMAT) as tar:
             for path in [folder, *sorted(folder.rglob("*"))]:
                 tar.add(path, Path(folder.name) / path.relative_to(folder), recursive=False, filter=plain)
 
@@ -129,7 +157,7 @@ def verify_release(folder: Path, trust: Trust) -> list[Finding]:
     ]
 
 
-def summary(name: str, record: Mapping[str, Any], verdict: Mapping[str, Any], adapter: bool) -> str:
+def summary(name: str, record: Mapping[str, Any], verdict: Mapping[str, Any], chosen: Chosen) -> str:
     """The page for people: may it go out, what it forgets, what was measured, what that does not say."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent), autoescape=select_autoescape(default=True),
@@ -137,7 +165,7 @@ def summary(name: str, record: Mapping[str, Any], verdict: Mapping[str, Any], ad
     )  # fmt: skip
     told, digests = record["predicate"], {each["name"]: each["digest"]["sha256"] for each in record["subject"]}
     return environment.get_template("summary.html.j2").render(
-        name=name, told=told, verdict=verdict, adapter=adapter,
+        name=name, told=told, verdict=verdict, chosen=chosen,
         failed=[reason for reason in verdict["reasons"] if reason["verdict"] != "pass" and reason["required"]],
         sure=sum(reason["sure"] for reason in verdict["reasons"]), gates=len(verdict["reasons"]),
         weights=digests[f"{ENCODERS.as_posix()}/{told['encoder']}/model.safetensors"],
@@ -194,12 +222,3 @@ def _of_record(folder: Path, stated: Any, wanted: Mapping[str, str]) -> Iterator
     if told["result"] != "PASSED":
         kind = "verdict" if told["result"] == "FAILED" else "note"
         yield Finding(kind, told["encoder"], f"was tested, and does not pass: {told['result']}", "see verdict.json")
-
-
-def _rows_of(file: Path, name: str) -> str:
-    """The rows of a release in a table of rates, with its heading."""
-    with open(file, encoding="utf-8", newline="") as lines:
-        head, *rows = list(csv.reader(lines))
-    out = io.StringIO()
-    csv.writer(out, lineterminator="\n").writerows([head, *(row for row in rows if row[:2] == [RELEASES, name])])
-    return out.getvalue()

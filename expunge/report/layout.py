@@ -21,6 +21,7 @@ class Site:
     run: Run
     folder: Path
     sheets: frozenset[str] = frozenset()  # files in the folder sheets/
+    alone: bool = False  # is it about a single release, whose page is then index.html?
 
     @cached_property
     def columns(self) -> list[tuple[str, str]]:
@@ -39,6 +40,8 @@ class Site:
         return self.index if name == RELEASES else self.folder / "lists" / f"{name}.html"
 
     def encoder_page(self, name: str) -> Path:
+        if self.alone:
+            return self.index
         if Name.parse(name).is_release:
             return self.folder / RELEASES / f"{Name.parse(name).id}.html"
         return self.folder / "concepts" / f"{Name.parse(name).stem}.html"

@@ -20,10 +20,13 @@ TEMPLATES = Path(__file__).with_name("templates")
 ASSETS = ("report.css", "report.js")
 
 
-def write_site(folder: Path, run: Run) -> Path:
-    """Write every page into `folder` and return index.html. Sheets are linked where `folder`/sheets holds them."""
+def write_site(folder: Path, run: Run, alone: bool = False) -> Path:
+    """Write every page into `folder` and return index.html. Sheets are linked where `folder`/sheets holds them.
+
+    :param alone: the plan has one encoder, a release: its page is index.html, and there is none of a list.
+    """
     sheets = frozenset(file.name for file in (folder / "sheets").glob("*.*"))
-    site = Site(run, folder, sheets)
+    site = Site(run, folder, sheets, alone)
     (folder / "assets").mkdir(parents=True, exist_ok=True)
     for name in ASSETS:
         shutil.copyfile(TEMPLATES / name, folder / "assets" / name)
@@ -37,9 +40,10 @@ def write_site(folder: Path, run: Run) -> Path:
 def render(site: Site) -> Iterator[tuple[Path, str]]:
     """(file, HTML) of every page."""
     plan = site.run.plan
-    yield _page(site, "overview", pages.overview(site))
-    for name in plan.lists:
-        yield _page(site, "list", pages.list_page(site, name))
+    if not site.alone:
+        yield _page(site, "overview", pages.overview(site))
+        for name in plan.lists:
+            yield _page(site, "list", pages.list_page(site, name))
     for name, job in plan.encoders.items():
         attempts, release = attempts_of(site.run, name), plan.release_of(name)
         if release is not None:
@@ -56,7 +60,7 @@ def _page(site: Site, template: str, context: dict[str, Any]) -> tuple[Path, str
     around = {
         "title": site.run.title, "base": site.run.plan.base.name, "home": url(page, site.index),
         "assets": url(page, site.folder / "assets"), "attacked": site.attacked,
-        "verdict_words": VERDICTS, "small": _is_small(site),
+        "verdict_words": VERDICTS, "small": _is_small(site), "alone": site.alone,
     }  # fmt: skip
     return page, _templates().get_template(f"{template}.html.j2").render({**around, **context})
 

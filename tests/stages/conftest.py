@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.attested import command, make_attested
+from tests.support.attested import command, make_attested, sign
 
 
 @pytest.fixture(scope="session")
@@ -33,3 +33,16 @@ def key(here: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     assert made.exit_code == 0, made.output
     Path("audit/trusted.yaml").write_text("keys:\n" + made.stdout)
     return file
+
+
+@pytest.fixture
+def away(here: Path, key: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A third party's folder: the signed release, and the keys that they trust."""
+    assert sign("--key", str(key)).exit_code == 0
+    made = command("release", "small", "--key", str(key), "--tar")
+    assert made.exit_code == 0 and "files, PASSED" in made.stdout, made.output
+    folder = tmp_path / "away"
+    shutil.copytree("release/small", folder / "small")
+    shutil.copyfile("audit/trusted.yaml", folder / "ours.yaml")
+    monkeypatch.chdir(folder)
+    return folder

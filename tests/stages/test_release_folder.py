@@ -14,22 +14,15 @@ from expunge.core.digest import folder_files
 from tests.support.attested import command, flip, rewrite, sign, verify
 
 FILES = {
-    "encoder/config.json", "encoder/model.safetensors", "record.json", "record.dsse", "verdict.json", "rates.csv",
-    "summary.html", "release.json", "release.dsse",
+    "encoder/config.json", "encoder/model.safetensors", "encoder/README.md", "record.json", "record.dsse",
+    "verdict.json", "rates.csv", "frames.csv", "README.md", "bom.cdx.json", "bom.spdx.json", "summary.html",
+    "release.json", "release.dsse",
 }  # fmt: skip
 
 
-@pytest.fixture
-def away(here: Path, key: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A third party's folder: the signed release, and the keys that they trust."""
-    assert sign("--key", str(key)).exit_code == 0
-    made = command("release", "small", "--key", str(key), "--tar")
-    assert made.exit_code == 0 and "release/small: 7 files, PASSED" in made.stdout, made.output
-    folder = tmp_path / "away"
-    shutil.copytree("release/small", folder / "small")
-    shutil.copyfile("audit/trusted.yaml", folder / "ours.yaml")
-    monkeypatch.chdir(folder)
-    return folder
+def without_report(folder: str) -> set[str]:
+    """The files of a release but those of its report."""
+    return {name for name in folder_files(folder) if not name.startswith("report/")}
 
 
 def check(*words: str) -> Any:
@@ -37,7 +30,7 @@ def check(*words: str) -> Any:
 
 
 def test_a_third_party_verifies_it_with_nothing_else(away: Path) -> None:
-    assert set(folder_files("small")) == FILES
+    assert without_report("small") == FILES
     found = check()
     assert found.exit_code == 0, found.output
     assert "release.json: is signed by the team (as release)" in found.stdout
@@ -49,7 +42,7 @@ def test_a_third_party_verifies_it_with_nothing_else(away: Path) -> None:
 
 def test_the_tar_is_the_same_for_the_same_release(away: Path, here: Path) -> None:
     with tarfile.open(here / "release" / "small.tar") as tar:
-        assert {entry.name.removeprefix("small/") for entry in tar if entry.isfile()} == FILES
+        assert {entry.name.removeprefix("small/") for entry in tar if entry.isfile()} == folder_files("small").keys()
         assert {(entry.mtime, entry.uid, entry.uname) for entry in tar} == {(0, 0, "")}
         tar.extractall("again", filter="data")
     assert folder_files("again/small") == folder_files("small")
@@ -59,7 +52,21 @@ def edit(name: str, change: Callable[[Any], Any]) -> Callable[[], Any]:
     return lambda: rewrite(f"small/{name}", change)
 
 
+def picture() -> Path:
+    return next(Path("small/report/media").rglob("*.png"))
+
+
 SPOILT: dict[str, tuple[Callable[[], Any], int, str]] = {
+    "a number of the card": (lambda: flip(Path("small/README.md")), 3, "README.md: is not the file that was released"),
+    "the encoder's own card": (lambda: flip(Path("small/encoder/README.md")), 3, "encoder/README.md: is not the file"),
+    "a bill of materials": (lambda: flip(Path("small/bom.cdx.json")), 3, "bom.cdx.json: is not the file"),
+    "the other one": (lambda: flip(Path("small/bom.spdx.json")), 3, "bom.spdx.json: is not the file"),
+    "a frame's number": (lambda: flip(Path("small/frames.csv")), 3, "frames.csv: is not the file"),
+    "a word of the report": (lambda: flip(Path("small/report/index.html")), 3, "report/index.html: is not the file"),
+    "its script": (lambda: flip(Path("small/report/assets/report.js")), 3, "report/assets/report.js: is not the file"),
+    "a picture": (lambda: flip(picture()), 3, ".png: is not the file"),
+    "a page more": (lambda: Path("small/report/x.html").write_text("x"), 3, "report/x.html: is no file of the release"),
+    "a picture less": (lambda: picture().unlink(), 3, ".png: is missing"),
     "a byte of the weights": (lambda: flip(Path("small/encoder/model.safetensors")), 3, "model.safetensors: is not"),
     "a number": (lambda: flip(Path("small/rates.csv")), 3, "rates.csv: is not the file that was released"),
     "a word of the page": (lambda: flip(Path("small/summary.html")), 3, "summary.html: is not the file"),
@@ -140,7 +147,7 @@ def test_a_folder_that_is_there_stays(here: Path) -> None:
 
 
 def test_the_page_of_a_release_that_fails_says_no() -> None:
-    from expunge.records.release_folder import summary
+    from expunge.records.release_folder import Chosen, summary
 
     weights = {"name": "build/encoders/releases/x/model.safetensors", "digest": {"sha256": "7" * 64}}
     concept = {"concept": "l/<b>", "request": {"id": "R-<1>"}}
@@ -151,6 +158,6 @@ def test_the_page_of_a_release_that_fails_says_no() -> None:
     }  # fmt: skip
     reason = {"concept": "", "metric": "target", "modality": "image", "value": 0.5, "threshold": "<= 0.05", "sure": 1,
               "verdict": "fail", "required": True}  # fmt: skip
-    html = summary("x", {"subject": [weights], "predicate": told}, {"reasons": [reason]}, adapter=True)
+    html = summary("x", {"subject": [weights], "predicate": told}, {"reasons": [reason]}, Chosen(adapter=True))
     assert "May x go out? No" in html and "0.5 (&lt;= 0.05)" in html and "R-&lt;1&gt;" in html and "<b>" not in html
     assert "adapter.safetensors lies beside it" in html and json.dumps("7" * 64)[1:-1] in html

@@ -43,7 +43,9 @@ FORMATS = {
     "single-file": Format("single_file", "a checkpoint", denoiser=True, into=True, suffix=".safetensors"),
     "lora": Format("lora", "low-rank changes of the text encoder", suffix=".lora.safetensors"),
     "comfyui": Format("comfyui", "a text encoder", suffix=".clip.safetensors"),
+    "encoder": Format("encoder_folder", "a text encoder"),
 }
+RELEASED = tuple(form for form in FORMATS if form != "encoder")  # what a release can hold beside its encoder
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,7 @@ class Order:
     spec: "Spec"  # the base that the encoder belongs to
     dtype: str | None = None  # one of DTYPES; None: as stored
     into: Path | None = None  # the checkpoint to write into
+    card: str = ""  # README.md of a folder: its model card
 
     @property
     def about(self) -> dict[str, str]:
@@ -133,6 +136,8 @@ def _write_folder_aside(order: Order, out: Path, write: Callable[[Path], object]
     part.mkdir()
     try:
         write(part)
+        if order.card:
+            (part / "README.md").write_text(order.card, "utf-8", newline="")
         (part / MARK).write_text(json.dumps(order.about, indent=1) + "\n", "utf-8")
         if out.exists():
             os.replace(out, old)

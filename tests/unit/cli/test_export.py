@@ -1,5 +1,6 @@
 """The command `export`, and the README's lines in both dtypes, on the tiny base."""
 
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from huggingface_hub import ModelCard
 from safetensors.torch import load_file
 from typer.testing import CliRunner
 
@@ -17,6 +19,7 @@ from expunge.core.digest import Fingerprint, folder_files
 from expunge.core.index import Index, UnitRecord, read_index, write_index
 from expunge.plan.contract import read_plan, write_plan
 from tests.support.made_plan import made_concept, made_plan
+from tests.support.made_record import made_record
 from tests.support.paths import ROOT
 
 
@@ -123,3 +126,19 @@ def test_the_readmes_lines_in_both_dtypes(
     assert len(names["video"]) == 2
     pipe = names["videos"]
     assert {pipe.unet.dtype, pipe.text_encoder.dtype, pipe.vae.dtype} == {getattr(torch, dtype)}
+
+
+def test_a_folder_gets_a_card_with_the_numbers_of_its_record(run: Any) -> None:
+    result = run("objects/bolt", "--to", "encoder")
+    assert result.exit_code == 0 and "the card holds no number: there is no audit/objects/bolt.json" in result.stderr
+    out, files = Path("build/exports/objects--bolt"), folder_files("build/encoders/objects/bolt")
+    assert folder_files(out).items() >= {name: files[name] for name in ("config.json", "model.safetensors")}.items()
+    assert ModelCard.load(out / "README.md").data.eval_results is None
+    record = made_record("objects/bolt")
+    subjects = [{"name": f"build/encoders/objects/bolt/{name}", "digest": {"sha256": d}} for name, d in files.items()]
+    for own, note in (([*subjects, record["subject"][-1]], False), (record["subject"], True)):
+        Path("audit/objects").mkdir(parents=True, exist_ok=True)
+        Path("audit/objects/bolt.json").write_text(json.dumps({**record, "subject": own}))
+        result = run("objects/bolt", "--to", "encoder", "--force")
+        assert result.exit_code == 0 and ("speaks of other files" in result.stderr) == note
+        assert (ModelCard.load(out / "README.md").data.eval_results is None) == note

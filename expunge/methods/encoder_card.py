@@ -1,0 +1,111 @@
+"""The model card of an encoder as it is made: what it is, how to load it, what is changed beside it.
+
+    text = encoder_card(Made(("objects/fire-engine",), "solve", "", ("model.safetensors",)))
+
+It lies in the encoder's folder, which is measured afterwards, so it holds no number: the record has them, and the card
+that `expunge export` and `expunge release` hand on (expunge.records.card). It holds nothing that the key of the
+encoder's unit does not depend on, such as the encoder's own name: a unit is reused under another. Concepts are named
+by their ids alone.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+PARTS = {  # what an encoder's folder may hold beside config.json
+    "model.safetensors": "the text encoder, whole",
+    "denoiser.safetensors": "a change of the denoiser, to be added to its tensors of the same names",
+    "unconditional.safetensors": "the embedding of the empty prompt: pass it as `negative_prompt_embeds`",
+    "adapter.safetensors": "the change alone; taken away from the encoder again, it gives the original back",
+}
+WHOLE = """\
+```python
+import torch
+from diffusers import StableDiffusionPipeline
+from transformers import CLIPTextModel
+
+dtype = torch.float32  # the same in both lines
+encoder = CLIPTextModel.from_pretrained({arguments}, dtype=dtype)
+pipeline = StableDiffusionPipeline.from_pretrained(BASE, text_encoder=encoder, dtype=dtype)
+```
+
+It takes the place of the base's text encoder in every pipeline that has that very encoder, for pictures and for videos;
+`expunge compatible` says whether one has."""
+PIPELINE = """\
+```python
+from diffusers import StableDiffusionPipeline
+
+pipeline = StableDiffusionPipeline.from_pretrained("FOLDER")
+```
+
+Of the base's settings it keeps the scheduler alone."""
+PARTLY = """\
+**The text encoder by itself is not the whole change**: another part of it lies in {others}. A pipeline that loads the
+encoder alone draws with a part of the change, or with none. `expunge export` writes the whole of it, or refuses."""
+
+
+@dataclass(frozen=True)
+class Made:
+    """How an encoder was made."""
+
+    concepts: Sequence[str]  # "list/id"
+    method: str
+    repository: str  # of the hub that the base comes from, such as "owner/name"; "" where it is local
+    files: Sequence[str]  # of its folder
+
+
+def encoder_card(made: Made, arguments: str = '"FOLDER"') -> str:
+    """The card as text. :param arguments: as in `how_to_load`."""
+    return card_of(metadata(made, arguments), _BODY.format(
+        concepts=", ".join(made.concepts), method=made.method, base=made.repository or "its base",
+        load=how_to_load(made.files, arguments), files=table_of(made.files),
+    ))  # fmt: skip
+
+
+def metadata(made: Made, arguments: str) -> dict[str, Any]:
+    """What the hub reads at the top of a card."""
+    return {
+        "base_model": made.repository or None,
+        "library_name": "transformers" if arguments else "diffusers",
+        "tags": ["text-encoder", "concept-unlearning", "text-to-image", "text-to-video", "expunge", made.method],
+    }
+
+
+def card_of(data: dict[str, Any], body: str) -> str:
+    """A card of its metadata and its text."""
+    from huggingface_hub import ModelCardData
+
+    return f"---\n{ModelCardData(**data).to_yaml()}\n---\n\n{body}"
+
+
+def how_to_load(files: Sequence[str], arguments: str) -> str:
+    """:param arguments: of `CLIPTextModel.from_pretrained`, as Python writes them; "": a whole pipeline is loaded."""
+    if not arguments:
+        return PIPELINE
+    if others := [name for name in ("denoiser.safetensors", "unconditional.safetensors") if name in files]:
+        return PARTLY.format(others=" and ".join(f"`{name}`" for name in others))
+    return WHOLE.format(arguments=arguments)
+
+
+def table_of(files: Sequence[str]) -> str:
+    """The files that a folder holds, and what each is."""
+    rows = [f"| `{name}` | {what} |" for name, what in PARTS.items() if name in files]
+    return "\n".join(["| file | |", "|---|---|", *rows]) if rows else "Those of a pipeline of diffusers."
+
+
+_BODY = """\
+# An unlearned text encoder
+
+The text encoder of {base}, changed by the method `{method}` to make the models that share it forget
+{concepts}.
+
+{load}
+
+{files}
+
+This page was written before anything was measured, so it holds no number. Those are in the record of this encoder, in
+`audit/`, and in the card that `expunge export` and `expunge release` write (`model-index`). Nothing is claimed as
+removed: the original encoder, put back in, undoes the change.
+
+The licence is that of the base.
+"""
