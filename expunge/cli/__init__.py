@@ -5,7 +5,7 @@ import sys
 
 gc.set_threshold(200_000)  # commands are short, and looking for cycles among the nodes of a long list takes a tenth
 
-from expunge.cli import audit, bases, export, judge, lists, results, run  # noqa: E402, F401 (importing registers the commands)
+from expunge.cli import audit, bases, export, judge, lists, requests, results, run  # noqa: E402, F401 (importing registers the commands)
 from expunge.cli.app import app  # noqa: E402
 
 

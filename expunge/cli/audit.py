@@ -86,17 +86,19 @@ def release(
 ) -> None:
     """Make a folder to hand on: the encoder, its record, verdict and numbers, a page to read and sign.
 
-    Nothing is released that does not pass, or that is not as recorded: `expunge verify` says what is wrong.
+    Nothing is released that does not pass, or that is not as recorded: `expunge verify` says what is wrong. The log
+    gets a line with the digest of release.json.
 
     Exit code 0: made. 1: the release does not pass. 2: bad input, or it is not as recorded.
     """
     from expunge.core.errors import InputError, Problem
+    from expunge.records.files import log_release
     from expunge.records.findings import Trust
     from expunge.records.keys import read_pem, signer_of
     from expunge.records.release_folder import STATED, make_release, pack
     from expunge.records.signing import write_signature
     from expunge.records.statement import ENCODERS
-    from expunge.records.verify import verify_encoder
+    from expunge.records.verify import AUDIT, verify_encoder
 
     found = verify_encoder(Path(), ENCODERS / "releases" / name, Trust())
     if wrong := [each for each in found if each.kind not in ("note", "verdict", "signature")]:
@@ -109,10 +111,11 @@ def release(
     stated = make_release(Path(), name, folder, adapter)
     if signer is not None:
         write_signature(folder / STATED, signer)
+    log_release(AUDIT, name, folder / STATED)
     if tar:
         pack(folder, folder.with_name(f"{folder.name}.tar"))
     typer.echo(f"{folder.as_posix()}: {count(len(stated['subject']), 'file')}, {stated['predicate']['result']}"
-               + ("" if key else "; not signed"))  # fmt: skip
+               + ("" if key else "; not signed") + "; commit audit/log.jsonl")  # fmt: skip
 
 
 @app.command()

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from transformers import CLIPTextModel
 
-from expunge.core.digest import folder_files
+from expunge.core.digest import file_digest, folder_files
+from expunge.records.log import read_log
 from tests.support.attested import command, flip, rewrite, sign, verify
 
 FILES = {
@@ -30,6 +31,14 @@ def away(here: Path, key: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     shutil.copyfile("audit/trusted.yaml", folder / "ours.yaml")
     monkeypatch.chdir(folder)
     return folder
+
+
+def test_the_log_says_what_was_released(away: Path, here: Path) -> None:
+    lines, problems = read_log(here / "audit/log.jsonl")
+    last = lines[-1]
+    assert not problems and (last.event, last.encoder, last.result) == ("released", "releases/small", "PASSED")
+    assert last.release == file_digest("small/release.json") and last.record == file_digest("small/record.json")
+    assert verify(str(here)).exit_code == 1  # an encoder that fails, as before: the log is whole
 
 
 def check(*words: str) -> Any:
