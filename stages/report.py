@@ -8,6 +8,7 @@ from typing import Any
 
 from expunge.bases.spec import load_spec
 from expunge.core.accounts import read_seconds
+from expunge.core.index import read_index, require_unchanged
 from expunge.core.unit_names import RELEASES, Name
 from expunge.plan.params import read_params
 from expunge.records.keys import read_trusted
@@ -19,7 +20,8 @@ from expunge.verdicts.verdict_file import read_verdicts, write_verdicts
 from stages.runtime.planned import read_plan_here
 from stages.runtime.process import main
 
-OUT, METRICS, SCORES = Path("build/report"), Path("metrics"), Path("build/scores/scores.parquet")
+BUILD, OUT, METRICS = Path("build"), Path("build/report"), Path("metrics")
+SCORES = BUILD / "scores/scores.parquet"
 AUDIT = Path("audit")
 TABLES = {  # copied, so that build/ is whole by itself
     "rates.csv": "rates with intervals (CSV)",
@@ -33,6 +35,8 @@ TABLES = {  # copied, so that build/ is whole by itself
 def run() -> None:
     settings, plan = read_params().report, read_plan_here()
     spec = load_spec(plan.base.name)
+    read = {stage: read_index(BUILD / stage).units for stage in ("fewshot", "renders", "attacks")}
+    require_unchanged([SCORES, *(BUILD / stage / name for stage, units in read.items() for name in units)])
     shutil.rmtree(OUT, ignore_errors=True)
     OUT.mkdir(parents=True)
     links = {"every measurement (Parquet)": SCORES}
@@ -48,9 +52,9 @@ def run() -> None:
         rates=read_rates(METRICS / "rates.csv") if (METRICS / "rates.csv").is_file() else [],
         verdicts=read_verdicts(METRICS / "verdicts.json") if (METRICS / "verdicts.json").is_file() else {},
         rows=read_seen(SCORES),
-        renders=Path("build/renders"),
-        fewshot=Path("build/fewshot"),
-        attacks=Path("build/attacks"),
+        renders=BUILD / "renders",
+        fewshot=BUILD / "fewshot",
+        attacks=BUILD / "attacks",
         changed_parameters={n: e["changed_parameters"] for n, e in encoders.items() if "changed_parameters" in e},
         seconds=read_seconds("unlearn"),
         links={**links, "verdicts with their reasons (JSON)": OUT / "verdicts.json"},
