@@ -94,8 +94,9 @@ def release(
     from expunge.core.errors import InputError, Problem
     from expunge.records.files import log_release
     from expunge.records.findings import Trust
+    from expunge.records.folder_signing import sign_folder
     from expunge.records.keys import read_pem, signer_of
-    from expunge.records.release_folder import STATED, make_release, pack
+    from expunge.records.release_folder import FOLDER_SIGNATURE, STATED, make_release, pack
     from expunge.records.signing import write_signature
     from expunge.records.statement import ENCODERS
     from expunge.records.verify import AUDIT, verify_encoder
@@ -107,10 +108,12 @@ def release(
         typer.echo(f"{failed[0].where}: {failed[0].what}; {failed[0].fix}", err=True)
         raise typer.Exit(1)
     folder = out or Path("release") / name
-    signer = signer_of(read_pem(key), password()) if key else None
+    pem, secret = (read_pem(key), password()) if key else (b"", None)
+    signer = signer_of(pem, secret) if key else None
     stated = make_release(Path(), name, folder, adapter)
     if signer is not None:
         write_signature(folder / STATED, signer)
+        sign_folder(folder / "encoder", folder / FOLDER_SIGNATURE, pem, secret)
     log_release(AUDIT, name, folder / STATED)
     if tar:
         pack(folder, folder.with_name(f"{folder.name}.tar"))
