@@ -109,7 +109,7 @@ def _remarks(lines: "Sequence[RequestLine]") -> list[str]:
     remarks = [
         f"the request {name} stands at {' and '.join(places)}: is that one for several, or was one left behind?"
         for name, places in files.items()
-        if len(places) > 1
+        if len({place.rpartition(":")[0] for place in places}) > 1  # a list may ask for several things at once
     ]
     if timeless:
         some = ", ".join(timeless[:5]) + (f" and {len(timeless) - 5} more" if len(timeless) > 5 else "")
