@@ -4,10 +4,10 @@
                                         [--budget inversion.steps=200] [--to-docs]
 
 `none` as a method attacks the original encoder: what an attack finds where nothing was unlearned. A row for each
-method, concept and attack goes to benchmarks/attacks.csv as soon as it is measured, and a second call goes on from there.
-Only pictures are attacked, except for motions, which need videos. `--to-docs` puts the table into docs/methods.md.
-Budgets are the defaults of expunge/attacks/, changed by `--budget`; synonyms that training did not see are among the
-other words.
+method, concept and attack goes to benchmarks/attacks.csv as soon as it is measured, and a second call goes on from
+there. Only pictures are attacked, except for motions, which need videos. `--to-docs` puts the table into
+docs/methods.md. Budgets are the defaults of expunge/attacks/, changed by `--budget`; synonyms that training did not see
+are among the other words.
 """
 
 import json

@@ -10,7 +10,7 @@ Nothing is drawn, trained or loaded. The same run gives the same bytes; records 
 from pathlib import Path
 
 from expunge.bases.spec import load_spec
-from expunge.core.index import read_index
+from expunge.core.index import read_index, require_unchanged
 from expunge.plan.params import read_params
 from expunge.records.changes import changes_of, original_encoder
 from expunge.records.files import list_digests, salt_of, write_records
@@ -28,6 +28,7 @@ def run() -> None:
     plan, params = read_plan_here(), read_params()
     original = original_encoder(load_spec(params.base))
     encoders = BUILD / "encoders"
+    require_unchanged(encoders / name for name in plan.encoders)
     evidence = Evidence(
         plan=plan,
         seed=params.seed,

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from expunge.bases.spec import load_spec
 from expunge.core.accounts import read_seconds
+from expunge.core.index import read_index, require_unchanged
 from expunge.core.unit_names import Name
 from expunge.plan.params import read_params
 from expunge.records.keys import read_trusted
@@ -30,6 +31,8 @@ TABLES = {  # copied, so that build/ is whole by itself
 def run() -> None:
     settings, plan = read_params().report, read_plan_here()
     spec = load_spec(plan.base.name)
+    read = {stage: read_index(BUILD / stage).units for stage in ("fewshot", "renders", "attacks")}
+    require_unchanged([BUILD / SCORES, *(BUILD / stage / name for stage, units in read.items() for name in units)])
     shutil.rmtree(OUT, ignore_errors=True)
     OUT.mkdir(parents=True)
     links = {"every measurement (Parquet)": BUILD / SCORES}

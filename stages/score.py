@@ -15,7 +15,7 @@ from typing import Any
 
 from expunge.bases.spec import Spec, load_spec
 from expunge.concepts.confidential import redact
-from expunge.core.index import read_index
+from expunge.core.index import add_file, read_index
 from expunge.core.unit_names import ORIGINAL, Name, UnitName
 from expunge.judging.detectors import detector_modules, detector_parts
 from expunge.judging.features import encode, read_features, write_features
@@ -54,6 +54,7 @@ def run() -> None:
     )  # fmt: skip
     rows = [row for name in units for row in read_table(OUT / name / "scores.parquet")]
     write_table(OUT / "scores.parquet", redact(rows, plan.concepts))
+    add_file(OUT, "scores.parquet")
 
 
 def units_of(plan: Plan, renders: Mapping[str, str], drawn: dict[str, dict[str, Any]]) -> dict[str, Unit]:

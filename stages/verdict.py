@@ -11,13 +11,14 @@ Nothing is drawn or trained, so a changed gate costs a second.
 """
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from expunge.attacks.records import read_attempts
 from expunge.core.files import write_csv, write_json
-from expunge.core.index import read_index
-from expunge.core.unit_names import Name
+from expunge.core.index import read_index, require_unchanged
+from expunge.core.unit_names import Name, UnitName
 from expunge.judging.table import read_table
 from expunge.plan.asked_for import read_asked
 from expunge.plan.params import read_params
@@ -36,10 +37,16 @@ BUILD, METRICS = Path("build"), Path("metrics")
 def run() -> None:
     plan, gate = read_plan_here(), read_params().gate
     encoders, scores, drifts = (read_index(BUILD / stage).units for stage in ("encoders", "scores", "drift"))
-    read_index(BUILD / "attacks")  # fails if it is missing
+    attacks = read_index(BUILD / "attacks").units
+    read = (
+        [("attacks", name) for name in attacks] + [("drift", name) for name in drifts] + [("scores", "scores.parquet")]
+    )
+    require_unchanged(BUILD / stage / name for stage, name in read)
     rows = read_table(BUILD / "scores/scores.parquet")
     attempts = {
-        name: [a for file in sorted((BUILD / "attacks" / name).glob("*/attempts.json")) for a in read_attempts(file)]
+        name: [
+            a for unit in attacks_on(name, attacks) for a in read_attempts(BUILD / "attacks" / unit / "attempts.json")
+        ]
         for name in plan.encoders
     }
     drift: dict[str, Any] = {
@@ -65,6 +72,11 @@ def run() -> None:
     write_csv(METRICS / "bars.csv", bar_rows(rates, plan), BAR_COLUMNS)
     print("verdicts:", ", ".join(f"{number} {word}" for word, number in counts(decided.values()).items()))
     print(*(f"may {name} go out? {ANSWERS[verdict.verdict]}" for name, verdict in released.items()), sep="\n")
+
+
+def attacks_on(encoder: str, units: Iterable[str]) -> list[str]:
+    """The units of attacks on an encoder. A folder that is in no index counts for nothing."""
+    return sorted(unit for unit in units if UnitName.attack_of(unit, Name.parse(encoder)) is not None)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import sys
 gc.set_threshold(200_000)  # commands are short, and looking for cycles among the nodes of a long list takes a tenth
 
 # Importing registers the commands.
-from expunge.cli import audit, bases, export, judge, keys, lists, results, run  # noqa: E402, F401
+from expunge.cli import audit, bases, export, judge, keys, lists, requests, results, run  # noqa: E402, F401
 from expunge.cli.app import app  # noqa: E402
 
 

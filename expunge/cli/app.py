@@ -13,7 +13,7 @@ from expunge.core.errors import InputError, Problem, shown
 if TYPE_CHECKING:
     from expunge.concepts.concept import ConceptList
 
-CONCEPTS = Path("concepts")
+CONCEPTS, REQUESTS = Path("concepts"), Path("requests")
 
 app = typer.Typer(
     help="Make text-to-video diffusion models forget concepts, and check that they did.",

@@ -100,16 +100,18 @@ def release(
     """Make a folder to hand on: the encoder with its record, verdict, numbers, model card, bills of materials and
     report, and a page to read and sign.
 
-    Nothing is released that does not pass, or that is not as recorded: `expunge verify` says what is wrong.
+    Nothing is released that does not pass, or that is not as recorded: `expunge verify` says what is wrong. The log
+    gets a line with the digest of release.json.
 
     Exit code 0: made. 1: the release does not pass. 2: bad input, or it is not as recorded.
     """
     from expunge.core.errors import InputError, Problem
+    from expunge.records.files import log_release
     from expunge.records.findings import Trust
-    from expunge.records.release_folder import STATED, Chosen, make_release, pack
+    from expunge.records.release_folder import FOLDER_SIGNATURE, STATED, Chosen, make_release, pack
     from expunge.records.signing import write_signature
     from expunge.records.statement import ENCODERS
-    from expunge.records.verify import verify_encoder
+    from expunge.records.verify import AUDIT, verify_encoder
 
     found = verify_encoder(Path(), ENCODERS / "releases" / name, Trust())
     if wrong := [each for each in found if each.kind not in ("note", "verdict", "signature")]:
@@ -118,17 +120,19 @@ def release(
         typer.echo(f"{failed[0].where}: {failed[0].what}; {failed[0].fix}", err=True)
         raise typer.Exit(1)
     folder = out or Path("release") / name
-    signer, _ = opened(key) if key else (None, None)
+    signer, sign_folder = opened(key) if key else (None, None)
     chosen = Chosen(adapter, report, tuple(form.value for form in export or ()), into)
     stated, notes = make_release(Path(), name, folder, chosen)
     for note in notes:
         typer.echo(f"note: {note}", err=True)
-    if signer is not None:
+    if signer is not None and sign_folder is not None:
         write_signature(folder / STATED, signer)
+        sign_folder(folder / "encoder", folder / FOLDER_SIGNATURE)
+    log_release(AUDIT, name, folder / STATED)
     if tar:
         pack(folder, folder.with_name(f"{folder.name}.tar"))
     typer.echo(f"{folder.as_posix()}: {count(len(stated['subject']), 'file')}, {stated['predicate']['result']}"
-               + ("" if key else "; not signed"))  # fmt: skip
+               + ("" if key else "; not signed") + "; commit audit/log.jsonl")  # fmt: skip
 
 
 @app.command()

@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 
 from expunge.cli.app import (
+    CONCEPTS,
+    REQUESTS,
     app,
     count,
     default_base_and_method,
@@ -38,22 +40,26 @@ def validate(
     ] = None,
     bases: Annotated[Path, typer.Option(help="The folder of bases.")] = Path("bases"),
 ) -> None:
-    """Check concept lists and params.yaml in full, without loading a model.
+    """Check concept lists, params.yaml and requests/ in full, without loading a model.
 
     For a single list, it shows that list's mistakes and its contradictions with other lists in the folder.
     Without a params.yaml and a folder of bases, lists are checked without a base.
 
     Exit code 0: no mistakes. 2: there are mistakes; each is printed with its place and a fix.
     """
+    from expunge.concepts.register import problems_with_lists, read_registers
     from expunge.plan.validate_lists import validate as check
 
     parameters, problems = default_base_and_method(), parameter_problems(lists)
     default = parameters["base"] if Path("params.yaml").is_file() or bases.is_dir() else None
+    own = lists.is_dir() and lists.resolve() == CONCEPTS.resolve()
+    filed, wrong = read_registers(REQUESTS) if own else ([], [])
+    problems += wrong
     try:
         checked, notes = check(lists, base or default, bases, parameters["method"])
     except InputError as error:
         raise InputError([*problems, *error.problems]) from None
-    if problems:
+    if problems := [*problems, *problems_with_lists(filed, checked)]:
         raise InputError(problems)
     for note in notes:
         typer.echo(f"note: {note}", err=True)
@@ -103,6 +109,11 @@ def import_(
     prompts_of: Annotated[str | None, typer.Option(help="Read the rows as prompts of this one concept.")] = None,
     as_names: Annotated[bool, typer.Option(help="Read the rows as names even if they look like prompts.")] = False,
     encoding: Annotated[str, typer.Option(help="The file's encoding.")] = "utf-8",
+    zone: Annotated[str, typer.Option(help="The zone of a register's times that have none, such as Z or +01:00.")] = "",
+    requests: Annotated[
+        Path | None,
+        typer.Option(help="Where requests go that no concept holds; default: requests/<name of the list>.yaml."),
+    ] = None,
     report: Annotated[
         Path | None, typer.Option(help="Write the report to this file, and only its counts to stderr.")
     ] = None,
@@ -112,10 +123,13 @@ def import_(
     """Turn a file into a concept list, and report what was kept, merged, trimmed, dropped or refused.
 
     What the file says to keep becomes `keep:` of the list. Rows that it says to reject or to wait with, and rows with
-    a decision that is not known, are refused.
+    a decision that is not known, are refused. Requests that no concept of the list holds, such as those, go into a
+    register, where `expunge requests` finds them.
     """
     from expunge.concepts.importing.importer import Options, import_file
     from expunge.concepts.importing.notes import summary
+    from expunge.concepts.register import register_text
+    from expunge.core.times import is_zone
     from expunge.plan.validate_lists import base_words
 
     words, notes, problems = base_words(base, bases) if base else (None, [], [])
@@ -129,13 +143,23 @@ def import_(
     options = Options(
         title, owner, columns, tuple(ignore_column or ()), not no_header, sheet, format_.value if format_ else None,
         parentheses.value, comma.value if comma else None, order.value if order else None, prompts_of, as_names, split,
-        words, encoding,
+        words, encoding, zone,
     )  # fmt: skip
+    if zone and not is_zone(zone):
+        raise InputError([Problem("--zone", f"{zone!r} is no zone", "write Z, or an offset such as +01:00")])
     require_new([report] if report is not None else [], force, "--report")
     imported = import_file(file, kind.value, options)
     files = _files(len(imported.texts), file, out)
-    _apart(file, files, report)
+    register = requests or REQUESTS / files[0].name
+    others = [register] if imported.requests or (force and register.is_file()) else []
+    _apart(file, [*files, *others], report)
+    require_new(others, force, "--requests")
     written = _write_lists(imported.texts, files, force)
+    for each in others:
+        lists = {id_: list_file.stem for list_file, ids in zip(files, imported.ids, strict=True) for id_ in ids}
+        write_asked(
+            each, register_text(imported.requests, lists, "stdin" if file == Path("-") else file.name), "--requests"
+        )
     lines, remarks = [str(note) for note in imported.notes], [f"note: {note}" for note in [*notes, *imported.remarks]]
     if report is not None:
         write_asked(report, "".join(f"{line}\n" for line in [*remarks, *lines]), "--report")
@@ -144,6 +168,8 @@ def import_(
         typer.echo(line, err=True)
     counts = ", ".join(f"{sum(note.what == action for note in imported.notes)} {action}" for action in ACTIONS)
     where = f"{written[0]}" if len(written) == 1 else f"{written[0]} to {written[-1].name}"
+    for each in others:
+        typer.echo(f"{each}: {count(len(imported.requests), 'request')} that no concept of the list holds", err=True)
     typer.echo(f"{where}: {count(imported.concepts, 'concept')} of {count(imported.rows, 'row')}; {counts}", err=True)
 
 

@@ -1,9 +1,8 @@
 """Mistakes within one concept: its date, its prompts, keys that its kind does not allow, its method and its gate."""
 
-import datetime
-import re
 from collections.abc import Iterator
 
+from expunge.concepts.checks_of_requests import time_problems
 from expunge.concepts.kinds import KINDS
 from expunge.concepts.rules import Rules
 from expunge.concepts.source import ConceptNode, Source
@@ -39,22 +38,15 @@ def gate_problems(source: Source, node: Node, rules: Rules) -> Iterator[Problem]
 
 def _request(concept: ConceptNode) -> Iterator[Problem]:
     request = concept.node.value.get("request")
-    for key in ("received", "decided") if isinstance(request, dict) else ():
-        text = request.get(key)
-        if not isinstance(text, str) or not re.match(r"\d{4}-\d\d-\d\d(T|$)", text, re.ASCII):
-            continue  # the schema has refused it
-        try:
-            datetime.datetime.fromisoformat(text)
-        except ValueError:
-            fix = "write year-month-day, such as 2026-01-31, or 2026-01-31T09:30:00Z"
-            yield Problem(concept.place("request", key), f"{text} is not a valid date or time", fix)
+    if isinstance(request, dict):
+        yield from time_problems(request, lambda key: concept.place("request", key))
     decision = request.get("decision") if isinstance(request, dict) else None
     if not isinstance(decision, str):
         return
     from expunge.concepts.decisions import objection  # its many patterns take time, and most lists have no requests
 
     if why := objection(decision):
-        fix = "take the concept out of the list, or write what was decided"
+        fix = "take the concept out of the list (a refused request goes into requests/), or write what was decided"
         yield Problem(concept.place("request", "decision"), f"the request's decision {why}, and it is forgotten", fix)
 
 

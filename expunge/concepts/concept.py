@@ -15,13 +15,14 @@ class Sense:
 
 @dataclass(frozen=True)
 class Request:
-    """Why a concept is on a list. `received` and `decided` are ISO 8601 days or times."""
+    """Why a concept is on a list. `received`, `decided` and `due` are days or times as in `core.times`."""
 
     id: str
     received: str
     basis: str
     decision: str
     decided: str | None = None
+    due: str | None = None  # until when it must be done; nothing works it out
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ import re
 from functools import lru_cache
 
 FORGET, KEEP = "forget", "keep"
+GRANTED, REFUSED, UNDECIDED = "granted", "refused", "undecided"  # see `outcome`
 
 
 def _pattern(*forms: str) -> re.Pattern[str]:
@@ -92,6 +93,18 @@ _BEGINS = re.compile(
     r"|nt(?!(?-i:[a-z]))",
     re.IGNORECASE,
 )
+_WAITS = _pattern(
+    "pending", "open", "opened", "reopened", r"wait(ing)?", "await(ing)?", r"review(ed|ing)?", r"defer(red)?",
+    "undecided", "unresolved", "tbd", "tbc", "todo", "unclear", r"appeal(ed|s)?", r"drafts?", "hold", "progress",
+    "incomplete", "partial", "partially", "partly", "requested", r"condition(al|ally)?", r"provision(al|ally)?",
+    r"tentativ(e|ely)", r"propos(e|ed|al)", r"recommend(ed)?", r"disput(e|ed)", r"contest(ed)?", "maybe", "perhaps",
+    "possibly", "unless", r"overturn(ed)?", r"revers(e|ed)", r"suspend(ed)?", r"postpon(e|ed)", r"lift(ed)?", "undone",
+)  # fmt: skip
+_REFUSES = _pattern(
+    r"reject(ed|s|ion)?", "denied", "deny", "denial", r"declin(e|ed|es)", r"refus(e|ed|al)", r"withdr(aw|awn|ew)",
+    r"cancel(l?ed)?", r"dismiss(ed)?", "void", "expired", r"duplicates?",
+)  # fmt: skip
+_HEAD = re.compile(r"[,:;(.\n]|\s[-–—]\s")  # what follows is a reason
 YES = frozenset(["yes", "y", "true", "t", "1", "x", "✓", "✔", "on"])
 NO = frozenset(["no", "n", "false", "f", "0", "off", "✗", "✘", "-", "—"])
 MOST_WORDS = 8  # of a remark that is taken for a decision
@@ -215,3 +228,23 @@ def combined(decisions: list[str]) -> str:
     if len(set(decisions)) > 1:
         return "the file says both to forget and to keep it"
     return decisions[0] if decisions else FORGET
+
+
+def outcome(text: str) -> str:
+    """What became of a request, from its decision in words: GRANTED, REFUSED or UNDECIDED.
+
+    The words before the first comma, colon, dash or parenthesis decide; what follows may only say that it is not over.
+    What is not understood is undecided, so that nobody takes such a request for closed.
+    """
+    head, *rest = _HEAD.split(text, maxsplit=1)
+    words, reason = words_of(head), words_of(" ".join(rest))
+    keep, act, grant, against = ([w for w in words if each.fullmatch(w)] for each in _GROUPS[:4])
+    later = [w for w in reason if _WAITS.fullmatch(w) or _ACT.fullmatch(w) or _GRANT.fullmatch(w)]
+    refused = len(against) == 1 and _REFUSES.fullmatch(against[0]) and not (keep or act or grant)
+    negated = against == ["not"] and len(grant) == 1 and words.index(grant[0]) == words.index("not") + 1 and not act
+    if refused or (negated and not keep) or (keep and not act and not grant and not against):
+        return UNDECIDED if later else REFUSED
+    if (act or grant) and not keep and not against:
+        stopped = any(_WAITS.fullmatch(w) or _REFUSES.fullmatch(w) for w in reason)
+        return UNDECIDED if stopped else GRANTED
+    return UNDECIDED

@@ -14,6 +14,7 @@ from expunge.core.errors import InputError, Problem, in_order
 from expunge.core.files import write_aside
 from expunge.core.yamlfile import plain_value, read
 
+REQUEST_KEYS = ("id", "received", "due", "decided", "basis", "decision")
 _PLAIN = re.compile(r"[^\W_](?:[\w .'()&/!+-]*[\w.')!+])?")  # texts that YAML reads back unchanged without quotes
 
 
@@ -75,7 +76,7 @@ def to_yaml(
         for key in ("aliases", "probes", "neighbours", "prompts"):
             values = getattr(draft, key)
             lines += [f"    {key}:", *(f"      - {quoted(value)}" for value in values)] if values else []
-        for key in ("id", "received", "decided", "basis", "decision"):
+        for key in REQUEST_KEYS:
             lines += ["    request:"] if key == "id" and draft.request else []
             lines += [f"      {key}: {quoted(draft.request[key])}"] if key in draft.request else []
     return "\n".join(lines) + "\n"

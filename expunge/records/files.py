@@ -14,8 +14,8 @@ from expunge.core.errors import InputError, Problem
 from expunge.core.files import to_json, write_json, write_text
 from expunge.core.schema import validator_of
 from expunge.core.strict_json import strict_json
-from expunge.core.unit_names import Name
-from expunge.records.log import append, events_between
+from expunge.core.unit_names import RELEASES, Name
+from expunge.records.log import RELEASED, Event, append, events_between
 
 INDEX, LOG = "index.json", "log.jsonl"
 LARGEST = 64 * 2**20  # bytes of a record or of the index
@@ -62,6 +62,14 @@ def write_records(folder: Path, records: Mapping[str, Mapping[str, Any]]) -> Non
     write_json(
         folder / INDEX, {name: asdict(indexed(folder / f"{name}.json", records[name])) for name in sorted(records)}
     )
+
+
+def log_release(folder: Path, name: str, statement: Path) -> None:
+    """Add to the log of audit/ that a release was handed on. :param statement: the release.json of its folder."""
+    encoder = str(Name(RELEASES, name))
+    record = folder / f"{encoder}.json"
+    result = read_record(record)["predicate"]["result"]
+    append(folder / LOG, [Event(RELEASED, encoder, file_digest(record), result, file_digest(statement))])
 
 
 def _says_the_same(file: Path, record: Mapping[str, Any]) -> bool:

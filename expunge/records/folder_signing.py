@@ -52,11 +52,11 @@ def sign_folder_by(config: Any, folder: Path, signature: Path) -> None:
         part.replace(signature)
 
 
-def signers_of_folder(signature: Path, digest: str, trusted: Sequence[Trusted]) -> list[str]:
+def signers_of_folder(signature: Path, digest: str, trusted: Sequence[Trusted], role: str = ROLE) -> list[str]:
     """The names of the trusted keys that signed a folder with this digest.
 
     :raises OSError: there is no signature. :raises BadSignature: it is broken, over another folder, or by no key that
-        may sign records.
+        may sign in this role.
     """
     from securesystemslib.dsse import Envelope
     from securesystemslib.exceptions import UnverifiedSignatureError
@@ -83,4 +83,4 @@ def signers_of_folder(signature: Path, digest: str, trusted: Sequence[Trusted]) 
             except UnverifiedSignatureError:
                 continue
             by.append(each)
-    return in_role(by, ROLE)
+    return in_role(by, role)

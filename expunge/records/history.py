@@ -20,7 +20,12 @@ from expunge.core.yamlfile import load_text
 
 VERDICTS = "metrics/verdicts.json"
 TOLD = ("target", "aliases", "near", "far", "sense")  # the numbers whose moves are told
-OPENLY = ("id", "received", "decided")  # of the request for a confidential concept: the rest is in somebody's words
+OPENLY = (
+    "id",
+    "received",
+    "due",
+    "decided",
+)  # of the request for a confidential concept: the rest is in somebody's words
 WORDS = ("fail", "not measured", "pass")  # what outweighs what
 
 

@@ -1,4 +1,4 @@
-"""audit/log.jsonl: what became of each encoder's record and when, one line each, chained by hashes.
+"""audit/log.jsonl: what became of each encoder's record and when, and what was released, in lines chained by hashes.
 
     append(Path("audit/log.jsonl"), events, now)
     lines, problems = read_log(Path("audit/log.jsonl"))
@@ -19,19 +19,23 @@ import msgspec
 
 from expunge.core.strict_json import strict_json
 
-MADE, CHANGED, WITHDRAWN = "made", "changed", "withdrawn"
+MADE, CHANGED, WITHDRAWN, RELEASED = "made", "changed", "withdrawn", "released"
 FIRST = "0" * 64  # in place of the line before the first
 LARGEST = 256 * 2**20  # bytes
 
 
 @dataclass(frozen=True)
 class Event:
-    """What became of an encoder. `record` is the sha256 of its record; of one that was withdrawn, of its last."""
+    """What became of an encoder. `record` is the sha256 of its record; of one that was withdrawn, of its last.
+
+    `release` is the sha256 of the release.json of the folder that was handed on, of the event "released" alone.
+    """
 
     event: str
     encoder: str
     record: str
     result: str = ""
+    release: str = ""
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,7 @@ class Line:
     record: str
     result: str
     previous: str  # sha256 of the line before, without its line end
+    release: str = ""
 
 
 def events_between(old: Mapping[str, str], new: Mapping[str, str], results: Mapping[str, str]) -> list[Event]:
@@ -68,7 +73,8 @@ def append(file: Path, events: Iterable[Event], now: datetime | None = None) -> 
     previous = _digest(whole.splitlines()[-1]) if whole else FIRST
     time, added = (now or datetime.now(UTC)).strftime("%Y-%m-%dT%H:%M:%SZ"), b""
     for event in some:
-        line = json.dumps({"time": time, **asdict(event), "previous": previous}, ensure_ascii=False).encode()
+        told = {key: value for key, value in asdict(event).items() if value or key != "release"}
+        line = json.dumps({"time": time, **told, "previous": previous}, ensure_ascii=False).encode()
         previous, added = _digest(line), added + line + b"\n"
     with open(file, "r+b" if file.is_file() else "wb") as out:
         out.truncate(len(whole))

@@ -11,6 +11,7 @@
     exports/            for other programs, where it is asked for (expunge.records.release_exports)
     summary.html        one page for people who do not read JSON
     release.json        an in-toto Statement over all of these files; release.dsse, once it is signed
+    encoder.sig         once it is signed: over encoder/ as released, for the command of OpenSSF model signing
 
 `training.json` and training curves stay out: they say the words that were trained on. adapter.safetensors stays out,
 too, unless it is asked for: who takes it away again has the original encoder. The same release gives the same bytes.
@@ -32,6 +33,8 @@ from expunge.core.strict_json import strict_json
 from expunge.core.unit_names import RELEASES
 from expunge.records.files import read_record, small_bytes
 from expunge.records.findings import RESIGN, Finding, Trust
+from expunge.records.folder_digest import folder_digest
+from expunge.records.folder_signing import signers_of_folder
 from expunge.records.origin import commit_time
 from expunge.records.signing import BadSignature, signers_of
 from expunge.records.statement import ENCODERS, STATEMENT
@@ -41,6 +44,7 @@ PREDICATE = "urn:expunge:release:v1"
 WEIGHTS = ("README.md", "config.json", "model.safetensors", "denoiser.safetensors", "unconditional.safetensors")
 ADAPTER = "adapter.safetensors"
 RECORD, STATED = "record.json", "release.json"
+FOLDER_SIGNATURE = "encoder.sig"
 
 
 @dataclass(frozen=True)
@@ -135,7 +139,7 @@ def verify_release(folder: Path, trust: Trust) -> list[Finding]:
     there = {
         path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_symlink() or path.is_file()
     }
-    own = {STATED, "release.dsse"}
+    own = {STATED, "release.dsse", FOLDER_SIGNATURE}
     for name in sorted(wanted.keys() | there.keys() - own):
         if name not in there:
             findings.append(Finding("digest", name, "is missing", "get the release again, whole"))
@@ -152,6 +156,7 @@ def verify_release(folder: Path, trust: Trust) -> list[Finding]:
     return [
         *findings,
         *_signed(folder / STATED, "release", trust),
+        *_signed_folder(folder / FOLDER_SIGNATURE, wanted, trust),
         *_signed(folder / RECORD, "record", trust),
         *_of_record(folder, stated, wanted),
     ]
@@ -198,6 +203,18 @@ def _signed(file: Path, role: str, trust: Trust) -> Iterator[Finding]:
         yield Finding(kind, file.name, "is not signed", "ask who released it to sign it" if trust.required else "")
     except BadSignature as error:
         yield Finding("signature", file.with_suffix(".dsse").name, str(error), RESIGN)
+
+
+def _signed_folder(file: Path, wanted: Mapping[str, str], trust: Trust) -> Iterator[Finding]:
+    """Where it is missing nothing is said: release.json names the same files."""
+    own = {name.removeprefix("encoder/"): digest for name, digest in wanted.items() if name.startswith("encoder/")}
+    try:
+        names = signers_of_folder(file, folder_digest(own), trust.keys, "release")
+        yield Finding("note", "encoder", f"is signed by {', '.join(names)} (OpenSSF model signing)")
+    except OSError:
+        return
+    except BadSignature as error:
+        yield Finding("signature", file.name, str(error), RESIGN)
 
 
 def _of_record(folder: Path, stated: Any, wanted: Mapping[str, str]) -> Iterator[Finding]:

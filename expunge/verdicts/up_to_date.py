@@ -5,11 +5,12 @@ verdicts = {**never_ran(now), **read_verdicts(file)}            encoders that ne
 require_current(verdicts, now, file)
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from expunge.concepts.concept import ConceptList
 from expunge.concepts.lists import load_lists
 from expunge.core.errors import InputError, Problem
 from expunge.core.unit_names import RELEASES, Name
@@ -44,8 +45,12 @@ def encoders_now(folder: Path, params: Any) -> dict[str, Asked]:
 
     :param params: params.yaml, whose releases were checked. :raises InputError: a list or a gate is wrong.
     """
+    return asked_of(load_lists(folder, list_rules()) if folder.is_dir() else [], params)
+
+
+def asked_of(lists: Sequence[ConceptList], params: Any) -> dict[str, Asked]:
+    """`encoders_now` of lists that were read."""
     gate, asked = gate_of(params), dict[str, Asked]()
-    lists = load_lists(folder, list_rules()) if folder.is_dir() else []
     about = asked_for(lists, params["unlearn"], releases_of(params), params["seed"]) if "unlearn" in params else {}
     own = {str(Name(each.id, c.id)): (gate, each.gate, c.gate) for each in lists for c in each.concepts}
     for each in lists:

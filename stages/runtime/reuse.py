@@ -23,7 +23,7 @@ from typing import Any
 from expunge.core.accounts import UnitAccount, write_account, write_seconds
 from expunge.core.digest import Fingerprint
 from expunge.core.errors import InputError, Problem
-from expunge.core.index import Index, UnitRecord, write_index
+from expunge.core.index import Index, UnitRecord, require_unchanged, write_index
 from stages.runtime.earlier_versions import Previous
 from stages.runtime.executors import Job, Workers, execute
 from stages.runtime.failures import failure_line, is_disk_full
@@ -56,7 +56,8 @@ def run_units(
     :param workers: where the units are computed; None: one by one in this process. With several processes `compute`
         must be a module-level function, or a partial of one.
     :raises SystemExit: 1, if units failed, once all others are done; stderr names each with its error.
-    :raises InputError: `compute` raised one (weights are missing, say), or the disk is full. Finished units are kept.
+    :raises InputError: a file of an earlier stage that would be read is not the one that it wrote; `compute` raised one
+        (weights are missing, say); or the disk is full. Finished units are kept.
     """
     out, store = Path(out), STORE / stage
     shutil.rmtree(out, ignore_errors=True)
@@ -65,6 +66,7 @@ def run_units(
     named = keyed(stage, units, base.digest, *modules)
     stored, previous = _reuse(stage, out, store, named)
     missing = {name: entry for name, entry in named.items() if name not in stored}
+    require_unchanged(path for entry in missing.values() for path in entry.unit.reads.values())
     made, failed = _compute(stage, store, named, missing, compute, workers or Workers())
     if failed:
         head = f"{stage}: {len(failed)} of {len(units)} units failed; the others are kept"

@@ -34,7 +34,7 @@ def test_a_record_tells_the_whole_way(here: Path) -> None:
     assert told["changes"]["encoder"] and all(c["norm"] > 0 for c in told["changes"]["encoder"].values())
     assert told["base"]["tensors"].keys() >= told["changes"]["encoder"].keys()
     two = record("list/two")["predicate"]
-    assert two["result"] == "FAILED" and two["concepts"][0]["request"] == {**REQUEST, "decided": None}
+    assert two["result"] == "FAILED" and two["concepts"][0]["request"] == {**REQUEST, "decided": None, "due": None}
 
 
 def test_the_same_run_gives_the_same_bytes(here: Path) -> None:

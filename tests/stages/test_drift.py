@@ -11,6 +11,7 @@ import pytest
 from expunge.bases.base import store_edit
 from expunge.bases.edits import Edit
 from expunge.concepts.concept import Concept
+from expunge.core.digest import folder_files
 from expunge.core.index import Index, UnitRecord, read_index, write_index
 from expunge.plan.contract import PlannedBase, Training, write_plan
 from tests.support.made_plan import made_plan
@@ -38,7 +39,7 @@ def test_the_stage_writes_a_unit_for_each_encoder(
     write_plan(Path("build/plan/index.json"), replace(made_plan(CONCEPTS, ENCODERS), base=base, training=training))
     for name in ENCODERS:
         store_edit(tiny_base, tmp_path / "build/encoders" / name, Edit(tiny_base.encoder))
-    records = {name: UnitRecord(name, {}, {}) for name in ENCODERS}
+    records = {name: UnitRecord(name, {}, folder_files(tmp_path / "build/encoders" / name)) for name in ENCODERS}
     write_index(Path("build/encoders"), Index("unlearn", records))
     stage.run()
     moved = {name: json.loads((Path("build/drift") / name / "drift.json").read_text()) for name in ENCODERS}
@@ -47,7 +48,9 @@ def test_the_stage_writes_a_unit_for_each_encoder(
     assert np.isfinite(moved["l/both"]["encoder"]["general"]["seen"])
     assert len({unit.key for unit in read_index("build/drift").units.values()}) == 2
 
-    write_index(Path("build/encoders"), Index("unlearn", records | {"l/both": UnitRecord("trained again", {}, {})}))
+    write_index(
+        Path("build/encoders"), Index("unlearn", records | {"l/both": replace(records["l/both"], key="trained again")})
+    )
     computed: list[Any] = []
     monkeypatch.setattr("expunge.judging.drift.measure_drift", lambda *some: computed.append(some) or {})
     stage.run()

@@ -10,19 +10,29 @@ from typing import Any
 import pytest
 from transformers import CLIPTextModel
 
-from expunge.core.digest import folder_files
-from tests.support.attested import command, flip, rewrite, sign, verify
+from expunge.core.digest import file_digest, folder_files
+from expunge.core.yamlfile import load
+from expunge.records.log import read_log
+from tests.support.attested import command, flip, model_signing, rewrite, sign, verify
 
 FILES = {
     "encoder/config.json", "encoder/model.safetensors", "encoder/README.md", "record.json", "record.dsse",
     "verdict.json", "rates.csv", "frames.csv", "README.md", "bom.cdx.json", "bom.spdx.json", "summary.html",
-    "release.json", "release.dsse",
+    "release.json", "release.dsse", "encoder.sig",
 }  # fmt: skip
 
 
 def without_report(folder: str) -> set[str]:
     """The files of a release but those of its report."""
     return {name for name in folder_files(folder) if not name.startswith("report/")}
+
+
+def test_the_log_says_what_was_released(away: Path, here: Path) -> None:
+    lines, problems = read_log(here / "audit/log.jsonl")
+    last = lines[-1]
+    assert not problems and (last.event, last.encoder, last.result) == ("released", "releases/small", "PASSED")
+    assert last.release == file_digest("small/release.json") and last.record == file_digest("small/record.json")
+    assert verify(str(here)).exit_code == 1  # an encoder that fails, as before: the log is whole
 
 
 def check(*words: str) -> Any:
@@ -46,6 +56,19 @@ def test_the_tar_is_the_same_for_the_same_release(away: Path, here: Path) -> Non
         assert {(entry.mtime, entry.uid, entry.uname) for entry in tar} == {(0, 0, "")}
         tar.extractall("again", filter="data")
     assert folder_files("again/small") == folder_files("small")
+
+
+def test_the_command_of_model_signing_verifies_what_was_released(away: Path) -> None:
+    """audit/'s own signature is over training.json, too, which is not released."""
+    assert "encoder: is signed by the team (OpenSSF model signing)" in check().stdout
+    (entry,) = load(Path("ours.yaml")).value["keys"]
+    Path("team.pub").write_text(entry["public"])
+    assert model_signing("small/encoder", "small/encoder.sig", "team.pub").returncode == 0
+    Path("small/encoder/adapter.safetensors").write_text("x")
+    assert model_signing("small/encoder", "small/encoder.sig", "team.pub").returncode != 0
+    Path("small/encoder/adapter.safetensors").unlink()
+    Path("small/encoder.sig").unlink()
+    assert check().exit_code == 0  # release.dsse is over the same files
 
 
 def edit(name: str, change: Callable[[Any], Any]) -> Callable[[], Any]:
@@ -79,6 +102,8 @@ SPOILT: dict[str, tuple[Callable[[], Any], int, str]] = {
     "no signature": (lambda: Path("small/release.dsse").unlink(), 6, "release.json: is not signed"),
     "the record's signature": (
         lambda: shutil.copyfile("small/record.dsse", "small/release.dsse"), 6, "is over other bytes"),
+    "the folder's signature": (
+        edit("encoder.sig", lambda d: d["dsseEnvelope"].update(payload="AAAA")), 6, "encoder.sig: is no signature of"),
     "another form": (lambda: Path("small/release.json").write_text('{"subject": 3}'), 2, "is no statement of a"),
     "a key twice": (lambda: Path("small/release.json").write_text('{"a": 1, "a": 2}'), 2, "stands twice"),
 }  # fmt: skip

@@ -3,8 +3,6 @@
 import base64
 import json
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +11,7 @@ import pytest
 
 from expunge.core.yamlfile import load
 from stages import attest
-from tests.support.attested import ENCODER, command, flip, record, rewrite, sign, verify
+from tests.support.attested import ENCODER, command, flip, model_signing, record, rewrite, sign, verify
 
 
 def test_a_signed_record_says_by_whom(here: Path, key: Path) -> None:
@@ -32,20 +30,14 @@ def test_the_command_of_model_signing_verifies_our_folders(here: Path, key: Path
     (entry,) = load(Path("audit/trusted.yaml")).value["keys"]
     public = here.parent / "team.pub"
     public.write_text(entry["public"])
-    words = [str(ENCODER), "--signature", "audit/list/one.sig", "--public_key", str(public)]
-
-    def by_its_own_command() -> subprocess.CompletedProcess[str]:
-        code = "import sys; from model_signing._cli import main; sys.exit(main())"
-        command = [sys.executable, "-c", code, "verify", "key", *words]
-        return subprocess.run(command, capture_output=True, text=True, check=False)
-
-    found = by_its_own_command()
+    words = str(ENCODER), "audit/list/one.sig", str(public)
+    found = model_signing(*words)
     assert found.returncode == 0, found.stderr
     assert verify(str(ENCODER), "--signed").exit_code == 0
     told = json.loads(base64.b64decode(json.loads(Path("audit/list/one.sig").read_text())["dsseEnvelope"]["payload"]))
     assert told["subject"][0]["digest"]["sha256"] == record()["subject"][-1]["digest"]["sha256"]  # one digest for both
     flip(ENCODER / "config.json", 5)
-    assert by_its_own_command().returncode != 0
+    assert model_signing(*words).returncode != 0
 
 
 @pytest.mark.parametrize(

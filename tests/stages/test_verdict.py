@@ -46,14 +46,16 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     kid = {"l/bolt/l--bolt": {"KID": 0.01, "n": 16}, "original/l/bolt": {}}
     write_made_index(Path("build/scores"), {name: {"KID": value} for name, value in kid.items()})
     shift = {"target": {"plain": 0.5, "seen": 0.9, "n": 4}, "near": {"plain": 0.1, "seen": 0.1, "n": 4}}
-    for stage in ("attacks", "drift"):
-        write_made_index(Path("build", stage), {name: {} for name in PLAN.encoders})
+    units = dict[str, dict[str, Any]]()
     for name, job in PLAN.encoders.items():
         tried = [attempt for c in job.concepts for attempt in attempts({"words": c == "l/zorb"}, c)]
         for attack in {attempt.attack for attempt in tried}:
             own = [attempt for attempt in tried if attempt.attack == attack]
+            units[f"{name}/{attack}"] = {}
             write_attempts(Path("build/attacks", name, attack, "attempts.json"), own)
         write(f"drift/{name}/drift.json", {"encoder": shift, "concepts": {c: shift for c in job.concepts}})
+    write_made_index(Path("build/attacks"), units)
+    write_made_index(Path("build/drift"), {name: {} for name in PLAN.encoders})
     return tmp_path
 
 

@@ -23,10 +23,14 @@ ROLES: dict[str, tuple[str, ...]] = {
     "prompts": (),  # only if the user names the column: prompts are as often for tests as for training
     "id": ("request id", "request", "ticket", "case", "case id", "reference"),
     "received": ("received", "received at", "date received", "received on", "submitted", "submitted at"),
+    "due": (
+        "due", "due at", "due by", "due on", "due date", "deadline", "respond by", "response due", "answer by",
+        "complete by", "statutory deadline",
+    ),
     "decided": ("decided", "decided at", "decided on", "decision date"),
     "basis": ("basis", "legal basis", "ground", "grounds", "legal ground"),
 }  # fmt: skip
-REQUEST = ("id", "received", "decided", "basis")
+REQUEST = ("id", "received", "due", "decided", "basis")
 DECIDING = (
     "decision", "status", "split", "action", "outcome", "verdict", "disposition", "resolution", "subset", "response",
     "ruling", "determination", "result", "judgement", "judgment", "entscheidung", "ergebnis", "décision", "statut",

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 
+from expunge.concepts.checks_of_requests import TIMES
 from expunge.concepts.decisions import FORGET, KEEP, objection
 from expunge.concepts.importing.cleaning import Cleaned, clean, name_refusal
 from expunge.concepts.importing.notes import RowNote
@@ -10,8 +11,9 @@ from expunge.concepts.importing.order import turned
 from expunge.concepts.importing.rows import Row
 from expunge.concepts.listfile import DraftConcept
 from expunge.core.names import bad_character, tidy
+from expunge.core.times import EXAMPLE, begin, has_form, is_before
 
-_RECEIVED = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?")
+LONGEST = 500  # characters of a line, as in schema.json
 REQUIRED = ("id", "received", "basis", "decision")
 
 
@@ -76,7 +78,7 @@ def draft_of(row: Row, choices: Choices, notes: list[RowNote]) -> Drafted | None
             notes.append(RowNote(row.label, "dropped", str(row.anchor), "is not an allowed anchor"))
     prompts = [prompt_of(prompt, cleaned.name, row.label, notes) for prompt in row.prompts]
     draft.prompts += [prompt for prompt in prompts if prompt is not None]
-    draft.request = _request(row, notes)
+    draft.request = _complete(row, notes)
     return Drafted(draft, cleaned, False)
 
 
@@ -130,17 +132,56 @@ def _order(text: str, label: str, choices: Choices, notes: list[RowNote]) -> tup
     return None, text
 
 
-def _request(row: Row, notes: list[RowNote]) -> dict[str, str]:
-    """The request of a row in a register of requests; {} if the row has none."""
-    request = {key: value for key, value in row.request.items() if value}
+def request_of(row: Row, zone: str, notes: list[RowNote]) -> dict[str, str]:
+    """The request of a row in a register of requests, without times that cannot be read; {} if the row has none.
+
+    :param zone: of times that have none, such as "+01:00"; "": they cannot be read.
+    """
+    request = {key: text for key, value in row.request.items() if (text := _line(key, value, row.label, notes))}
     if "id" not in request:
         return {}
-    for key in ("received", "decided"):
-        if key in request and not _RECEIVED.fullmatch(request[key]):
-            why = f"as {key} of the request {request['id']}: it is not like 2026-01-31 or 2026-01-31T09:30:00Z"
-            notes.append(RowNote(row.label, "dropped", request.pop(key), why))
-    if missing := [key for key in REQUIRED if key not in request]:
-        why = f"the whole request is left out, for it lacks {', '.join(missing)}"
-        notes.append(RowNote(row.label, "dropped", request["id"], why))
-        return {}
-    return {key: request[key].replace(" ", "T") if key in ("received", "decided") else request[key] for key in request}
+    for key in TIMES:
+        if key not in request:
+            continue
+        text, why = _time(request[key], zone)
+        if key != "received" and text and "received" in request and is_before(text, request["received"]):
+            text, why = "", f"it is before {request['received']}, when the request was received"
+        if text:
+            request[key] = text
+        else:
+            notes.append(RowNote(row.label, "dropped", request.pop(key), f"as {key} of {request['id']}: {why}"))
+    return request
+
+
+def _line(key: str, value: str, label: str, notes: list[RowNote]) -> str:
+    """A value of a request as lists may hold it; "" where it is too long."""
+    text = tidy("".join(c for c in value if bad_character(c) is None))
+    if text != value:
+        notes.append(RowNote(label, "trimmed", value, f"{key} of the request: without invisible characters"))
+    if len(text) > LONGEST:
+        notes.append(RowNote(label, "dropped", f"{text[:60]}...", f"{key} of the request: over {LONGEST} characters"))
+        return ""
+    return text
+
+
+def _time(written: str, zone: str) -> tuple[str, str]:
+    """(a day or a time as lists write it, ""), or ("", why it is none)."""
+    text = written.replace(" ", "T", 1)
+    if not has_form(text) and has_form(f"{text}Z"):
+        if not zone:
+            return "", "it has no zone; --zone +01:00 says which"
+        text += zone
+    try:
+        begin(text)
+    except ValueError:
+        return "", f"it is not like {EXAMPLE}"
+    return text, ""
+
+
+def _complete(row: Row, notes: list[RowNote]) -> dict[str, str]:
+    """The request if it may stand on a list, else {}: the register of other requests takes it."""
+    missing = [key for key in REQUIRED if key not in row.request]
+    if row.request and missing:
+        why = f"as the concept's request, for it lacks {', '.join(missing)}"
+        notes.append(RowNote(row.label, "dropped", row.request["id"], why))
+    return {} if missing else row.request

@@ -13,7 +13,7 @@ from expunge.concepts.doubles import loosely, near_doubles
 from expunge.concepts.importing.cleaning import Cleaned, clean
 from expunge.concepts.importing.consistent import consistent, merged
 from expunge.concepts.importing.contents import read_contents
-from expunge.concepts.importing.drafts import Choices, Drafted, draft_of, prompt_of
+from expunge.concepts.importing.drafts import Choices, Drafted, draft_of, prompt_of, request_of
 from expunge.concepts.importing.files import STDIN
 from expunge.concepts.importing.formats import format_of
 from expunge.concepts.importing.garbage import is_pattern
@@ -52,6 +52,7 @@ class Options:
     split: int | None = None  # the most concepts of one list; more make several lists
     words: Words | None = None  # the base's tokenizer and templates; names that do not fit are refused
     encoding: str = "utf-8"
+    zone: str = ""  # of a register's times that have none, such as "+01:00"
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,8 @@ class Imported:
     notes: tuple[RowNote, ...]
     remarks: tuple[str, ...]  # about the file as a whole
     names: tuple[tuple[str, str], ...] = ()  # (label of its row, name) of every concept
+    ids: tuple[tuple[str, ...], ...] = ()  # of the concepts of each list
+    requests: tuple[dict[str, str], ...] = ()  # those that no concept holds, with the id of the concept that answers it
 
     @property
     def text(self) -> str:
@@ -89,6 +92,8 @@ def import_file(path: Path, kind: str, options: Options = Options()) -> Imported
     )  # fmt: skip
     rows, remarks, notes = [_readable(row) for row in contents.rows], list(contents.remarks), list[RowNote]()
     _short_enough(path, rows, options)
+    for row in rows:
+        row.request = request_of(row, options.zone, notes)
     kept, refused = list[Drafted](), dict[str, Cleaned]()
     if options.prompts_of is not None:
         drafts = [_of_prompts(rows, options.prompts_of, notes)]
@@ -107,9 +112,11 @@ def import_file(path: Path, kind: str, options: Options = Options()) -> Imported
     place = {row.label: i for i, row in enumerate(rows)}
     notes.sort(key=lambda note: place.get(note.row, -1))  # stable: a row's notes keep their order
     names = tuple((draft.row, draft.name) for draft in drafts)
+    parts = _parts(drafts, options.split)
     return Imported(
-        _texts(path, drafts, keep, kind, options), len(drafts), len(rows), tuple(notes), tuple(remarks), names
-    )
+        _texts(path, parts, keep, kind, options), len(drafts), len(rows), tuple(notes), tuple(remarks), names,
+        tuple(tuple(draft.id for draft in part) for part in parts), _other_requests(rows, drafts, notes),
+    )  # fmt: skip
 
 
 def _readable(row: Row) -> Row:
@@ -134,11 +141,28 @@ def _nothing_usable(path: Path, notes: list[RowNote], kept: int, remarks: list[s
     return [Problem(f"{path}", f"holds no name to forget ({why})", "see docs/lists.md, Import"), *shown]
 
 
-def _texts(path: Path, drafts: list[DraftConcept], keep: list[str], kind: str, options: Options) -> tuple[str, ...]:
-    size = options.split or len(drafts)
+def _other_requests(rows: list[Row], drafts: list[DraftConcept], notes: list[RowNote]) -> tuple[dict[str, str], ...]:
+    """The requests that no concept holds: refused, waiting, not whole, or for a concept that another request is for."""
+    into = {note.row: note.into for note in notes if note.what == "merged"}
+    by_row, others = {draft.row: draft for draft in drafts}, list[dict[str, str]]()
+    for row in rows:
+        draft = by_row.get(into.get(row.label, row.label))
+        if row.request and (draft is None or draft.request != row.request):
+            entry = row.request | ({"concept": draft.id} if draft is not None else {})
+            others += [entry] if entry not in others else []
+    return tuple(others)
+
+
+def _parts(drafts: list[DraftConcept], split: int | None) -> list[list[DraftConcept]]:
+    size = split or len(drafts)
+    return [drafts[start : start + size] for start in range(0, len(drafts), size)]
+
+
+def _texts(
+    path: Path, parts: list[list[DraftConcept]], keep: list[str], kind: str, options: Options
+) -> tuple[str, ...]:
     source = "stdin" if path == STDIN else path.name
     title = tidy(options.title or ("Imported" if path == STDIN else path.stem.replace("_", " ").replace("-", " ")))
-    parts = [drafts[start : start + size] for start in range(0, len(drafts), size)]
     return tuple(
         to_yaml(
             part, kind, f"{title} ({number} of {len(parts)})" if len(parts) > 1 else title,

@@ -133,6 +133,19 @@ BROKEN: dict[str, tuple[str | bytes, int, str, str]] = {
         HEAD + BOLT + "    request: {id: R, received: 2026-02-30, basis: b, decision: d}\n",
         7, "not a valid date or time", "2026-01-31",
     ),
+    "a time without a zone": (
+        HEAD + BOLT + "    request:\n      id: R\n      basis: b\n      decision: d\n      received: 2026-01-31T09:30",
+        11, "`request.received` is", "as a time with its zone",
+    ),
+    "due before it came in": (
+        HEAD + BOLT + "    request: {id: R, received: 2026-01-31, due: 2026-01-30, basis: b, decision: d}\n",
+        7, "is due on 2026-01-30, before it was received on 2026-01-31", "a day is one in UTC",
+    ),
+    "decided before it came in": (
+        HEAD + BOLT
+        + '    request: {id: R, received: "2026-01-31T09:30Z", decided: 2026-01-30, basis: b, decision: d}\n',
+        7, "is decided on 2026-01-30", "mend one of the two",
+    ),
     "request half written": (
         HEAD + BOLT + "    request: {id: R, received: 2026-01-31}\n",
         7, "`request.basis` is missing", "GDPR",

@@ -82,7 +82,7 @@ def test_a_register_fills_the_request(tmp_path: Path) -> None:
         "2026-03-02",
     )
     assert names(kept) == ["Bo Alm", "Cy Orr", "Di Ur", "Ed Ax"] and refused(done).keys() == {"row 3", "row 8", "row 9"}
-    left_out = {note.row: note.text for note in done.notes if "whole request is left out" in note.why}
+    left_out = {note.row: note.text for note in done.notes if "as the concept's request, for it lacks" in note.why}
     assert left_out == {"row 4": "R-3", "row 5": "R-4"}
     dropped = {(note.row, note.text) for note in done.notes if "as received" in note.why or "as decided" in note.why}
     assert dropped == {("row 4", "5 March"), ("row 6", "7/3/26")}

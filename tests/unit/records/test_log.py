@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from expunge.records.log import CHANGED, MADE, WITHDRAWN, Event, append, events_between, read_log
+from expunge.records.log import CHANGED, MADE, RELEASED, WITHDRAWN, Event, append, events_between, read_log
 
 NOW = datetime(2026, 1, 31, 9, 30, tzinfo=UTC)
 EVENTS = [Event(MADE, "l/a", "1" * 64, "PASSED"), Event(MADE, "l/b", "2" * 64, "FAILED"),
@@ -81,3 +81,13 @@ def test_no_bytes_crash_it(tmp_path_factory: pytest.TempPathFactory, data: bytes
     file.write_bytes(data)
     lines, problems = read_log(file)
     assert problems or not data.strip() or len(lines) == len(data.splitlines())
+
+
+def test_a_release_has_the_digest_of_its_statement_and_no_other_line_has(log: Path) -> None:
+    append(log, [Event(RELEASED, "releases/a", "5" * 64, "PASSED", "6" * 64)], NOW)
+    lines, problems = read_log(log)
+    assert not problems and lines[-1].release == "6" * 64 and {line.release for line in lines[:-1]} == {""}
+    assert ["release" in json.loads(text) for text in log.read_text().splitlines()] == [False] * 4 + [True]
+    append(log, [Event(CHANGED, "releases/a", "8" * 64, "PASSED")], NOW)
+    log.write_text(log.read_text().replace("6" * 64, "7" * 64))
+    assert "line 6 does not follow the line before it" in read_log(log)[1][0]
