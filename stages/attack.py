@@ -28,7 +28,7 @@ from expunge.judging.detectors import detector_modules, detector_parts
 from expunge.judging.judges import module_of
 from expunge.plan.contract import Plan, public
 from stages.runtime.models import loaded_base, loaded_edit, loaded_judge
-from stages.runtime.planned import attack_budgets, planned_workers, read_plan_here
+from stages.runtime.planned import attack_budgets, planned_workers, read_opened_here
 from stages.runtime.process import main
 from stages.runtime.reuse import run_units
 from stages.runtime.units import Task, Unit
@@ -60,14 +60,14 @@ class Inputs:
 
 
 def run() -> None:
-    plan = read_plan_here()
+    plan, veil = read_opened_here()
     spec = load_spec(plan.base.name)
     prompts = read_prompts(spec.prompts, {concept.kind for concept in plan.concepts.values()})
     keys = {name: record.key for out in (ENCODERS, RENDERS) for name, record in read_index(out).units.items()}
     units = units_of(plan, prompts, attack_budgets(), read_kept(KEPT), keys, module_of(spec).__name__)
     run_units(
         "attack", OUT, units, partial(attack, plan.base.name),
-        modules=["stages.attack"], base=plan.base.models, workers=planned_workers(plan),
+        modules=["stages.attack"], base=plan.base.models, workers=planned_workers(plan), veil=veil,
     )  # fmt: skip
 
 

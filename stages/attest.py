@@ -13,7 +13,7 @@ from expunge.bases.spec import load_spec
 from expunge.core.index import read_index, require_unchanged
 from expunge.plan.params import read_params
 from expunge.records.changes import changes_of, original_encoder
-from expunge.records.files import list_digests, salt_of, write_records
+from expunge.records.files import list_digests, write_records
 from expunge.records.origin import origin_of
 from expunge.records.statement import STAGES, Evidence, statement
 from expunge.records.tensors import digests_of, types_of
@@ -40,7 +40,6 @@ def run() -> None:
         stored=types_of(original) if original is not None else (),
         changes={name: changes_of(original, encoders / name) for name in plan.encoders},
         origin=origin_of(Path()),
-        salt=salt_of(Path(".expunge/salt")),
     )
     write_records(AUDIT, {name: statement(name, evidence) for name in plan.encoders})
 

@@ -16,7 +16,7 @@ from expunge.judging.drift_texts import Texts, texts_of
 from expunge.judging.vocabulary import Label, read_vocabulary
 from expunge.plan.contract import Plan
 from stages.runtime.models import loaded_base, loaded_edit
-from stages.runtime.planned import planned_workers, read_plan_here
+from stages.runtime.planned import planned_workers, read_opened_here
 from stages.runtime.process import main
 from stages.runtime.reuse import run_units
 from stages.runtime.units import Task, Unit
@@ -25,11 +25,11 @@ OUT, ENCODERS = Path("build/drift"), Path("build/encoders")
 
 
 def run() -> None:
-    plan = read_plan_here()
+    plan, veil = read_opened_here()
     encoders = {name: record.key for name, record in read_index(ENCODERS).units.items()}
     run_units(
         "drift", OUT, units_of(plan, encoders), partial(measure, plan.base.name),
-        modules=["stages.drift"], base=plan.base.models, workers=planned_workers(plan),
+        modules=["stages.drift"], base=plan.base.models, workers=planned_workers(plan), veil=veil,
     )  # fmt: skip
 
 

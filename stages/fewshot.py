@@ -12,7 +12,7 @@ from expunge.core.errors import InputError, Problem
 from expunge.core.files import write_json
 from expunge.plan.contract import Picture, Plan
 from stages.runtime.models import loaded_base
-from stages.runtime.planned import planned_workers, read_plan_here
+from stages.runtime.planned import planned_workers, read_opened_here
 from stages.runtime.process import main
 from stages.runtime.reuse import run_units
 from stages.runtime.units import Task, Unit
@@ -28,10 +28,10 @@ class Inputs:
 
 
 def run() -> None:
-    plan = read_plan_here()
+    plan, veil = read_opened_here()
     run_units(
         "fewshot", OUT, units_of(plan), partial(draw, plan.base.name),
-        modules=["stages.fewshot"], base=plan.base.models, workers=planned_workers(plan),
+        modules=["stages.fewshot"], base=plan.base.models, workers=planned_workers(plan), veil=veil,
     )  # fmt: skip
 
 

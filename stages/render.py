@@ -20,7 +20,7 @@ from expunge.core.index import read_index
 from expunge.core.unit_names import Name, UnitName
 from expunge.plan.contract import Plan
 from stages.runtime.models import loaded_base, loaded_edit
-from stages.runtime.planned import planned_workers, read_plan_here
+from stages.runtime.planned import planned_workers, read_opened_here
 from stages.runtime.process import main
 from stages.runtime.reuse import run_units
 from stages.runtime.units import Task, Unit
@@ -34,12 +34,12 @@ class Inputs:
 
 
 def run() -> None:
-    plan = read_plan_here()
+    plan, veil = read_opened_here()
     encoders = {name: record.key for name, record in read_index(ENCODERS).units.items()}
     videos = any(sample.modality == "video" for samples in plan.samples.values() for sample in samples)
     run_units(
         "render", OUT, units_of(plan, encoders), partial(draw, plan.base.name, videos),
-        modules=["stages.render"], base=plan.base.models, workers=planned_workers(plan),
+        modules=["stages.render"], base=plan.base.models, workers=planned_workers(plan), veil=veil,
     )  # fmt: skip
 
 

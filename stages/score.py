@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from expunge.bases.spec import Spec, load_spec
-from expunge.concepts.confidential import redact
 from expunge.core.index import add_file, read_index
 from expunge.core.unit_names import ORIGINAL, Name, UnitName
 from expunge.judging.detectors import detector_modules, detector_parts
@@ -26,7 +25,7 @@ from expunge.judging.table import read_table, write_table
 from expunge.metrics.catalogue import formula_modules, formulas
 from expunge.plan.contract import Plan
 from stages.runtime.models import loaded_judge
-from stages.runtime.planned import planned_workers, read_plan_here
+from stages.runtime.planned import planned_workers, read_opened_here
 from stages.runtime.process import main
 from stages.runtime.reuse import run_units
 from stages.runtime.units import Task, Unit
@@ -44,16 +43,17 @@ class Inputs:
 
 
 def run() -> None:
-    plan = read_plan_here()
+    plan, veil = read_opened_here()
     renders = {name: record.key for name, record in read_index(RENDERS).units.items()}
     spec = load_spec(plan.base.name)
     units, judge = units_of(plan, renders, drawn_with(spec)), module_of(spec).__name__
     run_units(
         "score", OUT, units, partial(score, plan.base.name, plan.base.judge.digest),
-        modules=["stages.score", judge, *formula_modules()], base=plan.base.judge, workers=planned_workers(plan),
+        modules=["stages.score", judge, *formula_modules()], base=plan.base.judge,
+        workers=planned_workers(plan), veil=veil,
     )  # fmt: skip
     rows = [row for name in units for row in read_table(OUT / name / "scores.parquet")]
-    write_table(OUT / "scores.parquet", redact(rows, plan.concepts))
+    write_table(OUT / "scores.parquet", rows)
     add_file(OUT, "scores.parquet")
 
 
@@ -95,13 +95,13 @@ def units_of(plan: Plan, renders: Mapping[str, str], drawn: dict[str, dict[str, 
 def score(base_name: str, judge_id: str, task: Task, folder: Path) -> dict[str, Any]:
     """Measure a unit; returns {"samples", "KID"} for the index."""
     judge, inputs = loaded_judge(base_name), task.inputs
-    samples = read_samples(task.reads["renders"], inputs.frames)
+    samples = read_samples(task.reads["renders"], inputs.frames, task.codes)
     features = encode(judge, samples)
     originals, before, kid = samples, None, {}
     if "originals" not in task.reads:
         write_features(folder / FEATURES, features)
     else:
-        originals = read_samples(task.reads["originals"], inputs.frames)
+        originals = read_samples(task.reads["originals"], inputs.frames, task.codes)
         before = read_features(task.reads["before"] / FEATURES)
         kid = kid_of(samples, features, originals, before)
     rows = measure(

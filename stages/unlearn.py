@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from expunge.concepts.concept import Concept
+from expunge.core.codes import opened
 from expunge.core.files import write_json, write_text
 from expunge.core.index import read_index
 from expunge.methods import METHODS, ConceptData, unlearn
@@ -21,7 +22,7 @@ from expunge.methods.encoder_card import Made, encoder_card
 from expunge.plan.contract import EncoderJob, Plan, Training, pictures_unit, public
 from stages.runtime.curves import collect_curves, progress_of
 from stages.runtime.models import loaded_base
-from stages.runtime.planned import planned_workers, read_plan_here
+from stages.runtime.planned import planned_workers, read_opened_here
 from stages.runtime.process import main
 from stages.runtime.reuse import run_units
 from stages.runtime.units import Task, Unit
@@ -50,11 +51,11 @@ class Inputs:
 
 
 def run() -> None:
-    plan = read_plan_here()
+    plan, veil = read_opened_here()
     fewshot = {name: record.key for name, record in read_index(FEWSHOT).units.items()}
     run_units(
         "unlearn", OUT, units_of(plan, fewshot), partial(train, plan.base.name),
-        modules=["stages.unlearn"], base=plan.base.models, workers=planned_workers(plan),
+        modules=["stages.unlearn"], base=plan.base.models, workers=planned_workers(plan), veil=veil,
     )  # fmt: skip
     collect_curves(OUT, plan.encoders)
 
@@ -94,7 +95,7 @@ def train(base_name: str, task: Task, folder: Path) -> dict[str, Any]:
 
     base, inputs = loaded_base(base_name), task.inputs
     targets = [inputs.targets[concept] for concept in inputs.concepts]
-    data = [concept_data(target, task.reads.get(target.pictures)) for target in targets]
+    data = [concept_data(target, task.reads.get(target.pictures), task.codes) for target in targets]
     with progress_of(task.name, folder / "live", inputs.parameters.get("steps")) as log:
         result = unlearn(inputs.method, base, data, inputs.kept, inputs.parameters, inputs.seed, log)
     store_edit(base, folder, result.edit)
@@ -107,15 +108,15 @@ def train(base_name: str, task: Task, folder: Path) -> dict[str, Any]:
     return facts
 
 
-def concept_data(target: Target, pictures: Path | None) -> ConceptData:
-    """What a method sees of a concept, with the images if the method reads any."""
+def concept_data(target: Target, pictures: Path | None, codes: Mapping[str, str]) -> ConceptData:
+    """What a method sees of a concept, with the images if the method reads any. :param codes: as of `Task`."""
     import torch
     from safetensors.torch import load_file
 
     latents, prompts = torch.zeros(0), tuple[str, ...]()
     if pictures is not None:
         latents = load_file(pictures / "latents.safetensors")["latents"]
-        prompts = tuple(json.loads((pictures / "prompts.json").read_text("utf-8")))
+        prompts = tuple(opened(json.loads((pictures / "prompts.json").read_text("utf-8")), codes))
     words = target.training
     return ConceptData(target.concept, latents, words.names, words.templates, prompts, words.anchors)
 

@@ -81,20 +81,6 @@ def worth_keeping(attempts: Iterable[Attempt]) -> list[Attempt]:
     return [a for a in attempts if a.after.seen and a.attack in ATTACKS and ATTACKS[a.attack].replayed]
 
 
-def with_new(kept: Sequence[KeptPrompt], attempts: Iterable[Attempt], hidden: Iterable[str] = ()) -> list[KeptPrompt]:
-    """The prompts already kept and the new ones that brought a concept back, sorted, without duplicates.
-
-    :param hidden: "list/id" of confidential concepts, whose new prompts are not kept.
-    """
-    left_out = set(hidden)
-    new = [
-        KeptPrompt(a.concept, a.attack, a.modality, a.prompt, a.seed)
-        for a in worth_keeping(attempts)
-        if a.concept not in left_out
-    ]
-    return sorted({*kept, *new}, key=lambda prompt: prompt.place)
-
-
 def _header_problems(where: str, names: Sequence[str]) -> Iterator[Problem]:
     if tuple(names) != COLUMNS:
         wrong = next((name for name in names if name not in COLUMNS), None)

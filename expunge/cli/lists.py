@@ -173,6 +173,32 @@ def import_(
     typer.echo(f"{where}: {count(imported.concepts, 'concept')} of {count(imported.rows, 'row')}; {counts}", err=True)
 
 
+@app.command("hide")
+@errors_in_lines
+def hide_(
+    list_: Annotated[str, typer.Argument(metavar="LIST", help="A list's id, or its file.")],
+    ids: Annotated[list[str], typer.Argument(metavar="ID...", help="The concepts to make confidential.")],
+    with_request: Annotated[bool, typer.Option("--with-request", help="Move their requests, too.")] = False,
+    lists: Annotated[Path, typer.Option(help="The folder of concept lists.")] = Path("concepts"),
+) -> None:
+    """Make concepts confidential: move their words into concepts/private/words.yaml, which git ignores.
+
+    The list keeps their ids; one that names its concept is replaced. Keep the private file, and hand it on apart from
+    git: without it the lists cannot be run. docs/lists.md tells more.
+    """
+    from expunge.concepts.hiding import hide
+    from expunge.concepts.private import private_file
+
+    file = Path(list_) if list_.endswith(".yaml") else lists / f"{list_}.yaml"
+    renamed = hide(file, ids, with_request)
+    typer.echo(f"{private_file(file.parent).as_posix()} holds the words of {', '.join(renamed.values())}")
+    if changed := [new for old, new in renamed.items() if old != new]:
+        what = f"new ids, since the old ones named them: {', '.join(changed)}"
+        typer.echo(f"note: {what}. Change them in params.yaml, too, if a release names them", err=True)
+    typer.echo("note: earlier commits, DVC's cache and remotes still hold the words. Run `expunge keep-attacks` and "
+               "`dvc repro`, and commit", err=True)  # fmt: skip
+
+
 def _files(number: int, file: Path, out: Path | None) -> list[Path]:
     """Where the lists go; several get numbers: artists-1.yaml, artists-2.yaml."""
     from expunge.core.names import slug

@@ -87,20 +87,28 @@ def compare(
 def keep_attacks(
     attacks: Annotated[Path, typer.Option(help="What the stage attack wrote.")] = Path("build/attacks"),
     file: Annotated[Path, typer.Option(help="The file of prompts to replay.")] = Path("attacks/found.csv"),
-    plan: Annotated[Path, typer.Option(help="What the stage plan wrote.")] = Path("build/plan/index.json"),
+    concepts: Annotated[Path, typer.Option(help="The folder of concept lists.")] = CONCEPTS,
 ) -> None:
     """Keep the attack prompts that brought a concept back, so that every later run replays them.
 
     Adds to attacks/found.csv: review it and commit it.
-    Prompts of confidential concepts are left out, because many people read the file.
+    Prompts of confidential concepts, and those that name one, are left out and taken out, because many people read the
+    file.
     """
+    from expunge.attacks.keeping import with_new
     from expunge.attacks.records import read_attempts
-    from expunge.attacks.replayed import read_kept, with_new, write_kept
-    from expunge.plan.contract import read_plan
+    from expunge.attacks.replayed import read_kept, write_kept
+    from expunge.concepts.confidential import veil_of
+    from expunge.concepts.lists import load_lists
 
-    kept, concepts = read_kept(file), read_plan(plan).concepts
+    kept = read_kept(file)
     attempts = [attempt for unit in sorted(attacks.rglob("attempts.json")) for attempt in read_attempts(unit)]
-    rows = with_new(kept, attempts, [name for name, concept in concepts.items() if concept.confidential])
+    rows = with_new(kept, attempts, veil_of(load_lists(concepts) if concepts.is_dir() else ()))
     write_kept(file, rows)
-    typer.echo(f"{count(len(rows) - len(kept), 'new prompt')} of {count(len(attempts), 'attempt')}; "
-               f"{file.as_posix()} holds {len(rows):,}")  # fmt: skip
+    new, gone = len(set(rows) - set(kept)), len(set(kept) - set(rows))
+    typer.echo(
+        f"{count(new, 'new prompt')} of {count(len(attempts), 'attempt')}; {file.as_posix()} holds {len(rows):,}"
+    )
+    if gone:
+        what = "that name confidential concepts are taken out; git's history still holds them"
+        typer.echo(f"{count(gone, 'prompt')} {what}", err=True)

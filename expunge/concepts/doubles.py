@@ -13,8 +13,8 @@ from typing import TypeVar
 from expunge.core.names import same
 
 T = TypeVar("T")
-_LETTERS = {ord(a): b for a, b in {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "æ": "ae", "œ": "oe", "ı": "i"}.items()}
-_IRREGULAR = {  # plural: singular
+LETTERS = {ord(a): b for a, b in {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "æ": "ae", "œ": "oe", "ı": "i"}.items()}
+IRREGULAR = {  # plural: singular
     "knives": "knife", "wives": "wife", "wolves": "wolf", "leaves": "leaf", "shelves": "shelf", "scarves": "scarf",
     "calves": "calf", "elves": "elf", "loaves": "loaf", "thieves": "thief", "halves": "half", "hooves": "hoof",
     "men": "man", "women": "woman", "children": "child", "people": "person", "mice": "mouse", "geese": "goose",
@@ -31,13 +31,13 @@ _APOSTROPHES = re.compile(r"['’‘ʼ`´′]")
 def loosely(text: str) -> str:
     """A text without case, a leading article, hyphens, and the plural of its last word."""
     words = _HYPHENS.sub(" ", _ARTICLE.sub("", same(text))).strip().split()
-    return " ".join([*words[:-1], _singular(words[-1])]) if words else ""
+    return " ".join([*words[:-1], singular(words[-1])]) if words else ""
 
 
-def _singular(word: str) -> str:
+def singular(word: str) -> str:
     """An English plural without its ending; other words as they are ("glass", "bus", "Dries")."""
-    if word in _IRREGULAR:
-        return _IRREGULAR[word]
+    if word in IRREGULAR:
+        return IRREGULAR[word]
     if len(word) > 4 and word.endswith("ies"):
         return word[:-3] + "y"
     if len(word) > 4 and re.search(r"(?:x|ch|sh|ss|zz)es$", word):
@@ -52,7 +52,7 @@ def folded(text: str) -> str:
         return " ".join(sorted(_MARKS.sub("", loosely(text)).split()))
     plain = unicodedata.normalize("NFKD", text).casefold()
     plain = "".join(c for c in unicodedata.normalize("NFKD", plain) if not unicodedata.combining(c))
-    letters = plain.translate(_LETTERS)
+    letters = plain.translate(LETTERS)
     return " ".join(sorted(_MARKS.sub("", loosely(letters)).split()))
 
 

@@ -24,7 +24,7 @@ def judged_list(file: Path, name: str, path: str, only: Sequence[str] = ()) -> s
         raise InputError([Problem(shown(file), "is missing", "name a list by its id or its file")])
     source, problems = read_source(file)
     if source is not None:
-        problems = [*problems, *schema_problems(source.tree, source.where, list_validator())]
+        problems = [*problems, *schema_problems(source.tree, source.where, list_validator(merged=False))]
     if problems or source is None:
         raise InputError(problems)
     raw: dict[str, Any] = source.tree.value

@@ -43,7 +43,7 @@ def write_list(text: str, out: Path, force: bool = False) -> None:
         aside.write_text(text, "utf-8", newline="\n")
         tree, problems = read(aside, f"{out}")
         if tree is not None:
-            problems += schema_problems(tree, f"{out}", list_validator())
+            problems += schema_problems(tree, f"{out}", list_validator(merged=False))
             problems += check_sources([Source(out.stem, aside, f"{out}", tree)], Rules())
         if problems:  # a bug in the importer: report it rather than write a list that is refused
             raise InputError(in_order(problems))

@@ -10,9 +10,10 @@ from typing import Any
 
 from expunge.concepts.checks import check_sources
 from expunge.concepts.concept import Concept, ConceptList, Encoders, Request, Sense
+from expunge.concepts.private import masked, merge, naming, private_file, published_problems, read_private
 from expunge.concepts.rules import Rules
 from expunge.concepts.schema import list_validator, schema_problems
-from expunge.concepts.source import Source, list_files, read_source
+from expunge.concepts.source import Source, concept_nodes, list_files, read_source
 from expunge.core.errors import InputError, Problem, in_order, shown
 from expunge.core.names import tidy
 
@@ -38,7 +39,8 @@ def load_list(file: Path, rules: Rules | None = None) -> ConceptList:
     if file.name.startswith("."):
         raise InputError([Problem(where, "is ignored, because its name begins with a dot", "rename it")])
     lists, problems = _check(file.parent, rules or Rules()) if file.exists() else ([], [])
-    if own := [problem for problem in problems if where in problem.files]:
+    private = shown(private_file(file.parent))
+    if own := [problem for problem in problems if where in problem.files or problem.files[0] == private]:
         raise InputError(own)
     for each in lists:
         if each.path.name == file.name:
@@ -48,22 +50,27 @@ def load_list(file: Path, rules: Rules | None = None) -> ConceptList:
 
 
 def _check(folder: Path, rules: Rules) -> tuple[list[ConceptList], list[Problem]]:
-    """The lists of a folder that have passed the schema, and all problems of all files."""
+    """The lists of a folder that have passed the schema, and all problems of all files.
+
+    Words of confidential concepts are put into their entries first; no problem tells them.
+    """
     files, problems = list_files(folder)
-    sources, lists = [], []
-    validator = list_validator(rules.gate_schema, rules.gate_examples)
-    for path in files:
-        source, unreadable = read_source(path)
+    read = [(path, *read_source(path)) for path in files]
+    private, own = read_private(folder)
+    where, sources = shown(private_file(folder)), [source for _, source, _ in read if source is not None]
+    problems += [*own, *merge(concept_nodes(sources), private, folder)]
+    secrets = naming(concept_nodes(sources))
+    lists, validator = [], list_validator(rules.gate_schema, rules.gate_examples)
+    for _, source, unreadable in read:
         problems += unreadable
         if source is None:
             continue
         refused = schema_problems(source.tree, source.where, validator)
-        problems += refused
-        sources.append(source)
+        problems += [*refused, *published_problems(source, secrets, where)]
         if not refused and not unreadable:
             lists.append(to_list(source))
     problems += check_sources(sources, rules)
-    return lists, in_order(problems)
+    return lists, in_order(masked(problems, secrets.values(), where))
 
 
 def to_list(source: Source) -> ConceptList:

@@ -5,7 +5,7 @@
 Pure functions over plain data. The templates come from the base's prompts file (prompt_file.py).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import count, zip_longest
 
 from expunge.concepts.concept import Concept
@@ -17,6 +17,14 @@ from expunge.core.words import Finder, content_words
 
 HANDFUL = 4  # phrases of a list's `keep` that each concept's samples show
 KEEP_PROMPTS = 512  # training prompts of a list's `keep`, unless it has more phrases
+
+# (prompt, group) -> what of the prompt its noise is drawn from: seeds are published, and whose prompt one is, is found
+# by trying.
+Said = Callable[[str, str], str]
+
+
+def as_it_is(prompt: str, group: str) -> str:
+    return prompt
 
 
 def spread(words: Sequence[str], templates: Sequence[str], count: int) -> list[tuple[str, str, int]]:
@@ -92,10 +100,13 @@ def eval_templates(kind: str, prompts: Prompts, modality: str) -> tuple[str, ...
     return prompts.videos[kind] if modality == "video" and kind in prompts.videos else prompts.eval[kind]
 
 
-def fewshot_prompts(words: Sequence[str], templates: Sequence[str], count: int, seed: int) -> list[tuple[str, int]]:
+def fewshot_prompts(
+    words: Sequence[str], templates: Sequence[str], count: int, seed: int, said: Said = as_it_is
+) -> list[tuple[str, int]]:
     """(prompt, seed) of each image to train on. :param words: the target's words, or the anchor."""
     return [
-        (prompt, derive_seed(seed, "fewshot", prompt, again)) for _, prompt, again in spread(words, templates, count)
+        (prompt, derive_seed(seed, "fewshot", said(prompt, "target"), again))
+        for _, prompt, again in spread(words, templates, count)
     ]
 
 
@@ -167,6 +178,7 @@ def samples_of(
     counts: Mapping[str, Mapping[str, int]],
     seed: int,
     keep: Sequence[str] = (),
+    said: Said = as_it_is,
 ) -> list[PlannedSample]:
     """The samples to draw for a concept: images first, group by group. A group without words has no samples.
 
@@ -187,7 +199,7 @@ def samples_of(
         for group in kind.groups(modality):
             number = counts[key].get(group, 0)
             if group == "beside":
-                samples += _beside(concept, prompts, about, number, modality, seed)
+                samples += _beside(concept, prompts, about, number, modality, seed, said)
                 continue
             if group == "far":
                 drawn = spread(list(far), ["{}"], number)
@@ -204,7 +216,8 @@ def samples_of(
                     asks = target_asks(concept, word if group == "target" else target_words(concept)[0])
                 else:
                     asks = Asks(kind.near_axis, word)
-                samples.append(PlannedSample(group, prompt, derive_seed(seed, prompt, again), modality, asks))
+                noise = derive_seed(seed, said(prompt, group), again)
+                samples.append(PlannedSample(group, prompt, noise, modality, asks))
     return samples
 
 
@@ -228,7 +241,7 @@ def companions(concept: Concept, prompts: Prompts, about: Finder, seed: int) -> 
 
 
 def _beside(
-    concept: Concept, prompts: Prompts, about: Finder, count: int, modality: str, seed: int
+    concept: Concept, prompts: Prompts, about: Finder, count: int, modality: str, seed: int, said: Said
 ) -> list[PlannedSample]:
     """Samples of the concept and something else: the judge is asked for both. Companions and templates alternate."""
     others, templates = companions(concept, prompts, about, seed), prompts.beside.prompts
@@ -241,7 +254,8 @@ def _beside(
     other_of = {form.replace("{}", word): other for form, other in beside.items() for word in words}
     return [
         PlannedSample(
-            "beside", prompt, derive_seed(seed, prompt, again), modality, Asks("glance", other_of[prompt]),
+            "beside", prompt, derive_seed(seed, said(prompt, "beside"), again), modality,
+            Asks("glance", other_of[prompt]),
             gone=_at_a_glance(target_asks(concept, word)),
         )
         for word, prompt, again in spread(words, list(beside), count)

@@ -1,7 +1,7 @@
 """The samples that each encoder draws for a concept, with their groups and modalities. All later stages use them."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from expunge.core.errors import InputError, Problem
@@ -53,8 +53,8 @@ def write_planned(file: Path, samples: Sequence[PlannedSample]) -> None:
     write_json(file, msgspec.to_builtins(list(samples)))
 
 
-def read_planned(file: Path) -> list[PlannedSample]:
-    """What `write_planned` wrote.
+def read_planned(file: Path, codes: Mapping[str, str] | None = None) -> list[PlannedSample]:
+    """What `write_planned` wrote. :param codes: {code: text} of texts that are hidden there; None: they stay codes.
 
     :raises InputError: the file is missing or broken; the error says which value and why.
     """
@@ -62,8 +62,20 @@ def read_planned(file: Path) -> list[PlannedSample]:
 
     fix = "run `dvc repro render`, or `dvc pull`"
     try:
-        return msgspec.json.decode(file.read_bytes(), type=list[PlannedSample])
+        samples = msgspec.json.decode(file.read_bytes(), type=list[PlannedSample])
+        return [_opened(sample, codes) for sample in samples] if codes else samples
     except OSError:
         raise InputError([Problem(file.as_posix(), "is missing", fix)]) from None
     except BROKEN_JSON as error:
         raise InputError([Problem(file.as_posix(), f"is not a list of planned samples ({error})", fix)]) from None
+
+
+def _opened(sample: PlannedSample, codes: Mapping[str, str]) -> PlannedSample:
+    def word(text: str) -> str:
+        return codes.get(text, text)
+
+    def asks(own: Asks) -> Asks:
+        return replace(own, name=word(own.name), parts=tuple(map(word, own.parts)))
+
+    gone = asks(sample.gone) if sample.gone is not None else None
+    return replace(sample, prompt=word(sample.prompt), asks=asks(sample.asks), gone=gone)

@@ -22,15 +22,23 @@ def list_schema(gate: Mapping[str, Any] | None = None) -> dict[str, Any]:
     return schema
 
 
-def list_validator(gate: Mapping[str, Any] | None = None, elsewhere: Mapping[str, str] | None = None) -> Any:
+def list_validator(
+    gate: Mapping[str, Any] | None = None, elsewhere: Mapping[str, str] | None = None, merged: bool = True
+) -> Any:
     """The validator for `schema_problems`.
 
     :param gate: as in `list_schema`. :param elsewhere: {key that belongs somewhere else: what to write instead}.
+    :param merged: the words of confidential concepts are in their entries (`expunge.concepts.private`).
     """
     schema = list_schema(gate)
+    entry = schema["$defs"]["concept"]
+    del entry["then"]  # for editors: `expunge.concepts.private` says more
+    if merged:
+        del entry["if"], entry["else"]
+        entry["required"] = ["id", "name", "kind"]
     concept = schema["$defs"]["concept"]["properties"]
-    for entry in (schema, schema["$defs"]["concept"]):
-        entry[ELSEWHERE] = dict(elsewhere or {})
+    for table in (schema, entry):
+        table[ELSEWHERE] = dict(elsewhere or {})
     concept["members"][NEEDED] = True  # a category without members forgets nothing
     for words in (schema["$defs"]["phrases"], *concept.values()):
         words.pop("uniqueItems", None)  # checks_of_words reports repetitions, and ignores case

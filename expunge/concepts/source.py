@@ -21,7 +21,7 @@ class Source:
 
     def place(self, node: Node) -> str:
         """ "file:line" of a node."""
-        return f"{self.where}:{node.line}"
+        return f"{node.where or self.where}:{node.line}"
 
 
 @dataclass(frozen=True)
@@ -94,6 +94,8 @@ def _misplaced(path: Path, folder: Path) -> Problem | None:
     """What is wrong with a file or folder in the folder of lists, apart from its content."""
     where, ending, name = shown(path), path.suffix, shown(folder)
     if path.is_dir():
+        if path.name == "private":
+            return None  # `expunge.concepts.private`
         nested = any(path.glob("*.y*ml"))
         return (
             Problem(where, "is a folder with lists, which are not read", f"move them into {name}/") if nested else None

@@ -46,7 +46,7 @@ def schema_problems(tree: Node, where: str, validator: Any, label: str = "the fi
     :param label: what messages call the file as a whole, such as "the list".
     """
     return [
-        Problem(f"{where}:{node.line}", what, fix)
+        Problem(f"{node.where or where}:{node.line}", what, fix)
         for error in validator.iter_errors(tree.value)
         for node, what, fix in _say(error, tree, label)
     ]

@@ -44,6 +44,7 @@ class Node:
     line: int
     text: str = ""  # scalars: as written, without quotes
     children: Any = None  # dict[str, Node] | list[Node] | None
+    where: str = ""  # the file that it comes from, where that is another than the tree's
 
     def at(self, path: Any) -> "Node":
         """The node at a path of keys and indices, or the last one on the way that is there."""

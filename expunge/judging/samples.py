@@ -1,5 +1,6 @@
 """Samples: planned samples with the pixels that were drawn for them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,18 +44,18 @@ class Sample:
         return self.planned.asks.name
 
 
-def read_samples(folder: Path, frames: int) -> list[Sample]:
+def read_samples(folder: Path, frames: int, codes: Mapping[str, str] | None = None) -> list[Sample]:
     """The samples of one unit of build/renders, from its prompts.json and PNGs.
 
     Pictures that ask for a motion are left out: a single picture cannot show a motion.
 
-    :param frames: number of frames of each video.
+    :param frames: number of frames of each video. :param codes: {code: text} of hidden texts; None: they stay codes.
     :raises InputError: prompts.json is missing or broken.
     """
     from expunge.core.media import read_png, read_strip
 
     samples = []
-    for index, planned in enumerate(read_planned(folder / "prompts.json")):
+    for index, planned in enumerate(read_planned(folder / "prompts.json", codes)):
         video = planned.modality == "video"
         if planned.asks.axis == "motion" and not video:
             continue

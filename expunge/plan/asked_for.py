@@ -17,6 +17,7 @@ import msgspec
 from expunge.bases.base_digest import base_parts
 from expunge.bases.spec import Spec
 from expunge.concepts.concept import ConceptList
+from expunge.concepts.confidential import OPEN, Veil
 from expunge.core.digest import digest
 from expunge.core.errors import InputError, Problem
 from expunge.core.files import BROKEN_JSON
@@ -36,11 +37,15 @@ class AskedFor:
 
 
 def asked_for(
-    lists: Sequence[ConceptList], unlearn: Mapping[str, Any], releases: Mapping[str, ReleaseParams], seed: int
+    lists: Sequence[ConceptList],
+    unlearn: Mapping[str, Any],
+    releases: Mapping[str, ReleaseParams],
+    seed: int,
+    veil: Veil = OPEN,
 ) -> dict[str, str]:
     """{"list/encoder": digest} of all encoders of the lists, and of the releases.
 
-    :param unlearn: the section of params.yaml.
+    :param unlearn: the section of params.yaml. :param veil: over the lists: digests of their words are salted.
     """
     entries = {str(Name(each.id, c.id)): asdict(public(c)) for each in lists for c in each.concepts}
     keep = {each.id: each.keep for each in lists}
@@ -48,13 +53,15 @@ def asked_for(
     jobs |= release_jobs(releases, unlearn, known_concepts(lists)) if lists else {}
     return {
         name: digest(
-            {
-                "concepts": {concept: entries[concept] for concept in job.concepts},
-                "keep": {list_: keep[list_] for list_ in sorted({Name.parse(c).list for c in job.concepts})},
-                "method": job.method,
-                "parameters": job.parameters,
-                "seed": seed,
-            }
+            veil.closed(
+                {
+                    "concepts": {concept: entries[concept] for concept in job.concepts},
+                    "keep": {list_: keep[list_] for list_ in sorted({Name.parse(c).list for c in job.concepts})},
+                    "method": job.method,
+                    "parameters": job.parameters,
+                    "seed": seed,
+                }
+            )
         )
         for name, job in jobs.items()
     }

@@ -4,8 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from expunge.concepts.concept import Concept, ConceptList
+from expunge.concepts.confidential import FOR_ALL, OPEN, Veil
 from expunge.concepts.prompt_file import Prompts
 from expunge.concepts.prompts import (
+    Said,
     anchors_of,
     forgotten_words,
     handful,
@@ -37,12 +39,14 @@ def make_plan(
     base: PlannedBase,
     held_out: Mapping[str, Sequence[str]] | None = None,
     labels: Labels | None = None,
+    veil: Veil = OPEN,
 ) -> Plan:
     """The plan: everything that the other stages do.
 
     :param held_out: by category ("list/id"), members that the list does not name; they become probes
         (`vocabulary.unnamed_members`).
     :param labels: what the base's judge may answer, by axis: the general set of a release asks for it.
+    :param veil: over the lists: seeds are drawn from what may be published of prompts.
     :raises InputError: a method needs an anchor for a concept that has none.
     """
     concepts = {
@@ -54,7 +58,9 @@ def make_plan(
     shown = {name: handful(keep[Name.parse(name).list], name, params.seed) for name in concepts}
 
     def drawn(counts: Mapping[str, Mapping[str, int]], names: Iterable[str]) -> dict[str, Sequence[PlannedSample]]:
-        return {n: tuple(samples_of(concepts[n], prompts, counts, params.seed, shown[n])) for n in names}
+        return {
+            n: tuple(samples_of(concepts[n], prompts, counts, params.seed, shown[n], _said(veil, n))) for n in names
+        }
 
     usual, planned = drawn(params.render, concepts), {each.id: _list(each, prompts) for each in lists}
     released, own = (
@@ -64,7 +70,7 @@ def make_plan(
     for name, job in released.items():
         release = params.releases[Name.parse(name).id]
         own[name] = dict(usual) if release.render is None else drawn(release.render, job.concepts)
-        own[name][GENERAL_SET] = general_samples(prompts, labels or {}, release.general, params.seed)
+        own[name][GENERAL_SET] = general_samples(prompts, labels or {}, release.general, params.seed, _said(veil))
     samples = all_samples(usual, list(own.values()))
     encoders = {
         name: _filled(name, job, concepts, prompts, samples, usual, params.seed)
@@ -82,7 +88,7 @@ def make_plan(
         lists=planned,
         concepts={name: _without_place(concept) for name, concept in concepts.items()},
         encoders=encoders,
-        fewshot=_pictures(encoders, concepts, prompts, params),
+        fewshot=_pictures(encoders, concepts, prompts, params, veil),
         training={
             name: Training(forgotten_words(c), training_templates(c, prompts), anchors_of(c, prompts))
             for name, c in concepts.items()
@@ -129,15 +135,27 @@ def _filled(
 
 
 def _pictures(
-    encoders: Mapping[str, EncoderJob], concepts: Mapping[str, Concept], prompts: Prompts, params: Params
+    encoders: Mapping[str, EncoderJob], concepts: Mapping[str, Concept], prompts: Prompts, params: Params, veil: Veil
 ) -> dict[str, tuple[Picture, ...]]:
     """The images that some encoder's method trains on, by unit of the stage fewshot."""
     needed = {(METHODS[job.method].images, concept) for job in encoders.values() for concept in job.concepts}
     return {
-        pictures_unit(name, shown): tuple(pictures_of(concepts[name], shown, prompts, params.fewshot, params.seed))
+        pictures_unit(name, shown): tuple(
+            pictures_of(concepts[name], shown, prompts, params.fewshot, params.seed, _said(veil, name))
+        )
         for shown, name in sorted(needed)
         if shown
     }
+
+
+def _said(veil: Veil, concept: str = "") -> Said:
+    """What of a prompt of a concept its seed is drawn from."""
+    about = (concept,) if concept in veil.secrets else ()
+
+    def said(prompt: str, group: str) -> str:
+        return veil.hide(prompt) if group in FOR_ALL else veil.hide(prompt, about, strict=bool(about))
+
+    return said
 
 
 def _list(each: ConceptList, prompts: Prompts) -> PlannedList:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from expunge.concepts.kinds import KINDS
 from expunge.concepts.prompt_file import Prompts
-from expunge.concepts.prompts import eval_templates
+from expunge.concepts.prompts import Said, as_it_is, eval_templates
 from expunge.concepts.samples import COUNTS, GENERAL, MODALITIES, Asks, PlannedSample
 from expunge.core.seeds import derive_seed
 from expunge.core.words import Finder, plain, split_article, with_article
@@ -23,7 +23,7 @@ Thing = tuple[Asks, tuple[str, ...]]  # what the judge is asked, and the templat
 
 
 def general_samples(
-    prompts: Prompts, labels: Labels, counts: Mapping[str, int] | None, seed: int
+    prompts: Prompts, labels: Labels, counts: Mapping[str, int] | None, seed: int, said: Said = as_it_is
 ) -> list[PlannedSample]:
     """The samples of the general set, images first.
 
@@ -42,7 +42,7 @@ def general_samples(
             prompt = forms[(index + turn) % len(forms)]
             key = f"{modality} {prompt}"
             again[key] = again.get(key, -1) + 1
-            noise = derive_seed(seed, "general", prompt, again[key])
+            noise = derive_seed(seed, "general", said(prompt, GENERAL), again[key])
             samples.append(PlannedSample(GENERAL, prompt, noise, modality, asks))
     return samples
 

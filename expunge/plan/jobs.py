@@ -5,7 +5,7 @@ from typing import Any
 
 from expunge.concepts.concept import Concept, ConceptList
 from expunge.concepts.prompt_file import Prompts
-from expunge.concepts.prompts import anchors_of, fewshot_prompts, target_words, training_templates
+from expunge.concepts.prompts import Said, anchors_of, as_it_is, fewshot_prompts, target_words, training_templates
 from expunge.core.errors import InputError, Problem
 from expunge.core.unit_names import Name
 from expunge.methods import METHODS, for_several, has_anchor
@@ -45,7 +45,9 @@ def require_anchors(encoders: Mapping[str, EncoderJob], concepts: Mapping[str, C
         raise InputError(problems)
 
 
-def pictures_of(concept: Concept, shown: str, prompts: Prompts, counts: Mapping[str, int], seed: int) -> list[Picture]:
+def pictures_of(
+    concept: Concept, shown: str, prompts: Prompts, counts: Mapping[str, int], seed: int, said: Said = as_it_is
+) -> list[Picture]:
     """What the T2I model draws for a concept: of its target or of its anchor.
 
     A memorised picture's anchor is its paraphrases, twice as many pictures as are wanted: copies are dropped. Before
@@ -56,7 +58,7 @@ def pictures_of(concept: Concept, shown: str, prompts: Prompts, counts: Mapping[
     words = target_words(concept) if shown == "target" else (str(concept.anchor),)
     count = counts["images" if shown == "target" else "anchor_images"]
     if shown == "anchor" and concept.paraphrases:
-        caption = fewshot_prompts((concept.name,), ("{}",), counts["images"], seed)
-        others = fewshot_prompts(("",), concept.paraphrases, 2 * count, seed)
+        caption = fewshot_prompts((concept.name,), ("{}",), counts["images"], seed, said)
+        others = fewshot_prompts(("",), concept.paraphrases, 2 * count, seed, said)
         return [Picture(*row, copy=True) for row in caption] + [Picture(*row) for row in others]
-    return [Picture(*row) for row in fewshot_prompts(words, training_templates(concept, prompts), count, seed)]
+    return [Picture(*row) for row in fewshot_prompts(words, training_templates(concept, prompts), count, seed, said)]

@@ -9,6 +9,7 @@ the methods and gates from the metrics. Nothing here imports torch.
 from pathlib import Path
 
 from expunge.concepts.concept import ConceptList
+from expunge.concepts.confidential import veil_of
 from expunge.concepts.kinds import KINDS
 from expunge.concepts.lists import load_list, load_lists
 from expunge.concepts.rules import Mistake, Rules, Words
@@ -38,8 +39,13 @@ def validate(
         problems = problems + error.problems
     if problems:
         raise InputError(problems)
+    veil = veil_of(checked)
     notes = [*notes, *double_notes(checked), *probe_notes(checked)]
-    return checked, [*notes, *(judge_notes(base, bases, checked) if base is not None else ())]
+    try:
+        notes += judge_notes(base, bases, checked) if base is not None else []
+    except InputError as error:
+        raise InputError(map(veil.masked_problem, error.problems)) from None
+    return checked, list(map(veil.masked, notes))
 
 
 def judge_notes(base: str, bases: Path, lists: list[ConceptList]) -> list[str]:

@@ -1,6 +1,5 @@
 """Records as files in audit/, one for each encoder, and their index."""
 
-import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -130,10 +129,3 @@ def list_digests(folder: Path, lists: Iterable[str]) -> dict[str, dict[str, str]
     """{list: {"sha256" of its file, "schema" of all lists}}."""
     schema = file_digest(LIST_SCHEMA)
     return {id_: {"sha256": file_digest(folder / f"{id_}.yaml"), "schema": schema} for id_ in lists}
-
-
-def salt_of(file: Path) -> str:
-    """The salt of confidential entries' digests, made at the first call: who keeps it can show what an entry said."""
-    if not file.is_file():
-        write_text(file, secrets.token_hex(32) + "\n")
-    return file.read_text("utf-8").strip()

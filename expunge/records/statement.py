@@ -4,7 +4,8 @@
 
 Its subjects are the files of the encoder's folder, and the folder itself by the digest that OpenSSF model signing gives
 it. The predicate is expunge's own (record.schema.json), shaped after in-toto's test-result. It holds no time, so that
-the same run gives the same bytes. Of a confidential concept it holds the id and a salted digest.
+the same run gives the same bytes. Of a confidential concept it holds the id and a salted digest: the plan that it is
+made of holds codes in place of words.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,7 +15,7 @@ from typing import Any
 
 from expunge.attacks import ATTACKS
 from expunge.concepts.concept import Concept
-from expunge.concepts.confidential import confidential_words, names_confidential
+from expunge.core.codes import is_open
 from expunge.core.digest import digest
 from expunge.core.index import Index, UnitRecord
 from expunge.core.unit_names import Name, UnitName
@@ -43,7 +44,6 @@ class Evidence:
     stored: Sequence[str]  # types of the original encoder's numbers, such as F16
     changes: Mapping[str, Mapping[str, Any]]  # by encoder: {part: norms of its changed tensors}
     origin: Mapping[str, Any]  # git, dvc.lock, versions, hardware: `records.origin`
-    salt: str  # for the digests of confidential entries
 
 
 def statement(encoder: str, of: Evidence) -> dict[str, Any]:
@@ -68,7 +68,7 @@ def statement(encoder: str, of: Evidence) -> dict[str, Any]:
             **tests_of(verdict),
             "verdict": {key: getattr(verdict, key) for key in ("verdict", "required", "gates", "about", "base")},
             "evaluations": [evaluation(reason) for reason in verdict.reasons],
-            "concepts": [asked(name, plan.concepts[name], of.salt) for name in job.concepts],
+            "concepts": [asked(name, plan.concepts[name]) for name in job.concepts],
             "lists": {id_: listed(plan, id_, of.lists[id_]) for id_ in lists},
             "base": {
                 "name": plan.base.name, "digest": plan.base.models.digest, "parts": plan.base.models.parts,
@@ -115,22 +115,21 @@ def evaluation(reason: Reason) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def asked(name: str, concept: Concept, salt: str) -> dict[str, Any]:
-    """A concept as its list writes it, with its request; of a confidential one the id and a salted digest."""
+def asked(name: str, concept: Concept) -> dict[str, Any]:
+    """A concept as its list writes it, with its request; of a confidential one the id and a digest of its codes, which
+    are salted, with what its list says of the request."""
     entry = asdict(replace(concept, where=""))
     del entry["where"]
     request = entry.pop("request")
     if not concept.confidential:
         return {"concept": name, "entry": entry, "request": request}
-    words = confidential_words([concept])
-    shown = {k: v for k, v in (request or {}).items() if v is None or not names_confidential([v], words)}
-    return {"concept": name, "confidential": digest({"salt": salt, "entry": entry}), "request": shown or None}
+    shown = {key: value for key, value in (request or {}).items() if value is None or is_open(value)}
+    told = any(value is not None for value in shown.values())
+    return {"concept": name, "confidential": digest(entry), "request": shown if told else None}
 
 
 def listed(plan: Plan, id_: str, file: Mapping[str, str]) -> dict[str, Any]:
-    words = confidential_words(plan.concepts.values())
-    texts = {"title": plan.lists[id_].title, "owner": plan.lists[id_].owner}
-    return {key: "" if names_confidential([text], words) else text for key, text in texts.items()} | dict(file)
+    return {"title": plan.lists[id_].title, "owner": plan.lists[id_].owner, **file}
 
 
 def images_of(encoder: str, of: Evidence) -> dict[str, UnitRecord]:
@@ -142,10 +141,7 @@ def images_of(encoder: str, of: Evidence) -> dict[str, UnitRecord]:
 
 
 def keys_of(encoder: str, stage: str, of: Evidence) -> Iterator[tuple[str, dict[str, Any]]]:
-    """(unit, its key and what the key is made of) of every unit on the way to the encoder's verdict.
-
-    What would name a confidential concept is there as a digest alone.
-    """
+    """(unit, its key and what the key is made of) of every unit on the way to the encoder's verdict."""
     plan, units, own = of.plan, of.indexes[stage].units, Name.parse(encoder)
     match stage:
         case "fewshot":
@@ -157,14 +153,10 @@ def keys_of(encoder: str, stage: str, of: Evidence) -> Iterator[tuple[str, dict[
         case _:
             drawn = [Name.parse(each) for each in plan.sets_of(encoder)]
             names = [str(unit) for c in drawn for unit in (UnitName(concept=c, original=True), UnitName(own, c))]
-    words = confidential_words(plan.concepts.values())
-    hidden = any(plan.concepts[c].confidential for c in plan.encoders[encoder].concepts)
     for name in names:
         if name in units:
             parts = units[name].parts if stage == "encoders" else in_short(units[name].parts)
-            secret = hidden or names_confidential(map(str, (*parts, *parts.values())), words)
-            told = {"partsDigest": digest({"salt": of.salt, "parts": parts})} if secret else {"parts": parts}
-            yield name, {"key": units[name].key, **told}
+            yield name, {"key": units[name].key, "parts": parts}
 
 
 def in_short(parts: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from expunge.attacks.records import Attempt, Outcome, read_attempts
+from expunge.core.codes import is_open
 from expunge.core.unit_names import Name, UnitName
 from expunge.report.pairs import Pair
 from expunge.report.run import Run
@@ -37,7 +38,7 @@ def attempts_of(run: Run, encoder: str) -> dict[str, list[ShownAttempt]]:
     for file in sorted((run.attacks / str(UnitName(Name.parse(encoder)))).glob("*/attempts.json")):
         for attempt in read_attempts(file):
             concept = run.plan.concepts.get(attempt.concept)
-            if concept is not None and not concept.confidential and run.is_open(attempt.prompt):
+            if concept is not None and not concept.confidential and is_open(attempt.prompt):
                 by_concept[attempt.concept].append(_with_pictures(file.parent, attempt))
     for attempts in by_concept.values():
         attempts.sort(key=lambda a: (not a.succeeded, -(a.confidence_after or 0), a.attack, a.goal, a.pair.seed))

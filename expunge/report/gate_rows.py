@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from expunge.core.codes import is_open
 from expunge.metrics.thresholds import parse
 from expunge.report.definitions import WORDS, between, definition, shown
 from expunge.report.run import Run
@@ -15,7 +16,7 @@ def open_verdicts(run: Run) -> dict[str, Verdict]:
     """The verdicts without any sentence that names a confidential concept."""
 
     def open_(reason: Reason) -> Reason:
-        return reason if run.is_open(reason.text) else replace(reason, text="")
+        return reason if is_open(reason.text) else replace(reason, text="")
 
     return {
         name: replace(verdict, reasons=tuple(map(open_, verdict.reasons))) for name, verdict in run.verdicts.items()
@@ -41,7 +42,7 @@ def reason_row(run: Run, reason: Reason, alone: bool) -> dict[str, Any]:
         "wanted": wanted(metric, reason.threshold, reason.before),
         "interval": between(metric, reason.low, reason.high),
         "concept": reason.concept, "required": reason.required, "verdict": reason.verdict,
-        "text": text if text and run.is_open(text) else plain,
+        "text": text if text and is_open(text) else plain,
     }  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from expunge.core.codes import is_open
 from expunge.core.unit_names import RELEASES, Name
 from expunge.report import numbers
 from expunge.report.pairs import Pair, drawn_first, pairs_of
@@ -55,7 +56,7 @@ def list_title(run: Run, name: str) -> str:
     if name == RELEASES:
         return "Releases"
     title = run.plan.lists[name].title or name
-    return title if run.is_open(title) else name
+    return title if is_open(title) else name
 
 
 def encoder_row(site: Site, page: Path, name: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from expunge.concepts.samples import MODALITIES
+from expunge.core.codes import is_open
 from expunge.core.unit_names import Name
 from expunge.metrics.sample_choices import shows_in
 from expunge.report import chart, numbers
@@ -84,7 +85,7 @@ def list_page(site: Site, name: str) -> dict[str, Any]:
     cards = [{**row, "pair": first_pair(site, page, row["name"])} for row in shown_first]
     owner = run.plan.lists[name].owner
     return {"page": page, "list": list_card(site, page, name, rows), "rows": rows, "cards": cards,
-            "columns": site.columns, "owner": owner if run.is_open(owner) else "",
+            "columns": site.columns, "owner": owner if is_open(owner) else "",
             "overall": numbers.overall(run, site.columns, [row["name"] for row in rows])}  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from expunge.attacks import ATTACKS
 from expunge.concepts.samples import GENERAL
+from expunge.core.codes import is_open
 from expunge.core.unit_names import GENERAL_SET, Name
 from expunge.metrics.catalogue import METRICS
 from expunge.plan.contract import Plan, PlannedRelease
@@ -69,7 +70,7 @@ def _in_words(failed: Sequence[Mapping[str, Any]]) -> str:
 
 def not_asked(run: Run, release: PlannedRelease) -> dict[str, Any]:
     """What one part of a release keeps and another forgets; `hidden` of them would name a confidential concept."""
-    rows = [each for each in release.not_asked if run.is_open(each.words)]
+    rows = [each for each in release.not_asked if is_open(each.words)]
     confidential = [name for name, concept in run.plan.concepts.items() if concept.confidential]
     rows = [each for each in rows if each.kept_by not in confidential and each.forgotten_by not in confidential]
     return {"rows": rows, "hidden": len(release.not_asked) - len(rows)}
@@ -124,7 +125,7 @@ def _general(site: Site, page: Path, name: str) -> dict[str, Any]:
         {"what": WORDS[modality], "word": rate.word, "before": shown(metric, rate.before),
          "after": shown(metric, rate.value)}
         for (modality, metric), rate in own.items()
-        if metric == "general_worst" and rate.word and site.run.is_open(rate.word)
+        if metric == "general_worst" and rate.word and is_open(rate.word)
     ]  # fmt: skip
     return {"numbers": numbers.full_table(own), "worst": worst, "lost": len(lost), "drawn": len(pairs),
             "pairs": [pair_view(page, pair, f"lost-{i}") for i, pair in enumerate(lost[:LOST], 1)]}  # fmt: skip

@@ -1,7 +1,7 @@
 """What a report is about, and what of it may be shown.
 
-A confidential concept shows its id and its rates: no name, no prompt, no picture, no attack. Its name and aliases are
-withheld on every other page, too.
+A confidential concept shows its id and its rates: no name, no prompt, no picture, no attack. The report does not know
+its words, only codes in their place (`expunge.core.codes`), and leaves out what a code stands for on every other page.
 """
 
 import os
@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 from expunge.concepts.concept import Concept
-from expunge.concepts.confidential import confidential_words, is_withheld, names_confidential
+from expunge.core.codes import is_open
 from expunge.core.unit_names import Name
 from expunge.judging.table import Row, pair_of
 from expunge.plan.contract import Plan
@@ -45,11 +45,6 @@ class Run:
     curves: Sequence[FramePoint] = ()  # metrics/frames.csv
     records: Mapping[str, Path] = field(default_factory=dict)  # by "list/encoder": its record
     signed: Mapping[str, str] = field(default_factory=dict)  # by "list/encoder": by whom, or why not, in words
-
-    @cached_property
-    def words(self) -> tuple[str, ...]:
-        """Words that no page may show, in lower case."""
-        return confidential_words(self.plan.concepts.values())
 
     @cached_property
     def by_unit(self) -> dict[tuple[str, str], dict[tuple[str, str], Rate]]:
@@ -91,17 +86,13 @@ class Run:
     def verdict_of(self, encoder: str) -> Verdict:
         return self.verdicts.get(encoder) or Verdict(UNMEASURED, required=False)
 
-    def is_open(self, *texts: str) -> bool:
-        """Do the texts name no confidential concept?"""
-        return not names_confidential(texts, self.words)
-
     def open(self, texts: Iterable[str]) -> list[str]:
         """Those of the texts that may be shown."""
-        return [text for text in texts if self.is_open(text)]
+        return [text for text in texts if is_open(text)]
 
     def is_withheld(self, concept: Concept | None, group: str, *texts: str) -> bool:
-        """May a sample of a concept not be shown?"""
-        return is_withheld(concept, group, texts, self.words)
+        """May a sample of a concept not be shown? Of a confidential one, only what the base asks of all may be."""
+        return (concept is not None and concept.confidential and group != "far") or not is_open(*texts)
 
 
 def url(page: Path, path: Path) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from expunge.concepts.concept import ConceptList
+from expunge.concepts.confidential import veil_of
 from expunge.concepts.lists import load_lists
 from expunge.core.errors import InputError, Problem
 from expunge.core.unit_names import RELEASES, Name
@@ -51,7 +52,9 @@ def encoders_now(folder: Path, params: Any) -> dict[str, Asked]:
 def asked_of(lists: Sequence[ConceptList], params: Any) -> dict[str, Asked]:
     """`encoders_now` of lists that were read."""
     gate, asked = gate_of(params), dict[str, Asked]()
-    about = asked_for(lists, params["unlearn"], releases_of(params), params["seed"]) if "unlearn" in params else {}
+    about, veil = dict[str, str](), veil_of(lists)
+    if "unlearn" in params:
+        about = asked_for(lists, params["unlearn"], releases_of(params), params["seed"], veil)
     own = {str(Name(each.id, c.id)): (gate, each.gate, c.gate) for each in lists for c in each.concepts}
     for each in lists:
         for encoder, ids in each.members().items():

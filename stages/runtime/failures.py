@@ -5,6 +5,8 @@ import traceback
 from contextlib import suppress
 from pathlib import Path
 
+from expunge.concepts.confidential import OPEN, Veil
+
 FAILED = Path(".expunge/failed")
 
 
@@ -14,13 +16,13 @@ def is_disk_full(error: BaseException) -> bool:
     return number in (errno.ENOSPC, errno.EDQUOT) or "No space left on device" in str(error)
 
 
-def failure_line(stage: str, unit: str, error: BaseException) -> str:
-    """One line for stderr; the traceback goes into a file that the line names."""
+def failure_line(stage: str, unit: str, error: BaseException, veil: Veil = OPEN) -> str:
+    """One line for stderr; the traceback goes into a file that the line names. Neither names what is confidential."""
     file = FAILED / stage / f"{unit.replace('/', '--')}.txt"
     with suppress(OSError):
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text("".join(traceback.format_exception(error)), "utf-8")
-    return f"{unit}: {in_a_line(error)}; see {file.as_posix()}"
+        file.write_text("".join(map(veil.masked, traceback.format_exception(error))), "utf-8")
+    return f"{unit}: {veil.masked(in_a_line(error))}; see {file.as_posix()}"
 
 
 def in_a_line(error: BaseException) -> str:

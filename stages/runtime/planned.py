@@ -1,5 +1,8 @@
 """What every stage after `plan` reads first: the plan, and the settings in params.yaml that concern the stage.
 
+What draws, trains or measures reads the opened plan; verdicts, records and the report read it without the words of
+confidential concepts.
+
 The values read here enter the keys of units, so the code that reads them is not part of any unit's code version.
 """
 
@@ -10,17 +13,24 @@ from typing import Any
 
 from expunge.bases.arithmetic import Arithmetic, arithmetic_of
 from expunge.bases.spec import load_spec
+from expunge.concepts.confidential import Veil
 from expunge.core.errors import InputError, Problem
 from expunge.plan.contract import Plan, read_plan
 from expunge.plan.params import read_params, read_run_params
+from expunge.plan.sealed import read_opened
 from stages.runtime.executors import Workers, workers_for
 
-PLAN, PARAMS = Path("build/plan/index.json"), Path("params.yaml")
+PLAN, PARAMS, CONCEPTS = Path("build/plan/index.json"), Path("params.yaml"), Path("concepts")
 
 
 def read_plan_here() -> Plan:
     """:raises InputError: the plan is missing or broken."""
     return read_plan(PLAN)
+
+
+def read_opened_here() -> tuple[Plan, Veil]:
+    """The plan with all words, and what hides them again. :raises InputError: `expunge.plan.sealed.read_opened`."""
+    return read_opened(PLAN, CONCEPTS)
 
 
 def attack_budgets() -> dict[str, Any]:

@@ -20,6 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from expunge.concepts.confidential import OPEN, Veil
 from expunge.core.accounts import UnitAccount, write_account, write_seconds
 from expunge.core.digest import Fingerprint
 from expunge.core.errors import InputError, Problem
@@ -28,6 +29,7 @@ from stages.runtime.earlier_versions import Previous
 from stages.runtime.executors import Job, Workers, execute
 from stages.runtime.failures import failure_line, is_disk_full
 from stages.runtime.key_parts import code_differences, differences, flat
+from stages.runtime.published import clean
 from stages.runtime.store import STORE, Stored, commit, place, prune, sweep, take, work_folder
 from stages.runtime.units import Compute, Keyed, Task, Unit, keyed
 
@@ -44,6 +46,7 @@ def run_units(
     modules: Iterable[str] = (),
     base: Fingerprint = NO_BASE,
     workers: Workers | None = None,
+    veil: Veil = OPEN,
 ) -> None:
     """Fill `out` with `out/<name>/` for every unit and with `out/index.json`; other units are removed.
 
@@ -55,6 +58,7 @@ def run_units(
     :param base: the fingerprint of all that decides the base's results.
     :param workers: where the units are computed; None: one by one in this process. With several processes `compute`
         must be a module-level function, or a partial of one.
+    :param veil: over the plan: what units write goes through it.
     :raises SystemExit: 1, if units failed, once all others are done; stderr names each with its error.
     :raises InputError: a file of an earlier stage that would be read is not the one that it wrote; `compute` raised one
         (weights are missing, say); or the disk is full. Finished units are kept.
@@ -63,11 +67,11 @@ def run_units(
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
     sweep(store)
-    named = keyed(stage, units, base.digest, *modules)
-    stored, previous = _reuse(stage, out, store, named)
+    named = keyed(stage, units, base.digest, *modules, veil=veil)
+    stored, previous = _reuse(stage, out, store, named, veil)
     missing = {name: entry for name, entry in named.items() if name not in stored}
     require_unchanged(path for entry in missing.values() for path in entry.unit.reads.values())
-    made, failed = _compute(stage, store, named, missing, compute, workers or Workers())
+    made, failed = _compute(stage, store, named, missing, compute, workers or Workers(), veil)
     if failed:
         head = f"{stage}: {len(failed)} of {len(units)} units failed; the others are kept"
         print(head, *failed, sep="\n  ", file=sys.stderr)
@@ -85,8 +89,13 @@ def run_units(
     prune(store, {entry.key for entry in named.values()})
 
 
-def _reuse(stage: str, out: Path, store: Path, named: Mapping[str, Keyed]) -> tuple[dict[str, Stored], Previous | None]:
-    """The units that exist already, and the previous versions if any unit had to be looked up there."""
+def _reuse(
+    stage: str, out: Path, store: Path, named: Mapping[str, Keyed], veil: Veil
+) -> tuple[dict[str, Stored], Previous | None]:
+    """The units that exist already, and the previous versions if any unit had to be looked up there.
+
+    One that names what became confidential since it was made, such as a prompt that an attack found, is cleaned.
+    """
     previous: Previous | None = None
     stored: dict[str, Stored] = {}
     for name, entry in progress(named.items(), len(named), f"{stage}: reuse", delay=2):
@@ -95,8 +104,21 @@ def _reuse(stage: str, out: Path, store: Path, named: Mapping[str, Keyed]) -> tu
             previous = previous or Previous(out)
             unit = previous.take(entry.key, store)
         if unit is not None:
-            stored[name] = unit
+            stored[name] = _cleaned(name, unit, store, veil)
     return stored, previous
+
+
+def _cleaned(name: str, unit: Stored, store: Path, veil: Veil) -> Stored:
+    if not veil:
+        return unit
+    with work_folder(store) as folder:
+        for path in unit.files:
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(store / unit.key / path, folder / path)
+        if not (changed := clean(folder, veil, name)):
+            return unit
+        print(f"{name}: {', '.join(changed)} named what is confidential now, and no longer does", file=sys.stderr)
+        return commit(store, unit.key, folder, veil.closed(unit.facts, *veil.about(name)))
 
 
 def _compute(
@@ -106,6 +128,7 @@ def _compute(
     missing: Mapping[str, Keyed],
     compute: Compute,
     workers: Workers,
+    veil: Veil,
 ) -> tuple[dict[str, tuple[Stored, float]], list[str]]:
     """({unit: (what was stored, seconds)}, a line for each unit that failed)."""
     first = {entry.key: name for name, entry in reversed(list(missing.items()))}  # duplicates reuse its result
@@ -114,11 +137,14 @@ def _compute(
         unit = entry.unit
         after = {*unit.reads_units.values(), first[entry.key]} - {name}
         own = {what: store / named[other].key for what, other in unit.reads_units.items()}  # the out is incomplete
-        jobs[name] = Job((entry.key, Task(name, unit.inputs, {**unit.reads, **own})), tuple(after))
+        jobs[name] = Job((entry.key, Task(name, unit.inputs, {**unit.reads, **own}, veil.codes)), tuple(after))
     made: dict[str, tuple[Stored, float]] = {}
     failed: list[str] = []
     bar = progress(None, len(missing), stage)
-    with contextlib.closing(execute(partial(_do, stage, store, compute, workers.check), jobs, workers)) as results, bar:
+    with (
+        contextlib.closing(execute(partial(_do, stage, store, compute, workers.check, veil), jobs, workers)) as results,
+        bar,
+    ):
         for name, result in results:
             if isinstance(result, InputError):
                 raise result
@@ -132,7 +158,13 @@ def _compute(
 
 
 def _do(
-    stage: str, store: Path, compute: Compute, check: Callable[[], None] | None, name: str, work: tuple[str, Task]
+    stage: str,
+    store: Path,
+    compute: Compute,
+    check: Callable[[], None] | None,
+    veil: Veil,
+    name: str,
+    work: tuple[str, Task],
 ) -> Any:
     """(what was stored, seconds); a line to print if the unit failed; or an InputError for the user to fix."""
     key, task = work
@@ -143,15 +175,17 @@ def _do(
             if check is not None:
                 check()
             with work_folder(store) as folder:
-                stored = commit(store, key, folder, dict(compute(task, folder) or {}))
+                facts = dict(compute(task, folder) or {})
+                clean(folder, veil, name)
+                stored = commit(store, key, folder, veil.closed(facts, *veil.about(name)))
         return stored, round(time.perf_counter() - start, 2)
     except InputError as error:
-        return error
+        return InputError(map(veil.masked_problem, error.problems))
     except Exception as error:
         if is_disk_full(error):
             fix = "make room and run again; finished units are kept"
             return InputError([Problem(f"{stage} {name}", "the disk is full", fix)])
-        return failure_line(stage, name, error)
+        return failure_line(stage, name, error, veil)
 
 
 def _account(name: str, index: Index, previous: Previous | None, made: bool) -> UnitAccount:

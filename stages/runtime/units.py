@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from expunge.concepts.confidential import OPEN, Veil
 from expunge.core.digest import digest
 from stages.runtime.code import code_version
 from stages.runtime.key_parts import flat
@@ -34,6 +35,7 @@ class Task:
     name: str
     inputs: Any
     reads: Mapping[str, Path]
+    codes: Mapping[str, str] = field(default_factory=dict)  # {code: text} of what files of earlier stages hide
 
 
 Compute = Callable[[Task, Path], Mapping[str, Any] | None]
@@ -56,11 +58,12 @@ class Keyed:
         return {**flat(inputs, "" if isinstance(inputs, dict) else "inputs"), **upstream, "code": self.parts["code"]}
 
 
-def keyed(stage: str, units: Mapping[str, Unit], base: str, *modules: str) -> dict[str, Keyed]:
+def keyed(stage: str, units: Mapping[str, Unit], base: str, *modules: str, veil: Veil = OPEN) -> dict[str, Keyed]:
     """Each unit with its key: sha256 over the stage, the base's digest, the version of the code, the unit's inputs and
     the keys of the units that it reads.
 
     :param base: the base's digest. :param modules: the modules that compute all units.
+    :param veil: of the inputs, keys and their parts hold what may be published.
     """
     result: dict[str, Keyed] = {}
     versions: dict[tuple[str, ...], tuple[str, dict[str, str]]] = {}
@@ -69,6 +72,7 @@ def keyed(stage: str, units: Mapping[str, Unit], base: str, *modules: str) -> di
             versions[unit.code] = code_version(*modules, *unit.code)
         version, files = versions[unit.code]
         own = {what: result[other].key for what, other in unit.reads_units.items()}
-        parts = {"code": version, "inputs": msgspec.to_builtins(unit.inputs), "upstream": {**unit.upstream, **own}}
+        inputs = veil.closed(msgspec.to_builtins(unit.inputs), *veil.about(name))
+        parts = {"code": version, "inputs": inputs, "upstream": {**unit.upstream, **own}}
         result[name] = Keyed(unit, digest({"stage": stage, "base": base, **parts}), parts, files)
     return result

@@ -14,7 +14,7 @@ from expunge.concepts.prompt_file import read_prompts
 from expunge.plan.params import read_params
 from stages import attack, fewshot, plan, render, unlearn
 from stages.runtime.key_parts import differences
-from stages.runtime.planned import read_plan_here
+from stages.runtime.planned import read_opened_here, read_plan_here
 from stages.runtime.units import keyed
 from tests.support.project import ONE, PARAMS, TWO, make_project, write_list
 from tests.support.tiny import write_yaml
@@ -29,11 +29,12 @@ def here(tmp_path: Path, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def keys() -> dict[str, str]:
     """Keys of every unit but those of score and drift, as the stages would make them now. No model is loaded."""
     plan.run()
-    planned = read_plan_here()
+    planned, veil = read_opened_here()
     models, seen = planned.base.models.digest, dict[str, dict[str, str]]()
 
     def key(stage: str, units: dict[str, Any]) -> dict[str, str]:
-        seen[stage] = {name: entry.key for name, entry in keyed(stage, units, models, f"stages.{stage}").items()}
+        made = keyed(stage, units, models, f"stages.{stage}", veil=veil)
+        seen[stage] = {name: entry.key for name, entry in made.items()}
         return seen[stage]
 
     key("fewshot", fewshot.units_of(planned))
@@ -69,7 +70,7 @@ CHANGES: dict[str, tuple[dict[str, Any], set[str]]] = {
     "name": ({"name": "volt"}, ONE_S | JOINT | {"fewshot list/one"}),
     "anchor": ({"anchor": "a toy"}, {"unlearn list/one", "render list/one/list--one"} | JOINT),
     "request": ({"request": {"id": "R", "received": "2026-01-31", "basis": "b", "decision": "d"}}, set()),
-    "confidential": ({"confidential": True}, set()),
+    "confidential": ({"confidential": True}, ONE_S | JOINT | {"fewshot list/one"}),  # whose parts and files hold words
     "probes": ({"probes": ["rob"]}, {"unlearn list/one", "render list/one/list--one"} | JOINT),
     "parameters": ({"parameters": {"steps": 3}}, {"unlearn list/one", "render list/one/list--one"}),
 }

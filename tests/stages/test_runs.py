@@ -94,7 +94,10 @@ def test_confidential_concepts_stay_out_of_params_diff() -> None:
     write_list({**ONE, "confidential": True}, TWO)
     plan.run()
     table = json.loads(Path("build/plan/concepts.json").read_text())
-    assert table["list"]["one"] == {"confidential": True} and table["list"]["two"]["name"] == "teapot"
+    assert table["list"]["one"].keys() == {"confidential", "digest"} and table["list"]["two"]["name"] == "teapot"
+    write_list({**ONE, "confidential": True, "aliases": ["rob"]}, TWO)
+    plan.run()
+    assert json.loads(Path("build/plan/concepts.json").read_text())["list"]["one"] != table["list"]["one"]
 
 
 def test_wrong_lists_and_params_end_the_plan() -> None:

@@ -7,14 +7,17 @@ import numpy as np
 import pytest
 
 from expunge.bases.spec import load_spec
+from expunge.concepts.confidential import Secret, Veil
 from expunge.concepts.samples import Asks, PlannedSample, write_planned
+from expunge.core.codes import CODE
 from expunge.core.digest import Fingerprint
 from expunge.core.index import read_index
 from expunge.core.media import write_png, write_strip
 from expunge.judging import detectors, table
 from expunge.judging.features import read_features
 from expunge.judging.judge_digest import judge_parts
-from expunge.plan.contract import Plan, PlannedBase, Training, write_plan
+from expunge.plan.contract import Plan, PlannedBase, Training
+from expunge.plan.sealed import write_sealed
 from expunge.verdicts.rates import read_rates, write_rates
 from expunge.verdicts.tally import rates_of
 from stages import score
@@ -23,7 +26,7 @@ from stages.runtime.units import Keyed, keyed
 from tests.support import tiny
 from tests.support.made_index import write_made_index
 from tests.support.made_plan import made_concept, made_plan
-from tests.support.project import PARAMS
+from tests.support.project import PARAMS, SALT
 from tests.support.tiny import write_yaml
 from tests.support.tiny_judge import VIT, make_folder, noise
 
@@ -73,7 +76,8 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     tiny.make_base(tmp_path / "bases", frames=8)
     make_folder(tmp_path / "bases" / "tiny", VIT, motion=True)
     write_yaml(Path("params.yaml"), {**PARAMS, "run": {"executor": "inline"}})
-    write_plan(Path("build/plan/index.json"), made())
+    write_yaml(Path("concepts/private/words.yaml"), {"salt": SALT, "concepts": {"p-17": {"name": "mira holt"}}})
+    write_sealed(Path("build/plan/index.json"), made(), Veil(SALT, {"list/p-17": Secret(("mira holt",))}))
     units = [(f"original/{concept}", concept) for concept in CONCEPTS]
     units += [(f"{e}/{c.replace('/', '--')}", c) for e, concepts in ENCODERS.items() for c in concepts]
     for shade, (name, concept) in enumerate(units):
@@ -89,7 +93,7 @@ def test_score_writes_tables_and_reuses_units(repository: Path, monkeypatch: pyt
     assert len(read_index("build/scores").units) == 5 and not Path("metrics").exists()
     rows = table.read_table(Path("build/scores/scores.parquet"))
     assert {row["encoder"] for row in rows} == {"original", "bolt", "both"}
-    assert all(row["prompt"] == "" for row in rows if row["concept"] == "p-17" and row["group"] != "far")
+    assert all(CODE.fullmatch(r["prompt"]) for r in rows if r["concept"] == "p-17" and r["group"] != "far")
     assert np.isfinite([row["value"] for row in rows]).all()
     assert {(row["modality"], row["solver"], row["steps"], row["guidance"]) for row in rows} == {
         (modality, "DPMSolverMultistepScheduler", 2, 3.0) for modality in ("image", "video")

@@ -20,7 +20,7 @@ STAGES = (plan, fewshot, unlearn, render, score, drift, attack, verdict, attest)
 ENCODER, LOG = Path("build/encoders/list/one"), Path("audit/log.jsonl")
 REQUEST = {"id": "R-1", "received": "2026-01-31", "basis": "trademark of teapots", "decision": "approved"}
 SECRET = {"id": "s", "name": "quill lamp", "kind": "object", "aliases": ["lampo"], "confidential": True,
-          "neighbours": ["a kettle"], "request": {**REQUEST, "basis": "they hold Lampo"}}  # fmt: skip
+          "neighbours": ["a kettle"], "request": {**REQUEST}}  # fmt: skip
 
 
 def make_attested(folder: Path, tiny_folder: Path) -> None:

@@ -1,7 +1,7 @@
 """Made-up runs for the report: a small one with everything in it, and one of many concepts."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,20 +10,23 @@ import numpy as np
 
 from expunge.attacks.records import Attempt, Outcome, write_attempts
 from expunge.concepts.concept import Concept
-from expunge.concepts.confidential import redact
+from expunge.concepts.confidential import Secret, Veil
 from expunge.concepts.samples import FORGET, GROUPS, MODALITIES
 from expunge.core.files import to_json
 from expunge.core.media import write_mp4, write_png, write_strip
 from expunge.core.unit_names import Name, UnitName
 from expunge.judging.table import Row, write_table
+from expunge.plan.sealed import closed_plan
 from expunge.report import Run
 from expunge.verdicts.rates import Rate
 from expunge.verdicts.statistics import wilson
 from expunge.verdicts.verdict_file import Reason, Verdict
+from stages.runtime.published import clean
 from tests.support.made_plan import made_concept, made_plan, made_sample
 
 NASTY = '<script>alert("x")</script> & "quotes"'
 SECRET = ("mira", "holt", "redhead")  # words that may stand nowhere
+VEIL = Veil("salt", {"people/p-17": Secret(("mira holt", "the redhead"), ("zorb", "a toy"), person=True)})
 
 
 def concept(name: str, **more: Any) -> Concept:
@@ -67,6 +70,7 @@ def make_run(build: Path) -> Run:
         drawn = prompts[name][1:] if unit.encoder and unit.encoder.id == "both" else prompts[name]
         folder.mkdir(parents=True)
         (folder / "prompts.json").write_text(to_json(msgspec.to_builtins(drawn)))
+        clean(folder, VEIL, str(unit))
         for sample in drawn:
             hue += 37
             draw(folder / sample.file, sample.modality, hue)
@@ -80,12 +84,15 @@ def make_run(build: Path) -> Run:
             write_png(build / "fewshot" / name / f"image-{index}.png", picture(50 * index))
     for encoder, members in encoders.items():
         make_attempts(build / "attacks" / encoder, members)
+        clean(build / "attacks" / encoder, VEIL, encoder)
     titles = {"characters": ("Characters <b>", "release team"), "people": ("Mira Holt and others", "")}
     plan = made_plan(concepts, encoders, titles=titles, method="few-shot")
+    rows = [row for own in rows for row in VEIL.closed([own], *VEIL.about(f"original/{own['list']}/{own['concept']}"))]
     write_table(build / "scores" / "scores.parquet", rows)
+    told = {name: msgspec.convert(VEIL.closed(asdict(v)), Verdict) for name, v in verdicts(encoders).items()}
     return Run(
-        plan, list(rates_of(rows, encoders)), verdicts(encoders),
-        redact(rows, concepts),
+        closed_plan(plan, VEIL), list(rates_of(rows, encoders)), told,
+        rows,
         build / "renders", build / "fewshot", build / "attacks",
         dict.fromkeys(encoders, 123456), dict.fromkeys(encoders, 3.25),
         {"every measurement": build / "scores" / "scores.parquet"},

@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from expunge.concepts.private import WORDS, private_file
 from tests.support.paths import ROOT
 from tests.support.tiny import write_yaml
 
 ONE = {"id": "one", "name": "bolt", "kind": "character", "aliases": ["bob"], "neighbours": ["dog"]}
 TWO = {"id": "two", "name": "teapot", "kind": "object", "parameters": {"steps": 2}}
+SALT = "5a" * 32
 PARAMS: dict[str, Any] = {
     "base": "tiny", "seed": 0, "fewshot": {"images": 2, "anchor_images": 3},
     "unlearn": {"method": "few-shot", "few-shot": {"steps": 1, "batch": 1}},
@@ -44,7 +46,15 @@ def make_project_with_code(folder: Path, tiny_folder: Path) -> None:
 
 
 def write_list(*concepts: Mapping[str, Any]) -> None:
-    """concepts/list.yaml: an encoder for each concept, and a joint one, "both"."""
+    """concepts/list.yaml: an encoder for each concept, and a joint one, "both". The words of confidential concepts go
+    into the private file."""
     joint = {"both": [concept["id"] for concept in concepts]}
-    text = {"title": "T", "owner": "O", "encoders": {"single": True, "joint": joint}, "concepts": list(concepts)}
+    hidden = {c["id"]: {k: v for k, v in c.items() if k in WORDS} for c in concepts if c.get("confidential")}
+    shown = [{k: v for k, v in c.items() if k not in hidden.get(c["id"], ())} for c in concepts]
+    text = {"title": "T", "owner": "O", "encoders": {"single": True, "joint": joint}, "concepts": shown}
     write_yaml(Path("concepts/list.yaml"), text)
+    private = private_file(Path("concepts"))
+    if hidden:
+        write_yaml(private, {"salt": SALT, "concepts": hidden})
+    else:
+        private.unlink(missing_ok=True)

@@ -21,15 +21,17 @@ from expunge.attacks import (
 )
 from expunge.attacks.attempts import Carried, attack, replay, tries_of
 from expunge.attacks.inversion import learn, position
+from expunge.attacks.keeping import kept_problems, with_new
 from expunge.attacks.mixture import mean, past
 from expunge.attacks.records import Attempt, Outcome
-from expunge.attacks.replayed import COLUMNS, KeptPrompt, read_kept, with_new, worth_keeping, write_kept
+from expunge.attacks.replayed import COLUMNS, KeptPrompt, read_kept, worth_keeping, write_kept
 from expunge.attacks.ring_a_bell import goals, search
 from expunge.attacks.soft import denoising_loss, encode_soft, whole_words
 from expunge.attacks.unlearndiffatk import search as gradient_search
 from expunge.bases.edits import Edit
 from expunge.bases.text import distance, encode_prompts, text_gram
 from expunge.concepts.concept import Concept
+from expunge.concepts.confidential import Secret, Veil
 from expunge.core.errors import InputError
 from tests.support.paths import ROOT
 
@@ -236,8 +238,21 @@ def test_what_got_through_is_kept_once(tmp_path: Path) -> None:
     kept = read_kept(file)
     assert kept == [KeptPrompt("l/c", "words", "image", "x", 0)]
     other = replace(some[0], prompt="y, z")
-    write_kept(file, with_new(kept, [other, replace(other, concept="l/secret")], hidden=["l/secret"]))
+    write_kept(file, with_new(kept, [other]))
     assert [prompt.prompt for prompt in read_kept(file)] == ["x", "y, z"]
+
+
+def test_no_prompt_of_a_confidential_concept_is_kept(tmp_path: Path) -> None:
+    """Nor one that names it, be it from before it was confidential."""
+    veil, file = Veil("s", {"l/s": Secret(("mira holt",))}), tmp_path / "found.csv"
+    some = [record("words", 0, True, True), replace(record("words", 0, True, True), concept="l/s", prompt="mria hotl")]
+    some += [replace(some[0], prompt="a Mira-Holt"), replace(some[0], prompt=veil.hide("mira holt"))]
+    kept = with_new([], some[:3])
+    write_kept(file, kept)
+    told = kept_problems(file, veil)
+    assert len(told) == 2 and all("expunge keep-attacks" in each.fix for each in told)
+    assert not any("mira" in str(each).lower() for each in told) and kept_problems(file, Veil()) == []
+    assert [each.prompt for each in with_new(kept, some, veil)] == ["x"]
 
 
 def test_the_shipped_table_is_written_as_it_is_read(tmp_path: Path) -> None:

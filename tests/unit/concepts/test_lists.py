@@ -41,7 +41,6 @@ concepts:
       - snowby the snowman
     prompts: ["a photo of {}", bolt the robot in the rain]
     request: {id: R-1, received: 2026-01-31, basis: trademark, decision: forget}
-    confidential: true
     method: few-shot
     parameters: {steps: 20, learning_rate: 1e-5}
   - {id: zorb, name: "zorb  the alien", kind: character}
@@ -68,7 +67,7 @@ def test_a_full_list(tmp_path: Path) -> None:
     assert bolt.aliases == ("the tin robot",)
     assert bolt.neighbours == ("jolly the clown", "snowby the snowman")
     assert bolt.request == Request("R-1", "2026-01-31", "trademark", "forget")
-    assert bolt.confidential
+    assert not bolt.confidential
     assert bolt.parameters == {"steps": 20, "learning_rate": 1e-5}
     assert bolt.where.endswith("characters.yaml:6")
     assert zorb.name == "zorb the alien"

@@ -3,8 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-from expunge.concepts.concept import Concept
-from expunge.concepts.confidential import redact
 from expunge.judging import table
 
 
@@ -30,18 +28,3 @@ def test_the_table_documents_its_columns(tmp_path: Path) -> None:
     schema = pq.read_schema(tmp_path / "a.parquet")
     assert schema.names == list(table.COLUMNS)
     assert all(schema.field(name).metadata[b"description"] for name in schema.names)
-
-
-def test_confidential_concepts_are_redacted() -> None:
-    concepts = {
-        "l/a": Concept("a", "mira holt", "person", ("the redhead",), confidential=True),
-        "l/b": Concept("b", "owl", "object"),
-    }
-    rows = [
-        row("a", "a", "image", "target", 1), row("a", "a", "image", "far", 1, prompt="a teapot", asked="teapot"),
-        row("b", "b", "image", "near", 1, prompt="a photo of Mira Holt", asked="x"),
-        row("b", "b", "image", "target", 1, prompt="an owl", asked="owl"),
-        row("b", "b", "image", "target", 1, prompt="mira holtz", asked="owl"),
-    ]  # fmt: skip
-    prompts = [r["prompt"] for r in redact(rows, concepts)]
-    assert prompts == ["", "a teapot", "", "an owl", "mira holtz"]

@@ -14,8 +14,9 @@ from expunge.plan.contract import EncoderJob, NotAsked, PlannedRelease
 from expunge.report import Run, write_site
 from expunge.verdicts.rates import Rate
 from expunge.verdicts.verdict_file import Reason, Verdict
+from stages.runtime.published import clean
 from tests.support.made_plan import made_sample
-from tests.support.made_run import SECRET, draw, make_attempts, make_run, share
+from tests.support.made_run import SECRET, VEIL, draw, make_attempts, make_run, share
 
 NAME = "releases/kids"
 CONCEPTS = ("characters/bolt", "characters/boo", "people/p-17")
@@ -28,12 +29,12 @@ def make_release(build: Path, verdict: Verdict) -> Run:
     general = [made_sample("general", "image", name, 1, f"image-{i:03}.png") for i, name in enumerate(THINGS)]
     for unit in ("original/releases/general", f"{NAME}/releases--general"):
         (build / "renders" / unit).mkdir(parents=True)
-        (build / "renders" / unit / "prompts.json").write_text(to_json(msgspec.to_builtins(general)))
+        (build / "renders" / unit / "prompts.json").write_text(to_json(VEIL.closed(msgspec.to_builtins(general))))
         for i, sample in enumerate(general):
             draw(build / "renders" / unit / sample.file, "image", 20 * i)
     rows: list[Row] = [
         {"list": "releases", "encoder": encoder, "concept": "general", "modality": "image", "group": "general",
-         "prompt": name, "seed": 1, "metric": "seen", "value": seen[side]}
+         "prompt": VEIL.hide(name), "seed": 1, "metric": "seen", "value": seen[side]}
         for name, seen in THINGS.items() for side, encoder in enumerate(("original", NAME))
     ]  # fmt: skip
     for list_, id_ in (name.split("/") for name in CONCEPTS):
@@ -42,6 +43,7 @@ def make_release(build: Path, verdict: Verdict) -> Run:
         rows += [{**row, "encoder": NAME, "value": 0.0} for row in run.rows
                  if (row["concept"], row["encoder"]) == (id_, "original")]  # fmt: skip
     make_attempts(build / "attacks" / NAME, CONCEPTS[:1])
+    clean(build / "attacks" / NAME, VEIL, NAME)
     rates = [
         *(share("releases", "kids", who, "image", "target", 0, 4) for who in ("", "bolt", "boo", "p-17")),
         share("releases", "kids", "", "image", "general", 1, 3),

@@ -15,6 +15,7 @@ from expunge.concepts.samples import PlannedSample, read_planned
 from expunge.core.digest import Fingerprint
 from expunge.core.files import to_json
 from expunge.plan.contract import Plan, PlannedBase
+from expunge.plan.sealed import closed_plan
 from expunge.report import Run, chart, numbers, open_verdicts, write_sheets, write_site
 from expunge.report.attempts import attempts_of, strongest
 from expunge.report.gate_rows import gate_counts
@@ -22,7 +23,7 @@ from expunge.verdicts.frame_curves import FramePoint
 from expunge.verdicts.rates import Rate
 from expunge.verdicts.statistics import wilson
 from expunge.verdicts.verdict_file import Reason, Verdict
-from tests.support.made_run import SECRET, make_many, make_run, share
+from tests.support.made_run import SECRET, VEIL, make_many, make_run, share
 
 
 class Links(HTMLParser):
@@ -259,7 +260,7 @@ def test_a_page_names_members_probes_and_what_the_list_keeps(run: tuple[Path, Ru
     new = replace(
         plan, concepts={**plan.concepts, "characters/bolt": arms}, lists={**plan.lists, "characters": kept}
     )  # fmt: skip
-    folder = write_site(tmp_path / "report", replace(made, plan=new)).parent
+    folder = write_site(tmp_path / "report", replace(made, plan=closed_plan(new, VEIL))).parent
     text = (folder / "concepts" / "characters--bolt.html").read_text("utf-8")
     assert "<dt>members</dt><dd>a rifle</dd>" in text and "<dt>only tested</dt><dd>a sabre</dd>" in text
     assert "<dt>kept by the list</dt><dd>kept 0, kept 1, " in text and "kept 18 and 10 more</dd>" in text

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from expunge.cli import app
-from expunge.concepts.confidential import redact
+from expunge.concepts.confidential import Secret, Veil
 from expunge.concepts.samples import GENERAL
 from expunge.core.unit_names import GENERAL_SET
 from expunge.plan.contract import Plan, PlannedRelease
@@ -113,12 +113,12 @@ def test_rates_of_the_general_set_by_hand() -> None:
     assert reason.verdict == "fail" and "the worst: owl" in reason.text
 
 
-def test_nothing_is_kept_where_nothing_was_shown_and_secret_words_are_left_out() -> None:
+def test_nothing_is_kept_where_nothing_was_shown_and_a_code_stands_for_a_secret_word() -> None:
     found = {r.metric: r for r in rates_of(general("cup", 0, 1, (0.2, 0.1)), plan())}
     assert "general_kept" not in found and found["general"].value == 1.0
-    secret = {**CONCEPTS, "m/b": made_concept("cup", confidential=True)}
-    rows = redact(general("cup", 1, 0, (0.9, 0.1)), secret)
-    assert {r.word for r in rates_of(rows, plan())} == {""}
+    veil = Veil("s", {"m/b": Secret(("cup",))})
+    rows = veil.closed(general("cup", 1, 0, (0.9, 0.1)))
+    assert {r.word for r in rates_of(rows, plan())} == {"", veil.code("cup")}
 
 
 def test_a_release_and_an_encoder_of_one_name_do_not_mix() -> None:

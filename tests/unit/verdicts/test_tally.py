@@ -1,12 +1,12 @@
 """Rates of encoders, worked out by hand."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from expunge.attacks.records import Attempt, Outcome
-from expunge.concepts.confidential import redact
+from expunge.concepts.confidential import Secret, Veil
+from expunge.core.codes import CODE
 from expunge.verdicts.rates import Rate
 from expunge.verdicts.statistics import bootstrap, harmonic, wilson
 from expunge.verdicts.tally import rates_of
@@ -139,12 +139,11 @@ def test_a_joint_encoder_has_rates_of_its_own_and_of_each_concept() -> None:
     assert rates == rates_of(reversed(rows), PLAN)
 
 
-def test_redacted_rows_give_the_same_rates() -> None:
+def test_closed_rows_give_the_same_rates() -> None:
     rows = [row for i in range(4) for row in pair("a", "target", i, {"seen": 1}, prompt="a of names", seen=i == 1)]
-    concepts = {**PLAN.concepts, "l/a": replace(PLAN.concepts["l/a"], confidential=True)}
-    hidden = redact(rows, concepts)
-    assert {row["prompt"] for row in hidden} == {""}
-    assert rates_of(hidden, replace(PLAN, concepts=concepts)) == rates_of(rows, PLAN) != []
+    hidden = Veil("s", {"l/a": Secret(("names",))}).closed(rows)
+    assert all(CODE.fullmatch(row["prompt"]) for row in hidden) and hidden != rows
+    assert rates_of(hidden, PLAN) == rates_of(rows, PLAN) != []
 
 
 def attempt(
