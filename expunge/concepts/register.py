@@ -21,6 +21,7 @@ from typing import Any
 
 from expunge.concepts.checks_of_requests import time_problems
 from expunge.concepts.concept import ConceptList
+from expunge.concepts.confidential import veil_of
 from expunge.concepts.listfile import REQUEST_KEYS, quoted
 from expunge.concepts.schema import list_schema
 from expunge.core.errors import Problem, shown
@@ -87,13 +88,20 @@ def read_registers(folder: Path) -> tuple[list[Filed], list[Problem]]:
 
 
 def problems_with_lists(filed: Iterable[Filed], lists: Sequence[ConceptList]) -> list[Problem]:
-    """Requests of a register that name a concept which is on no list."""
-    known = {str(Name(each.id, concept.id)) for each in lists for concept in each.concepts}
-    return [
+    """Requests of a register that name a concept which is on no list, or one that is confidential in words."""
+    known, veil = {str(Name(each.id, concept.id)) for each in lists for concept in each.concepts}, veil_of(lists)
+    unknown = [
         Problem(each.where, f"there is no concept {each.concept} on a list", "write list/id, or take `concept` out")
         for each in filed
         if each.concept is not None and each.concept not in known
     ]
+    naming = [
+        Problem(each.where, f"`{key}` names a confidential concept, and git holds it", "say it in other words")
+        for each in filed
+        for key in ("id", "basis", "decision")
+        if veil.names(getattr(each, key) or "")
+    ]
+    return [*unknown, *naming]
 
 
 def register_text(entries: Iterable[Mapping[str, str]], lists: Mapping[str, str], source: str) -> str:

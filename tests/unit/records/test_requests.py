@@ -26,29 +26,30 @@ concepts:
   kind: object
   request: {id: R-1, received: "2026-03-01T09:30:00Z", due: "2026-03-03T09:30:00Z", basis: law, decision: granted}
 - id: b
-  name: a plate
   kind: object
   confidential: true
-  request: {id: R-2, received: 2026-03-02, due: 2026-04-02, basis: holder of the plate, decision: granted}
+  request: {id: R-2, received: 2026-03-02, due: 2026-04-02, basis: the holder, decision: granted}
 - id: c
   name: a spoon
   kind: object
   request: {id: R-5, received: 2026-03-02, basis: law, decision: granted}
 """
+PRIVATE = f"salt: '{'0' * 64}'\nconcepts:\n  b: {{name: a plate}}\n"
 REGISTER = """requests:
-- {id: R-3, received: 2026-03-04, due: 2026-04-04, decision: "refused: no plate"}
+- {id: R-3, received: 2026-03-04, due: 2026-04-04, decision: "refused: no saucer"}
 - {id: R-4, received: 2026-03-04, due: 2026-04-05, decision: pending}
 - {id: R-6, received: 2026-03-04, decision: granted, concept: l/b}
 - {id: R-7, received: 2026-03-04, decision: granted}
-- {id: R-8, received: 2026-03-04, decision: "refused: her plate", confidential: true}
+- {id: R-8, received: 2026-03-04, decision: "refused: her vase", confidential: true}
 """
 
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    for name, text in {"concepts/l.yaml": LIST, "requests/a.yaml": REGISTER}.items():
-        Path(name).parent.mkdir()
+    files = {"concepts/l.yaml": LIST, "concepts/private/words.yaml": PRIVATE, "requests/a.yaml": REGISTER}
+    for name, text in files.items():
+        Path(name).parent.mkdir(exist_ok=True)
         Path(name).write_text(text)
     return tmp_path
 
@@ -141,8 +142,8 @@ def test_of_a_confidential_request_ids_and_times_alone_are_shown(here: Path) -> 
     found = command("--now", "2026-03-03", "--json")
     told = {each["request"]: each for each in json.loads(found.stdout)}
     assert told["R-2"]["basis"] == told["R-6"]["basis"] == told["R-8"]["why"] == "" and told["R-1"]["basis"] == "law"
-    assert told["R-2"]["due"] == "2026-04-02" and told["R-3"]["why"] == "refused: no plate"
-    assert "holder" not in found.stdout and "her plate" not in found.stdout + command("--now", "2026-03-03").stdout
+    assert told["R-2"]["due"] == "2026-04-02" and told["R-3"]["why"] == "refused: no saucer"
+    assert "holder" not in found.stdout and "her vase" not in found.stdout + command("--now", "2026-03-03").stdout
 
 
 def test_bad_input_is_told_at_once(here: Path) -> None:
@@ -153,6 +154,10 @@ def test_bad_input_is_told_at_once(here: Path) -> None:
     Path("requests/a.yaml").write_text("requests:\n- {id: R-1, concept: l/x}\n")
     found = command()
     assert found.exit_code == 2 and "requests/a.yaml:2: there is no concept l/x on a list" in found.stderr
+    Path("requests/a.yaml").write_text("requests:\n- {id: R-9, decision: 'refused: there are no such Plates'}\n")
+    found = command()
+    assert found.exit_code == 2 and "requests/a.yaml:2: `decision` names a confidential concept" in found.stderr
+    assert "plate" not in found.stderr.casefold()
     Path("requests/a.yaml").write_text("requests:\n- {id: R-1, decision: pending}\n")
     assert "the request R-1 stands at concepts/l.yaml:5 and requests/a.yaml:2" in command().stderr
     Path("metrics").mkdir()
