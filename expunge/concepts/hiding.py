@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from expunge.concepts.private import KEYS, NAMING, WORDS, ignored_by_git, leaves, private_file, read_private
+from expunge.concepts.leaks import NAMING, leaves
+from expunge.concepts.private import KEYS, WORDS, ignored_by_git, private_file, read_private
 from expunge.concepts.source import list_files
 from expunge.concepts.spellings import Spellings
 from expunge.core.errors import InputError, Problem, shown
