@@ -14,6 +14,7 @@ from expunge.concepts.private import GLOSS, QUOTED, Private
 from expunge.concepts.source import ConceptNode, Source
 from expunge.concepts.spellings import Spellings
 from expunge.core.errors import Problem
+from expunge.core.words import content_words
 from expunge.core.yamlfile import Node, load
 
 NAMING = ("name", "aliases", "probes", "members", "paraphrases")  # with sense.forget, what names a concept
@@ -25,9 +26,7 @@ def naming(sources: Sequence[ConceptNode], private: Private | None) -> dict[str,
     people = {concept.label for concept in sources if concept.node.value.get("kind") == "person"}
     found = {}
     for id_, entry in private.entries.items() if private is not None else ():
-        sense = entry.value.get("sense")
-        values = [entry.value.get(key) for key in NAMING] + [sense.get("forget") if isinstance(sense, dict) else None]
-        words = [word for value in values for word in leaves(value)]
+        words = _naming_words(entry.value)
         found[id_] = Spellings(words, words if id_ in people else ())
     return found
 
@@ -54,6 +53,22 @@ def published_problems(source: Source, secrets: Mapping[str, Spellings], where: 
     for id_, words in secrets.items():
         if words.within(source.id):
             yield Problem(source.where, f"its name names the confidential concept {id_}", "rename it")
+
+
+def tells(id_: str, entry: Mapping[str, Any]) -> bool:
+    """Is an id made of the words of its concept? :param entry: with the words."""
+    words = _naming_words(entry)
+    parts = [part for word in words for part in content_words(word) if len(part) > 2]
+    return Spellings([*words, *parts], words).within(id_)
+
+
+def id_problems(sources: Sequence[ConceptNode], private: Private | None) -> Iterator[Problem]:
+    """Ids of confidential concepts that tell what they stand for."""
+    for concept in sources:
+        entry = private.entries.get(concept.label) if private is not None else None
+        if entry is not None and concept.node.value.get("confidential") is True and tells(concept.label, entry.value):
+            fix = "write another one, such as c-0417, in both files"
+            yield Problem(concept.place("id"), "the id of a confidential concept is made of its words", fix)
 
 
 def params_problems(file: Path, named: Callable[[str], Sequence[str]]) -> list[Problem]:
@@ -96,6 +111,12 @@ def leaves(value: Any) -> Iterator[str]:
         yield value
     for each in value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ():
         yield from leaves(each)
+
+
+def _naming_words(entry: Mapping[str, Any]) -> list[str]:
+    sense = entry.get("sense")
+    values = [entry.get(key) for key in NAMING] + [sense.get("forget") if isinstance(sense, Mapping) else None]
+    return [word for value in values for word in leaves(value)]
 
 
 def _scalars(node: Node) -> Iterator[str]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from expunge.concepts.checks import check_sources
 from expunge.concepts.concept import Concept, ConceptList, Encoders, Request, Sense
-from expunge.concepts.leaks import masked, naming, published_problems
+from expunge.concepts.leaks import id_problems, masked, naming, published_problems
 from expunge.concepts.private import merge, private_file, read_private
 from expunge.concepts.rules import Rules
 from expunge.concepts.schema import list_validator, schema_problems
@@ -60,6 +60,7 @@ def _check(folder: Path, rules: Rules) -> tuple[list[ConceptList], list[Problem]
     private, own = read_private(folder)
     where, sources = shown(private_file(folder)), [source for _, source, _ in read if source is not None]
     problems += [*own, *merge(concept_nodes(sources), private, folder)]
+    problems += id_problems(concept_nodes(sources), private)
     secrets = naming(concept_nodes(sources), private)
     lists, validator = [], list_validator(rules.gate_schema, rules.gate_examples)
     for _, source, unreadable in read:

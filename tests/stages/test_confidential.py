@@ -208,6 +208,7 @@ EDITS: dict[str, tuple[str, str, str, str]] = {  # file, old, new: what is said
     "broken YAML": (PRIVATE, "name: a tea pot", "name: [a tea pot", "words.yaml:"),
     "a wrong value": (PRIVATE, "anchor: a brass urnlet", "anchor: [a brass urnlet]", "`anchor`"),
     "text for a list": (PRIVATE, "aliases:\n    - brewvessel", "aliases: brewvessel", "`aliases` is text"),
+    "an id of a part of the name": (LIST, "c-1", "pot-1", "list.yaml:"),
     "a number": (PRIVATE, "a brass urnlet", "4711", "`anchor` is [confidential], which"),
     "a quote within": (PRIVATE, "a kettlet", "\"kettlet's {lid}\"", "holds a brace"),
     "kept and forgotten": (PRIVATE, "a kettlet", "brewvessel", "[confidential] is a neighbour of c-1 and its own"),
@@ -240,7 +241,7 @@ MISTAKES: dict[str, tuple[Any, str]] = {
     "in git": (lambda: git("add", "-f", PRIVATE), "words.yaml: is in git"),
     "not ignored": (lambda: Path(".gitignore").unlink(), "words.yaml: is not ignored by git"),
     "no words": (lambda: Path(PRIVATE).write_text(f"salt: {SALT}\nconcepts:\n  c-1:\n"), "c-1 has no words"),
-    "an id of the name": (named_by_its_name, "`id` names the confidential concept [confidential]"),
+    "an id of the name": (named_by_its_name, "the id of a confidential concept is made of its words"),
     **{name: (partial(edit, *change), says) for name, (*change, says) in EDITS.items()},
 }
 
