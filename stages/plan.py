@@ -20,7 +20,7 @@ from expunge.bases.arithmetic import arithmetic_of
 from expunge.bases.base_digest import base_parts
 from expunge.bases.spec import Spec, load_spec
 from expunge.concepts.confidential import veil_of
-from expunge.concepts.private import params_problems
+from expunge.concepts.leaks import params_problems
 from expunge.concepts.prompt_file import read_prompts
 from expunge.core.digest import Fingerprint, digest
 from expunge.core.errors import InputError, Problem, in_order

@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from expunge.concepts.private import KEYS, NAMING, WORDS, ignored_by_git, leaves, private_file, read_private
+from expunge.concepts.leaks import tells
+from expunge.concepts.private import KEYS, WORDS, ignored_by_git, private_file, read_private
 from expunge.concepts.source import list_files
-from expunge.concepts.spellings import Spellings
 from expunge.core.errors import InputError, Problem, shown
 from expunge.core.files import write_text
 from expunge.core.schema import did_you_mean
@@ -66,10 +66,7 @@ def _new() -> dict[str, Any]:
 
 def _id_of(id_: str, entry: Mapping[str, Any], taken: set[str]) -> str:
     """The id, or another one where it names the concept."""
-    sense = entry.get("sense")
-    words = [word for key in NAMING for word in leaves(entry.get(key))]
-    words += leaves(sense.get("forget")) if isinstance(sense, Mapping) else []
-    while Spellings(words, words).within(id_):
+    while tells(id_, entry):
         made = f"c-{secrets.token_hex(3)}"
         id_ = id_ if made in taken else made
     return id_

@@ -10,7 +10,8 @@ from typing import Any
 
 from expunge.concepts.checks import check_sources
 from expunge.concepts.concept import Concept, ConceptList, Encoders, Request, Sense
-from expunge.concepts.private import masked, merge, naming, private_file, published_problems, read_private
+from expunge.concepts.leaks import id_problems, masked, naming, published_problems
+from expunge.concepts.private import merge, private_file, read_private
 from expunge.concepts.rules import Rules
 from expunge.concepts.schema import list_validator, schema_problems
 from expunge.concepts.source import Source, concept_nodes, list_files, read_source
@@ -59,7 +60,8 @@ def _check(folder: Path, rules: Rules) -> tuple[list[ConceptList], list[Problem]
     private, own = read_private(folder)
     where, sources = shown(private_file(folder)), [source for _, source, _ in read if source is not None]
     problems += [*own, *merge(concept_nodes(sources), private, folder)]
-    secrets = naming(concept_nodes(sources))
+    problems += id_problems(concept_nodes(sources), private)
+    secrets = naming(concept_nodes(sources), private)
     lists, validator = [], list_validator(rules.gate_schema, rules.gate_examples)
     for _, source, unreadable in read:
         problems += unreadable
@@ -70,7 +72,7 @@ def _check(folder: Path, rules: Rules) -> tuple[list[ConceptList], list[Problem]
         if not refused and not unreadable:
             lists.append(to_list(source))
     problems += check_sources(sources, rules)
-    return lists, in_order(masked(problems, secrets.values(), where))
+    return lists, in_order(masked(problems, secrets.values(), private))
 
 
 def to_list(source: Source) -> ConceptList:

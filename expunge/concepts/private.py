@@ -10,26 +10,22 @@
 
 import re
 import subprocess
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
-from expunge.concepts.source import ConceptNode, Source
-from expunge.concepts.spellings import Spellings
+from expunge.concepts.source import ConceptNode
 from expunge.core.errors import InputError, Problem, shown
 from expunge.core.schema import did_you_mean, short
-from expunge.core.yamlfile import Node, load, read
+from expunge.core.yamlfile import Node, read
 
 PRIVATE = Path("private/words.yaml")  # below the folder of lists
 WORDS = ("name", "aliases", "probes", "members", "anchor", "neighbours", "sense", "parts", "paraphrases", "prompts")
 KEYS = (*WORDS, "request")  # that the private file may hold
 OPEN = ("id", "kind", "confidential", "judge", "method", "parameters", "gate", "request")  # that the list may hold
-NAMING = ("name", "aliases", "probes", "members", "paraphrases")  # with sense.forget, what names a concept
 SALT = re.compile(r"[0-9a-f]{64}")
-_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"|\[[^\]]*\]")
-_COMMENT = re.compile(r"(?:^|\s)#(.*)")
-_GLOSS = "[confidential]"
+QUOTED = re.compile(r"(?<!\w)(['\"]).*\1|\[.*\]|[&*!]\w\S*")  # what messages may repeat of a file
+GLOSS = "[confidential]"
 
 
 @dataclass(frozen=True)
@@ -122,78 +118,6 @@ def merge(sources: Sequence[ConceptNode], private: Private | None, folder: Path)
     return problems
 
 
-def naming(sources: Sequence[ConceptNode]) -> dict[str, Spellings]:
-    """{id of a confidential concept: the spellings of what names it}, of trees that have been merged.
-
-    Those whose words still stand in their list are left out: `merge` has told.
-    """
-    found = {}
-    for concept in sources:
-        raw = concept.node.value
-        if raw.get("confidential") is True and concept.node.at(["name"]).where:
-            sense = raw.get("sense")
-            values = [raw.get(key) for key in NAMING] + [sense.get("forget") if isinstance(sense, dict) else None]
-            words = [word for value in values for word in leaves(value)]
-            found[concept.label] = Spellings(words, words if raw.get("kind") == "person" else ())
-    return found
-
-
-def published_problems(source: Source, secrets: Mapping[str, Spellings], where: str) -> Iterator[Problem]:
-    """Texts of a file in git that name a confidential concept. Each is told by its place and without the word.
-
-    :param where: of the private file, whose texts are none in git.
-    """
-    for name, node, is_key in _texts(source.tree, ()):
-        text = name[-1] if is_key else node.text
-        if node.where == where or (name and name[-1] in ("kind", "method", "judge", "confidential") and not is_key):
-            continue
-        for id_, words in secrets.items():
-            if words.within(str(text)):
-                what = f"{_called(source, name, is_key)} names the confidential concept {id_}, and git publishes it"
-                fix = "write another id" if name[-1] == "id" else "take it out, or make that concept confidential, too"
-                fix = f"write it in other words, or move `request:` into {where}" if "request" in name else fix
-                yield Problem(source.place(node), what, fix)
-    for line, comment in _comments(source.path) if secrets else ():
-        for id_ in (id_ for id_, words in secrets.items() if words.within(comment)):
-            what = f"a comment names the confidential concept {id_}, and git publishes it"
-            yield Problem(f"{source.where}:{line}", what, "take it out")
-    for id_, words in secrets.items():
-        if words.within(source.id):
-            yield Problem(source.where, f"its name names the confidential concept {id_}", "rename it")
-
-
-def params_problems(file: Path, named: Callable[[str], Sequence[str]]) -> list[Problem]:
-    """Texts of params.yaml, which git holds, that name a confidential concept. :param named: the concepts of a text."""
-    where = file.as_posix()
-    texts = [(node.line, str(path[-1] if is_key else node.text)) for path, node, is_key in _texts(load(file), ())]
-    return [
-        Problem(f"{where}:{line}", f"a text names the confidential {names[0]}, and git publishes it", "take it out")
-        for line, text in [*texts, *_comments(file)]
-        if (names := named(text))
-    ]
-
-
-def masked(problems: Iterable[Problem], secrets: Iterable[Spellings], where: str) -> list[Problem]:
-    """The problems without words of confidential concepts. What they quote of the private file is left out."""
-    words, result = list(secrets), list[Problem]()
-    for problem in problems:
-        own = replace(problem)
-        if where in problem.files:
-            own = _without_quotes(problem)
-        for each in words:
-            own = replace(own, what=each.masked(own.what, _GLOSS), fix=each.masked(own.fix, _GLOSS))
-        result.append(own)
-    return result
-
-
-def leaves(value: Any) -> Iterator[str]:
-    """The texts in plain data."""
-    if isinstance(value, str):
-        yield value
-    for each in value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ():
-        yield from leaves(each)
-
-
 def placed(node: Node, where: str) -> Node:
     """The node, whose places are in another file."""
     stack = [node]
@@ -244,39 +168,8 @@ def _git(file: Path, *words: str) -> int:
 
 
 def _without_quotes(problem: Problem) -> Problem:
-    return replace(problem, what=_QUOTED.sub(_GLOSS, problem.what), fix=_QUOTED.sub(_GLOSS, problem.fix))
+    return replace(problem, what=QUOTED.sub(GLOSS, problem.what), fix=QUOTED.sub(GLOSS, problem.fix))
 
 
 def _unknown(id_: str, known: set[str]) -> str:
     return did_you_mean(id_, sorted(known)) if known else f"write {short(id_)} into a list, or take it out"
-
-
-def _texts(node: Node, path: tuple[Any, ...]) -> Iterator[tuple[tuple[Any, ...], Node, bool]]:
-    """(path, node, is it the key?) of every text below a node."""
-    if isinstance(node.children, dict):
-        for key, child in node.children.items():
-            yield (*path, key), child, True
-            yield from _texts(child, (*path, key))
-    elif isinstance(node.children, list):
-        for place, child in enumerate(node.children):
-            yield from _texts(child, (*path, place))
-    elif isinstance(node.value, str):
-        yield path, node, False
-
-
-def _comments(file: Path) -> Iterator[tuple[int, str]]:
-    """(line, text) of everything in a YAML file that may be a comment."""
-    for number, line in enumerate(file.read_text("utf-8").splitlines(), 1):
-        if found := _COMMENT.search(line):
-            yield number, found[1]
-
-
-def _called(source: Source, path: Sequence[Any], is_key: bool) -> str:
-    """ "`neighbours` of two": the entry and the key, without the text."""
-    keys = [part for part in path if isinstance(part, str)]
-    if is_key:
-        keys = keys[:-1]
-    entry = source.tree.at(path[:2]) if path[:1] == ("concepts",) else None
-    owner = f" of {entry.value['id']}" if entry is not None and "id" in entry.value and keys[-1:] != ["id"] else ""
-    inside = keys[1:] if path[:1] == ("concepts",) else keys
-    return f"{'a key in ' if is_key else ''}`{'.'.join(inside) or 'the file'}`{owner}"

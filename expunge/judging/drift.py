@@ -35,7 +35,7 @@ PART = 32  # prompts in one pass
 def measure_drift(base: Base, edit: Edit, texts: Texts, originals: Originals | None = None) -> Table:
     """{"encoder": {group: {"plain", "seen", "n"}, "nearest_noun": {"share", "n", "moved": {word: the nearest now}},
     "weight_change": {"total", "layers": {layer: ...}}}, "concepts": {concept: {group: ..., "nearest": {"before",
-    "after"}}}}, groups target, near and general. Groups without prompts are absent. Words are not redacted.
+    "after"}}}}, groups target, near and general. Groups without prompts are absent.
 
     :param originals: the original encoder's embeddings by prompt. This call adds those of general prompts and words,
         because the next encoder needs them as well.

@@ -25,12 +25,12 @@ COLUMNS = {
     "group": "target, aliases, probes (must be gone), near, far, sense (must stay), beside (the target must be gone, "
     "its companion must stay)",
     "sample": "position in the unit's prompts.json; (group, prompt, seed) is what pairs before with after",
-    "prompt": "what was asked of the model; empty where it would name a confidential concept",
+    "prompt": "what was asked of the model; a code where it would name a confidential concept",
     "seed": "of the noise the sample started from",
     "axis": "what was asked about: subject, style, motion, both (parts of a composition), any (members "
     "of a category), detector (a category that a detector judges), glance (a companion beside the target), copy (of a "
     "memorised image)",
-    "asked": "name of what should be seen; empty where it would name a confidential concept",
+    "asked": "name of what should be seen; a code where it would name a confidential concept",
     "metric": "what was measured: docs/results.md lists it",
     "value": "of the metric, in its range",
     "judge": "sha256 of the judge's weights and vocabulary",

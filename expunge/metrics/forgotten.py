@@ -57,7 +57,7 @@ METRICS = {
         says="share of {} that show a member, for the member that went least,",
         theme="forgotten", better="lower", modalities=SEEN, needs="members",
         of="seen", over="members", aggregate="worst share", interval="wilson",
-        good="0", limits="few samples of each member; of a confidential category it is the same as `target`",
+        good="0", limits="few samples of each member",
     ),
     "target_majority": Metric(
         title="Target, most frames",

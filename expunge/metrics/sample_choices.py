@@ -16,7 +16,7 @@ class Drawn:
     axis: str
     own: bool  # is the judge asked about the axis of the concept's own kind?
     values: dict[str, float] = field(default_factory=dict)  # by per-sample measure
-    asked: str = ""  # of whom it was asked; "" where that would name a confidential concept
+    asked: str = ""  # of whom it was asked; a code where that would name a confidential concept
 
 
 def _in(group: str) -> Callable[[Drawn], bool]:

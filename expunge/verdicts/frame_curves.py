@@ -44,7 +44,7 @@ COLUMNS = tuple(field.name for field in fields(FramePoint))
 def curves_of(rows: Iterable[Row], plan: Plan) -> list[FramePoint]:
     """A point for each frame, of every encoder that has target videos and of each concept of a joint one, sorted.
 
-    :param rows: with `judging.table.COLUMNS`; they may be redacted.
+    :param rows: with `judging.table.COLUMNS`; they may hold codes in place of texts.
     """
     units: dict[tuple[str, str, str], dict[Any, dict[int, float]]] = {}
     for row in rows:

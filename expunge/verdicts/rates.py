@@ -30,7 +30,7 @@ class Rate:
     high: float | None
     n: int  # samples, or an attack's goals
     before: float | None  # the same with the original encoder; None where that has no meaning
-    word: str = ""  # of a worst thing: which one; "" elsewhere, and where it would name a confidential concept
+    word: str = ""  # of a worst thing: which one, or its code; "" elsewhere
 
     @property
     def key(self) -> tuple[str, str, str, str, str]:

@@ -62,8 +62,9 @@ def rates_of(
 ) -> list[Rate]:
     """Every rate of every encoder of a plan, sorted.
 
-    :param rows: with `judging.table.COLUMNS`; they may be redacted. :param attempts: by "list/encoder", of all its
-        attacks. :param drift: by "list/encoder", drift.json. :param kid: by unit of build/scores,
+    :param rows: with `judging.table.COLUMNS`; they may hold codes in place of texts.
+    :param attempts: by "list/encoder", of all its attacks. :param drift: by "list/encoder", drift.json.
+    :param kid: by unit of build/scores,
         "list/encoder/list--concept": KID of its index, {"KID", "n"} or {}.
     """
     units = samples_of(rows, {name: concept.kind for name, concept in plan.concepts.items()})
