@@ -1,5 +1,6 @@
-"""The report's pages as pictures for the docs, by Debian's Chromium: run `uv run python docs/screenshots.py` after
-`dvc repro`. An argument names another folder than build/report.
+"""The report's pages and a release's page to sign as pictures for the docs, by Debian's Chromium: run
+`uv run python docs/screenshots.py` after `dvc repro` and `expunge release production`. An argument names another folder
+than build/report.
 
 Each is reduced to a palette, so that it stays small in git.
 """
@@ -20,6 +21,7 @@ FLAGS = [
 ]  # fmt: skip
 LIMIT = 300_000  # bytes
 WIDE, PHONE = {"width": 1280, "height": 1000}, {"width": 390, "height": 844}
+SHEET = {"width": 794, "height": 1123}  # A4 at 96 dots an inch
 # name -> page, where to scroll to, colours, window
 SHOTS: dict[str, tuple[str, str, str, dict[str, int]]] = {
     "report-overview": ("overview", "", "light", WIDE),
@@ -28,20 +30,25 @@ SHOTS: dict[str, tuple[str, str, str, dict[str, int]]] = {
     "report-attacks": ("concept", "attacks", "light", WIDE),
     "report-numbers": ("concept", "numbers", "light", WIDE),
     "report-joint": ("joint", "", "light", WIDE),
+    "report-release": ("release", "", "light", WIDE),
     "report-dark": ("concept", "", "dark", WIDE),
     "report-dark-overview": ("overview", "", "dark", WIDE),
     "report-phone": ("concept", "", "light", PHONE),
     "report-phone-overview": ("overview", "", "light", PHONE),
+    "release-summary": ("summary", "", "light", SHEET),
 }
 
 
 def pages(report: Path) -> dict[str, Path]:
-    """One page of each type: the first list's, its first single encoder's, the first joint encoder's."""
+    """One page of each type: the first list's, its first single encoder's, the first joint encoder's, a release's."""
     lists = sorted((report / "lists").glob("*.html"))
     concepts = sorted((report / "concepts").glob("*.html"))
     joint = [file for file in concepts if 'id="concepts"' in file.read_text("utf-8")]
     single = [file for file in concepts if 'id="target"' in file.read_text("utf-8") and file.stem.count("--") == 1]
-    return {"overview": report / "index.html", "list": lists[0], "concept": single[0], "joint": (joint or single)[0]}
+    return {
+        "overview": report / "index.html", "list": lists[0], "concept": single[0], "joint": (joint or single)[0],
+        "release": report / "releases/production.html", "summary": ROOT / "release/production/summary.html",
+    }  # fmt: skip
 
 
 def shoot(browser: Any, page: Path, anchor: str, scheme: str, window: dict[str, int]) -> bytes:
@@ -50,7 +57,8 @@ def shoot(browser: Any, page: Path, anchor: str, scheme: str, window: dict[str, 
     try:
         tab = context.new_page()
         tab.goto(page.resolve().as_uri() + (f"#{anchor}" if anchor else ""))
-        tab.wait_for_selector("html[data-ready]")
+        if page.name != "summary.html":  # which has no script
+            tab.wait_for_selector("html[data-ready]")
         tab.wait_for_function(
             "[...document.querySelectorAll('video[src]')].every(video => video.readyState >= 2) &&"
             "[...document.images].every(image => image.complete || image.loading == 'lazy')"
