@@ -20,7 +20,7 @@ ReleaseForm = StrEnum("ReleaseForm", list(RELEASED))  # type: ignore[misc]  # my
 def verify(
     paths: Annotated[
         list[Path] | None,
-        typer.Argument(help="Folders of encoders, files of weights, or repositories; default: this repository."),
+        typer.Argument(help="Encoders, files of weights, releases (folder or .tar), repositories; default: this one."),
     ] = None,
     repository: Annotated[Path, typer.Option(help="Where audit/, metrics/ and dvc.lock lie.")] = Path(),
     trusted: Annotated[
@@ -43,6 +43,7 @@ def verify(
     from expunge.records.findings import Finding, Trust, exit_code
     from expunge.records.keys import read_trusted
     from expunge.records.release_folder import verify_release
+    from expunge.records.release_tar import verify_tar
     from expunge.records.verify import verify_encoder, verify_repository, verify_weights
 
     findings = []
@@ -52,7 +53,9 @@ def verify(
         whole = by_itself and (path / "audit").is_dir()
         keys = trusted or (path if whole else repository) / "audit" / "trusted.yaml"
         trust = Trust(read_trusted(keys) if trusted or keys.is_file() else (), signed)
-        if by_itself and (path / "release.json").is_file():
+        if by_itself and path.suffix == ".tar":
+            findings += verify_tar(path, trust)
+        elif by_itself and (path / "release.json").is_file():
             findings += verify_release(path, trust)
         elif whole:
             findings += verify_repository(path, trust)
