@@ -60,11 +60,12 @@ def victim_of(base: Base, prompts: Prompts, edit: Edit, concept: Concept, traine
 
 def table_of(rows: list[dict[str, str]]) -> list[list[str]]:
     """A row for each method and its settings: how many concepts, and for each attack "before → after" in percent."""
-    table = [["method", "settings", "n", *ATTACKS]]
+    shown = [attack for attack in ATTACKS if any(row["attack"] == attack for row in rows)]
+    table = [["method", "settings", "n", *shown]]
     for method, settings in dict.fromkeys((row["method"], row["settings"]) for row in rows):
         own = [row for row in rows if (row["method"], row["settings"]) == (method, settings)]
         cells = []
-        for attack in ATTACKS:
+        for attack in shown:
             some = [row for row in own if row["attack"] == attack]
             goals = sum(int(row["goals"]) for row in some)
             sums = [sum(int(row[side]) for row in some) for side in ("before", "after")]
