@@ -16,6 +16,7 @@ from typing import Any
 
 from expunge.core.digest import file_digest
 from expunge.core.errors import InputError, Problem
+from expunge.records.build_files import of_build
 from expunge.records.files import INDEX, LOG, Indexed, indexed, read_index, read_record
 from expunge.records.findings import RESIGN, Finding, Trust
 from expunge.records.folder_digest import folder_digest
@@ -31,7 +32,7 @@ AUDIT, METRICS, LOCK = Path("audit"), Path("metrics"), Path("dvc.lock")
 
 
 def verify_repository(root: Path, trust: Trust) -> list[Finding]:
-    """Every record, its signature and files, metrics/ and dvc.lock. :raises InputError: there are no records."""
+    """Every record with signature and files, metrics/, dvc.lock, build/. :raises InputError: there are no records."""
     index = read_index(root / AUDIT / INDEX)
     findings = [*_of_tables(root), *_of_log(root, index)]
     for file in sorted((root / AUDIT).glob("*/*.json")):
@@ -47,7 +48,7 @@ def verify_repository(root: Path, trust: Trust) -> list[Finding]:
         findings.append(Finding("record", name, "has a verdict or a folder here, and no record", fix))
     for name in index:
         findings += _of_record(root, name, index[name], verdicts, trust)
-    return findings
+    return [*findings, *of_build(root)]
 
 
 def verify_encoder(root: Path, folder: Path, trust: Trust, name: str = "") -> list[Finding]:

@@ -112,6 +112,16 @@ def link_out() -> None:
     (ENCODER / "config.json").symlink_to(Path("../config.json").resolve())
 
 
+def drawn() -> Path:
+    return next(path for path in sorted(Path("build/renders").rglob("*.png")))
+
+
+def link_away(file: Path) -> None:
+    outside = Path("../outside.png")
+    file.rename(outside)
+    file.symlink_to(outside.resolve())
+
+
 SPOILT: dict[str, tuple[Callable[[], Any], int, str]] = {
     "a byte of the weights": (lambda: flip(ENCODER / "model.safetensors"), 3, "is not the file that was tested"),
     "a byte of the settings": (lambda: flip(ENCODER / "config.json"), 3, "config.json: is not the file"),
@@ -119,6 +129,11 @@ SPOILT: dict[str, tuple[Callable[[], Any], int, str]] = {
     "a byte of a record": (lambda: flip(Path("audit/list/one.json"), 40), 4, "audit/list/one.json: is"),
     "a byte of the index": (lambda: flip(Path("audit/index.json"), -20), 4, "small.json: is not the one that"),
     "half of the index": (lambda: rewrite("audit/index.json", lambda d: d["list/one"].pop("record")), 2, "is no index"),
+    "a byte of a picture": (lambda: flip(drawn()), 3, "is not the file that its stage wrote; run `dvc checkout"),
+    "a picture less": (lambda: drawn().unlink(), 3, ".png: is missing; run `dvc checkout --force build/renders`"),
+    "a picture more": (lambda: shutil.copyfile(drawn(), drawn().with_name("x.png")), 3, "x.png: is no file that its"),
+    "a byte of all scores": (lambda: flip(Path("build/scores/scores.parquet")), 3, "scores.parquet: is not the file"),
+    "a picture of elsewhere": (lambda: link_away(drawn()), 3, "leads out of the repository, and was not read"),
     "two encoders are swapped": (swap, 3, "list/one/model.safetensors: is not the file"),
     "two records are swapped": (
         lambda: [shutil.copyfile("audit/list/two.json", "audit/list/one.json")], 4, "speaks of list/two"),
