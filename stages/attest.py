@@ -1,6 +1,6 @@
 """attest: write the record of each encoder and release: what was asked, what was done, with which result.
 
-build/ (indexes and encoders), metrics/verdicts.json, concepts/, params.yaml, dvc.lock ->
+build/ (indexes and encoders), metrics/ (verdicts, rates, frames), concepts/, params.yaml, dvc.lock ->
     audit/<list>/<encoder>.json     an in-toto Statement: expunge.records.statement
     audit/index.json                {"list/encoder": sha256 of its record}
 
@@ -15,13 +15,14 @@ from expunge.plan.params import read_params
 from expunge.records.changes import changes_of, original_encoder
 from expunge.records.files import list_digests, write_records
 from expunge.records.origin import origin_of
+from expunge.records.own_rows import digests_of_rows
 from expunge.records.statement import STAGES, Evidence, statement
 from expunge.records.tensors import digests_of, types_of
 from expunge.verdicts.verdict_file import read_verdicts
 from stages.runtime.planned import read_plan_here
 from stages.runtime.process import main
 
-BUILD, AUDIT, CONCEPTS = Path("build"), Path("audit"), Path("concepts")
+BUILD, AUDIT, CONCEPTS, METRICS = Path("build"), Path("audit"), Path("concepts"), Path("metrics")
 
 
 def run() -> None:
@@ -32,13 +33,14 @@ def run() -> None:
     evidence = Evidence(
         plan=plan,
         seed=params.seed,
-        verdicts=read_verdicts(Path("metrics/verdicts.json")),
+        verdicts=read_verdicts(METRICS / "verdicts.json"),
         indexes={stage: read_index(BUILD / stage) for stage in STAGES},
         budgets=params.attack,
         lists=list_digests(CONCEPTS, plan.lists),
         tensors=digests_of(original) if original is not None else None,
         stored=types_of(original) if original is not None else (),
         changes={name: changes_of(original, encoders / name) for name in plan.encoders},
+        tables={name: digests_of_rows(METRICS, name) for name in plan.encoders},
         origin=origin_of(Path()),
     )
     write_records(AUDIT, {name: statement(name, evidence) for name in plan.encoders})

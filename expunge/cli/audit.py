@@ -42,27 +42,31 @@ def verify(
     """
     from expunge.records.findings import Finding, Trust, exit_code
     from expunge.records.keys import read_trusted
+    from expunge.records.path_kind import kind_of
     from expunge.records.release_folder import verify_release
     from expunge.records.release_tar import verify_tar
-    from expunge.records.verify import verify_encoder, verify_repository, verify_weights
+    from expunge.records.statement import ENCODERS
+    from expunge.records.verify import AUDIT, verify_encoder, verify_repository, verify_weights
 
     findings = []
     for path in paths or [repository]:
-        encoders = (repository / "build" / "encoders").resolve()
-        by_itself = not encoder and encoders not in (path.resolve(), *path.resolve().parents)
-        whole = by_itself and (path / "audit").is_dir()
-        keys = trusted or (path if whole else repository) / "audit" / "trusted.yaml"
+        kind = "encoder" if encoder and path.is_dir() else kind_of(path, repository / ENCODERS)
+        own = path / AUDIT / "trusted.yaml"  # a repository says itself whom it trusts; nothing else does
+        keys = trusted or (own if kind == "repository" else repository / AUDIT / "trusted.yaml")
         trust = Trust(read_trusted(keys) if trusted or keys.is_file() else (), signed)
-        if by_itself and path.suffix == ".tar":
-            findings += verify_tar(path, trust)
-        elif by_itself and (path / "release.json").is_file():
-            findings += verify_release(path, trust)
-        elif whole:
-            findings += verify_repository(path, trust)
-        elif path.is_dir():
-            findings += verify_encoder(repository, path, trust, encoder)
-        else:
-            findings += verify_weights(repository, path, trust, encoder)
+        if kind == "repository" and path.resolve() != Path().resolve() and keys == own:
+            findings.append(Finding("note", path.as_posix(), "is taken as a repository, with the keys that it trusts"))
+        match kind:
+            case "tar":
+                findings += verify_tar(path, trust)
+            case "release":
+                findings += verify_release(path, trust)
+            case "repository":
+                findings += verify_repository(path, trust)
+            case "encoder":
+                findings += verify_encoder(repository, path, trust, encoder)
+            case _:
+                findings += verify_weights(repository, path, trust, encoder)
     if as_json:
         typer.echo(json.dumps([asdict(finding) for finding in findings], indent=1))
     else:
@@ -109,6 +113,7 @@ def release(
     Exit code 0: made. 1: the release does not pass. 2: bad input, or it is not as recorded.
     """
     from expunge.core.errors import InputError, Problem
+    from expunge.core.names import id_problem
     from expunge.records.files import log_release
     from expunge.records.findings import Trust
     from expunge.records.release_folder import FOLDER_SIGNATURE, STATED, Chosen, make_release, pack
@@ -116,6 +121,8 @@ def release(
     from expunge.records.statement import ENCODERS
     from expunge.records.verify import AUDIT, verify_encoder
 
+    if problem := id_problem(name):
+        raise InputError([Problem(name, f"is no name of a release: it {problem}", "write one of params.yaml")])
     found = verify_encoder(Path(), ENCODERS / "releases" / name, Trust())
     if wrong := [each for each in found if each.kind not in ("note", "verdict", "signature")]:
         raise InputError(Problem(each.where, each.what, each.fix) for each in wrong)
@@ -123,7 +130,7 @@ def release(
         typer.echo(f"{failed[0].where}: {failed[0].what}; {failed[0].fix}", err=True)
         raise typer.Exit(1)
     folder = out or Path("release") / name
-    signer, sign_folder = opened(key) if key else (None, None)
+    signer, sign_folder = opened(key, "release") if key else (None, None)
     chosen = Chosen(adapter, report, tuple(form.value for form in export or ()), into)
     stated, notes = make_release(Path(), name, folder, chosen)
     for note in notes:
@@ -217,7 +224,7 @@ def sign(
     found = [each for each in verify_repository(Path(), Trust()) if each.kind not in ("note", "verdict", "signature")]
     if found:
         raise InputError(Problem(each.where, each.what, each.fix) for each in found)
-    signer, sign_folder = opened(key)
+    signer, sign_folder = opened(key, "record")
     for name in chosen:
         write_signature(AUDIT / f"{name}.json", signer)
     here = [name for name in chosen if (ENCODERS / name).is_dir()]
@@ -229,20 +236,28 @@ def sign(
         typer.echo(f"{away} not here: their files were not compared with the records (`dvc pull`)", err=True)
 
 
-def opened(key: str) -> tuple[Any, Callable[[Path, Path], None]]:
+def opened(key: str, role: str = "") -> tuple[Any, Callable[[Path, Path], None]]:
     """(a signer of records, what signs an encoder's folder into a file) by a key: a file, an environment variable that
-    holds one, or the URI of one in a token."""
+    holds one, or the URI of one in a token. Where a role is given and the repository does not trust the key in it, that
+    is said."""
     from functools import partial
 
     from expunge.records.folder_signing import sign_folder
-    from expunge.records.keys import read_pem, signer_of
+    from expunge.records.keys import read_pem, read_trusted, signer_of
     from expunge.records.tokens import Token, is_token, needs_pin
 
     if is_token(key):
         token = Token.open(key, password() if needs_pin(key) else None)
-        return token.signer, token.sign_folder
-    pem, secret = read_pem(key), password()
-    return signer_of(pem, secret), partial(sign_folder, pem=pem, password=secret)
+        signer, sign = token.signer, token.sign_folder
+    else:
+        pem, secret = read_pem(key), password()
+        signer, sign = signer_of(pem, secret), partial(sign_folder, pem=pem, password=secret)
+    file = Path("audit/trusted.yaml")
+    trusted = read_trusted(file) if role and file.is_file() else []
+    if trusted and not any(role in each.roles and each.key.keyid == signer.public_key.keyid for each in trusted):
+        what = f"{file.as_posix()} names no such key as {role}: who checks with it refuses what is signed now"
+        typer.echo(f"note: {what}", err=True)
+    return signer, sign
 
 
 def password(confirm: bool = False) -> str:

@@ -70,6 +70,8 @@ def append(file: Path, events: Iterable[Event], now: datetime | None = None) -> 
     file.parent.mkdir(parents=True, exist_ok=True)
     text = file.read_bytes() if file.is_file() else b""
     whole = text[: text.rfind(b"\n") + 1]
+    if _follows(text[len(whole) :], whole):
+        whole = text + b"\n"  # the line is there, and its end alone is missing
     previous = _digest(whole.splitlines()[-1]) if whole else FIRST
     time, added = (now or datetime.now(UTC)).strftime("%Y-%m-%dT%H:%M:%SZ"), b""
     for event in some:
@@ -77,11 +79,20 @@ def append(file: Path, events: Iterable[Event], now: datetime | None = None) -> 
         line = json.dumps({"time": time, **told, "previous": previous}, ensure_ascii=False).encode()
         previous, added = _digest(line), added + line + b"\n"
     with open(file, "r+b" if file.is_file() else "wb") as out:
-        out.truncate(len(whole))
-        out.seek(len(whole))
-        out.write(added)
+        out.truncate(min(len(whole), len(text)))
+        out.seek(0, os.SEEK_END)
+        out.write(whole[len(text) :] + added)
         out.flush()
         os.fsync(out.fileno())
+
+
+def _follows(last: bytes, whole: bytes) -> bool:
+    """Is what stands behind the last line end a line by itself, chained to the one before?"""
+    try:
+        line = msgspec.convert(strict_json(last), Line)
+    except (ValueError, RecursionError):
+        return False
+    return line.previous == (_digest(whole.splitlines()[-1]) if whole else FIRST)
 
 
 def read_log(file: Path) -> tuple[list[Line], list[str]]:
@@ -91,7 +102,10 @@ def read_log(file: Path) -> tuple[list[Line], list[str]]:
     if file.stat().st_size > LARGEST:
         return [], [f"is larger than {LARGEST >> 20} MiB"]
     lines, problems, previous = list[Line](), list[str](), FIRST
-    for number, text in enumerate(file.read_bytes().splitlines(), 1):
+    whole = file.read_bytes()
+    if whole and not whole.endswith(b"\n"):
+        problems.append("ends within a line: a kill left it so, or someone cut it")
+    for number, text in enumerate(whole.splitlines(), 1):
         try:
             line = msgspec.convert(strict_json(text), Line)
         except (ValueError, RecursionError) as error:

@@ -17,6 +17,7 @@
 too, unless it is asked for: who takes it away again has the original encoder. The same release gives the same bytes.
 """
 
+import re
 import shutil
 import tarfile
 from collections.abc import Iterator, Mapping
@@ -45,6 +46,7 @@ WEIGHTS = ("README.md", "config.json", "model.safetensors", "denoiser.safetensor
 ADAPTER = "adapter.safetensors"
 RECORD, STATED = "record.json", "release.json"
 FOLDER_SIGNATURE = "encoder.sig"
+SHA256 = re.compile("[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -183,7 +185,7 @@ def _statement(folder: Path) -> Any:
     try:
         stated = strict_json(small_bytes(file))
         sound = stated["predicateType"] == PREDICATE and all(
-            isinstance(each["name"], str) and isinstance(each["digest"]["sha256"], str) for each in stated["subject"]
+            isinstance(each["name"], str) and SHA256.fullmatch(each["digest"]["sha256"]) for each in stated["subject"]
         )
         result = stated["predicate"]["result"], stated["predicate"]["release"], stated["predicate"]["record"]
         if not sound or not all(isinstance(each, str) for each in result):

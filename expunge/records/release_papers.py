@@ -6,8 +6,6 @@ README.md is the card, as the hub shows it; bom.cdx.json and bom.spdx.json are b
 CycloneDX 1.6 and SPDX 3.0.1. All of them follow from the record and the files that are handed on.
 """
 
-import csv
-import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,8 +17,7 @@ from expunge.records.bom_cyclonedx import cyclonedx
 from expunge.records.bom_spdx import UNKNOWN, spdx
 from expunge.records.card import record_card
 from expunge.records.facts import facts_of
-
-TABLES = ("rates.csv", "frames.csv")  # of metrics/: every number, and the target videos frame by frame
+from expunge.records.own_rows import TABLES, rows_of
 
 
 def write_papers(part: Path, record: Mapping[str, Any], created: str | None) -> None:
@@ -41,13 +38,4 @@ def write_tables(part: Path, metrics: Path, name: str) -> None:
     """Write the release's own rows of the tables. :param name: of the release."""
     for table in TABLES:
         if (metrics / table).is_file():
-            write_text(part / table, _rows_of(metrics / table, name))
-
-
-def _rows_of(file: Path, name: str) -> str:
-    """The rows of a release in a table that begins with the columns list and encoder, with its heading."""
-    with open(file, encoding="utf-8", newline="") as lines:
-        head, *rows = list(csv.reader(lines))
-    out = io.StringIO()
-    csv.writer(out, lineterminator="\n").writerows([head, *(row for row in rows if row[:2] == [RELEASES, name])])
-    return out.getvalue()
+            write_text(part / table, rows_of(metrics / table, str(Name(RELEASES, name))))

@@ -27,7 +27,7 @@ def verify_tar(file: Path, trust: Trust) -> list[Finding]:
     try:
         with tarfile.open(file, "r:") as tar:
             members = list(_first(tar, MOST + 1))
-            if wrong := list(_wrong(members, file.stat().st_size)):
+            if wrong := [*_wrong(members, file.stat().st_size), *_behind(file, tar.offset)]:
                 return [Finding("digest", file.as_posix(), what, FIX) for what in wrong]
             with tempfile.TemporaryDirectory() as aside:
                 tar.extractall(aside, members, filter="data")
@@ -43,6 +43,16 @@ def _first(tar: tarfile.TarFile, count: int) -> Iterator[tarfile.TarInfo]:
         if (member := tar.next()) is None:
             return
         yield member
+
+
+def _behind(file: Path, end: int) -> Iterator[str]:
+    """Behind the end of a tar stands nothing: some programs would unpack it, too."""
+    with open(file, "rb") as text:
+        text.seek(end)
+        while block := text.read(2**20):
+            if block.strip(b"\0"):
+                yield "holds more behind its end"
+                return
 
 
 def _wrong(members: list[tarfile.TarInfo], size: int) -> Iterator[str]:

@@ -43,6 +43,7 @@ class Evidence:
     tensors: Mapping[str, str] | None  # digests of the original encoder's tensors; None: they could not be read here
     stored: Sequence[str]  # types of the original encoder's numbers, such as F16
     changes: Mapping[str, Mapping[str, Any]]  # by encoder: {part: norms of its changed tensors}
+    tables: Mapping[str, Mapping[str, str | None]]  # by encoder: {table of metrics/: sha256 of its own rows}
     origin: Mapping[str, Any]  # git, dvc.lock, versions, hardware: `records.origin`
 
 
@@ -68,6 +69,7 @@ def statement(encoder: str, of: Evidence) -> dict[str, Any]:
             **tests_of(verdict),
             "verdict": {key: getattr(verdict, key) for key in ("verdict", "required", "gates", "about", "base")},
             "evaluations": [evaluation(reason) for reason in verdict.reasons],
+            "tables": of.tables[encoder],
             "concepts": [asked(name, plan.concepts[name]) for name in job.concepts],
             "lists": {id_: listed(plan, id_, of.lists[id_]) for id_ in lists},
             "base": {

@@ -23,6 +23,7 @@ from expunge.records.folder_digest import folder_digest
 from expunge.records.folder_signing import signers_of_folder
 from expunge.records.log import WITHDRAWN, read_log
 from expunge.records.origin import committed_bytes, lock_digest
+from expunge.records.own_rows import digests_of_rows
 from expunge.records.signing import BadSignature, envelope_of, signers_of
 from expunge.records.statement import ENCODERS, evaluation, result_of, tests_of
 from expunge.verdicts.verdict_file import Verdict, read_verdicts
@@ -129,6 +130,10 @@ def _of_record(
     if told["encoder"] != name:
         yield Finding("record", where, f"speaks of {told['encoder']}", "take it from git")
         return
+    for table, digest in digests_of_rows(root / METRICS, name).items() if "tables" in told else ():
+        if digest != told["tables"].get(table):
+            what = f"is about other numbers than those of {name} in {(METRICS / table).as_posix()}"
+            yield Finding("record", where, what, "take both from git, or run `dvc repro`")
     yield from _of_verdict(where, told, verdicts.get(name) if verdicts is not None else None, verdicts is None)
     if lock_digest(root / LOCK) != told["origin"]["dvcLock"]:
         yield Finding("note", where, "was written under another dvc.lock, and nothing that it says has changed since")

@@ -125,7 +125,7 @@ def link_away(file: Path) -> None:
 SPOILT: dict[str, tuple[Callable[[], Any], int, str]] = {
     "a byte of the weights": (lambda: flip(ENCODER / "model.safetensors"), 3, "is not the file that was tested"),
     "a byte of the settings": (lambda: flip(ENCODER / "config.json"), 3, "config.json: is not the file"),
-    "a byte of a table": (lambda: flip(Path("metrics/rates.csv")), 5, "metrics/rates.csv: is not what the last run"),
+    "a byte of a table": (lambda: flip(Path("metrics/rates.csv")), 4, "metrics/rates.csv: is not what the last run"),
     "a byte of a record": (lambda: flip(Path("audit/list/one.json"), 40), 4, "audit/list/one.json: is"),
     "a byte of the index": (lambda: flip(Path("audit/index.json"), -20), 4, "small.json: is not the one that"),
     "half of the index": (lambda: rewrite("audit/index.json", lambda d: d["list/one"].pop("record")), 2, "is no index"),
@@ -153,6 +153,34 @@ SPOILT: dict[str, tuple[Callable[[], Any], int, str]] = {
     "dvc.lock": (lambda: Path("dvc.lock").unlink(), 5, "dvc.lock: is missing"),
     "another run's dvc.lock": (lambda: rewrite_lock(), 5, "audit/index.json: is not what the last run wrote"),
 }  # fmt: skip
+
+
+def numbers(table: str) -> None:
+    """Other numbers of list/one, of which dvc.lock says that the run wrote them."""
+    file, lock = Path("metrics") / table, Path("dvc.lock")
+    old = hashlib.md5(file.read_bytes()).hexdigest()
+    head, *rows = file.read_text().splitlines()
+    rows = [row + "9" if row.startswith("list,one,") else row for row in rows]
+    file.write_text("\n".join([head, *rows]) + "\n")
+    lock.write_text(lock.read_text().replace(old, hashlib.md5(file.read_bytes()).hexdigest()))
+
+
+@pytest.mark.parametrize("table", ["rates.csv", "frames.csv"])
+def test_other_numbers_are_named_though_dvc_lock_was_edited_too(here: Path, table: str) -> None:
+    numbers(table)
+    found = verify(str(ENCODER))
+    assert found.exit_code == 4 and f"other numbers than those of list/one in metrics/{table}" in found.stdout
+    assert verify("build/encoders/list/two").exit_code == 1  # which fails as before: its own numbers are as they were
+
+
+def test_records_beside_weights_make_no_repository_of_them(here: Path) -> None:
+    """What lies in a folder does not decide that its weights go unread."""
+    shutil.copytree(ENCODER, "elsewhere")
+    for name in ("audit", "metrics"):
+        shutil.copytree(name, Path("elsewhere") / name)
+    shutil.copyfile("dvc.lock", "elsewhere/dvc.lock")
+    flip(Path("elsewhere/model.safetensors"))
+    assert verify("elsewhere").exit_code == 3 and verify("elsewhere", "--encoder", "list/one").exit_code == 3
 
 
 def rewrite_lock() -> None:

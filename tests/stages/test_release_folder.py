@@ -1,6 +1,7 @@
 """A folder that a release hands on, and a third party who has nothing but it and a public key."""
 
 import json
+import os
 import shutil
 import tarfile
 from collections.abc import Callable
@@ -12,7 +13,9 @@ from transformers import CLIPTextModel
 
 from expunge.core.digest import file_digest, folder_files
 from expunge.core.yamlfile import load
+from expunge.records.keys import signer_of
 from expunge.records.log import read_log
+from expunge.records.signing import write_signature
 from tests.support.attested import command, flip, model_signing, rewrite, sign, verify
 
 FILES = {
@@ -69,6 +72,40 @@ def test_the_command_of_model_signing_verifies_what_was_released(away: Path) -> 
     Path("small/encoder/adapter.safetensors").unlink()
     Path("small/encoder.sig").unlink()
     assert check().exit_code == 0  # release.dsse is over the same files
+
+
+def test_a_release_does_not_say_itself_whom_to_trust(away: Path, tmp_path: Path) -> None:
+    """Keys that lie in the release are nobody's but those of who made it."""
+    evil = tmp_path / "evil.pem"
+    made = command("keys", "new", str(evil), "--name", "the team", "--role", "record", "--role", "release")
+    Path("small/audit").mkdir()
+    Path("small/audit/trusted.yaml").write_text("keys:\n" + made.stdout)
+    rewrite("small/release.json", lambda d: d["subject"].append(
+        {"name": "audit/trusted.yaml", "digest": {"sha256": file_digest("small/audit/trusted.yaml")}}))  # fmt: skip
+    write_signature(Path("small/release.json"), signer_of(evil.read_bytes(), os.environ["EXPUNGE_KEY_PASSWORD"]))
+    Path("audit").mkdir()
+    shutil.copyfile("ours.yaml", "audit/trusted.yaml")
+    found = verify("small", "--signed")
+    assert found.exit_code == 6 and "no key that is trusted here" in found.stdout, found.output
+
+
+@pytest.mark.parametrize("digest", ["", "x" * 64, "0" * 63, 5])
+def test_a_statement_with_no_digest_is_none(away: Path, digest: Any) -> None:
+    rewrite("small/release.json", lambda d: d["subject"][0]["digest"].update(sha256=digest))
+    found = check()
+    assert found.exit_code == 2 and "is no statement of a release" in found.stderr
+
+
+def test_a_name_that_leads_elsewhere_is_no_release(here: Path) -> None:
+    found = command("release", "../list/one")
+    assert found.exit_code == 2 and "is no name of a release" in found.stderr
+
+
+def test_a_key_that_the_repository_does_not_trust_is_said(here: Path, key: Path) -> None:
+    trusted = Path("audit/trusted.yaml")
+    trusted.write_text(trusted.read_text().replace("record, release", "record"))
+    found = command("release", "small", "--key", str(key))
+    assert found.exit_code == 0 and "audit/trusted.yaml names no such key as release" in found.stderr
 
 
 def edit(name: str, change: Callable[[Any], Any]) -> Callable[[], Any]:

@@ -31,6 +31,14 @@ def test_a_file_of_it_that_was_changed_is_named(away: Path) -> None:
     assert found.exit_code == 3 and "digest: rates.csv: is not the file that was released" in found.stdout
 
 
+def test_nothing_stands_behind_its_end(away: Path, here: Path) -> None:
+    """Some programs would unpack a second tar there over the first."""
+    whole = (here / "release/small.tar").read_bytes()
+    Path("small.tar").write_bytes(whole + whole)
+    found = verify("small.tar", "--signed", "--trusted", "ours.yaml")
+    assert found.exit_code == 3 and "holds more behind its end" in found.stdout
+
+
 def member(name: str, kind: bytes = tarfile.REGTYPE, size: int = 0, link: str = "") -> tarfile.TarInfo:
     entry = tarfile.TarInfo(name)
     entry.type, entry.size, entry.linkname = kind, size, link

@@ -74,6 +74,17 @@ def test_a_chain_that_is_broken_is_found(log: Path, spoil: object) -> None:
     assert read_log(log)[1]
 
 
+def test_a_line_whose_end_is_missing_is_kept_and_told(log: Path) -> None:
+    whole = log.read_bytes()
+    log.write_bytes(whole[:-1])
+    lines, problems = read_log(log)
+    assert len(lines) == len(whole.splitlines())
+    assert problems == ["ends within a line: a kill left it so, or someone cut it"]
+    append(log, [Event(MADE, "l/new", "9" * 64, "PASSED")], NOW)
+    again, problems = read_log(log)
+    assert not problems and again[:-1] == lines and log.read_bytes().startswith(whole)
+
+
 @given(st.binary(max_size=200))
 @settings(max_examples=100, deadline=None)
 def test_no_bytes_crash_it(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
