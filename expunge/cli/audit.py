@@ -130,6 +130,9 @@ def release(
         typer.echo(f"{failed[0].where}: {failed[0].what}; {failed[0].fix}", err=True)
         raise typer.Exit(1)
     folder = out or Path("release") / name
+    packed = folder.with_name(f"{folder.name}.tar")
+    if tar and packed.exists():
+        raise InputError([Problem(packed.as_posix(), "is there already", "name another with --out, or remove it")])
     signer, sign_folder = opened(key, "release") if key else (None, None)
     chosen = Chosen(adapter, report, tuple(form.value for form in export or ()), into)
     stated, notes = make_release(Path(), name, folder, chosen)
@@ -140,7 +143,7 @@ def release(
         sign_folder(folder / "encoder", folder / FOLDER_SIGNATURE)
     log_release(AUDIT, name, folder / STATED)
     if tar:
-        pack(folder, folder.with_name(f"{folder.name}.tar"))
+        pack(folder, packed)
     typer.echo(f"{folder.as_posix()}: {count(len(stated['subject']), 'file')}, {stated['predicate']['result']}"
                + ("" if key else "; not signed") + "; commit audit/log.jsonl")  # fmt: skip
 

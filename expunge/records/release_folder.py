@@ -76,6 +76,9 @@ def make_release(root: Path, name: str, out: Path, chosen: Chosen) -> tuple[dict
     source = root / ENCODERS / encoder
     if not source.is_dir():
         raise InputError([Problem(source.as_posix(), "is not here", "run `dvc pull` or `dvc repro`")])
+    if chosen.adapter and not (source / ADAPTER).is_file():
+        what = f"was asked for, and the method {record['predicate']['method']} made none"
+        raise InputError([Problem(ADAPTER, what, "leave --adapter out")])
     if out.exists():
         raise InputError([Problem(out.as_posix(), "is there already", "name another folder, or remove it")])
     part = out.with_name(f".{out.name}.part")

@@ -203,8 +203,13 @@ def test_a_release_in_an_encoders_place_is_not_that_encoder(here: Path, key: Pat
 def test_a_folder_that_is_there_stays(here: Path) -> None:
     assert command("release", "small", "--out", "mine").exit_code == 0
     before = folder_files("mine")
-    found = command("release", "small", "--out", "mine", "--adapter")
+    found = command("release", "small", "--out", "mine", "--no-report")
     assert found.exit_code == 2 and "is there already" in found.stderr and folder_files("mine") == before
+    Path("tarred.tar").write_text("somebody's")
+    found = command("release", "small", "--out", "tarred", "--tar")
+    assert found.exit_code == 2 and "tarred.tar: is there already" in found.stderr and not Path("tarred").exists()
+    found = command("release", "small", "--out", "with", "--adapter")
+    assert found.exit_code == 2 and "adapter.safetensors: was asked for, and the method" in found.stderr
     assert command("release", "small", "--out", "again").exit_code == 0 and folder_files("again") == before
 
 
