@@ -1,0 +1,123 @@
+"""`expunge hide`: no word is lost, and none stays."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from expunge.cli import app
+from expunge.concepts import hiding
+from expunge.concepts.hiding import hide
+from expunge.core.errors import InputError
+from expunge.core.yamlfile import load
+
+HEAD = "title: T\nowner: o\n"
+PEOPLE = f"""{HEAD}concepts:
+  - id: p-1
+    name: mira holt
+    kind: person
+    anchor: a teddy bear
+    request: {{id: R-1, received: 2026-03-01, basis: law, decision: granted}}
+  - id: p-2
+    name: orla vint
+    kind: person
+"""
+PRIVATE, LIST = Path("concepts/private/words.yaml"), Path("concepts/people.yaml")
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    Path("concepts").mkdir()
+    LIST.write_text(PEOPLE)
+    return tmp_path
+
+
+def words() -> dict[str, Any]:
+    found: dict[str, Any] = load(PRIVATE).value["concepts"]
+    return found
+
+
+def run(*args: str) -> Any:
+    return CliRunner().invoke(app, ["hide", *args])
+
+
+def test_an_id_that_is_asked_for_twice_keeps_its_words(here: Path) -> None:
+    renamed = hide(LIST, ["p-1", "p-1"])
+    assert words()[renamed["p-1"]] == {"name": "mira holt", "anchor": "a teddy bear"}
+
+
+def test_an_id_of_two_lists_keeps_the_words_of_both(here: Path) -> None:
+    Path("concepts/more.yaml").write_text(f"{HEAD}concepts:\n- {{id: c-1, name: an owl, kind: object}}\n")
+    PRIVATE.parent.mkdir()
+    PRIVATE.write_text(f"salt: '{'0' * 64}'\nconcepts:\n  c-1: {{name: a cup}}\n")
+    before = PRIVATE.read_bytes(), Path("concepts/more.yaml").read_bytes()
+    with pytest.raises(InputError, match=r"words.yaml: has other words of c-1 already \(name\); give c-1 another id"):
+        hide(Path("concepts/more.yaml"), ["c-1"])
+    assert (PRIVATE.read_bytes(), Path("concepts/more.yaml").read_bytes()) == before
+
+
+def test_words_that_were_added_to_a_confidential_concept_join_the_others(here: Path) -> None:
+    new = hide(LIST, ["p-1"])["p-1"]
+    LIST.write_text(LIST.read_text().replace("confidential: true", "confidential: true\n    aliases: [red]"))
+    assert hide(LIST, [new]) == {new: new}
+    assert words() == {new: {"name": "mira holt", "anchor": "a teddy bear", "aliases": ["red"]}}
+    LIST.write_text(LIST.read_text().replace("confidential: true", "confidential: true\n    name: mira vint"))
+    with pytest.raises(InputError, match=rf"has other words of {new} already \(name\)"):
+        hide(LIST, [new])
+
+
+@pytest.mark.parametrize("with_request", [False, True])
+def test_after_a_kill_between_the_two_files_it_goes_on(
+    here: Path, monkeypatch: pytest.MonkeyPatch, with_request: bool
+) -> None:
+    def killed(yaml: Any, file: Path, data: Any) -> None:
+        if file == LIST:
+            raise KeyboardInterrupt
+        own(yaml, file, data)
+
+    own = hiding._write
+    monkeypatch.setattr(hiding, "_write", killed)
+    with pytest.raises(KeyboardInterrupt):
+        hide(LIST, ["p-1", "p-2"], with_request)
+    monkeypatch.undo()
+    monkeypatch.chdir(here)
+    left = words()
+    renamed = hide(LIST, ["p-2", "p-1"])
+    assert words() == left and set(renamed.values()) == set(left) and left[renamed["p-2"]] == {"name": "orla vint"}
+    assert ("request" in LIST.read_text()) is not with_request
+
+
+def test_equal_words_of_two_concepts_are_two_entries(here: Path) -> None:
+    LIST.write_text(PEOPLE.replace("orla vint", "mira holt").replace("    anchor: a teddy bear\n", ""))
+    renamed = hide(LIST, ["p-1", "p-2"])
+    assert len(words()) == len(set(renamed.values())) == 2
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("concepts:", "encoders: {joint: true}\nconcepts:", r"people.yaml:3: `joint` is no `{group: \[ids\]}`"),
+        ("concepts:", "encoders: {joint: [p-1]}\nconcepts:", r"people.yaml:3: `joint` is no"),
+        ("concepts:", "encoders: {joint: {g: p-1}}\nconcepts:", r"people.yaml:3: `joint` is no"),
+        ("id: p-2", "id: 5", r"people.yaml:9: a concept has no id that is text"),
+        ("id: p-2", "id: p-1", r"people.yaml:9: has the id p-1 a second time"),
+        ("  - id: p-2\n    name: orla vint\n    kind: person", "  - p-2", r"people.yaml:9: a concept has no id"),
+        ("concepts:", "concept:", "is no concept list"),
+        ("title: T\nowner: o", "- title: T", "people.yaml"),
+    ],
+)  # fmt: skip
+def test_a_list_of_a_wrong_form_is_one_error(here: Path, old: str, new: str, says: str) -> None:
+    assert old in PEOPLE
+    LIST.write_text(PEOPLE.replace(old, new))
+    with pytest.raises(InputError, match=says) as error:
+        hide(LIST, ["p-1"])
+    assert len(error.value.problems) == 1 and not PRIVATE.exists()
+    assert run("people", "p-1").exit_code == 2
+
+
+def test_groups_follow_the_new_id(here: Path) -> None:
+    LIST.write_text(PEOPLE.replace("concepts:", "encoders:\n  joint:\n    both: [p-1, p-2]\nconcepts:"))
+    renamed = hide(LIST, ["p-1"])
+    assert load(LIST).value["encoders"]["joint"]["both"] == [renamed["p-1"], "p-2"]
