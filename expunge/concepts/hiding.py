@@ -1,8 +1,9 @@
 """Moves the words of concepts out of a list and into the private file, so that git holds them no longer.
 
-    hide(Path("concepts/people.yaml"), ["mira-holt"])       {"mira-holt": "c-8d1f20"}
+    hide(Path("concepts/people.yaml"), ["mira-holt"])       {"mira-holt": "c-804120"}
 
-An id that names its concept becomes a new one, in the list's groups of encoders as well.
+Ids become new ones, in the list's groups of encoders as well: no check knows all the ways in which an id can tell a
+name, such as another script's.
 """
 
 import io
@@ -20,11 +21,12 @@ from expunge.core.schema import did_you_mean
 from expunge.core.yamlfile import Node, load
 
 
-def hide(file: Path, ids: Sequence[str], with_request: bool = False) -> dict[str, str]:
+def hide(file: Path, ids: Sequence[str], with_request: bool = False, keep_id: bool = False) -> dict[str, str]:
     """Rewrite a list and the private file of its folder; returns {id: the id that it has now}.
 
-    :param with_request: move the requests, too.
-    :raises InputError: there is no such list or concept, it has no words here, or the private file is none.
+    :param with_request: move the requests, too. :param keep_id: the ids stay.
+    :raises InputError: there is no such list or concept, it has no words here, the private file is none or has
+        other words of it, or an id that would stay tells what it stands for.
     """
     if file.resolve() not in [each.resolve() for each in list_files(file.parent)[0]]:
         raise InputError([Problem(shown(file), "is no concept list", "name a list by its id or its file")])
@@ -45,13 +47,19 @@ def hide(file: Path, ids: Sequence[str], with_request: bool = False) -> dict[str
     problems = [Problem(shown(private), f"has other words of {id_} already ({', '.join(keys)})",
                         f"give {id_} another id in {shown(file)}, or mend its words in one of the two")
                 for id_ in wanted if (keys := _other_words(entries[id_], theirs.get(id_)))]  # fmt: skip
+    problems += [Problem(shown(file), f"{id_} tells what it stands for", "leave --keep-id out")
+                 for id_ in wanted if keep_id and tells(id_, {**theirs.get(id_, {}), **entries[id_]})]  # fmt: skip
     if problems:
         raise InputError(problems)
     renamed = {}
     for id_ in wanted:
         entry = entries[id_]
-        new = _there(entry, theirs, listed) or _id_of(id_, entry, {*listed, *theirs})
-        own = theirs.setdefault(new, {})
+        there = _there(entry, theirs, listed)
+        own = theirs.pop(there, {})
+        stays = keep_id or (there and not tells(there, {**own, **entry}))
+        new = (there or id_) if stays else _new_id({*listed, *theirs})
+        theirs[new] = own
+        listed.add(new)
         moved = [key for key in entry if key in (KEYS if with_request or "request" in own else WORDS)]
         own.update({key: entry.pop(key) for key in moved})
         entry["id"], entry["confidential"] = new, True
@@ -122,12 +130,11 @@ def _new() -> dict[str, Any]:
     return {"salt": secrets.token_hex(32), "concepts": {}}
 
 
-def _id_of(id_: str, entry: Mapping[str, Any], taken: set[str]) -> str:
-    """The id, or another one where it names the concept."""
-    while tells(id_, entry):
-        made = f"c-{secrets.token_hex(3)}"
-        id_ = id_ if made in taken else made
-    return id_
+def _new_id(taken: set[str]) -> str:
+    """Of digits: among hex digits there are words."""
+    while (made := f"c-{secrets.randbelow(10**6):06}") in taken:
+        pass
+    return made
 
 
 def _yaml() -> Any:

@@ -121,3 +121,66 @@ def test_groups_follow_the_new_id(here: Path) -> None:
     LIST.write_text(PEOPLE.replace("concepts:", "encoders:\n  joint:\n    both: [p-1, p-2]\nconcepts:"))
     renamed = hide(LIST, ["p-1"])
     assert load(LIST).value["encoders"]["joint"]["both"] == [renamed["p-1"], "p-2"]
+
+
+def test_files_that_name_the_old_id_get_the_new_one(here: Path) -> None:
+    Path("requests").mkdir()
+    register = (
+        "# of people/p-1\nrequests:\n- {id: R-2, concept: people/p-1}  # held\n- {id: R-3, concept: 'people/p-2'}\n"
+    )
+    Path("requests/a.yaml").write_text(register)
+    params = "seed: 0\nreleases:\n  one:\n    lists: all\n    without: [people/p-1, people/p-10,\n      people/p-2]\n"
+    Path("params.yaml").write_bytes(params.replace("\n", "\r\n").encode())
+    Path("attacks").mkdir()
+    rows = ["concept,attack,modality,prompt,seed", "people/p-1,words,image,a brown pot,7", "people/p-2,words,image,x,7"]
+    Path("attacks/found.csv").write_text("\n".join(rows) + "\n")
+    done = run("people", "p-1")
+    assert done.exit_code == 0
+    (new,) = words()
+    found = register.replace("concept: people/p-1", f"concept: people/{new}")
+    assert Path("requests/a.yaml").read_text() == found
+    now = params.replace("people/p-1,", f"people/{new},").replace("\n", "\r\n").encode()
+    assert Path("params.yaml").read_bytes() == now
+    assert Path("attacks/found.csv").read_text() == "\n".join([rows[0], rows[2]]) + "\n"
+    assert "params.yaml:5" in done.output and "requests/a.yaml:3" in done.output and "took 1 prompt out" in done.output
+    assert "audit/log.jsonl" in done.output
+
+
+def test_a_broken_table_of_prompts_is_told_before_anything_is_written(here: Path) -> None:
+    Path("attacks").mkdir()
+    Path("attacks/found.csv").write_text("concept\n")
+    assert run("people", "p-1").exit_code == 2 and LIST.read_text() == PEOPLE and not PRIVATE.exists()
+
+
+def test_an_old_id_that_tells_is_masked_in_messages(here: Path) -> None:
+    """In a register, a release and a comparison that still hold it."""
+    LIST.write_text(PEOPLE.replace("p-1", "mira-holt"))
+    hide(LIST, ["mira-holt"])
+    Path("requests").mkdir()
+    Path("requests/a.yaml").write_text("requests:\n- {id: R-2, concept: people/mira-holt}\n")
+    done = CliRunner().invoke(app, ["requests"])
+    assert done.exit_code == 2 and "there is no concept people/[confidential] on a list" in done.output
+    Path("params.yaml").write_text("releases: {one: {lists: all, without: [people/mira-holt]}}\n")
+    done = CliRunner().invoke(app, ["validate"])
+    assert done.exit_code == 2 and "one is without 'people/[confidential]'" in done.output
+    assert "holt" not in done.output
+
+
+def test_an_id_is_new_unless_it_is_to_stay_and_tells_nothing(here: Path) -> None:
+    LIST.write_text(PEOPLE.replace("p-2", "orla-2"))
+    assert hide(LIST, ["p-1"])["p-1"] != "p-1"
+    LIST.write_text(PEOPLE.replace("p-2", "orla-2"))
+    PRIVATE.unlink()
+    assert hide(LIST, ["p-1"], keep_id=True) == {"p-1": "p-1"} and list(words()) == ["p-1"]
+    before = LIST.read_bytes()
+    with pytest.raises(InputError, match=r"orla-2 tells what it stands for; leave --keep-id out"):
+        hide(LIST, ["orla-2"], keep_id=True)
+    assert LIST.read_bytes() == before
+
+
+def test_an_entry_under_an_id_that_tells_moves_to_a_new_one(here: Path) -> None:
+    LIST.write_text(PEOPLE.replace("p-2", "orla-vint"))
+    PRIVATE.parent.mkdir()
+    PRIVATE.write_text(f"salt: '{'0' * 64}'\nconcepts:\n  orla-vint: {{name: orla vint}}\n")
+    new = hide(LIST, ["orla-vint"])["orla-vint"]
+    assert words() == {new: {"name": "orla vint"}} and new != "orla-vint"
