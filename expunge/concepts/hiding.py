@@ -8,6 +8,7 @@ name, such as another script's.
 
 import io
 import secrets
+import stat
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from expunge.concepts.leaks import tells
 from expunge.concepts.private import KEYS, WORDS, ignored_by_git, private_file, read_private
 from expunge.concepts.source import concept_nodes, list_files, read_source
 from expunge.core.errors import InputError, Problem, shown
-from expunge.core.files import write_text
+from expunge.core.files import write_aside, write_text
 from expunge.core.schema import did_you_mean
 from expunge.core.yamlfile import Node, load
 
@@ -68,8 +69,7 @@ def hide(file: Path, ids: Sequence[str], with_request: bool = False, keep_id: bo
     for members in (encoders.get("joint") or {}).values() if isinstance(encoders, Mapping) else ():
         members[:] = [renamed.get(each, each) for each in members]
     private.parent.mkdir(exist_ok=True)
-    if not ignored_by_git(private):
-        write_text(private.with_name(".gitignore"), "*\n")
+    _ignore(private)
     _write(yaml, private, known)  # first: nothing is lost if the other cannot be written
     _write(yaml, file, raw)
     return renamed
@@ -137,6 +137,14 @@ def _new_id(taken: set[str]) -> str:
     return made
 
 
+def _ignore(private: Path) -> None:
+    """Have git ignore the private file, also where there is no repository yet."""
+    file = private.with_name(".gitignore")
+    before = file.read_text("utf-8") if file.is_file() else ""
+    if not before or not ignored_by_git(private):
+        write_text(file, f"{before.rstrip()}\n*\n!.gitignore\n".lstrip())
+
+
 def _yaml() -> Any:
     from ruamel.yaml import YAML
 
@@ -149,4 +157,12 @@ def _yaml() -> Any:
 def _write(yaml: Any, file: Path, data: Any) -> None:
     text = io.StringIO()
     yaml.dump(data, text)
-    write_text(file, text.getvalue())
+    private = file == private_file(file.parent.parent)
+    mode = 0o600 if private else stat.S_IMODE(file.stat().st_mode)  # nobody else's; a list's own
+
+    def write(part: Path) -> None:
+        part.touch(mode=0o600)
+        part.write_text(text.getvalue(), "utf-8", newline="")
+        part.chmod(mode)
+
+    write_aside(file, write)

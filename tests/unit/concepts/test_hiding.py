@@ -1,5 +1,6 @@
 """`expunge hide`: no word is lost, and none stays."""
 
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -184,3 +185,23 @@ def test_an_entry_under_an_id_that_tells_moves_to_a_new_one(here: Path) -> None:
     PRIVATE.write_text(f"salt: '{'0' * 64}'\nconcepts:\n  orla-vint: {{name: orla vint}}\n")
     new = hide(LIST, ["orla-vint"])["orla-vint"]
     assert words() == {new: {"name": "orla vint"}} and new != "orla-vint"
+
+
+def test_the_private_file_is_its_owners_alone_and_git_ignores_it(here: Path) -> None:
+    LIST.chmod(0o664)
+    ignoring = PRIVATE.with_name(".gitignore")
+    hide(LIST, ["p-1"])  # outside of a repository
+    assert PRIVATE.stat().st_mode & 0o777 == 0o600 and LIST.stat().st_mode & 0o777 == 0o664
+    assert ignoring.read_text() == "*\n!.gitignore\n"
+    subprocess.run(["git", "init", "-q"], check=True)
+    ignoring.write_text("x")
+    PRIVATE.unlink()
+    LIST.write_text(PEOPLE)
+    hide(LIST, ["p-2"])
+    assert ignoring.read_text() == "x\n*\n!.gitignore\n"
+    PRIVATE.chmod(0o644)
+    hide(LIST, ["p-1"])
+    assert PRIVATE.stat().st_mode & 0o777 == 0o600
+    subprocess.run(["git", "add", "."], check=True)
+    listed = subprocess.run(["git", "ls-files"], capture_output=True, text=True, check=True).stdout.split()
+    assert listed == ["concepts/people.yaml", "concepts/private/.gitignore"]
