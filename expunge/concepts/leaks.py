@@ -58,7 +58,7 @@ def published_problems(source: Source, secrets: Mapping[str, Spellings], where: 
 def tells(id_: str, entry: Mapping[str, Any]) -> bool:
     """Is an id made of the words of its concept? :param entry: with the words."""
     words = _naming_words(entry)
-    parts = [part for word in words for part in content_words(word) if len(part) > 2]
+    parts = [part for word in words for part in content_words(word) if len(part) > 1]
     return Spellings([*words, *parts], words).within(id_)
 
 

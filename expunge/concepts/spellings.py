@@ -177,9 +177,7 @@ def _skeleton(text: str, spelled: bool = False, split: bool = True) -> tuple[str
 def _within(text: str) -> frozenset[int]:
     """Where words begin within others: at a capital after a small letter, and between a digit and two letters."""
     found = {place for place in range(1, len(text)) if text[place].isupper() and text[place - 1].islower()}
-    found |= {m.end() for m in _LETTERS_THEN_DIGIT.finditer(text)} | {
-        m.end() for m in _DIGIT_THEN_LETTERS.finditer(text)
-    }
+    found |= {match.end() for each in (_LETTERS_THEN_DIGIT, _DIGIT_THEN_LETTERS) for match in each.finditer(text)}
     for digest in _HEX.finditer(text) if found else ():
         found -= set(range(digest.start(), digest.end()))
     return frozenset(found)

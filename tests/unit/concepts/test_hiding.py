@@ -179,6 +179,15 @@ def test_an_id_is_new_unless_it_is_to_stay_and_tells_nothing(here: Path) -> None
     assert LIST.read_bytes() == before
 
 
+@pytest.mark.parametrize(
+    ("name", "id_"), [("Jörg Müller", "joerg-mueller"), ("pikachu", "pikachu2"), ("Xi Vint", "xi"), ("Xi", "xi-2")]
+)
+def test_an_id_in_another_spelling_tells_too(here: Path, name: str, id_: str) -> None:
+    LIST.write_text(PEOPLE.replace("p-2", id_).replace("orla vint", name), "utf-8")
+    with pytest.raises(InputError, match="tells what it stands for"):
+        hide(LIST, [id_], keep_id=True)
+
+
 def test_an_entry_under_an_id_that_tells_moves_to_a_new_one(here: Path) -> None:
     LIST.write_text(PEOPLE.replace("p-2", "orla-vint"))
     PRIVATE.parent.mkdir()
