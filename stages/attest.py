@@ -10,6 +10,7 @@ Nothing is drawn, trained or loaded. The same run gives the same bytes; records 
 from pathlib import Path
 
 from expunge.bases.spec import load_spec
+from expunge.concepts.leaks import mask_of
 from expunge.core.index import read_index, require_unchanged
 from expunge.plan.params import read_params
 from expunge.records.changes import changes_of, original_encoder
@@ -43,7 +44,7 @@ def run() -> None:
         tables={name: digests_of_rows(METRICS, name) for name in plan.encoders},
         origin=origin_of(Path()),
     )
-    write_records(AUDIT, {name: statement(name, evidence) for name in plan.encoders})
+    write_records(AUDIT, {name: statement(name, evidence) for name in plan.encoders}, mask_of(CONCEPTS))
 
 
 if __name__ == "__main__":

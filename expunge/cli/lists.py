@@ -24,6 +24,7 @@ from expunge.concepts.importing.notes import ACTIONS
 from expunge.concepts.kinds import KINDS
 from expunge.core.errors import InputError, Problem
 
+FOUND = Path("attacks/found.csv")
 Kind = StrEnum("Kind", list(KINDS))  # type: ignore[misc]  # mypy wants the names written out
 Parentheses = StrEnum("Parentheses", ["cut", "alias", "keep"])
 Comma = StrEnum("Comma", ["cut", "keep"])
@@ -179,24 +180,37 @@ def hide_(
     list_: Annotated[str, typer.Argument(metavar="LIST", help="A list's id, or its file.")],
     ids: Annotated[list[str], typer.Argument(metavar="ID...", help="The concepts to make confidential.")],
     with_request: Annotated[bool, typer.Option("--with-request", help="Move their requests, too.")] = False,
+    keep_id: Annotated[bool, typer.Option("--keep-id", help="Keep their ids, if they do not tell the name.")] = False,
     lists: Annotated[Path, typer.Option(help="The folder of concept lists.")] = Path("concepts"),
 ) -> None:
     """Make concepts confidential: move their words into concepts/private/words.yaml, which git ignores.
 
-    The list keeps their ids; one that names its concept is replaced. Keep the private file, and hand it on apart from
-    git: without it the lists cannot be run. docs/lists.md tells more.
+    They get new ids, in params.yaml and requests/ as well, and their prompts leave attacks/found.csv. Keep the private
+    file, and hand it on apart from git: without it the lists cannot be run. docs/lists.md tells more.
     """
+    from expunge.attacks.keeping import take_out
+    from expunge.attacks.replayed import read_kept
     from expunge.concepts.hiding import hide
     from expunge.concepts.private import private_file
+    from expunge.concepts.renaming import renamed as rename
+    from expunge.core.unit_names import Name
 
     file = Path(list_) if list_.endswith(".yaml") else lists / f"{list_}.yaml"
-    renamed = hide(file, ids, with_request)
+    read_kept(FOUND)  # which tells what is wrong with it before anything is written
+    renamed = hide(file, ids, with_request, keep_id)
+    names = {str(Name(file.stem, old)): str(Name(file.stem, new)) for old, new in renamed.items()}
+    changed = rename(
+        [Path("params.yaml"), *sorted(REQUESTS.glob("*.yaml"))], {o: n for o, n in names.items() if o != n}
+    )
+    gone = take_out(FOUND, names)
     typer.echo(f"{private_file(file.parent).as_posix()} holds the words of {', '.join(renamed.values())}")
-    if changed := [new for old, new in renamed.items() if old != new]:
-        what = f"new ids, since the old ones named them: {', '.join(changed)}"
-        typer.echo(f"note: {what}. Change them in params.yaml, too, if a release names them", err=True)
-    typer.echo("note: earlier commits, DVC's cache and remotes still hold the words. Run `expunge keep-attacks` and "
-               "`dvc repro`, and commit", err=True)  # fmt: skip
+    for each, numbers in changed.items():
+        where = ", ".join(f"{each.as_posix()}:{number}" for number in numbers)
+        typer.echo(f"note: wrote the new ids at {where}", err=True)
+    if gone:
+        typer.echo(f"note: took {count(gone, 'prompt')} out of {FOUND.as_posix()}", err=True)
+    typer.echo("note: earlier commits, DVC's cache and remotes still hold the words, and lines of audit/log.jsonl the "
+               "old ids. Run `expunge keep-attacks` and `dvc repro`, and commit", err=True)  # fmt: skip
 
 
 def _files(number: int, file: Path, out: Path | None) -> list[Path]:

@@ -64,6 +64,7 @@ def compare(
     Exit code 0: nothing became worse outside its interval, and no number was lost (or --no-fail). 1: else. 2: bad
     input.
     """
+    from expunge.concepts.leaks import mask_of
     from expunge.verdicts.compare import compare as compared
     from expunge.verdicts.compare import rates_at
     from expunge.verdicts.print_comparison import print_comparison
@@ -77,7 +78,7 @@ def compare(
     if comparison.same:
         typer.echo(f"{metrics} is the same in {rev} and in {rev2 or 'the working tree'}: there is nothing to compare")
         return
-    print_comparison(comparison, every)
+    print_comparison(comparison, every, mask_of(CONCEPTS))
     if fail and comparison.failed:
         raise typer.Exit(1)
 

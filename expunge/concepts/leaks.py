@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from expunge.concepts.private import GLOSS, QUOTED, Private
+from expunge.concepts.private import GLOSS, QUOTED, Private, read_private
 from expunge.concepts.source import ConceptNode, Source
 from expunge.concepts.spellings import Spellings
 from expunge.core.errors import Problem
@@ -58,7 +58,7 @@ def published_problems(source: Source, secrets: Mapping[str, Spellings], where: 
 def tells(id_: str, entry: Mapping[str, Any]) -> bool:
     """Is an id made of the words of its concept? :param entry: with the words."""
     words = _naming_words(entry)
-    parts = [part for word in words for part in content_words(word) if len(part) > 2]
+    parts = [part for word in words for part in content_words(word) if len(part) > 1]
     return Spellings([*words, *parts], words).within(id_)
 
 
@@ -103,6 +103,19 @@ def masked(problems: Iterable[Problem], secrets: Iterable[Spellings], private: P
         own = private.where in each.files
         result.append(replace(each, what=without(each.what, own), fix=without(each.fix, own)))
     return result
+
+
+def mask_of(folder: Path) -> Callable[[str], str]:
+    """Takes what names a concept of the private file of a folder out of a text: an id from before it was confidential
+    does, as does a line of an older table. The lists need not be right."""
+    words = list(naming((), read_private(folder)[0]).values())
+
+    def without(text: str) -> str:
+        for each in words:
+            text = each.masked(text, GLOSS)
+        return text
+
+    return without
 
 
 def leaves(value: Any) -> Iterator[str]:

@@ -91,7 +91,11 @@ def problems_with_lists(filed: Iterable[Filed], lists: Sequence[ConceptList]) ->
     """Requests of a register that name a concept which is on no list, or one that is confidential in words."""
     known, veil = {str(Name(each.id, concept.id)) for each in lists for concept in each.concepts}, veil_of(lists)
     unknown = [
-        Problem(each.where, f"there is no concept {each.concept} on a list", "write list/id, or take `concept` out")
+        Problem(
+            each.where,
+            f"there is no concept {veil.masked(each.concept)} on a list",
+            "write list/id, or take `concept` out",
+        )
         for each in filed
         if each.concept is not None and each.concept not in known
     ]

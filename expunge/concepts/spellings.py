@@ -4,10 +4,12 @@
     found.within("two Fire-Engines"), found.within("fireengine.png"), found.within("the FIRÉ  ENGINE")     all True
     found.within("a campfire engineer")                                                                   False
 
-Case, accents, width, articles, hyphens, blanks or none of them, plural and singular do not tell words apart. A word
-begins and ends where a word of the text does, so "holt" is not in "upholstery".
+Case, accents, width, articles, hyphens, blanks or none of them, plural and singular do not tell words apart, nor do ae,
+oe, ue, aa in place of ä, ö, ü, å. A word begins and ends where a word of the text does, so "holt" is not in
+"upholstery"; a digit or a capital after a small letter begins one: "pikachu01.png", "miraHoltPhoto".
 """
 
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
@@ -17,6 +19,10 @@ from expunge.concepts.doubles import IRREGULAR, LETTERS, singular
 
 ARTICLES = ("a", "an", "the")
 MOST_FORMS = 512  # of a phrase; of a longer one the last word alone is put into the plural
+_SPELLED = {"ä": "ae", "ö": "oe", "ø": "oe", "ü": "ue", "å": "aa"}  # with more letters; ß is ss in any case
+_HEX = re.compile(r"(?<![^\W_])[0-9a-fA-F]{12,}(?![^\W_])")  # of a digest: what letters it has are no words
+_LETTERS_THEN_DIGIT = re.compile(r"([^\W\d_]{2})(?=\d)")
+_DIGIT_THEN_LETTERS = re.compile(r"\d(?=[^\W\d_]{2})")
 _PLURALS: dict[str, list[str]] = {}
 for _many, _single in IRREGULAR.items():
     _PLURALS.setdefault(_single, []).append(_many)
@@ -28,12 +34,13 @@ class Spellings:
     def __init__(self, words: Iterable[str], turned: Iterable[str] = ()) -> None:
         """:param turned: names of people, whose last word may also stand first ("Holt, Mira")."""
         words = list(words)
-        every = [form for word in words for form in _forms(_runs(word))]
+        every = [form for word in words for runs in _spelled(word) for form in _forms(runs)]
         for name in turned:
-            *first, last = _runs(name) or [""]
-            every += _forms([last, *first])
+            for *first, last in filter(None, _spelled(name)):
+                every += _forms([last, *first])
         self._forms = frozenset(filter(None, every))
-        self._ones = frozenset(filter(None, ("".join(map(_one, _runs(word))) for word in words)))
+        ones = ("".join(map(_one, runs)) for word in words for runs in _spelled(word))
+        self._ones = frozenset(filter(None, ones))
         self._longest = max(map(len, self._forms), default=0)
         self._signs = frozenset(_folded(word).strip() for word in words if not _runs(word)) - {""}
 
@@ -49,7 +56,13 @@ class Spellings:
                 return
         if not self._forms:
             return
-        letters, places, starts = _skeleton(text)
+        found = list(self._spans(_skeleton(text)))
+        if not text.isascii():
+            found = _joined([*found, *self._spans(_skeleton(text, spelled=True))])
+        yield from found
+
+    def _spans(self, skeleton: tuple[str, list[int], list[int]]) -> Iterator[tuple[int, int]]:
+        letters, places, starts = skeleton
         ends = [*starts[1:], len(letters)]
         ones = [_one(letters[start:end]) for start, end in zip(starts, ends, strict=False)]
         after = 0
@@ -109,21 +122,45 @@ def _one(word: str) -> str:
     return "" if word in ARTICLES else singular(word)
 
 
-def _runs(text: str) -> list[str]:
-    """The words of a text, as letters and digits."""
-    letters, _, starts = _skeleton(text)
+def _joined(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Spans in order; those that overlap are one."""
+    result = list[tuple[int, int]]()
+    for start, end in sorted(spans):
+        if result and start < result[-1][1]:
+            start, last = result.pop()
+            end = max(end, last)
+        result.append((start, end))
+    return result
+
+
+def _spelled(text: str) -> list[list[str]]:
+    """The words of a text, and those with ae for ä, where there is one: all of them, and each alone."""
+    plain, more = _runs(text), _runs(text, spelled=True)
+    changed = [place for place, (a, b) in enumerate(zip(plain, more, strict=True)) if a != b]
+    alone = [[more[i] if i == place else each for i, each in enumerate(plain)] for place in changed]
+    return [plain, *([more] if changed else []), *(alone if len(changed) > 1 else [])]
+
+
+def _runs(text: str, spelled: bool = False) -> list[str]:
+    """The words of a text, as letters and digits; a capital or a digit within begins none."""
+    letters, _, starts = _skeleton(text, spelled, split=False)
     return [letters[start:end] for start, end in zip(starts, [*starts[1:], len(letters)], strict=False)]
 
 
 @lru_cache(maxsize=50_000)  # stages ask for the same prompts again and again
-def _skeleton(text: str) -> tuple[str, list[int], list[int]]:
+def _skeleton(text: str, spelled: bool = False, split: bool = True) -> tuple[str, list[int], list[int]]:
     """(letters and digits of a text, folded; the place of each in the text; where words begin among the letters).
 
     A word begins after anything else than a letter or a digit, and in scripts that write without blanks at each letter.
+
+    :param spelled: with ae for ä. :param split: a word also begins within another, as `_within` says.
     """
     letters, places, starts, begins = list[str](), list[int](), list[int](), True
+    within = _within(text) if split else frozenset[int]()
     for place, character in enumerate(text):
+        begins = begins or place in within
         folded = character.lower() if character.isascii() else _folded(character)
+        folded = _letters_of(text, place, folded) if spelled else folded
         own = [each for each in folded if each.isalnum()]
         alone = unicodedata.category(character) == "Lo"
         if own and (begins or alone):
@@ -135,6 +172,23 @@ def _skeleton(text: str) -> tuple[str, list[int], list[int]]:
         elif not unicodedata.combining(character):
             begins = True
     return "".join(letters), places, starts
+
+
+def _within(text: str) -> frozenset[int]:
+    """Where words begin within others: at a capital after a small letter, and between a digit and two letters."""
+    found = {place for place in range(1, len(text)) if text[place].isupper() and text[place - 1].islower()}
+    found |= {match.end() for each in (_LETTERS_THEN_DIGIT, _DIGIT_THEN_LETTERS) for match in each.finditer(text)}
+    for digest in _HEX.finditer(text) if found else ():
+        found -= set(range(digest.start(), digest.end()))
+    return frozenset(found)
+
+
+def _letters_of(text: str, place: int, folded: str) -> str:
+    """The letters for the character at a place: ae for ä, be it one character or two."""
+    whole = text[place]
+    if place + 1 < len(text) and unicodedata.combining(text[place + 1]):
+        whole = unicodedata.normalize("NFC", text[place : place + 2])
+    return _SPELLED.get(whole.lower(), folded)
 
 
 def _folded(text: str) -> str:

@@ -9,13 +9,14 @@ members = members_of(releases_of(tree.value)["children"], known)          ("obje
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from expunge.concepts.concept import ConceptList
+from expunge.concepts.leaks import mask_of
 from expunge.concepts.source import concept_nodes, list_files, read_source
 from expunge.core.errors import InputError, Problem
 from expunge.core.schema import did_you_mean, short
@@ -74,7 +75,11 @@ def problems_of_releases(file: Path, lists: Path) -> list[Problem]:
     """What is wrong with the releases of a params.yaml that can be read. :param lists: the folder of lists."""
     tree = load(file)
     releases = tree.value.get("releases") if isinstance(tree.value, dict) else None
-    return release_problems(tree, file.as_posix(), written_concepts(lists)) if releases else []
+    found, without = (
+        release_problems(tree, file.as_posix(), written_concepts(lists)) if releases else [],
+        mask_of(lists),
+    )
+    return [replace(each, what=without(each.what), fix=without(each.fix)) for each in found]
 
 
 def require_releases(file: Path, lists: Path) -> None:

@@ -1,7 +1,7 @@
 """Records as files in audit/, one for each encoder, and their index."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from expunge.core.files import to_json, write_json, write_text
 from expunge.core.schema import validator_of
 from expunge.core.strict_json import strict_json
 from expunge.core.unit_names import RELEASES, Name
-from expunge.records.log import RELEASED, Event, append, events_between
+from expunge.records.log import RELEASED, WITHDRAWN, Event, append, events_between
 
 INDEX, LOG = "index.json", "log.jsonl"
 LARGEST = 64 * 2**20  # bytes of a record or of the index
@@ -35,13 +35,14 @@ def record_validator() -> Any:
     return validator_of(msgspec.json.decode((Path(__file__).parent / "record.schema.json").read_bytes()))
 
 
-def write_records(folder: Path, records: Mapping[str, Mapping[str, Any]]) -> None:
+def write_records(folder: Path, records: Mapping[str, Mapping[str, Any]], masked: Callable[[str], str] = str) -> None:
     """Write <folder>/<list>/<encoder>.json for each "list/encoder", and the index; remove records of other encoders,
     with their signatures. What became of which is added to the log.
 
     A record that differs from the one there by its origin alone stays as it is, and so do its signatures: a commit, or
     a change that concerns other encoders, makes it no other record.
 
+    :param masked: takes out of the log the old id of what is withdrawn since it became confidential.
     :raises ValueError: a record does not fit its schema, which is a mistake of expunge.
     """
     old = {f"{file.parent.name}/{file.stem}": file_digest(file) for file in sorted(folder.glob("*/*.json"))}
@@ -57,7 +58,8 @@ def write_records(folder: Path, records: Mapping[str, Mapping[str, Any]]) -> Non
             file.with_suffix(signature).unlink(missing_ok=True)
     new = {name: file_digest(folder / f"{name}.json") for name in sorted(records)}
     results = {name: record["predicate"]["result"] for name, record in records.items()}
-    append(folder / LOG, events_between(old, new, results))
+    events = events_between(old, new, results)
+    append(folder / LOG, [replace(e, encoder=masked(e.encoder)) if e.event == WITHDRAWN else e for e in events])
     write_json(
         folder / INDEX, {name: asdict(indexed(folder / f"{name}.json", records[name])) for name in sorted(records)}
     )

@@ -9,7 +9,7 @@ data. Old commits are read as far as they can be, and a file that cannot be read
 
 import json
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,11 +63,12 @@ def history(root: Path, concept: str) -> list[Moment]:
         fix = "run this in the repository that holds concepts/ and metrics/"
         raise InputError([Problem(root.as_posix(), "has no history that git can tell", fix)])
     entry, tested, moments = None, dict[str, Tested](), list[Moment]()
-    for line in filter(None, log.split("\n")):
-        commit, time, subject = line.split("\0", 2)
+    commits = [line.split("\0", 2) for line in filter(None, log.split("\n"))]
+    entries = [_entry(_git(root, "show", f"{commit}:./{list_file}"), name.id) for commit, _, _ in commits]
+    hidden = _hidden([each for each, _ in [*entries, _entry(_here(root / list_file), name.id)] if each is not None])
+    for (commit, time, subject), (now, unread) in zip(commits, entries, strict=True):
         events = list[str]()
-        now, unread = _entry(_git(root, "show", f"{commit}:./{list_file}"), name.id)
-        events += [f"{list_file} cannot be read in this commit"] if unread else _of_entry(entry, now)
+        events += [f"{list_file} cannot be read in this commit"] if unread else _of_entry(entry, now, hidden)
         found, broken = _tested(_git(root, "show", f"{commit}:./{VERDICTS}"), name)
         events += [f"{VERDICTS} cannot be read in this commit"] if broken else _of_tests(tested, found)
         entry, tested = entry if unread else now, tested if broken else found
@@ -91,14 +92,34 @@ def _entry(text: str | None, id_: str) -> tuple[dict[str, Any] | None, bool]:
         return None, True
 
 
-def _of_entry(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> Iterator[str]:
+def _here(file: Path) -> str | None:
+    """The list as it lies here: it may have become confidential since the last commit."""
+    try:
+        return file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def _hidden(entries: Sequence[Mapping[str, Any]]) -> tuple[str, ...] | None:
+    """What of a concept's requests may be told, those of old commits included; None: all. The newest entry decides.
+
+    :param entries: the oldest first.
+    """
+    if not entries or not entries[-1].get("confidential"):
+        return None
+    return OPENLY if "request" in entries[-1] else OPENLY[1:]  # `hide --with-request` took its id out of the list
+
+
+def _of_entry(
+    old: Mapping[str, Any] | None, new: Mapping[str, Any] | None, hidden: Sequence[str] | None
+) -> Iterator[str]:
     if new is None:
         if old is not None:
             yield "is withdrawn: it is no longer on its list"
         return
     asked = new.get("request")
     if old is None or old.get("request") != asked:
-        shown = OPENLY if new.get("confidential") else tuple(asked or ())
+        shown = hidden if hidden is not None else OPENLY if new.get("confidential") else tuple(asked or ())
         told = (
             ", ".join(f"{key} {asked[key]}" for key in shown if key in asked) if isinstance(asked, Mapping) else "none"
         )

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from expunge.concepts.concept import ConceptList
+from expunge.concepts.confidential import veil_of
 from expunge.concepts.decisions import REFUSED, UNDECIDED, outcome
 from expunge.concepts.register import Filed
 from expunge.core.times import end
@@ -28,7 +29,7 @@ STATES = (OVERDUE, DUE, UNDECIDED, OPEN, DONE, REFUSED)  # in the order in which
 class RequestLine:
     """A request for one concept. `why` says why it is in its state; it and `basis` are empty of a confidential one."""
 
-    request: str
+    request: str  # its id, or a code where the private file holds it
     state: str  # one of STATES
     concept: str  # "list/id"; "": no list holds it
     received: str | None
@@ -91,12 +92,15 @@ def request_lines(
 
 
 def _of_lists(lists: Sequence[ConceptList], answers: Answers, now: datetime) -> Iterator[RequestLine]:
+    veil = veil_of(lists)
     for each in lists:
         for concept in each.concepts:
             if (asked := concept.request) is not None:
                 name = str(Name(each.id, concept.id))
+                private = concept.confidential and asked.id in veil.secrets[name].whole  # the private file has it
+                shown = veil.code(asked.id) if private else asked.id
                 yield _line(
-                    Filed(asked.id, concept.where, asked.received, asked.due, asked.decided, asked.basis, "", name,
+                    Filed(shown, concept.where, asked.received, asked.due, asked.decided, asked.basis, "", name,
                           concept.confidential), None, answers, now,
                 )  # fmt: skip
 

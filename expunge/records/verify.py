@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from expunge.concepts.confidential import MASK
 from expunge.core.digest import file_digest
 from expunge.core.errors import InputError, Problem
 from expunge.records.build_files import of_build
@@ -234,11 +235,12 @@ def _of_log(root: Path, index: Mapping[str, Indexed]) -> Iterator[Finding]:
     if committed is not None and not now.startswith(committed):
         yield Finding("log", where, "does not begin as it does in the last commit", fix)
     last = {line.encoder: line for line in lines}
+    gone = {line.record for line in lines if line.event == WITHDRAWN and MASK in line.encoder}  # its id is hidden
     for name, entry in index.items():
         if name not in last or last[name].event == WITHDRAWN or last[name].record != entry.record:
             yield Finding("log", where, f"does not end with the record of {name} that is here", fix)
     for name, line in last.items():
-        if name not in index and line.event != WITHDRAWN:
+        if name not in index and line.event != WITHDRAWN and line.record not in gone:
             yield Finding("log", where, f"has a record of {name} that is not here", fix)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from expunge.core.digest import folder_files
+from expunge.core.digest import file_digest, folder_files
 from expunge.core.index import read_index
 from expunge.records.log import Event, append
 from stages import attest, plan
@@ -261,6 +261,23 @@ def test_the_log_tells_what_became_of_encoders(here: Path) -> None:
     index = json.loads(Path("audit/index.json").read_text())
     append(LOG, [Event("made", name, entry["record"], "PASSED") for name, entry in index.items()])
     assert "does not begin as it does in the last commit" in verify().stdout
+
+
+def test_the_line_of_what_is_withdrawn_hides_an_id_that_tells(here: Path) -> None:
+    """As after `expunge hide`: the record of the old id goes."""
+    old = Path("audit/list/quill-lamp.json")
+    shutil.copy("audit/list/s.json", old)
+    append(LOG, [Event("made", "list/quill-lamp", file_digest(old), "PASSED")])
+    before = LOG.read_text()
+    attest.run()
+    added = LOG.read_text().removeprefix(before)
+    line = json.loads(added)
+    assert line["event"] == "withdrawn" and line["encoder"] == "list/[confidential]" and "quill" not in added
+    lock()
+    assert "log:" not in verify().stdout
+    shutil.copy("audit/list/one.json", "audit/list/gone.json")
+    attest.run()
+    assert json.loads(LOG.read_text().splitlines()[-1])["encoder"] == "list/gone"
 
 
 def test_the_folder_of_another_is_not_the_one_that_was_tested(here: Path) -> None:

@@ -180,12 +180,12 @@ def test_what_becomes_confidential_later_leaves_no_word_behind(here: Path) -> No
     row = "list/one,words,image,bolt beside two tea-pots,7\n"
     with open("attacks/found.csv", "a") as file:
         file.write(f"list/c-1,words,image,a brew-vessel,7\n{row}list/one,words,image,a bolt,7\n")
-    assert command("hide", "list", "c-1").exit_code == 0
+    assert command("hide", "list", "c-1", "--keep-id").exit_code == 0
     with pytest.raises(InputError) as error:
         plan.run()
-    assert len(error.value.problems) == 2 and not leaks(str(error.value)) and "keep-attacks" in str(error.value)
+    assert len(error.value.problems) == 1 and not leaks(str(error.value)) and "keep-attacks" in str(error.value)
     kept = command("keep-attacks")
-    assert "2 prompts" in kept.output and Path("attacks/found.csv").read_text().count("\n") == 2, kept.output
+    assert "1 prompt" in kept.output and Path("attacks/found.csv").read_text().count("\n") == 2, kept.output
     said = run_all()
     assert not leaks(said), leaks(said)
     assert found() == {}

@@ -255,6 +255,14 @@ def test_no_prompt_of_a_confidential_concept_is_kept(tmp_path: Path) -> None:
     assert [each.prompt for each in with_new(kept, some, veil)] == ["x"]
 
 
+def test_no_row_of_an_old_id_that_names_a_confidential_concept_is_kept(tmp_path: Path) -> None:
+    veil, file = Veil("s", {"l/s": Secret(("mira holt",))}), tmp_path / "found.csv"
+    write_kept(file, with_new([], [replace(record("words", 0, True, True), concept="l/mira-holt")]))
+    (told,) = kept_problems(file, veil)
+    assert "l/[confidential]" in told.what and "mira" not in str(told)
+    assert with_new(read_kept(file), [], veil) == []
+
+
 def test_the_shipped_table_is_written_as_it_is_read(tmp_path: Path) -> None:
     shipped = ROOT / "attacks" / "found.csv"
     write_kept(tmp_path / "found.csv", with_new(read_kept(shipped), []))

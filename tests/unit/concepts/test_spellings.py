@@ -37,11 +37,32 @@ def test_other_words_are_not(text: str) -> None:
         ("a man with a hat", "men with hats"), ("a man with a hat", "a man with the hat"), ("O'Vint", "ovint"),
         ("O\u2019Vint", "O Vint"), ("Gustave Doré", "gustave dore"), ("Ærø", "aero"), ("Straße", "STRASSE"),
         ("消防车", "一辆消防车"), ("🦊", "a 🦊!"), ("R2-D2", "r2d2"),
+        ("Jörg Müller", "joerg-mueller"), ("Jörg Müller", "Jorg Mueller"), ("Joerg Mueller", "Jörg Müller"),
+        ("Joerg Mueller", "Jo\u0308rg Mu\u0308ller"), ("Jo\u0308rg", "joerg"), ("Åse Sørby", "aase-soerby"),
+        ("Ärger", "AERGER"), ("Jörg Müller", "JÖRG MUELLER"), ("Straße", "strasse2"),
+        ("pikachu", "pikachu2"), ("pikachu", "pikachu01.png"), ("pikachu", "01pikachu"), ("mira holt", "mira holt2"),
+        ("mira holt", "miraHoltPhoto"), ("mira holt", "myPhotoOfMiraHolts"), ("Müller", "herrMüllerFoto"),
         ("A bright comet above an old castle", "bright comets above old castles"),
     ],
 )  # fmt: skip
 def test_spellings_of_other_words(word: str, text: str) -> None:
     assert Spellings([word]).within(text)
+
+
+@pytest.mark.parametrize(
+    ("word", "text"),
+    [
+        ("ada", "9c00d1ada8e5f2740"), ("a pot", "a poet"), ("holt", "miraholt"), ("e", "1e-05"), ("x", "512x512"),
+        ("chu", "pikachu01"),
+    ],
+)  # fmt: skip
+def test_what_digits_and_letters_make_by_chance_is_no_word(word: str, text: str) -> None:
+    assert not Spellings([word]).within(text)
+
+
+def test_spelled_out_words_are_masked_where_they_stand() -> None:
+    found = Spellings(["Joerg Mueller", "pikachu"])
+    assert found.masked("ein Bild (Jörg Müllers) mit pikachu2, Jörg", "[x]") == "ein Bild ([x]) mit [x]2, Jörg"
 
 
 def test_people_may_be_written_with_the_last_name_first() -> None:

@@ -99,3 +99,21 @@ def test_what_it_cannot_tell(repository: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.chdir(repository.parent)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(repository.parent.parent))
     assert history("l/one").exit_code == 2
+
+
+def test_what_is_confidential_now_was_always(repository: Path) -> None:
+    """Also before the commit, after it is withdrawn, and, where the list no longer holds the request, its id."""
+
+    def told(entry: str) -> str:
+        LIST.write_text(HEAD + entry + TWO)
+        return str(history("l/one").stdout)
+
+    hidden = ONE.replace("    name: the secret lamp\n", "    confidential: true\n")
+    assert "basis trademark" in told(ONE)
+    said = told(hidden)
+    assert "trademark" not in said and "approved" not in said and "id R-1" in said
+    said = told("".join(line for line in hidden.splitlines(keepends=True) if "request" not in line))
+    assert "trademark" not in said and "R-1" not in said and "received 2026-01-31" in said
+    commit("hidden", hidden + TWO)
+    commit("gone", TWO)
+    assert "trademark" not in history("l/one").stdout

@@ -163,3 +163,12 @@ def test_bad_input_is_told_at_once(here: Path) -> None:
     Path("metrics").mkdir()
     Path("metrics/verdicts.json").write_text("{]")
     assert command().exit_code == 2 and "metrics/verdicts.json: holds no verdicts" in command().stderr
+
+
+def test_the_id_of_a_private_request_is_a_code(here: Path) -> None:
+    own = "request: {id: R-2, received: 2026-03-02, basis: x, decision: granted}"
+    asked = "\n  request: {id: R-2, received: 2026-03-02, due: 2026-04-02, basis: the holder, decision: granted}"
+    Path("concepts/l.yaml").write_text(LIST.replace(asked, ""))
+    Path("concepts/private/words.yaml").write_text(PRIVATE.replace("a plate}", f"a plate, {own}}}"))
+    found = command("--now", "2026-03-02").output
+    assert "R-2" not in found and "[confidential " in found and "R-1" in found

@@ -111,6 +111,26 @@ def test_the_command_names_what_became_worse(repository: Path) -> None:
     assert run("good", "HEAD").exit_code == 1 and run("HEAD", "good").exit_code == 0  # the working tree is not read
 
 
+def test_an_old_id_that_names_a_confidential_concept_is_masked(repository: Path) -> None:
+    """Its encoder is gone, and what is no longer measured of one that stays."""
+    shown = [rate("target", 0), rate("near", 80, encoder="mira-holt"), rate("target", 0, encoder="mira-holt")]
+    write_rates(FILE, shown)
+    git("commit", "-qam", "before")
+    Path("concepts/private").mkdir(parents=True)
+    Path("concepts/private/words.yaml").write_text(f"salt: '{'0' * 64}'\nconcepts: {{c-1: {{name: Mira Holt}}}}\n")
+    Path("concepts/private/.gitignore").write_text("*\n")
+    entry = "{id: c-1, kind: person, confidential: true}"
+    Path("concepts/l.yaml").write_text(f"title: T\nowner: o\nconcepts: [{entry}]\n")
+    write_rates(FILE, shown[::2])
+    found = run("HEAD")
+    assert "No longer measured: l/[confidential] a: near" in found.stdout and "holt" not in found.stdout
+    write_rates(FILE, [rate("target", 0), rate("target", 40, encoder="mira-holt")])
+    assert "l/[confidential]" in run("HEAD").stdout and "holt" not in run("HEAD").stdout
+    write_rates(FILE, shown[:1])
+    found = run("HEAD")
+    assert "Gone encoders: l/[confidential]" in found.stdout and "holt" not in found.stdout
+
+
 def test_lost_numbers_are_worse(repository: Path) -> None:
     table = FILE.read_text().splitlines()
     FILE.write_text("\n".join(line for line in table if ",near," not in line))
