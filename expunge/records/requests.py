@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from expunge.concepts.concept import ConceptList
-from expunge.concepts.decisions import REFUSED, UNDECIDED, outcome
+from expunge.concepts.outcomes import REFUSED, UNDECIDED, outcome
 from expunge.concepts.register import Filed
 from expunge.core.times import end
 from expunge.core.unit_names import Name
@@ -96,8 +96,9 @@ def _of_lists(lists: Sequence[ConceptList], answers: Answers, now: datetime) -> 
             if (asked := concept.request) is not None:
                 name = str(Name(each.id, concept.id))
                 yield _line(
-                    Filed(asked.id, concept.where, asked.received, asked.due, asked.decided, asked.basis, "", name,
-                          concept.confidential), None, answers, now,
+                    Filed(asked.id, concept.where, asked.received, asked.due, asked.decided, asked.basis,
+                          asked.decision, name,
+                          concept.confidential), outcome(asked.decision), answers, now,
                 )  # fmt: skip
 
 
@@ -107,8 +108,8 @@ def _of_filed(filed: Filed, hidden: bool, answers: Answers, now: datetime) -> Re
     return _line(own, outcome(filed.decision or ""), answers, now)
 
 
-def _line(filed: Filed, decided: str | None, answers: Answers, now: datetime) -> RequestLine:
-    """:param decided: see `decisions.outcome`; None: it is on a list, so it was granted."""
+def _line(filed: Filed, decided: str, answers: Answers, now: datetime) -> RequestLine:
+    """:param decided: see `outcomes.outcome`."""
     late = filed.due is not None and now > end(filed.due)
     encoders, releases, why = tuple[str, ...](), dict[str, str](), ""
     if decided in (REFUSED, UNDECIDED):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from expunge.concepts.decisions import FORGET, combined, decision_of, instruction, objection
-from expunge.concepts.importing.cells import against, decided, deciding_column, is_mixed, said_in
+from expunge.concepts.importing.cells import against, as_decision, decided, deciding_column, is_mixed, said_in
 from expunge.concepts.importing.columns import (
     NUMBERING,
     REQUEST,
@@ -184,7 +184,7 @@ def _rows(path: Path, table: _Table, remarks: list[str], said: bool) -> Contents
         request = {}
         if "id" in role:  # a register of requests
             request = {what: tidy(next(iter(given(line, what)), "")) for what in REQUEST}
-            request["decision"] = "; ".join(map(tidy, values))
+            request["decision"] = "; ".join(filter(None, map(as_decision, decides, values)))
         kind = next(iter(given(line, "kind")), "").strip().casefold() if "kind" in role else ""
         return Row(
             label, name, combined(says) if says else FORGET, several(line, "aliases"), several(line, "probes"),

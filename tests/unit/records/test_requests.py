@@ -111,6 +111,16 @@ def test_who_answers_a_request(here: Path) -> None:
     assert again.releases == {"releases/all": ""}  # another one was handed on
 
 
+@pytest.mark.parametrize("decision", ["by the board", "request dropped", "to be erased"])
+def test_a_decision_that_is_not_understood_is_never_done(here: Path, decision: str) -> None:
+    text = LIST.replace("basis: law, decision: granted", f"basis: law, decision: {decision}", 1)
+    Path("concepts/l.yaml").write_text(text)
+    lists = load_lists(Path("concepts"))
+    answers = answers_of(asked_of(lists, PARAMS), verdicts(l_a="pass"), "", [], {})
+    line = next(each for each in request_lines(lists, [], answers, end("2026-03-02")) if each.request == "R-1")
+    assert (line.state, line.why, line.encoders) == ("undecided", f"undecided: {decision}", ())
+
+
 def test_an_encoder_of_another_list_with_the_same_name_answers_nothing(here: Path) -> None:
     answers = Answers({"m/a": "passes"}, {"m/a": frozenset(["a"])})
     lines = request_lines(load_lists(Path("concepts")), [], answers, end("2026-03-02"))
