@@ -67,6 +67,8 @@ def register_schema() -> dict[str, Any]:
 def read_registers(folder: Path) -> tuple[list[Filed], list[Problem]]:
     """(the requests of every register of a folder, in order; all mistakes in them); ([], []) without a folder."""
     filed, problems, validator = list[Filed](), list[Problem](), validator_of(register_schema())
+    if not folder.is_dir() and (folder.exists() or folder.is_symlink()):
+        return [], [Problem(shown(folder), "is no folder", "name the folder that holds the registers")]
     for file in sorted(folder.iterdir()) if folder.is_dir() else ():
         where = shown(file)
         if file.name.startswith("."):

@@ -17,7 +17,7 @@ from expunge.concepts.register import Filed
 from expunge.core.times import end
 from expunge.core.unit_names import Name
 from expunge.records.log import RELEASED, Line
-from expunge.verdicts.up_to_date import Asked
+from expunge.verdicts.up_to_date import Asked, speaks_of
 from expunge.verdicts.verdict_file import PASS, Verdict
 
 OVERDUE, DUE, OPEN, DONE = "overdue", "due", "open", "done"
@@ -71,8 +71,7 @@ def answers_of(
 def _said(asked: Asked, verdict: Verdict | None, base: str) -> str:
     if verdict is None:
         return "has not run"
-    changed = verdict.gates != asked.gates or (asked.about and verdict.about != asked.about)
-    if changed or (base and verdict.base != base):
+    if not speaks_of(verdict, asked, base):
         return "ran before its lists, gates, method or base changed"
     return "passes" if verdict.verdict == PASS else {"fail": "does not pass"}.get(verdict.verdict, verdict.verdict)
 

@@ -173,3 +173,16 @@ def test_bad_input_is_told_at_once(here: Path) -> None:
     Path("metrics").mkdir()
     Path("metrics/verdicts.json").write_text("{]")
     assert command().exit_code == 2 and "metrics/verdicts.json: holds no verdicts" in command().stderr
+
+
+def test_a_folder_of_registers_that_was_named_must_be_there(here: Path) -> None:
+    for wrong, said in (("request", "request: is not there"), ("requests/a.yaml", "requests/a.yaml: is no folder")):
+        found = command("--registers", wrong)
+        assert found.exit_code == 2 and said in found.stderr and not found.stdout
+    Path("requests").rename("others")
+    assert command("--now", "2026-03-02", "--registers", "others").exit_code == 0
+    assert command("--registers", "requests").exit_code == 2
+    found = command("--now", "2026-03-02")
+    assert found.exit_code == 0 and "3 requests" in found.stdout
+    Path("requests").write_text("")
+    assert command().exit_code == 2 and "requests: is no folder" in command().stderr
