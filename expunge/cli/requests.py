@@ -74,7 +74,7 @@ def _lines(moment: datetime, concepts: Path, registers: Path | None) -> "tuple[l
 
     if registers is not None and not registers.exists():
         raise InputError([Problem(shown(registers), "is not there", "write another --registers")])
-    filed, problems = read_registers(registers or REQUESTS)
+    filed, problems = read_registers(registers or REQUESTS, concepts)
     try:
         lists = load_lists(concepts, list_rules())
     except InputError as error:
