@@ -1,6 +1,7 @@
 """The command for requests: what is open, due, overdue, done and refused."""
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ import typer
 from expunge.cli.app import CONCEPTS, REQUESTS, app, count, errors_in_lines, parameters_file, printable
 
 if TYPE_CHECKING:
+    from expunge.concepts.register import Filed
     from expunge.records.requests import RequestLine
 
 COLOURS = {"overdue": "bold red", "due": "yellow", "undecided": "yellow", "done": "green"}
@@ -100,11 +102,12 @@ def _lines(moment: datetime, concepts: Path, registers: Path | None) -> "tuple[l
     index = read_index(AUDIT / INDEX) if (AUDIT / INDEX).is_file() else {}
     records = {name: entry.record for name, entry in index.items()}
     lines = request_lines(lists, filed, answers_of(asked, verdicts, base, log, records), moment)
-    return lines, [*notes, *_remarks(lines)]
+    return lines, [*notes, *_remarks(lines, filed)]
 
 
-def _remarks(lines: "Sequence[RequestLine]") -> list[str]:
+def _remarks(lines: "Sequence[RequestLine]", filed: "Sequence[Filed]") -> list[str]:
     """What the table alone would not say."""
+    ids = Counter(each.id for each in filed)
     timeless = [line.request for line in lines if line.due is None and line.state in ("open", "undecided")]
     files: dict[str, dict[str, None]] = {}
     for line in lines:
@@ -112,7 +115,7 @@ def _remarks(lines: "Sequence[RequestLine]") -> list[str]:
     remarks = [
         f"the request {name} stands at {' and '.join(places)}: is that one for several, or was one left behind?"
         for name, places in files.items()
-        if len({place.rpartition(":")[0] for place in places}) > 1  # a list may ask for several things at once
+        if len({place.rpartition(":")[0] for place in places}) > 1 or ids[name] > 1  # a list may ask for several
     ]
     if timeless:
         some = ", ".join(timeless[:5]) + (f" and {len(timeless) - 5} more" if len(timeless) > 5 else "")

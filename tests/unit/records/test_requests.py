@@ -230,3 +230,9 @@ def test_no_mistake_tells_what_a_confidential_request_holds(here: Path, entry: s
     told = found.stderr.casefold()
     assert found.exit_code == 2 and "requests/a.yaml:2: " in found.stderr, found.stderr
     assert not any(word in told for word in ("ida", "holm", "17")), found.stderr
+
+
+def test_an_id_that_stands_twice_in_a_register_is_noted(here: Path) -> None:
+    Path("requests/a.yaml").write_text("requests:\n- {id: R-9, decision: pending}\n- {id: R-9, decision: refused}\n")
+    said = "the request R-9 stands at requests/a.yaml:2 and requests/a.yaml:3"
+    assert said in command("--now", "2026-03-02").stderr
