@@ -152,7 +152,8 @@ def import_(
     imported = import_file(file, kind.value, options)
     files = _files(len(imported.texts), file, out)
     register = requests or REQUESTS / files[0].name
-    others = [register] if imported.requests or (force and register.is_file()) else []
+    emptied = imported.asks and force and register.is_file()  # all its requests are on the list now
+    others = [register] if imported.requests or emptied else []
     _apart(file, [*files, *others], report)
     require_new(others, force, "--requests")
     written = _write_lists(imported.texts, files, force)

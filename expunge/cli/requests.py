@@ -1,6 +1,7 @@
 """The command for requests: what is open, due, overdue, done and refused."""
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ import typer
 from expunge.cli.app import CONCEPTS, REQUESTS, app, count, errors_in_lines, parameters_file, printable
 
 if TYPE_CHECKING:
+    from expunge.concepts.register import Filed
     from expunge.records.requests import RequestLine
 
 COLOURS = {"overdue": "bold red", "due": "yellow", "undecided": "yellow", "done": "green"}
@@ -24,7 +26,9 @@ def requests(
         str, typer.Option(help="As of when, as a day (its end, in UTC) or a time with its zone; default: now.")
     ] = "",
     concepts: Annotated[Path, typer.Option(help="The folder of concept lists.")] = CONCEPTS,
-    registers: Annotated[Path, typer.Option(help="The folder of requests that no list holds.")] = REQUESTS,
+    registers: Annotated[
+        Path | None, typer.Option(help="The folder of requests that no list holds; default: requests.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print them as JSON.")] = False,
 ) -> None:
     """Show every request: overdue, due, undecided, open, done (by which encoder, in which release) or refused.
@@ -52,12 +56,12 @@ def requests(
         raise typer.Exit(1)
 
 
-def _lines(moment: datetime, concepts: Path, registers: Path) -> "tuple[list[RequestLine], list[str]]":
+def _lines(moment: datetime, concepts: Path, registers: Path | None) -> "tuple[list[RequestLine], list[str]]":
     """(the requests, notes). :raises InputError: with every mistake of lists, registers and params.yaml."""
     from expunge.bases.spec import load_spec
     from expunge.concepts.lists import load_lists
     from expunge.concepts.register import problems_with_lists, read_registers
-    from expunge.core.errors import InputError
+    from expunge.core.errors import InputError, Problem, shown
     from expunge.plan.asked_for import digest_of_base
     from expunge.plan.params import FILE, read_params
     from expunge.plan.release_params import require_releases
@@ -65,12 +69,14 @@ def _lines(moment: datetime, concepts: Path, registers: Path) -> "tuple[list[Req
     from expunge.records.files import INDEX, LOG, read_index
     from expunge.records.log import read_log
     from expunge.records.requests import answers_of, request_lines
-    from expunge.records.verify import AUDIT, LOCK, METRICS
+    from expunge.records.verify import AUDIT, METRICS
+    from expunge.verdicts.recomputed import trusted_verdicts
     from expunge.verdicts.up_to_date import asked_of
-    from expunge.verdicts.verdict_file import read_verdicts
-    from expunge.verdicts.written_by_run import changed_files
+    from expunge.verdicts.verdict_file import Verdict
 
-    filed, problems = read_registers(registers)
+    if registers is not None and not registers.exists():
+        raise InputError([Problem(shown(registers), "is not there", "write another --registers")])
+    filed, problems = read_registers(registers or REQUESTS, concepts)
     try:
         lists = load_lists(concepts, list_rules())
     except InputError as error:
@@ -85,23 +91,23 @@ def _lines(moment: datetime, concepts: Path, registers: Path) -> "tuple[list[Req
             base = digest_of_base(load_spec(params["base"]))
         except InputError as error:
             notes.append(f"the base was not compared with the verdicts' own: {error.problems[0].what}")
-    verdicts, file = {}, METRICS / "verdicts.json"
+    asked, verdicts, file = asked_of(lists, params), dict[str, Verdict](), METRICS / "verdicts.json"
     if file.is_file():
-        if LOCK.is_file() and (edited := changed_files(LOCK, METRICS, (file.name,))):
-            raise InputError(edited)
-        verdicts = read_verdicts(file)
+        verdicts, unseen = trusted_verdicts(file, asked, base)
+        notes += unseen
     else:
         notes.append(f"there is no {file.as_posix()}: nothing has run here")
     log, broken = read_log(AUDIT / LOG)
     notes += [f"{(AUDIT / LOG).as_posix()}: {each}" for each in broken]
     index = read_index(AUDIT / INDEX) if (AUDIT / INDEX).is_file() else {}
     records = {name: entry.record for name, entry in index.items()}
-    lines = request_lines(lists, filed, answers_of(asked_of(lists, params), verdicts, base, log, records), moment)
-    return lines, [*notes, *_remarks(lines)]
+    lines = request_lines(lists, filed, answers_of(asked, verdicts, base, log, records), moment)
+    return lines, [*notes, *_remarks(lines, filed)]
 
 
-def _remarks(lines: "Sequence[RequestLine]") -> list[str]:
+def _remarks(lines: "Sequence[RequestLine]", filed: "Sequence[Filed]") -> list[str]:
     """What the table alone would not say."""
+    ids = Counter(each.id for each in filed)
     timeless = [line.request for line in lines if line.due is None and line.state in ("open", "undecided")]
     files: dict[str, dict[str, None]] = {}
     for line in lines:
@@ -109,7 +115,7 @@ def _remarks(lines: "Sequence[RequestLine]") -> list[str]:
     remarks = [
         f"the request {name} stands at {' and '.join(places)}: is that one for several, or was one left behind?"
         for name, places in files.items()
-        if len({place.rpartition(":")[0] for place in places}) > 1  # a list may ask for several things at once
+        if len({place.rpartition(":")[0] for place in places}) > 1 or ids[name] > 1  # a list may ask for several
     ]
     if timeless:
         some = ", ".join(timeless[:5]) + (f" and {len(timeless) - 5} more" if len(timeless) > 5 else "")

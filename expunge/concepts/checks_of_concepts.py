@@ -43,9 +43,11 @@ def _request(concept: ConceptNode) -> Iterator[Problem]:
     decision = request.get("decision") if isinstance(request, dict) else None
     if not isinstance(decision, str):
         return
-    from expunge.concepts.decisions import objection  # its many patterns take time, and most lists have no requests
+    from expunge.concepts.outcomes import (
+        why_not_granted,
+    )  # its many patterns take time, and most lists have no requests
 
-    if why := objection(decision):
+    if why := why_not_granted(decision):
         fix = "take the concept out of the list (a refused request goes into requests/), or write what was decided"
         yield Problem(concept.place("request", "decision"), f"the request's decision {why}, and it is forgotten", fix)
 

@@ -14,7 +14,6 @@ import re
 from functools import lru_cache
 
 FORGET, KEEP = "forget", "keep"
-GRANTED, REFUSED, UNDECIDED = "granted", "refused", "undecided"  # see `outcome`
 
 
 def _pattern(*forms: str) -> re.Pattern[str]:
@@ -22,19 +21,19 @@ def _pattern(*forms: str) -> re.Pattern[str]:
 
 
 # Whole words, in the forms that people write. "granted" and "removal" may stand together, two of one group may not.
-_ACT = _pattern(
+ACT = _pattern(
     "eras(e|es|ed|ing|ure|ures)", "forg(et|ets|ot|otten|etting)", "remov(e|es|ed|ing|al|als)", r"unlearn(s|ed|ing|t)?",
     "delet(e|es|ed|ing|ion|ions)", "ablat(e|es|ed|ing|ion)", r"suppress(ed|es|ing|ion)?", r"block(ed|s|list|listed)?",
     "ban", "bans", "banned", r"targets?", "targeted", r"takedowns?", "purg(e|ed)", r"scrub(bed)?", r"censor(ed)?",
     "prohibited", "forbidden", "disallowed", r"deny?list(ed)?", r"blacklist(ed)?", "nuke", "drop", "dropped", "optout",
 )  # fmt: skip
-_GRANT = _pattern("grant", "granted", r"approv(e|ed|al)", r"accept(ed)?", "upheld", "uphold")
-_KEEP = _pattern(
+GRANT = _pattern("grant", "granted", r"approv(e|ed|al)", r"accept(ed)?", "upheld", "uphold")
+KEEPING = _pattern(
     r"keep(s|ing)?", "kept", r"retain(s|ed|ing)?", "retention", r"preserv(e|es|ed|ing|ation)", r"holdouts?", "heldout",
     r"protect(ed|s)?", r"allow(ed|list|listed|s)?", r"whitelist(ed)?", r"safe(list|listed)?", r"spared?",
     r"remain(s|ing)?", r"surviv(e|es|ed|ing)", "untouched", "unaffected", "unchanged", r"maintain(ed)?", "optin",
 )  # fmt: skip
-_AGAINST = _pattern(
+AGAINST = _pattern(
     "not", "no", "non", "never", "none", "neither", "cannot", "without", r"reject(ed|s|ion)?", "denied", "deny",
     "denial",
     r"declin(e|ed|es)", r"refus(e|ed|al)", r"withdr(aw|awn|ew)", r"cancel(l?ed)?", r"dismiss(ed)?", r"revok(e|ed)",
@@ -60,7 +59,7 @@ _THING = _pattern(
     r"styles?", r"subjects?", r"terms?", r"items?", r"entit(y|ies)", r"words?", r"images?", r"examples?", r"rows?",
     "entries", "entry", r"records?", "data", r"ids?", r"categor(y|ies)", r"class(es)?", "ip", r"motions?", r"things?",
 )  # fmt: skip
-_GROUPS = (_KEEP, _ACT, _GRANT, _AGAINST, _pattern(_FILLER.pattern, _THING.pattern))
+_GROUPS = (KEEPING, ACT, GRANT, AGAINST, _pattern(_FILLER.pattern, _THING.pattern))
 _JOINED = {
     ("hold", "out"): "holdout", ("held", "out"): "heldout", ("take", "down"): "takedown", ("taken", "down"): "takedown",
     ("opt", "out"): "optout", ("opted", "out"): "optout", ("opt", "in"): "optin", ("opted", "in"): "optin",
@@ -80,6 +79,7 @@ _EDGE = _pattern(_SURE.pattern, "not", r"except(ed|ing)?", "skip", r"ignore(d)?"
                  "forget", "erase", "remove", "unlearn", "delete")  # fmt: skip
 _EDGES = re.compile(rf"\b(?:{_EDGE.pattern}|don['’]t|hold|held|white|allow)", re.IGNORECASE)  # a quick look
 _NEGATION = _pattern("not", "never", "cannot", "without", "no", "(ca|wo|is|are|do|does|did|should|must)nt")
+_TO_COME = _pattern("to", "should", "will", "must")
 _TOUCH = _pattern("touch(ed)?", "change", "include", "concern(ed)?")
 _HINT = re.compile(  # a text without any of these holds no objection: most cells end here
     r"keep|kept|retain|preserv|h[oe]ld|list|protect|allow|reject|denied|declin|refus|withdr|pend|dismiss|revok|defer|"
@@ -93,18 +93,6 @@ _BEGINS = re.compile(
     r"|nt(?!(?-i:[a-z]))",
     re.IGNORECASE,
 )
-_WAITS = _pattern(
-    "pending", "open", "opened", "reopened", r"wait(ing)?", "await(ing)?", r"review(ed|ing)?", r"defer(red)?",
-    "undecided", "unresolved", "tbd", "tbc", "todo", "unclear", r"appeal(ed|s)?", r"drafts?", "hold", "progress",
-    "incomplete", "partial", "partially", "partly", "requested", r"condition(al|ally)?", r"provision(al|ally)?",
-    r"tentativ(e|ely)", r"propos(e|ed|al)", r"recommend(ed)?", r"disput(e|ed)", r"contest(ed)?", "maybe", "perhaps",
-    "possibly", "unless", r"overturn(ed)?", r"revers(e|ed)", r"suspend(ed)?", r"postpon(e|ed)", r"lift(ed)?", "undone",
-)  # fmt: skip
-_REFUSES = _pattern(
-    r"reject(ed|s|ion)?", "denied", "deny", "denial", r"declin(e|ed|es)", r"refus(e|ed|al)", r"withdr(aw|awn|ew)",
-    r"cancel(l?ed)?", r"dismiss(ed)?", "void", "expired", r"duplicates?",
-)  # fmt: skip
-_HEAD = re.compile(r"[,:;(.\n]|\s[-–—]\s")  # what follows is a reason
 YES = frozenset(["yes", "y", "true", "t", "1", "x", "✓", "✔", "on"])
 NO = frozenset(["no", "n", "false", "f", "0", "off", "✗", "✘", "-", "—"])
 MOST_WORDS = 8  # of a remark that is taken for a decision
@@ -148,8 +136,9 @@ def decision_of(text: str) -> str | None:
     if keep and (act or grant):
         return f"{says}, which means both to forget and to keep"
     unknown = len(keep) + len(act) + len(grant) + len(filler) < len(words) or len(text) > LONGEST
+    to_come = grant and not act and any(map(_TO_COME.fullmatch, words))  # "to be granted"
     granted_to_whom = grant and not act and any(map(_THING.fullmatch, words))  # "approved artists": may they stay?
-    if unknown or len(act) > 1 or granted_to_whom:
+    if unknown or len(act) > 1 or granted_to_whom or to_come:
         return f"{says}, which is not understood; write forget or keep there"
     return KEEP if keep else FORGET
 
@@ -164,7 +153,7 @@ def decision_of_cell(column: str, value: str) -> str:
         return f"its {column!r} is empty"
     if named in (FORGET, KEEP) and text.casefold() in YES:
         return named
-    if text.casefold() in NO or text.casefold() in YES:
+    if text.casefold() in NO or text.casefold() in YES or "?" in text:
         return f"its {column!r} says {text!r}"
     if named not in (None, FORGET, KEEP):
         return f"its {column!r} says {text!r}"
@@ -203,7 +192,7 @@ def objection(text: str) -> str | None:
         return None
     words = words_of(text[:LONGEST])
     negated = any(
-        _NEGATION.fullmatch(word) and any(_ACT.fullmatch(w) or _TOUCH.fullmatch(w) for w in words[i + 1 : i + 4])
+        _NEGATION.fullmatch(word) and any(ACT.fullmatch(w) or _TOUCH.fullmatch(w) for w in words[i + 1 : i + 4])
         for i, word in enumerate(words)
     )
     if negated or (len(words) <= MOST_WORDS and any(map(_SURE.fullmatch, words))):
@@ -228,23 +217,3 @@ def combined(decisions: list[str]) -> str:
     if len(set(decisions)) > 1:
         return "the file says both to forget and to keep it"
     return decisions[0] if decisions else FORGET
-
-
-def outcome(text: str) -> str:
-    """What became of a request, from its decision in words: GRANTED, REFUSED or UNDECIDED.
-
-    The words before the first comma, colon, dash or parenthesis decide; what follows may only say that it is not over.
-    What is not understood is undecided, so that nobody takes such a request for closed.
-    """
-    head, *rest = _HEAD.split(text, maxsplit=1)
-    words, reason = words_of(head), words_of(" ".join(rest))
-    keep, act, grant, against = ([w for w in words if each.fullmatch(w)] for each in _GROUPS[:4])
-    later = [w for w in reason if _WAITS.fullmatch(w) or _ACT.fullmatch(w) or _GRANT.fullmatch(w)]
-    refused = len(against) == 1 and _REFUSES.fullmatch(against[0]) and not (keep or act or grant)
-    negated = against == ["not"] and len(grant) == 1 and words.index(grant[0]) == words.index("not") + 1 and not act
-    if refused or (negated and not keep) or (keep and not act and not grant and not against):
-        return UNDECIDED if later else REFUSED
-    if (act or grant) and not keep and not against:
-        stopped = any(_WAITS.fullmatch(w) or _REFUSES.fullmatch(w) for w in reason)
-        return UNDECIDED if stopped else GRANTED
-    return UNDECIDED

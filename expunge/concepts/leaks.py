@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from expunge.concepts.private import GLOSS, QUOTED, Private, read_private
-from expunge.concepts.source import ConceptNode, Source
+from expunge.concepts.source import ConceptNode, Source, concept_nodes, list_files, read_source
 from expunge.concepts.spellings import Spellings
 from expunge.core.errors import Problem
 from expunge.core.words import content_words
@@ -31,6 +31,15 @@ def naming(sources: Sequence[ConceptNode], private: Private | None) -> dict[str,
     return found
 
 
+def secrets_of(folder: Path) -> tuple[dict[str, Spellings], Private | None]:
+    """(what names each confidential concept of a folder of lists, by id; its private file), right or not."""
+    private = read_private(folder)[0]
+    if private is None:
+        return {}, None
+    sources = [source for path in list_files(folder)[0] if (source := read_source(path)[0]) is not None]
+    return naming(concept_nodes(sources), private), private
+
+
 def published_problems(source: Source, secrets: Mapping[str, Spellings], where: str) -> Iterator[Problem]:
     """Texts of a file in git that name a confidential concept. Each is told by its place and without the word.
 
@@ -44,6 +53,7 @@ def published_problems(source: Source, secrets: Mapping[str, Spellings], where: 
             if words.within(str(text)):
                 what = f"{_called(source, name, is_key)} names the confidential concept {id_}, and git publishes it"
                 fix = "write another id" if name[-1] == "id" else "take it out, or make that concept confidential, too"
+                fix = "write it in other words" if name[0] == "requests" and name[-1] != "id" else fix
                 fix = f"write it in other words, or move `request:` into {where}" if "request" in name else fix
                 yield Problem(source.place(node), what, fix)
     for line, comment in _comments(source.path) if secrets else ():
@@ -165,7 +175,9 @@ def _called(source: Source, path: Sequence[Any], is_key: bool) -> str:
     keys = [part for part in path if isinstance(part, str)]
     if is_key:
         keys = keys[:-1]
-    entry = source.tree.at(path[:2]) if path[:1] == ("concepts",) else None
-    owner = f" of {entry.value['id']}" if entry is not None and "id" in entry.value and keys[-1:] != ["id"] else ""
-    inside = keys[1:] if path[:1] == ("concepts",) else keys
+    inner = path[:1] in (("concepts",), ("requests",))
+    entry = source.tree.at(path[:2]) if inner else None
+    known = entry is not None and isinstance(entry.value, dict) and "id" in entry.value
+    owner = f" of {entry.value['id']}" if entry is not None and known and keys[-1:] != ["id"] else ""
+    inside = keys[1:] if inner else keys
     return f"{'a key in ' if is_key else ''}`{'.'.join(inside) or 'the file'}`{owner}"

@@ -14,16 +14,18 @@ request comes in. `expunge.cli.requests` shows both together.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from expunge.concepts.checks_of_requests import time_problems
+from expunge.concepts.checks_of_requests import TIMES, time_problems
 from expunge.concepts.concept import ConceptList
-from expunge.concepts.confidential import veil_of
+from expunge.concepts.leaks import masked, published_problems, secrets_of
 from expunge.concepts.listfile import REQUEST_KEYS, quoted
+from expunge.concepts.private import GLOSS, QUOTED
 from expunge.concepts.schema import list_schema
+from expunge.concepts.source import Source
 from expunge.core.errors import Problem, shown
 from expunge.core.names import tidy
 from expunge.core.schema import schema_problems, validator_of
@@ -64,9 +66,15 @@ def register_schema() -> dict[str, Any]:
     }  # fmt: skip
 
 
-def read_registers(folder: Path) -> tuple[list[Filed], list[Problem]]:
-    """(the requests of every register of a folder, in order; all mistakes in them); ([], []) without a folder."""
+def read_registers(folder: Path, lists: Path = Path("concepts")) -> tuple[list[Filed], list[Problem]]:
+    """(the requests of every register of a folder, in order; all mistakes in them); ([], []) without a folder.
+
+    :param lists: the folder of lists: registers may not name a confidential concept of one, and no problem does.
+    """
     filed, problems, validator = list[Filed](), list[Problem](), validator_of(register_schema())
+    if not folder.is_dir() and (folder.exists() or folder.is_symlink()):
+        return [], [Problem(shown(folder), "is no folder", "name the folder that holds the registers")]
+    secrets, private = secrets_of(lists) if folder.is_dir() else ({}, None)
     for file in sorted(folder.iterdir()) if folder.is_dir() else ():
         where = shown(file)
         if file.name.startswith("."):
@@ -76,36 +84,47 @@ def read_registers(folder: Path) -> tuple[list[Filed], list[Problem]]:
             continue
         tree, unreadable = read(file, where)
         if tree is None:
-            problems += unreadable or [Problem(f"{where}:1", "the file is empty", "write `requests: []`")]
+            problems += [_closed(each, None) for each in unreadable]
+            problems += [] if unreadable else [Problem(f"{where}:1", "the file is empty", "write `requests: []`")]
             continue
         refused = [*unreadable, *schema_problems(tree, where, validator, "the register")]
         entries = tree.at(["requests"]).children if isinstance(tree.value, dict) else None
         nodes = [node for node in entries if isinstance(node.value, dict)] if isinstance(entries, list) else []
         refused += [each for node in nodes for each in time_problems(node.value, partial(_place, where, node))]
+        hidden = [node for node in nodes if node.value.get("confidential", False) is not False]
+        refused = [_closed(each, hidden) for each in refused] if hidden else refused
+        refused += published_problems(Source(file.stem, file, where, tree), secrets, private.where if private else "")
         problems += refused
         filed += [] if refused else [_filed(node, where) for node in nodes]
-    return filed, problems
+    return filed, masked(problems, secrets.values(), private)
+
+
+def _closed(problem: Problem, hidden: Sequence[Node] | None) -> Problem:
+    """A problem of a file with confidential requests, without what it repeats of them.
+
+    :param hidden: the confidential requests; None: nobody can tell which they are.
+    """
+    own = [node.at([key]).text for node in hidden or () for key in node.value if key not in (*TIMES, "id")]
+    what, fix = problem.what, problem.fix
+    for text in sorted({text for text in own if len(text) > 1} - {"true"}, key=lambda text: (-len(text), text)):
+        what, fix = what.replace(text, GLOSS), fix.replace(text, GLOSS)
+    return replace(problem, what=QUOTED.sub(GLOSS, what), fix=QUOTED.sub(GLOSS, fix))
 
 
 def problems_with_lists(filed: Iterable[Filed], lists: Sequence[ConceptList]) -> list[Problem]:
-    """Requests of a register that name a concept which is on no list, or one that is confidential in words."""
-    known, veil = {str(Name(each.id, concept.id)) for each in lists for concept in each.concepts}, veil_of(lists)
-    unknown = [
+    """Requests of a register that name a concept which is on no list."""
+    known = {str(Name(each.id, concept.id)) for each in lists for concept in each.concepts}
+    return [
         Problem(
             each.where,
-            f"there is no concept {veil.masked(each.concept)} on a list",
+            "there is no such concept on a list"
+            if each.confidential
+            else f"there is no concept {each.concept} on a list",
             "write list/id, or take `concept` out",
         )
         for each in filed
         if each.concept is not None and each.concept not in known
     ]
-    naming = [
-        Problem(each.where, f"`{key}` names a confidential concept, and git holds it", "say it in other words")
-        for each in filed
-        for key in ("id", "basis", "decision")
-        if veil.names(getattr(each, key) or "")
-    ]
-    return [*unknown, *naming]
 
 
 def register_text(entries: Iterable[Mapping[str, str]], lists: Mapping[str, str], source: str) -> str:

@@ -16,6 +16,7 @@ from expunge.concepts.prompts import (
     near_words,
 )
 from expunge.concepts.samples import PlannedSample
+from expunge.core.schema import short
 from expunge.core.unit_names import Name
 from expunge.core.words import plain
 from expunge.judging.vocabulary import Label, read_vocabulary, unknown_to, unnamed_members
@@ -97,6 +98,26 @@ def probe_notes(lists: Sequence[ConceptList]) -> list[str]:
             pairs += [*(f"{pair} ({Name(each.id, concept.id)})" for pair in named), *hidden]
     what = "these probes differ from a word that is trained on by an article, a hyphen or a plural alone"
     return [f"{what}, so they test nothing new: {some(pairs)}"] if pairs else []
+
+
+def decision_notes(lists: Sequence[ConceptList]) -> list[str]:
+    """A note for each request on a list whose decision is not understood: `expunge requests` calls it undecided.
+
+    Nothing is repeated of what is decided about a confidential concept.
+    """
+    asked = [(c, c.request) for each in lists for c in each.concepts if c.request is not None]
+    if not asked:
+        return []
+    from expunge.concepts.outcomes import GRANTED, outcome  # its many patterns take time
+
+    notes = []
+    for concept, request in asked:
+        if outcome(request.decision) != GRANTED:
+            named = "a request" if concept.confidential else f"request {request.id}"
+            said = "" if concept.confidential else f": {short(request.decision)}"
+            what = f"{named}'s decision is not understood{said}; `expunge requests` calls it undecided"
+            notes.append(f"{concept.where}: {what}. Begin it with granted")
+    return notes
 
 
 def double_notes(lists: Sequence[ConceptList]) -> list[str]:

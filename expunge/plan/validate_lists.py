@@ -18,7 +18,7 @@ from expunge.judging.detectors import problems_of
 from expunge.methods import METHODS, check_parameters
 from expunge.metrics.gate_schema import gate_examples, gate_schema
 from expunge.metrics.thresholds import FORM, metrics_of, wrong_threshold
-from expunge.plan.notes import double_notes, probe_notes
+from expunge.plan.notes import decision_notes, double_notes, probe_notes
 
 
 def validate(
@@ -40,7 +40,7 @@ def validate(
     if problems:
         raise InputError(problems)
     veil = veil_of(checked)
-    notes = [*notes, *double_notes(checked), *probe_notes(checked)]
+    notes = [*notes, *decision_notes(checked), *double_notes(checked), *probe_notes(checked)]
     try:
         notes += judge_notes(base, bases, checked) if base is not None else []
     except InputError as error:

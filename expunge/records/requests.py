@@ -13,12 +13,12 @@ from datetime import datetime
 
 from expunge.concepts.concept import ConceptList
 from expunge.concepts.confidential import veil_of
-from expunge.concepts.decisions import REFUSED, UNDECIDED, outcome
+from expunge.concepts.outcomes import REFUSED, UNDECIDED, outcome
 from expunge.concepts.register import Filed
 from expunge.core.times import end
 from expunge.core.unit_names import Name
 from expunge.records.log import RELEASED, Line
-from expunge.verdicts.up_to_date import Asked
+from expunge.verdicts.up_to_date import Asked, speaks_of
 from expunge.verdicts.verdict_file import PASS, Verdict
 
 OVERDUE, DUE, OPEN, DONE = "overdue", "due", "open", "done"
@@ -72,8 +72,7 @@ def answers_of(
 def _said(asked: Asked, verdict: Verdict | None, base: str) -> str:
     if verdict is None:
         return "has not run"
-    changed = verdict.gates != asked.gates or (asked.about and verdict.about != asked.about)
-    if changed or (base and verdict.base != base):
+    if not speaks_of(verdict, asked, base):
         return "ran before its lists, gates, method or base changed"
     return "passes" if verdict.verdict == PASS else {"fail": "does not pass"}.get(verdict.verdict, verdict.verdict)
 
@@ -100,8 +99,8 @@ def _of_lists(lists: Sequence[ConceptList], answers: Answers, now: datetime) -> 
                 private = concept.confidential and asked.id in veil.secrets[name].whole  # the private file has it
                 shown = veil.code(asked.id) if private else asked.id
                 yield _line(
-                    Filed(shown, concept.where, asked.received, asked.due, asked.decided, asked.basis, "", name,
-                          concept.confidential), None, answers, now,
+                    Filed(shown, concept.where, asked.received, asked.due, asked.decided, asked.basis,
+                          asked.decision, name, concept.confidential), outcome(asked.decision), answers, now,
                 )  # fmt: skip
 
 
@@ -111,8 +110,8 @@ def _of_filed(filed: Filed, hidden: bool, answers: Answers, now: datetime) -> Re
     return _line(own, outcome(filed.decision or ""), answers, now)
 
 
-def _line(filed: Filed, decided: str | None, answers: Answers, now: datetime) -> RequestLine:
-    """:param decided: see `decisions.outcome`; None: it is on a list, so it was granted."""
+def _line(filed: Filed, decided: str, answers: Answers, now: datetime) -> RequestLine:
+    """:param decided: see `outcomes.outcome`."""
     late = filed.due is not None and now > end(filed.due)
     encoders, releases, why = tuple[str, ...](), dict[str, str](), ""
     if decided in (REFUSED, UNDECIDED):

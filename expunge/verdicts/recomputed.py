@@ -23,10 +23,12 @@ from expunge.plan.params import read_params
 from expunge.plan.release_params import require_releases
 from expunge.verdicts.gate import concluded, decide, named
 from expunge.verdicts.rates import Rate, read_rates
-from expunge.verdicts.up_to_date import NEVER, Asked, encoders_now, never_ran, require_current
+from expunge.verdicts.up_to_date import NEVER, Asked, encoders_now, never_ran, require_current, speaks_of
 from expunge.verdicts.verdict_file import Reason, Verdict, chosen, read_verdicts
 from expunge.verdicts.written_by_run import changed_files
 
+LOCK = Path("dvc.lock")
+NO_LOCK = "there is no dvc.lock: nobody looked whether a file was edited since the run"
 FIX = "take the file from git, or run `dvc repro`"
 Place = tuple[str, str, str]  # concept, modality, metric
 Rates = Mapping[Place, Rate]
@@ -42,7 +44,7 @@ def verdicts_now(
     :raises InputError: a file is broken, there is no encoder of that name, what the verdicts speak of has changed
         since, or a file was edited by hand.
     """
-    unseen, base, lock = [], "", Path("dvc.lock")
+    unseen, base = [], ""
     if params and lists.is_dir():
         require_releases(PARAMS, lists)
     if "unlearn" in params:
@@ -53,11 +55,9 @@ def verdicts_now(
             unseen.append(f"the base was not compared with the verdicts' own: {error.problems[0].what}")
     now = encoders_now(lists, params)
     verdicts = chosen({**never_ran(now), **read_verdicts(file)}, names, file)
-    problems = changed_files(lock, file.parent, (file.name, "rates.csv")) if lock.exists() else []
-    if not lock.exists():
-        if Path("dvc.yaml").is_file():
-            problems = [Problem(lock.as_posix(), "is missing: nobody knows what the last run wrote", FIX)]
-        unseen.append("there is no dvc.lock: nobody looked whether a file was edited since the run")
+    problems = _not_written_by_run(file)
+    if not LOCK.exists():
+        unseen.append(NO_LOCK)
     if now:
         require_current(verdicts, now, base, file)
         ran = {name: verdict for name, verdict in verdicts.items() if verdict.note != NEVER}
@@ -67,6 +67,28 @@ def verdicts_now(
     if problems:
         raise InputError(problems)
     return verdicts, unseen
+
+
+def trusted_verdicts(file: Path, now: Mapping[str, Asked], base: str) -> tuple[dict[str, Verdict], list[str]]:
+    """(the verdicts of a file, what could not be compared here). Those that speak of something else than is asked now
+    stay as they are: they answer nothing.
+
+    :param now: what the lists ask for. :param base: digest of the base's own parts; "": it is not known here.
+    :raises InputError: a file is broken, or was edited by hand.
+    """
+    verdicts, problems = read_verdicts(file), _not_written_by_run(file)
+    current = {name: each for name, each in verdicts.items() if name in now and speaks_of(each, now[name], base)}
+    problems += disagreements(current, read_rates(file.with_name("rates.csv")), now, file) if current else []
+    if problems:
+        raise InputError(problems)
+    return verdicts, [] if LOCK.exists() else [NO_LOCK]
+
+
+def _not_written_by_run(file: Path) -> list[Problem]:
+    if LOCK.exists():
+        return changed_files(LOCK, file.parent, (file.name, "rates.csv"))
+    what = "is missing: nobody knows what the last run wrote"
+    return [Problem(LOCK.as_posix(), what, FIX)] if Path("dvc.yaml").is_file() else []
 
 
 def disagreements(

@@ -74,6 +74,15 @@ def never_ran(now: Mapping[str, Asked]) -> dict[str, Verdict]:
     return {name: Verdict(UNMEASURED, asked.required, asked.gates, note=NEVER) for name, asked in now.items()}
 
 
+def speaks_of(verdict: Verdict, asked: Asked, base: str) -> bool:
+    """Was a verdict made of what is asked now? :param base: as in `require_current`."""
+    return (
+        verdict.gates == asked.gates
+        and (not asked.about or verdict.about == asked.about)
+        and (not base or verdict.base == base)
+    )
+
+
 def require_current(verdicts: Mapping[str, Verdict], now: Mapping[str, Asked], base: str, file: Path) -> None:
     """:param base: digest of the base's own parts; "": it cannot be known here.
 

@@ -17,6 +17,7 @@ from expunge.concepts.decisions import (
 )
 from expunge.concepts.importing.columns import is_decision, split_cell, stops
 from expunge.concepts.kinds import KINDS
+from expunge.core.names import tidy
 
 _DATED = frozenset(["on", "at", "date"])  # the last word of a column of dates
 _DATE = re.compile(r"\d{4}-\d\d?-\d\d?([T ].*)?|\d\d?[./-]\d\d?[./-]\d{2,4}|\d{4}[./]\d\d?[./]\d\d?")
@@ -56,6 +57,17 @@ def said_in(column: Deciding, value: str) -> str | None:
     if named is None and text.casefold() in YES | NO:
         said += f"; --ignore-column {column.name!r} if it decides nothing"
     return said.replace(f"its {base!r}", where, 1) if base != column.name else said
+
+
+def as_decision(column: Deciding, value: str) -> str:
+    """What a request of the row says of its decision: a yes in a column "erase" says "erase". "" for nothing."""
+    text, named = tidy(value), tidy(column.base.strip(" ?"))
+    if column.named == KEEP and text.casefold() in NO:
+        return ""
+    if column.named in (FORGET, KEEP) and text.casefold() in YES:
+        return named
+    dated = column.named == FORGET and column.base != column.name and _DATE.fullmatch(text)
+    return f"{named}, {text}" if dated else text
 
 
 def decided(columns: Sequence[Deciding], values: Sequence[str], said: Sequence[str | None]) -> list[str]:

@@ -132,14 +132,17 @@ def _order(text: str, label: str, choices: Choices, notes: list[RowNote]) -> tup
     return None, text
 
 
-def request_of(row: Row, zone: str, notes: list[RowNote]) -> dict[str, str]:
+def request_of(row: Row, zone: str, own_id: str, notes: list[RowNote]) -> dict[str, str]:
     """The request of a row in a register of requests, without times that cannot be read; {} if the row has none.
 
     :param zone: of times that have none, such as "+01:00"; "": they cannot be read.
+    :param own_id: the id of a request that has none.
     """
     request = {key: text for key, value in row.request.items() if (text := _line(key, value, row.label, notes))}
     if "id" not in request:
-        return {}
+        if not row.asks and not any(key in request for key in (*TIMES, "basis")):
+            return {}
+        request = {"id": own_id, **request}
     for key in TIMES:
         if key not in request:
             continue

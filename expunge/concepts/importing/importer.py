@@ -4,6 +4,7 @@ The lists pass the checks of `expunge validate`. The same file gives the same li
 could turn the file's meaning round; where it would have to, it refuses the row and says which option decides.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -25,12 +26,13 @@ from expunge.concepts.rules import Words
 from expunge.concepts.schema import list_schema
 from expunge.core.errors import InputError, Problem
 from expunge.core.files import to_cell
-from expunge.core.names import same, tidy
+from expunge.core.names import same, slug, tidy
 
 MOST_CONCEPTS: int = list_schema()["properties"]["concepts"]["maxItems"]  # of one list
 MOST_KEPT: int = list_schema()["properties"]["keep"]["maxItems"]
 MOST_SHOWN = 10  # pairs in a remark
 MOST_PROBLEMS = 50  # refused rows in an error
+_NUMBERED = re.compile(r"row \d+")
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,7 @@ class Imported:
     names: tuple[tuple[str, str], ...] = ()  # (label of its row, name) of every concept
     ids: tuple[tuple[str, ...], ...] = ()  # of the concepts of each list
     requests: tuple[dict[str, str], ...] = ()  # those that no concept holds, with the id of the concept that answers it
+    asks: bool = False  # does the file hold any request?
 
     @property
     def text(self) -> str:
@@ -92,8 +95,7 @@ def import_file(path: Path, kind: str, options: Options = Options()) -> Imported
     )  # fmt: skip
     rows, remarks, notes = [_readable(row) for row in contents.rows], list(contents.remarks), list[RowNote]()
     _short_enough(path, rows, options)
-    for row in rows:
-        row.request = request_of(row, options.zone, notes)
+    remarks += _read_requests(path, rows, options.zone, notes)
     kept, refused = list[Drafted](), dict[str, Cleaned]()
     if options.prompts_of is not None:
         drafts = [_of_prompts(rows, options.prompts_of, notes)]
@@ -116,7 +118,22 @@ def import_file(path: Path, kind: str, options: Options = Options()) -> Imported
     return Imported(
         _texts(path, parts, keep, kind, options), len(drafts), len(rows), tuple(notes), tuple(remarks), names,
         tuple(tuple(draft.id for draft in part) for part in parts), _other_requests(rows, drafts, notes),
+        any(row.request for row in rows),
     )  # fmt: skip
+
+
+def _read_requests(path: Path, rows: list[Row], zone: str, notes: list[RowNote]) -> list[str]:
+    """Read the rows' requests. What has no id is called after its row, and a remark says so."""
+    source, made = "stdin" if path == STDIN else path.stem, list[str]()
+    for place, row in enumerate(rows, 1):
+        number = row.label if _NUMBERED.fullmatch(row.label) else f"entry {place}"  # other labels hold names
+        own = slug(f"{source[:40]} {number}")
+        row.request = request_of(row, zone, own, notes)
+        made += [own] if row.request.get("id") == own else []
+    if not made:
+        return []
+    more = f" and {len(made) - MOST_SHOWN:,} more" if len(made) > MOST_SHOWN else ""
+    return [f"requests without an id are called after their rows: {', '.join(made[:MOST_SHOWN])}{more}"]
 
 
 def _readable(row: Row) -> Row:

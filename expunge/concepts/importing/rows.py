@@ -23,6 +23,7 @@ class Row:
     section: str | None = None  # a kind that the file itself gives ("style": {...})
     dropped: tuple[tuple[str, str], ...] = ()  # (word, why it is no alias, probe or neighbour)
     request: dict[str, str] = field(default_factory=dict)  # keys of `concept.Request`
+    asks: bool = False  # it is a row of a register, so there is a request even if nothing of it can be read
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from expunge.concepts.decisions import FORGET, combined, decision_of, instruction, objection
-from expunge.concepts.importing.cells import against, decided, deciding_column, is_mixed, said_in
+from expunge.concepts.importing.cells import against, as_decision, decided, deciding_column, is_mixed, said_in
 from expunge.concepts.importing.columns import (
     NUMBERING,
     REQUEST,
@@ -164,12 +164,19 @@ def _rows(path: Path, table: _Table, remarks: list[str], said: bool) -> Contents
     def several(line: Line, what: str) -> tuple[str, ...]:
         return tuple(part for cell in given(line, what) for part in split_cell(cell)) if what in role else ()
 
+    register = any(what in role for what in REQUEST)
+
+    def asked_in(line: Line) -> dict[str, str]:
+        return {what: tidy(next(iter(given(line, what)), "")) for what in REQUEST} if register else {}
+
     def row(line: Line) -> Row:
         cells, label, count = line.cells, f"row {line.number}", len(line.cells)
         if line.broken:
-            return Row(label, ", ".join(cells), line.broken)
+            return Row(label, ", ".join(cells), line.broken, asks=register)
         if count > table.width and any(map(str.strip, cells[table.width :])):
-            return Row(label, ", ".join(cells), "has more cells than the header; quote names that hold a comma")
+            wide = "has more cells than the header; quote names that hold a comma"
+            sure = line._replace(cells=cells[:at])  # a comma in the name moves what stands behind it
+            return Row(label, ", ".join(cells), wide, request=asked_in(sure), asks=register)
         name = cells[at] if at < count else ""
         values = [cells[i] if i < count else "" for i, _ in readers]
         cells_say = [said[value] for (_, said), value in zip(readers, values, strict=True)]
@@ -181,16 +188,15 @@ def _rows(path: Path, table: _Table, remarks: list[str], said: bool) -> Contents
             says.append("begins like a comment; take it out, or write the name without that")
         if at in heard and name in telling[at] and (why := _in_name(name)) is not None:
             says.append(why)
-        request = {}
-        if "id" in role:  # a register of requests
-            request = {what: tidy(next(iter(given(line, what)), "")) for what in REQUEST}
-            request["decision"] = "; ".join(map(tidy, values))
+        request = asked_in(line)
+        if register:
+            request["decision"] = "; ".join(filter(None, map(as_decision, decides, values)))
         kind = next(iter(given(line, "kind")), "").strip().casefold() if "kind" in role else ""
         return Row(
             label, name, combined(says) if says else FORGET, several(line, "aliases"), several(line, "probes"),
             several(line, "neighbours"), next(iter(given(line, "anchor")), None) if "anchor" in role else None,
             tuple(given(line, "prompts")) if "prompts" in role else (), kind if kind in KINDS else None,
-            request=request,
+            request=request, asks=any(request.values()),
         )  # fmt: skip
 
     return Contents([row(line) for line in body], remarks)

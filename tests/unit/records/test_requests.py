@@ -111,6 +111,16 @@ def test_who_answers_a_request(here: Path) -> None:
     assert again.releases == {"releases/all": ""}  # another one was handed on
 
 
+@pytest.mark.parametrize("decision", ["by the board", "request dropped", "to be erased"])
+def test_a_decision_that_is_not_understood_is_never_done(here: Path, decision: str) -> None:
+    text = LIST.replace("basis: law, decision: granted", f"basis: law, decision: {decision}", 1)
+    Path("concepts/l.yaml").write_text(text)
+    lists = load_lists(Path("concepts"))
+    answers = answers_of(asked_of(lists, PARAMS), verdicts(l_a="pass"), "", [], {})
+    line = next(each for each in request_lines(lists, [], answers, end("2026-03-02")) if each.request == "R-1")
+    assert (line.state, line.why, line.encoders) == ("undecided", f"undecided: {decision}", ())
+
+
 def test_an_encoder_of_another_list_with_the_same_name_answers_nothing(here: Path) -> None:
     answers = Answers({"m/a": "passes"}, {"m/a": frozenset(["a"])})
     lines = request_lines(load_lists(Path("concepts")), [], answers, end("2026-03-02"))
@@ -156,7 +166,9 @@ def test_bad_input_is_told_at_once(here: Path) -> None:
     assert found.exit_code == 2 and "requests/a.yaml:2: there is no concept l/x on a list" in found.stderr
     Path("requests/a.yaml").write_text("requests:\n- {id: R-9, decision: 'refused: there are no such Plates'}\n")
     found = command()
-    assert found.exit_code == 2 and "requests/a.yaml:2: `decision` names a confidential concept" in found.stderr
+    assert (
+        found.exit_code == 2 and "requests/a.yaml:2: `decision` of R-9 names the confidential concept b" in found.stderr
+    )
     assert "plate" not in found.stderr.casefold()
     Path("requests/a.yaml").write_text("requests:\n- {id: R-1, decision: pending}\n")
     assert "the request R-1 stands at concepts/l.yaml:5 and requests/a.yaml:2" in command().stderr
@@ -172,3 +184,64 @@ def test_the_id_of_a_private_request_is_a_code(here: Path) -> None:
     Path("concepts/private/words.yaml").write_text(PRIVATE.replace("a plate}", f"a plate, {own}}}"))
     found = command("--now", "2026-03-02").output
     assert "R-2" not in found and "[confidential " in found and "R-1" in found
+
+
+def test_a_folder_of_registers_that_was_named_must_be_there(here: Path) -> None:
+    for wrong, said in (("request", "request: is not there"), ("requests/a.yaml", "requests/a.yaml: is no folder")):
+        found = command("--registers", wrong)
+        assert found.exit_code == 2 and said in found.stderr and not found.stdout
+    Path("requests").rename("others")
+    assert command("--now", "2026-03-02", "--registers", "others").exit_code == 0
+    assert command("--registers", "requests").exit_code == 2
+    found = command("--now", "2026-03-02")
+    assert found.exit_code == 0 and "3 requests" in found.stdout
+    Path("requests").write_text("")
+    assert command().exit_code == 2 and "requests: is no folder" in command().stderr
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "said"),
+    [
+        ("a", "requests: []\n# the plates are gone\n", "requests/a.yaml:2: a comment names the confidential concept b"),
+        ("a-plate", "requests: []\n", "its name names the confidential concept b"),
+        ("a", "requests:\n- {id: R, concept: plate/b}\n", "requests/a.yaml:2: `concept` of R names the"),
+        ("a", "requests:\n- {id: R, plate: x}\n", "requests/a.yaml:2: there is no key"),
+        ("a", "requests:\n- {id: plates}\n", "requests/a.yaml:2: `id` names the"),
+    ],
+)
+@pytest.mark.parametrize("lists_are_right", [True, False])
+def test_a_register_names_no_confidential_concept(
+    here: Path, file: str, text: str, said: str, lists_are_right: bool
+) -> None:
+    Path("requests/a.yaml").unlink()
+    Path(f"requests/{file}.yaml").write_text(text)
+    if not lists_are_right:
+        Path("concepts/m.yaml").write_text("title: 1\n")
+    for found in (command(), CliRunner().invoke(app, ["validate"])):
+        told = found.stderr.replace("requests/a-plate.yaml", "")
+        assert found.exit_code == 2 and said in found.stderr and "plate" not in told.casefold(), found.stderr
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "{id: R, confidential: true, decision: {who: ida holm}, basis: 17}",
+        "{id: R, confidential: yes, ida holm: x}", "{id: R, confidential: true, due: ida holm}",
+        "{id: R, confidential: true, concept: ida holm}", "{id: R, confidential: true, concept: l/ida-holm}",
+        "{id: R, confidential: true, basis: ida holm, basis: ida holm}", "{id: R, confidential: 'ida holm'}",
+        "{id: R, confidential: true, ida holm: x, ida holm: y}", "{id: R, confidential: true, basis: &ida holm}",
+        "{id: R, confidential: true, basis: 'ida holm, decision: x}",
+    ],
+)  # fmt: skip
+def test_no_mistake_tells_what_a_confidential_request_holds(here: Path, entry: str) -> None:
+    Path("requests/a.yaml").write_text(f"requests:\n- {entry}\n")
+    found = command()
+    told = found.stderr.casefold()
+    assert found.exit_code == 2 and "requests/a.yaml:2: " in found.stderr, found.stderr
+    assert not any(word in told for word in ("ida", "holm", "17")), found.stderr
+
+
+def test_an_id_that_stands_twice_in_a_register_is_noted(here: Path) -> None:
+    Path("requests/a.yaml").write_text("requests:\n- {id: R-9, decision: pending}\n- {id: R-9, decision: refused}\n")
+    said = "the request R-9 stands at requests/a.yaml:2 and requests/a.yaml:3"
+    assert said in command("--now", "2026-03-02").stderr

@@ -206,3 +206,41 @@ def test_a_file_of_any_other_form_is_bad_input(tmp_path_factory: pytest.TempPath
     found = CliRunner().invoke(app, ["gate", "--metrics", str(file), "--concepts", str(file.parent)])
     assert found.exit_code == 2 and len(found.stderr.strip().splitlines()) == 1, found.output
     assert found.exception is None or isinstance(found.exception, SystemExit)
+
+
+ASKED = "request: {id: R-1, received: 2026-01-31, due: 2026-02-28, basis: b, decision: granted}"
+
+
+def answered(*words: str) -> Any:
+    return CliRunner().invoke(app, ["requests", "--now", "2026-02-01", *words])
+
+
+def test_requests_believe_no_edited_verdicts(repository: Path) -> None:
+    """R-1 asks for b, which no encoder forgets."""
+    Path("concepts/l.yaml").write_text(LIST.replace("robot b, kind: character,", f"robot b, kind: character, {ASKED},"))
+    found = answered()
+    assert found.exit_code == 0 and "1 request: 1 due" in found.stdout, found.output
+    kept = VERDICTS.read_bytes()
+    for edit in (passes, passes_with_all_reasons):
+        change(edit)
+        found = answered()
+        assert found.exit_code == 2 and "l/b: " in found.stderr and not found.stdout, found.output
+        Path("dvc.lock").unlink()
+        found = answered()
+        assert found.exit_code == 2 and not found.stdout, found.output
+        VERDICTS.write_bytes(kept)
+        lock()
+    Path("dvc.lock").unlink()
+    assert answered().exit_code == 0 and "there is no dvc.lock" in answered().stderr
+    Path("dvc.yaml").write_text("stages: {}\n")
+    assert answered().exit_code == 2 and "dvc.lock: is missing" in answered().stderr
+
+
+def test_verdicts_on_what_was_asked_before_answer_nothing(repository: Path) -> None:
+    Path("concepts/l.yaml").write_text(LIST.replace("robot a, kind: character,", f"robot a, kind: character, {ASKED},"))
+    assert "1 request: 1 done" in answered().stdout
+    Path("concepts/l.yaml").write_text(
+        LIST.replace("robot a, kind: character, anchor: a toy", f"robot a, kind: character, {ASKED}, anchor: a ball")
+    )
+    found = answered()
+    assert found.exit_code == 0 and "1 request: 1 due" in found.stdout, found.output
