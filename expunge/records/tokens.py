@@ -92,7 +92,7 @@ def _signer_of(inner: Any, public: "EllipticCurvePublicKey") -> "Signer":
 
         @classmethod
         def from_priv_key_uri(cls, priv_key_uri: str, public_key: Any, secrets_handler: Any = None) -> "InToken":
-            raise NotImplementedError  # `Token.open` does it
+            raise ValueError("a key in a token is opened by Token.open")
 
         @property
         def public_key(self) -> SSlibKey:
