@@ -40,7 +40,7 @@ def new_keys(
 
     roles = _roles(name, role)
     public = new_key(file.expanduser(), password(confirm=True))
-    typer.echo(f"{file} holds the private key. Below is its entry for audit/trusted.yaml, under `keys:`.", err=True)
+    typer.echo(f"{file} holds the private key. Below is its entry for audit/trusted.yaml.", err=True)
     typer.echo(_entry(name, roles, public), nl=False)
 
 
@@ -60,5 +60,5 @@ def _roles(name: str, roles: list[str] | None) -> list[str]:
 
 def _entry(name: str, roles: list[str], public: str) -> str:
     """A key's entry for audit/trusted.yaml."""
-    lines = "".join(f"      {line}\n" for line in public.splitlines())
-    return f"  - name: {json.dumps(name, ensure_ascii=False)}\n    roles: [{', '.join(roles)}]\n    public: |\n{lines}"
+    lines = "".join(f"    {line}\n" for line in public.splitlines())
+    return f"- name: {json.dumps(name, ensure_ascii=False)}\n  roles: [{', '.join(roles)}]\n  public: |\n{lines}"

@@ -24,8 +24,7 @@ ROLES = ("request", "record", "release")  # what a key may sign: the decision on
 CURVES = ("secp256r1", "secp384r1", "secp521r1")
 PASSWORD = "EXPUNGE_KEY_PASSWORD"  # environment variable
 SCHEMA: dict[str, Any] = {
-    "type": "object", "additionalProperties": False, "required": ["keys"],
-    "properties": {"keys": {"type": "array", "minItems": 1, "description": "keys that are trusted", "items": {
+    "type": "array", "minItems": 1, "description": "keys that are trusted", "items": {
         "type": "object", "additionalProperties": False, "required": ["name", "roles", "public"],
         "description": "a key, as {name, roles, public}",
         "properties": {
@@ -35,7 +34,7 @@ SCHEMA: dict[str, Any] = {
             "public": {"type": "string", "pattern": "^-----BEGIN PUBLIC KEY-----",
                        "description": "the public key, as `expunge keys new` prints it"},
         },
-    }}},
+    },
 }  # fmt: skip
 
 
@@ -122,12 +121,12 @@ def read_trusted(file: Path) -> list[Trusted]:
     tree, where = load(file), file.as_posix()
     problems = schema_problems(tree, where, validator_of(SCHEMA), "the file of trusted keys")
     trusted = []
-    for place, entry in enumerate(tree.value["keys"] if not problems else ()):
+    for place, entry in enumerate(tree.value if not problems else ()):
         try:
             key = SSlibKey.from_crypto(form.load_pem_public_key(entry["public"].encode()))
             trusted.append(Trusted(entry["name"], tuple(entry["roles"]), key))
         except ValueError as error:
-            line = tree.at(["keys", place, "public"]).line
+            line = tree.at([place, "public"]).line
             fix = "write it as `expunge keys new` printed it"
             problems.append(Problem(f"{where}:{line}", f"is no public key that can be used ({error})", fix))
     if problems:

@@ -124,7 +124,7 @@ def test_it_is_done_by_a_run(story: Story) -> None:
 def test_it_is_signed_and_released(story: Story) -> None:
     entry = story.expunge("keys", "new", str(story.key), "--name", "release team")
     entry = entry[: entry.index("-----END PUBLIC KEY-----\n") + 25]  # what else is said goes to stderr
-    (story.repository / "audit/trusted.yaml").write_text("keys:\n" + entry)
+    (story.repository / "audit/trusted.yaml").write_text(entry)
     assert "signed 2 records and 2 folders" in story.expunge("sign", "--key", str(story.key))
     said = story.expunge("release", "small", "--key", str(story.key))
     assert re.search(r"release/small: \d+ files, PASSED", said) and "names no such key" not in said, said
@@ -138,7 +138,7 @@ def test_it_is_signed_and_released(story: Story) -> None:
 
 def test_a_third_party_checks_it_without_a_network(story: Story) -> None:
     """They have the release and a public key, and neither the repository nor a network."""
-    trusted = load(story.repository / "audit/trusted.yaml").value["keys"]
+    trusted = load(story.repository / "audit/trusted.yaml").value
     (story.away / "ours.yaml").write_text((story.repository / "audit/trusted.yaml").read_text())
     (story.away / "team.pub").write_text(trusted[0]["public"])
     (story.away / "none").mkdir()

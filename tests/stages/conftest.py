@@ -31,7 +31,7 @@ def key(here: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     file = here.parent / "team.pem"
     made = command("keys", "new", str(file), "--name", "the team", "--role", "record", "--role", "release")
     assert made.exit_code == 0, made.output
-    Path("audit/trusted.yaml").write_text("keys:\n" + made.stdout)
+    Path("audit/trusted.yaml").write_text(made.stdout)
     return file
 
 

@@ -64,7 +64,7 @@ def test_the_tar_is_the_same_for_the_same_release(away: Path, here: Path) -> Non
 def test_the_command_of_model_signing_verifies_what_was_released(away: Path) -> None:
     """audit/'s own signature is over training.json, too, which is not released."""
     assert "encoder: is signed by the team (OpenSSF model signing)" in check().stdout
-    (entry,) = load(Path("ours.yaml")).value["keys"]
+    (entry,) = load(Path("ours.yaml")).value
     Path("team.pub").write_text(entry["public"])
     assert model_signing("small/encoder", "small/encoder.sig", "team.pub").returncode == 0
     Path("small/encoder/adapter.safetensors").write_text("x")
@@ -79,7 +79,7 @@ def test_a_release_does_not_say_itself_whom_to_trust(away: Path, tmp_path: Path)
     evil = tmp_path / "evil.pem"
     made = command("keys", "new", str(evil), "--name", "the team", "--role", "record", "--role", "release")
     Path("small/audit").mkdir()
-    Path("small/audit/trusted.yaml").write_text("keys:\n" + made.stdout)
+    Path("small/audit/trusted.yaml").write_text(made.stdout)
     rewrite("small/release.json", lambda d: d["subject"].append(
         {"name": "audit/trusted.yaml", "digest": {"sha256": file_digest("small/audit/trusted.yaml")}}))  # fmt: skip
     write_signature(Path("small/release.json"), signer_of(evil.read_bytes(), os.environ["EXPUNGE_KEY_PASSWORD"]))
@@ -170,7 +170,7 @@ def test_another_encoder_under_a_forged_statement(away: Path) -> None:
 
 def test_a_key_that_is_not_ours(away: Path, here: Path) -> None:
     other = command("keys", "new", str(here.parent / "other.pem"), "--name", "somebody", "--role", "release")
-    Path("theirs.yaml").write_text("keys:\n" + other.stdout)
+    Path("theirs.yaml").write_text(other.stdout)
     found = verify("small", "--trusted", "theirs.yaml")
     assert found.exit_code == 6 and "is signed by no key that is trusted here" in found.stdout
 

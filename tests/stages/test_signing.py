@@ -27,7 +27,7 @@ def test_a_signed_record_says_by_whom(here: Path, key: Path) -> None:
 
 def test_the_command_of_model_signing_verifies_our_folders(here: Path, key: Path) -> None:
     assert sign("list/one", "--key", str(key)).exit_code == 0
-    (entry,) = load(Path("audit/trusted.yaml")).value["keys"]
+    (entry,) = load(Path("audit/trusted.yaml")).value
     public = here.parent / "team.pub"
     public.write_text(entry["public"])
     words = str(ENCODER), "audit/list/one.sig", str(public)
@@ -129,9 +129,10 @@ def test_nothing_is_signed_that_contradicts_itself(here: Path, key: Path, monkey
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("keys: []\n", "audit/trusted.yaml:1"),
-        ("keys:\n- name: a\n  roles: [boss]\n  public: x\n", "audit/trusted.yaml:3"),
-        ("keys:\n- name: a\n  roles: [record]\n  public: '-----BEGIN PUBLIC KEY-----'\n", "audit/trusted.yaml:4"),
+        ("[]\n", "audit/trusted.yaml:1"),
+        ("", "audit/trusted.yaml:1"),
+        ("- name: a\n  roles: [boss]\n  public: x\n", "audit/trusted.yaml:2"),
+        ("- name: a\n  roles: [record]\n  public: '-----BEGIN PUBLIC KEY-----'\n", "audit/trusted.yaml:3"),
     ],
 )
 def test_wrong_files_of_trusted_keys(here: Path, text: str, said: str) -> None:

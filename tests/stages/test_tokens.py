@@ -69,7 +69,7 @@ def token(here: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     uri = f"pkcs11:token=release;object=team?module-path={MODULE}"
     shown = run("keys", "show", uri, "--name", "the token")
     assert shown.exit_code == 0, shown.output
-    Path("audit/trusted.yaml").write_text("keys:\n" + shown.stdout)
+    Path("audit/trusted.yaml").write_text(shown.stdout)
     return uri
 
 
@@ -79,7 +79,7 @@ def test_records_folders_and_releases_are_signed_in_the_token(here: Path, token:
     found = verify(str(ENCODER), "--signed")
     assert found.exit_code == 0 and "is signed by the token" in found.stdout, found.output
     public = here.parent / "token.pub"
-    public.write_text(load(Path("audit/trusted.yaml")).value["keys"][0]["public"])
+    public.write_text(load(Path("audit/trusted.yaml")).value[0]["public"])
     code = "import sys; from model_signing._cli import main; sys.exit(main())"
     words = ["verify", "key", str(ENCODER), "--signature", "audit/list/one.sig", "--public_key", str(public)]
     done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=False)
