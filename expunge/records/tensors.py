@@ -71,15 +71,20 @@ def changes_between(original: Path, new: Path) -> dict[str, dict[str, float]]:
     changes = {}
     for name, own in before.items():
         change = np.subtract(after[name], own, dtype=np.float64)
-        if norm := float(np.linalg.norm(change)):
-            whole = float(np.linalg.norm(own.astype(np.float64)))
+        if norm := _norm(change):
+            whole = _norm(own)
             changes[name] = {"norm": _short(norm), "relative": _short(norm / whole) if whole else 0.0}
     return changes
 
 
 def norms_of(file: Path) -> dict[str, dict[str, float]]:
     """{name: {"norm"}} of a file that holds changes themselves, such as denoiser.safetensors."""
-    return {name: {"norm": _short(float(np.linalg.norm(t.astype(np.float64))))} for name, t in tensors_of(file)}
+    return {name: {"norm": _short(_norm(numbers))} for name, numbers in tensors_of(file)}
+
+
+def _norm(numbers: Any) -> float:
+    """The root of the sum of squares, in float64. NumPy's own norm takes BLAS, whose threads wait for busy cores."""
+    return float(np.sqrt(np.square(numbers, dtype=np.float64).sum()))
 
 
 def _digest(numbers: Any) -> str:

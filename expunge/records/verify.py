@@ -82,6 +82,13 @@ def verify_weights(root: Path, file: Path, trust: Trust, name: str = "") -> list
     index = read_index(root / AUDIT / INDEX)
     if name and name not in index:
         raise InputError([Problem(name, f"has no record in {AUDIT.as_posix()}/", "write list/encoder")])
+    if not file.is_file():  # a pipe would be waited for
+        what, fix = "is not here", "name a folder with an encoder, a file of weights, a release or its .tar"
+        if file.exists():
+            what = "is neither a file nor a folder"
+        elif "/".join(_name_below(root, file).split("/")[:2]) in index:
+            fix = "run `dvc pull`, or `dvc repro`"
+        raise InputError([Problem(file.as_posix(), what, fix)])
     try:
         own = file_digest(file)
     except OSError as error:
@@ -90,7 +97,8 @@ def verify_weights(root: Path, file: Path, trust: Trust, name: str = "") -> list
     owners = [each for each in ([named] if named else index) if each in index and own in index[each].weights.values()]
     if not owners:
         whose = f"the record of {named} does not speak of it" if named else "no record speaks of it"
-        fix = "it is not a file that was tested as such here"
+        packed = file.suffix in (".gz", ".tgz", ".xz", ".zst", ".zip")
+        fix = "unpack it, and name what is in it" if packed else "it is not a file that was tested as such here"
         return [Finding("digest", file.as_posix(), f"{whose} (sha256 {own})", fix)]
     said = Finding("note", file.as_posix(), f"is {_named(index[owners[0]], own)} of {owners[0]}")
     return [said, *_of_one(root, owners[0], index, trust)]

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -207,7 +208,13 @@ def test_a_large_file_is_not_read(here: Path) -> None:
 def test_files_that_nobody_tested(here: Path) -> None:
     Path("x.safetensors").write_bytes(b"x")
     assert verify("x.safetensors").exit_code == 3
-    assert verify("nowhere").exit_code == 2
+    found = verify("nowhere")
+    assert found.exit_code == 2 and "nowhere: is not here; name a folder" in found.stderr
+    os.mkfifo("pipe")
+    found = verify("pipe")
+    assert found.exit_code == 2 and "neither a file nor a folder" in found.stderr
+    Path("small.tar.gz").write_bytes(b"packed")
+    assert "unpack it" in verify("small.tar.gz").stdout
     Path("empty").mkdir()
     assert verify("empty").exit_code == 3 and verify("empty", "--encoder", "list/none").exit_code == 2
     shutil.copytree(ENCODER, "copy")
@@ -215,6 +222,9 @@ def test_files_that_nobody_tested(here: Path) -> None:
     assert verify("copy").exit_code == 3 and "no record speaks of these" in verify("copy").stdout
     found = verify("copy", "--encoder", "list/one")
     assert found.exit_code == 3 and "copy/model.safetensors: is not the file that was tested" in found.stdout
+    shutil.rmtree(ENCODER)
+    found = verify(str(ENCODER))
+    assert found.exit_code == 2 and "run `dvc pull`" in found.stderr
 
 
 def test_findings_as_json(here: Path) -> None:
