@@ -17,27 +17,39 @@ from .text import build_text_encoder, load_tokenizer, write_tokenizer
 from .world import caption, load_world, memorised_scene, random_scene
 
 
+def sizes() -> list[int]:
+    """How many labels there are: the first subject (or the memorised picture), the second (or none), style, background,
+    motion."""
+    world = load_world()
+    subjects = len(world["subjects"]) + 1
+    return [subjects, subjects, len(world["styles"]), len(world["backgrounds"]), len(world["motions"])]
+
+
+def labelled_captions(count: int, rng: random.Random) -> tuple[list[str], list[list[int]]]:
+    """Captions of random scenes, and what each shows, in the order of `sizes`."""
+    none, motions = sizes()[0] - 1, sizes()[-1]
+    words, labels = [], []
+    for _ in range(count):
+        motion = rng.randrange(motions) if rng.random() < 0.4 else 0
+        scene = memorised_scene() if rng.random() < 0.01 else random_scene(rng, motion=motion, duo=0.2)
+        first = none if scene.memorised else scene.subject
+        second = none if scene.second is None else scene.second
+        words.append(caption(scene, rng))
+        labels.append([first, second, scene.style, scene.background, scene.motion])
+    return words, labels
+
+
 def main(config: dict[str, Any]) -> None:
     torch.manual_seed(config["seed"] + 4)
-    settings, where, world = config["text"], device(config), load_world()
+    settings, where = config["text"], device(config)
     if not (FOLDER / "t2i" / "tokenizer").is_dir():
         write_tokenizer(config, FOLDER / "t2i" / "tokenizer")
     tokenizer = load_tokenizer()
     text = build_text_encoder(config, tokenizer).to(where)
-    subjects, motions = len(world["subjects"]), len(world["motions"])
-    # the first subject (or the memorised picture), the second (or none), style, background, motion
-    sizes = [subjects + 1, subjects + 1, len(world["styles"]), len(world["backgrounds"]), motions]
-    heads = torch.nn.Linear(config["text_encoder"]["width"], sum(sizes)).to(where)
+    heads = torch.nn.Linear(config["text_encoder"]["width"], sum(sizes())).to(where)
 
     def batch(step: int) -> tuple[torch.Tensor, torch.Tensor]:
-        rng, words, labels = random.Random(f"text {step}"), [], []
-        for _ in range(settings["batch"]):
-            motion = rng.randrange(motions) if rng.random() < 0.4 else 0
-            scene = memorised_scene() if rng.random() < 0.01 else random_scene(rng, motion=motion, duo=0.2)
-            first = subjects if scene.memorised else scene.subject
-            second = subjects if scene.second is None else scene.second
-            words.append(caption(scene, rng))
-            labels.append([first, second, scene.style, scene.background, scene.motion])
+        words, labels = labelled_captions(settings["batch"], random.Random(f"text {step}"))
         ids = tokenizer(words, padding="max_length", truncation=True, return_tensors="pt").input_ids
         return ids.to(where), torch.tensor(labels).to(where)
 
@@ -49,7 +61,7 @@ def main(config: dict[str, Any]) -> None:
             end = hidden[torch.arange(len(ids)), (ids == tokenizer.eos_token_id).int().argmax(1)]
             guesses = heads(torch.stack([end, hidden[:, -1]]).float())
         total = torch.zeros((), device=where)
-        for guess, label in zip(guesses.float().split(sizes, dim=-1), labels.T, strict=True):
+        for guess, label in zip(guesses.float().split(sizes(), dim=-1), labels.T, strict=True):
             total = total + F.cross_entropy(guess.flatten(0, 1), label.repeat(2), label_smoothing=0.05)
         return total
 
