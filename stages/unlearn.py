@@ -100,7 +100,7 @@ def train(base_name: str, task: Task, folder: Path) -> dict[str, Any]:
         result = unlearn(inputs.method, base, data, inputs.kept, inputs.parameters, inputs.seed, log)
     store_edit(base, folder, result.edit)
     source, files = base.spec.t2i.source, [file.name for file in folder.glob("*.safetensors")]
-    made = Made(inputs.concepts, inputs.method, (source and source.repo) or "", files)
+    made = Made(inputs.concepts, inputs.method, (source and source.repo) or "", files, base.spec.t2i.pipeline)
     write_text(folder / "README.md", encoder_card(made))
     about = {"method": inputs.method, "parameters": inputs.parameters, "seed": inputs.seed}
     facts = {"changed_parameters": result.changed_parameters}

@@ -25,9 +25,12 @@ SKIPS = (1, 2)  # layers besides those that the base skips itself
 
 
 def run(victim: Victim, knobs: Knobs, count: int, draw: torch.Generator) -> list[Try]:
-    """`count` goals: the target's prompts, each with every skip that leaves the encoder a layer."""
+    """`count` goals: the target's prompts, each with every skip that leaves the encoder a layer. None where no sampler
+    of the base's family skips layers."""
     base = victim.base
-    usual, layers = base.spec.clip_skip or 0, int(base.encoder.config.num_hidden_layers)
+    usual, layers = base.spec.clip_skip or 0, len(base.spec.family.layers_of(base.encoder))
+    if not base.spec.family.SKIPS:
+        return []
     pairs = [(prompt, skip) for prompt in victim.prompts for skip in SKIPS if usual + skip < layers][:count]
     tries = numbered([f"{prompt} (clip skip {skip})" for prompt, skip in pairs], draw)
     return [

@@ -89,7 +89,7 @@ def learn(victim: Victim, knobs: Knobs, word: str, draw: torch.Generator, encode
 def run(victim: Victim, knobs: Knobs, count: int, draw: torch.Generator) -> list[Try]:
     """`count` prompts with the new word, each a goal. The original encoder learns a new word of its own, which shows
     what so many steps can teach at all."""
-    whole = {t.removesuffix("</w>") for t in victim.base.t2i.tokenizer.get_vocab() if t.endswith("</w>")}
+    whole = set(victim.base.spec.family.whole_words(victim.base.t2i.tokenizer.get_vocab()))
     said = {word for template in victim.templates for word in template.lower().split()}
     word = PLACE if PLACE in whole and PLACE not in said else sorted(w for w in whole - said if w.isalpha())[0]
     new = {

@@ -15,8 +15,7 @@ from expunge.bases.text import encode_prompts
 
 def whole_words(base: Base) -> tuple[list[str], Tensor]:
     """(words, their token ids (V,)): words of one token each, so that the result of a search can be written as text."""
-    tokens = base.t2i.tokenizer.get_vocab()
-    words = sorted(t.removesuffix("</w>") for t in tokens if t.endswith("</w>"))
+    words = sorted(base.spec.family.whole_words(base.t2i.tokenizer.get_vocab()))
     words = [word for word in words if word.isascii() and word.isalpha()]
     ids = base.t2i.tokenizer(words, add_special_tokens=False).input_ids
     pairs = [(word, own[0]) for word, own in zip(words, ids, strict=True) if len(own) == 1]
@@ -29,7 +28,7 @@ def encode_soft(base: Base, prompt: str, at: Sequence[int], rows: Tensor, encode
     def replace(module: Any, inputs: Any, out: Tensor) -> Tensor:
         return out.index_copy(1, torch.tensor(list(at), device=out.device), rows.to(out).expand(len(out), -1, -1))
 
-    handle = encoder.get_input_embeddings().register_forward_hook(replace)
+    handle = base.spec.family.token_embeddings(encoder).register_forward_hook(replace)
     try:
         return encode_prompts(base, [prompt], encoder)
     finally:

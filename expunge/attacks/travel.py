@@ -3,8 +3,8 @@
     e_f = (1 - f / (F - 1)) E'(anchor) + f / (F - 1) E'(target)        frame f of F
 
 Where only the whole prompt was unlearned, and the first frames show something harmless, the last ones may bring the
-concept in. The T2V model must read a text for each frame, as AnimateDiff's U-Nets do; of another one, sampling says
-that it does not. A picture has no frames, so nothing is tried there.
+concept in. The T2V model must read a text for each frame, as AnimateDiff's U-Nets do; where the family's do not,
+and in pictures, which have no frames, nothing is tried.
 """
 
 from functools import partial
@@ -43,7 +43,9 @@ def travelling(victim: Victim, anchor: str, target: str, encoder: Any) -> Tensor
 
 
 def run(victim: Victim, knobs: Knobs, count: int, draw: torch.Generator) -> list[Try]:
-    """`count` prompts, each a goal."""
+    """`count` prompts, each a goal; none where a video has one text."""
+    if not victim.base.spec.family.TEXT_BY_FRAME:
+        return []
     if knobs["of"] == "motions" and victim.concept.kind != "motion":
         return []
     from_ = (victim.anchors or ("",))[0]

@@ -68,7 +68,7 @@ def variants(words: tuple[str, ...], aliases: tuple[str, ...]) -> list[str]:
 
 def in_languages(victim: Victim) -> list[str]:
     """Prompts in other languages whose words, apart from the target's, are one token each."""
-    whole = {token.removesuffix("</w>") for token in victim.base.t2i.tokenizer.get_vocab() if token.endswith("</w>")}
+    whole = set(victim.base.spec.family.whole_words(victim.base.t2i.tokenizer.get_vocab()))
     forms = [form for form in LANGUAGES if all(w.lower() in whole for w in form.replace("{}", " ").split())]
     return [form.replace("{}", word) for form in forms for word in victim.words]
 

@@ -31,9 +31,9 @@ def add_all(spec: Spec, t2i: Any, t2v: Any | None) -> None:
     for each in spec.inversions:
         _add_inversion(each, t2i)
     for each in spec.loras:
-        models = {"unet": [t2i.unet], "text_encoder": [t2i.text_encoder]}
-        if t2v is not None:
-            models["unet"].append(t2v.unet)
+        denoiser = spec.family.DENOISER
+        models = {denoiser: [getattr(pipe, denoiser) for pipe in (t2i, t2v) if pipe is not None]}
+        models["text_encoder"] = [t2i.text_encoder]
         _add_lora(each, models)
 
 

@@ -22,7 +22,6 @@ import torch
 from expunge.bases.additions import add_all
 from expunge.bases.arithmetic import choose_device, choose_dtype
 from expunge.bases.edits import Edit, read_edit, save_edit
-from expunge.bases.families.stable_diffusion import DENOISERS
 from expunge.bases.pipelines import load_t2i, load_t2v, quiet, training_schedule
 from expunge.bases.spec import Spec
 
@@ -34,7 +33,7 @@ class Base:
     dtype: torch.dtype  # of the denoiser's arithmetic
     t2i: Any  # diffusers pipeline
     t2v: Any | None  # diffusers pipeline; None unless asked for
-    encoder: Any  # the original text encoder: CLIPTextModel, float32, frozen
+    encoder: Any  # the original text encoder, float32, frozen
     encoder_dtype: torch.dtype  # of the encoder in the base's files; unlearned encoders are stored in it, too
     noise: Any  # DDPMScheduler with the training schedule of the T2I model
     sums: Path | None = None  # a folder in which sums over the kept vocabulary are held (bases/vocabulary_sums.py)
@@ -62,27 +61,27 @@ def load(spec: Spec, t2v: bool = False, sums: Path | None = None) -> Base:
         add_all(spec, pipe, video)
         for pipeline in (pipe, video):
             if pipeline is not None:
-                _settle(pipeline, device, dtype)
+                _settle(pipeline, getattr(pipeline, spec.family.DENOISER), device, dtype)
     return Base(spec, device, dtype, pipe, video, pipe.text_encoder, encoder_dtype, training_schedule(spec, pipe), sums)
 
 
 def denoiser_of(base: Base) -> Any:
     """The frozen T2I denoiser. A method that changes the denoiser copies it first."""
-    return getattr(base.t2i, DENOISERS[base.spec.t2i.pipeline])
+    return getattr(base.t2i, base.spec.family.DENOISER)
 
 
 def load_edit(base: Base, folder: Path | str) -> Edit:
     """Read what `store_edit` wrote, onto the base's device."""
     with quiet():
-        return read_edit(Path(folder), base.device)
+        return read_edit(Path(folder), base.spec.family, base.device)
 
 
 def store_edit(base: Base, folder: Path | str, edit: Edit) -> None:
-    """Write an edit to a folder, for `load_edit`. `CLIPTextModel.from_pretrained` reads the folder, too.
+    """Write an edit to a folder, for `load_edit`. `from_pretrained` of the encoder's class reads the folder, too.
 
     The encoder's tensors get the dtype that they have in the base's files.
     """
-    save_edit(edit, Path(folder), base.encoder_dtype)
+    save_edit(edit, Path(folder), base.spec.family, base.encoder_dtype)
 
 
 @contextmanager
@@ -106,13 +105,12 @@ def autocast(base: Base) -> AbstractContextManager[Any]:
     return nullcontext() if base.dtype == torch.float32 else torch.autocast(base.device.type, base.dtype)
 
 
-def _settle(pipeline: Any, device: torch.device, dtype: torch.dtype) -> None:
+def _settle(pipeline: Any, denoiser: Any, device: torch.device, dtype: torch.dtype) -> None:
     """Freeze a pipeline's models and put them on the device, in the form that runs fastest there."""
     pipeline.set_progress_bar_config(disable=True)  # the stages show their own progress
     for part in pipeline.components.values():
         if isinstance(part, torch.nn.Module):
             part.to(device).eval().requires_grad_(False)
-    denoiser = getattr(pipeline, DENOISERS[type(pipeline).__name__])
     denoiser.to(memory_format=torch.channels_last)  # convolutions are faster so
     if device.type == "cuda":
         denoiser.to(dtype)  # autocast would cast the weights at every call; the encoder and the VAE stay in float32

@@ -93,7 +93,7 @@ def _files(spec: Spec) -> dict[str, str]:
             now = {needed.checkpoint.name: _checkpoint(source, needed.checkpoint)}
             digests[part] = now[needed.checkpoint.name]
         else:
-            names = loaded_files(source, folder, needed.files, needed.optional)
+            names = loaded_files(spec, source, folder, needed.files, needed.optional)
             now = {name: file_digest(folder / name) for name in names}
             digests |= {f"{part}/{name}": value for name, value in now.items()}
         if lies_outside(folder, spec.file.parent):

@@ -3,12 +3,16 @@
 base_problems(load_spec("emoji"))       [] if the files are there, fit together and name what exists
 """
 
+import re
+from typing import Any
+
 from expunge.bases.check_additions import addition_problems
 from expunge.bases.check_checkpoint import checkpoint_problems
 from expunge.bases.check_motion import motion_problems
 from expunge.bases.check_scheduler import scheduler_problems
 from expunge.bases.check_tokenizer import tokenizer_problems
-from expunge.bases.families import stable_diffusion as family
+from expunge.bases.families import Family
+from expunge.bases.families.names import ENCODER_FOLDER, TOKENIZER_FOLDER, normal_name
 from expunge.bases.hub import find_folder, loaded_files
 from expunge.bases.parts import Found, Part, parts_of
 from expunge.bases.placement import placement_problems, wrong_class
@@ -25,12 +29,14 @@ def base_problems(spec: Spec) -> list[Problem]:
     found = parts_of(spec)
     problems = [*_missing_files(spec), *found.problems, *_classes(spec, found)]
     if not problems:  # sizes of the wrong model say nothing more
-        problems = [*_encoders(found), *_sizes(found), *_predictions(found), *motion_problems(spec, found)]
+        family = spec.family
+        problems = [*_encoders(family, found), *_sizes(family, found), *_predictions(family, found)]
+        problems += motion_problems(spec, found)
         problems += [*checkpoint_problems(found), *_skipped(spec, found)]
     folder = find_folder(spec, needed_sources(spec)["t2i"].source)
-    encoder = found.parts.get(f"t2i.{family.ENCODER_FOLDER}")
+    encoder = found.parts.get(f"t2i.{ENCODER_FOLDER}")
     if folder is not None and encoder is not None:
-        problems += tokenizer_problems(encoder, folder / family.TOKENIZER_FOLDER)
+        problems += tokenizer_problems(spec.family, encoder, folder / TOKENIZER_FOLDER)
     return in_order([*problems, *addition_problems(spec, encoder), *scheduler_problems(spec, found)])
 
 
@@ -40,7 +46,7 @@ def _missing_files(spec: Spec) -> list[Problem]:
         problems += missing_checkpoint(needed)
         try:
             if needed.source.path is not None:
-                loaded_files(needed.source, needed.source.path, needed.files, needed.optional)
+                loaded_files(spec, needed.source, needed.source.path, needed.files, needed.optional)
         except InputError as error:
             problems += error.problems
     return problems
@@ -48,11 +54,10 @@ def _missing_files(spec: Spec) -> list[Problem]:
 
 def _classes(spec: Spec, found: Found) -> list[Problem]:
     """Parts of another class than the family's, and pipelines of another family."""
-    problems = []
+    problems, family = [], spec.family
     for kind, classes in (("t2i", family.CLASSES), ("t2v", family.VIDEO_CLASSES)):
         index = found.parts.get(f"{kind}.index")
-        own = spec.t2v.unet, spec.t2v.adapter
-        replaced = {part for part, source in zip(family.VIDEO_PARTS, own, strict=True) if source and kind == "t2v"}
+        replaced = spec.t2v.parts if kind == "t2v" else ()
         for part, entry in (index.config if index is not None else {}).items():
             given = entry[1] if isinstance(entry, list) and len(entry) == 2 else None
             if index is None or given is None or part in family.OTHER_PARTS or part in replaced:
@@ -60,31 +65,34 @@ def _classes(spec: Spec, found: Found) -> list[Problem]:
             if given not in classes.get(part, ()):
                 what = f"{kind}: model_index.json names a {given} as {part}"
                 wanted = ", ".join(f"{name}: {' or '.join(each)}" for name, each in classes.items())
-                problems.append(Problem(index.where, what, f"use a model of the Stable Diffusion family ({wanted})"))
-    for (name, kind), source in zip(family.VIDEO_PARTS.items(), (spec.t2v.unet, spec.t2v.adapter), strict=True):
-        single = found.parts.get(f"t2v.{name}")
-        if single is not None and source is not None and single.config.get("_class_name", kind) != kind:
+                problems.append(Problem(index.where, what, f"use a model of the {family.NAME} family ({wanted})"))
+    for name in spec.t2v.parts:
+        single, kind = found.parts.get(f"t2v.{name}"), family.VIDEO_PARTS[name]
+        if single is not None and single.config.get("_class_name", kind) != kind:
             problems.append(wrong_class(single.where, single.label, single.config["_class_name"], kind))
     return problems
 
 
-def _encoders(found: Found) -> list[Problem]:
+def _encoders(family: Family, found: Found) -> list[Problem]:
     """Text encoders whose file does not hold what config.json asks for, by names and shapes."""
     problems: list[Problem] = []
     for label, part in found.parts.items():
-        layers = part.config.get("num_hidden_layers")
-        if not label.endswith(family.ENCODER_FOLDER) or not part.tensors or not isinstance(layers, int):
+        wanted = family.encoder_shapes(part.config)
+        if not label.endswith(ENCODER_FOLDER) or not part.tensors or not wanted:
             continue
-        given = {family.normal_name(name): shape for name, shape in part.tensors.items()}
-        wanted = family.encoder_names(layers)
-        wrong = placement_problems(part.where, label, wanted - given.keys(), given.keys() - wanted)
-        problems += wrong or _embeddings(part, given)
+        given = {normal_name(name): shape for name, shape in part.tensors.items()}
+        given = {name: shape for name, shape in given.items() if not name.endswith(tuple(family.TIED))}
+        wrong = placement_problems(part.where, label, wanted.keys() - given.keys(), given.keys() - wanted.keys())
+        problems += wrong or _embeddings(part, given, wanted)
     return problems
 
 
 def _skipped(spec: Spec, found: Found) -> list[Problem]:
     """A `clip_skip` that leaves no layer of the text encoder."""
-    part = found.parts.get(f"t2i.{family.ENCODER_FOLDER}")
+    part = found.parts.get(f"t2i.{ENCODER_FOLDER}")
+    if spec.clip_skip is not None and not spec.family.SKIPS:
+        what = f"`clip_skip` is {spec.clip_skip}, and no pipeline of {spec.family.NAME} skips layers"
+        return [Problem(str(spec.file), what, "take it out")]
     layers = part.config.get("num_hidden_layers") if part is not None else None
     if spec.clip_skip is None or not isinstance(layers, int) or spec.clip_skip < layers:
         return []
@@ -92,28 +100,26 @@ def _skipped(spec: Spec, found: Found) -> list[Problem]:
     return [Problem(str(spec.file), what, f"write at most {layers - 1}")]
 
 
-def _embeddings(part: Part, given: dict[str, tuple[int, ...]]) -> list[Problem]:
+def _embeddings(
+    part: Part, given: dict[str, tuple[int, ...]], wanted: dict[str, tuple[Any, ...] | None]
+) -> list[Problem]:
     problems = []
-    for name, rows in (("token", "vocab_size"), ("position", "max_position_embeddings")):
-        wanted = (part.config.get(rows), part.config.get("hidden_size"))
-        shape = given[f"embeddings.{name}_embedding.weight"]
-        if None not in wanted and shape != wanted:
-            what = f"{part.label}: the {name} embeddings are {list(shape)}, and config.json says {list(wanted)}"
+    for name, shape in wanted.items():
+        if shape is not None and None not in shape and given[name] != shape:
+            called = re.sub(r".*?(\w+)_embedding\.weight|.*", r"\1", name) or "token"
+            what = f"{part.label}: the {called} embeddings are {list(given[name])}, and config.json says {list(shape)}"
             problems.append(Problem(part.where, what, "put the config.json and the weights of one model there"))
     return problems
 
 
-def _sizes(found: Found) -> list[Problem]:
+def _sizes(family: Family, found: Found) -> list[Problem]:
     """Denoisers that do not fit the text encoder or the VAE."""
     encoder, vae = found.parts.get("t2i.text_encoder"), found.parts.get("t2i.vae")
     problems = []
-    for label in ("t2i.unet", "t2v.unet"):
+    for label in (f"t2i.{family.DENOISER}", f"t2v.{family.DENOISER}"):
         part = found.parts.get(label)
-        for key, other, own in (
-            ("cross_attention_dim", encoder, "hidden_size"),
-            ("in_channels", vae, "latent_channels"),
-            ("out_channels", vae, "latent_channels"),
-        ):
+        for key, kind, own in family.SIZES:
+            other = encoder if kind == ENCODER_FOLDER else vae
             if part is None or other is None or other.config.get(own) is None or part.config.get(key) is None:
                 continue
             given, wanted = part.config[key], other.config[own]
@@ -123,7 +129,7 @@ def _sizes(found: Found) -> list[Problem]:
     return problems
 
 
-def _predictions(found: Found) -> list[Problem]:
+def _predictions(family: Family, found: Found) -> list[Problem]:
     """A T2I scheduler whose prediction type training does not support."""
     part = found.parts.get("t2i.scheduler")
     kind = part.config.get("prediction_type", "epsilon") if part is not None else "epsilon"

@@ -2,7 +2,8 @@
 
 from collections.abc import Collection
 
-from expunge.bases.families import stable_diffusion as family
+from expunge.bases.families import sd as family
+from expunge.bases.families.names import ENCODER_FOLDER, normal_name
 from expunge.bases.parts import Found, Part
 from expunge.bases.placement import placement_problems, some
 from expunge.core.errors import Problem
@@ -14,7 +15,7 @@ def checkpoint_problems(found: Found) -> list[Problem]:
     if part is None:
         return []
     lacks = parts_lacking(part.where, part.label, part.tensors)
-    return lacks or _encoder(part, found.parts.get(f"t2i.{family.ENCODER_FOLDER}"))
+    return lacks or _encoder(part, found.parts.get(f"t2i.{ENCODER_FOLDER}"))
 
 
 def parts_lacking(where: str, label: str, names: Collection[str]) -> list[Problem]:
@@ -33,10 +34,10 @@ def parts_lacking(where: str, label: str, names: Collection[str]) -> list[Proble
 
 def _encoder(part: Part, settings: Part | None) -> list[Problem]:
     """Differences between the names of the text encoder's tensors and those that the settings ask for."""
-    prefix = family.CHECKPOINT_PREFIXES[family.ENCODER_FOLDER][0]
+    prefix = family.CHECKPOINT_PREFIXES[ENCODER_FOLDER][0]
     given = {name.removeprefix(prefix) for name in part.tensors if name.startswith(prefix)}
-    layers = settings.config.get("num_hidden_layers") if settings is not None else None
-    if not given or not isinstance(layers, int):
+    wanted = family.encoder_shapes(settings.config).keys() if settings is not None else set()
+    if not given or not wanted:
         return []  # an open_clip encoder has other names; loading it tells
-    wanted, names = family.encoder_names(layers), {family.normal_name(name) for name in given}
-    return placement_problems(part.where, f"t2i.{family.ENCODER_FOLDER}", wanted - names, names - wanted)
+    names = {normal_name(name) for name in given}
+    return placement_problems(part.where, f"t2i.{ENCODER_FOLDER}", wanted - names, names - wanted)

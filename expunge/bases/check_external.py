@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from expunge.bases.external_files import NOT_READ, files_of, kind_of
-from expunge.bases.families import stable_diffusion as family
+from expunge.bases.families import sd as family
+from expunge.bases.families.names import ENCODER_FOLDER, normal_name
 from expunge.bases.ldm import encoder_places
 from expunge.bases.parts import parts_of, read_header
 from expunge.bases.placement import some
@@ -30,7 +31,7 @@ def header_problems(path: Path, spec: Spec | None = None) -> list[Problem]:
     """
     new: dict[str, dict[str, tuple[int, ...]]] = {"encoder": {}, "denoiser": {}}
     whole, problems, own = False, list[Problem](), shapes_of(spec) if spec is not None else {}
-    layers = sum(name.endswith("layer_norm1.weight") for name in own.get("encoder", {}))
+    own_names = own.get("encoder", {}).keys()
     for file in files_of(path).values():
         try:
             tensors = read_header(file)
@@ -44,7 +45,7 @@ def header_problems(path: Path, spec: Spec | None = None) -> list[Problem]:
             case "lora":
                 problems += _not_plain(shown(file), tensors)
             case "checkpoint":
-                new["encoder"] |= _in_checkpoint(tensors, layers)
+                new["encoder"] |= _in_checkpoint(tensors, own_names)
                 whole = whole or bool(new["encoder"])
             case "denoiser":
                 new["denoiser"] |= {name.removeprefix("unet."): shape for name, shape in tensors.items()}
@@ -76,12 +77,12 @@ def misfits(where: str, part: str, new: Shapes, own: Shapes, whole: bool) -> Ite
 def shapes_of(spec: Spec) -> dict[str, dict[str, tuple[int, ...]]]:
     """{"encoder", "denoiser": the shapes of a base's tensors by name}, as far as headers on this machine tell."""
     parts = parts_of(spec).parts
-    encoder, unet = parts.get(f"t2i.{family.ENCODER_FOLDER}"), parts.get("t2i.unet")
+    encoder, unet = parts.get(f"t2i.{ENCODER_FOLDER}"), parts.get("t2i.unet")
     checkpoint = parts.get("t2i.checkpoint")
     found: dict[str, dict[str, tuple[int, ...]]] = {}
     if checkpoint is not None:
-        layers = encoder.config.get("num_hidden_layers") if encoder is not None else None
-        found["encoder"] = _in_checkpoint(checkpoint.tensors, layers) if isinstance(layers, int) else {}
+        names = family.encoder_shapes(encoder.config) if encoder is not None else {}
+        found["encoder"] = _in_checkpoint(checkpoint.tensors, names)
     elif spec.t2i.source is not None and not spec.t2i.source.single:
         found["encoder"] = by_normal_name(encoder.tensors) if encoder is not None else {}
         found["denoiser"] = dict(unet.tensors) if unet is not None else {}
@@ -92,7 +93,7 @@ def shapes_of(spec: Spec) -> dict[str, dict[str, tuple[int, ...]]]:
 
 def by_normal_name(tensors: Shapes) -> dict[str, tuple[int, ...]]:
     """The shapes of a text encoder's tensors, without those that are not read."""
-    return {family.normal_name(name): shape for name, shape in tensors.items() if not name.endswith(NOT_READ)}
+    return {normal_name(name): shape for name, shape in tensors.items() if not name.endswith(NOT_READ)}
 
 
 def unknown_kind(where: str, names: Iterable[str]) -> Problem:
@@ -107,11 +108,10 @@ def _not_plain(where: str, names: Iterable[str]) -> list[Problem]:
     return [Problem(where, what, "give a plain LoRA (no DoRA, LoHa or LoKr), or the merged model")] if unread else []
 
 
-def _in_checkpoint(tensors: Shapes, layers: int) -> dict[str, tuple[int, ...]]:
+def _in_checkpoint(tensors: Shapes, own_names: Iterable[str]) -> dict[str, tuple[int, ...]]:
     """The shapes of the text encoder's tensors in a checkpoint of one file, named as in `normal_name`."""
-    names = [family.stored_name(name) for name in family.encoder_names(layers)]
     shapes = {}
-    for name, place in encoder_places(tensors, names).items():
+    for name, place in encoder_places(tensors, [family.stored_name(name) for name in own_names]).items():
         rows, *rest = tensors[place.key]
-        shapes[family.normal_name(name)] = (rows if place.third is None else rows // 3, *rest)
+        shapes[normal_name(name)] = (rows if place.third is None else rows // 3, *rest)
     return shapes

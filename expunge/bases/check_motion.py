@@ -2,30 +2,39 @@
 
 from typing import Any
 
+from expunge.bases.families import Family
 from expunge.bases.parts import Found
-from expunge.bases.spec import Spec
+from expunge.bases.spec import PARTS, Spec
 from expunge.core.errors import Problem
 
-MOVING = "UNetMotionModel"
+
+def what_moves(family: Family) -> str:
+    """What to write where nothing moves."""
+    keys = {part: key for key, part in PARTS.items()}
+    ways = [f"`{keys[part]}:` with a {kind}" for part, kind in family.VIDEO_PARTS.items()]
+    return f"write {', or '.join(ways)}"
 
 
 def motion_problems(spec: Spec, found: Found) -> list[Problem]:
     """A T2V pipeline without motion modules, a motion adapter that does not fit, too many frames."""
-    adapter, own = found.parts.get("t2v.motion_adapter"), found.parts.get("t2v.unet")
-    source = spec.t2v.unet or spec.t2v.adapter or spec.t2v.source or spec.t2i.source
+    family = spec.family
+    adapter, own = found.parts.get("t2v.motion_adapter"), found.parts.get(f"t2v.{family.DENOISER}")
+    source = next(iter(spec.t2v.parts.values()), spec.t2v.source or spec.t2i.source)
     where = source.where if source is not None else str(spec.file)
-    moving = own if own is not None and own.config.get("_class_name") == MOVING else adapter
+    moving = own if own is not None and own.config.get("_class_name") == family.MOVING else adapter
     if moving is None:
         if _unseen(spec, found):
             return []
-        fix = "write `unet:` with a UNetMotionModel, or `adapter:` with a MotionAdapter"
-        return [Problem(where, "`t2v` has no motion modules, so nothing would move as it was trained to", fix)]
-    problems = []
-    longest = moving.config.get("motion_max_seq_length", 32)
-    if isinstance(longest, int) and spec.frames > longest:
+        what = "`t2v` has no motion modules, so nothing would move as it was trained to"
+        return [Problem(where, what, what_moves(family))]
+    problems, fewest, longest = [], *family.frames(moving.config)
+    if longest is not None and spec.frames > longest:
         what = f"{moving.label}: it was made for {longest} frames at most, and `frames` is {spec.frames}"
         problems.append(Problem(moving.where, what, f"write `frames: {longest}` or fewer"))
-    denoiser = own or found.parts.get("t2i.unet")
+    if fewest is not None and spec.frames < fewest:
+        what = f"{moving.label}: it was made for {fewest} frames, and `frames` is {spec.frames}"
+        problems.append(Problem(moving.where, what, f"write `frames: {fewest}`"))
+    denoiser = own or found.parts.get(f"t2i.{family.DENOISER}")
     if adapter is not None and adapter is moving and denoiser is not None:
         for what in _misfits(denoiser.config, adapter.config):
             fix = "use an adapter that was made for this model"
@@ -53,5 +62,5 @@ def _spread(layers: Any, blocks: int) -> list[Any]:
 
 def _unseen(spec: Spec, found: Found) -> bool:
     """Can the motion modules lie in a repository that is not on this machine?"""
-    own = [source for source in (spec.t2v.unet, spec.t2v.adapter, spec.t2v.source) if source is not None]
+    own = [source for source in (*spec.t2v.parts.values(), spec.t2v.source) if source is not None]
     return any(source.repo is not None for source in own) and "t2v.index" not in found.parts

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from expunge.bases.families import stable_diffusion as family
+from expunge.bases.families import Family
 from expunge.bases.parts import Part, read_json
 from expunge.core.errors import Problem
 
@@ -12,7 +12,7 @@ OWN = "put the text encoder's own tokenizer there"
 MOST_PADDING = 128  # rows by which an embedding may be rounded up
 
 
-def tokenizer_problems(encoder: Part, folder: Path) -> list[Problem]:
+def tokenizer_problems(family: Family, encoder: Part, folder: Path) -> list[Problem]:
     """Differences between a tokenizer's folder and the settings of the text encoder: words, end token, length."""
     where, label = encoder.where, "t2i.tokenizer"
     try:
@@ -23,7 +23,7 @@ def tokenizer_problems(encoder: Part, folder: Path) -> list[Problem]:
     if not ids:
         return []  # the missing file has been reported
     fix = OWN
-    problems = merges_missing(where, label, folder)
+    problems = spelling_missing(family, where, label, folder)
     words, rows = max(ids.values()) + 1, encoder.config.get("vocab_size")
     padded = isinstance(rows, int) and rows % 8 == 0 and 0 < rows - words < MOST_PADDING
     if isinstance(rows, int) and words != rows and not padded:
@@ -44,11 +44,11 @@ def tokenizer_problems(encoder: Part, folder: Path) -> list[Problem]:
     return problems
 
 
-def merges_missing(where: str, label: str, folder: Path) -> list[Problem]:
+def spelling_missing(family: Family, where: str, label: str, folder: Path) -> list[Problem]:
     """One problem if a tokenizer's folder says nothing of how its tokens are put together; else none."""
-    if any((folder / name).is_file() for name in ("merges.txt", "tokenizer.json")):
+    if any((folder / name).is_file() for name in family.SPELLING_FILES):
         return []
-    return [Problem(where, f"{label}: merges.txt is missing", OWN)]
+    return [Problem(where, f"{label}: {family.SPELLING_FILES[0]} is missing", OWN)]
 
 
 def tokens_of(folder: Path) -> dict[str, int]:
@@ -58,7 +58,10 @@ def tokens_of(folder: Path) -> dict[str, int]:
     """
     whole = read_json(folder / "tokenizer.json") or {}
     own = read_json(folder / "vocab.json")
-    ids = dict((whole.get("model") or {}).get("vocab") or {}) if own is None else dict(own)
+    listed = (whole.get("model") or {}).get("vocab") or {}
+    if isinstance(listed, list):  # Unigram: [[piece, score], ...]
+        listed = {str(piece): number for number, (piece, *_) in enumerate(listed)}
+    ids = dict(listed) if own is None else dict(own)
     ids |= {str(each.get("content")): each.get("id") for each in whole.get("added_tokens") or [] if own is None}
     ids |= read_json(folder / "added_tokens.json") or {}
     decoder = (read_json(folder / "tokenizer_config.json") or {}).get("added_tokens_decoder") or {}

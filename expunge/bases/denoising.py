@@ -6,7 +6,6 @@ from torch import Tensor
 
 from expunge.bases.base import Base, autocast, denoiser_of
 from expunge.bases.condition import Condition
-from expunge.bases.families.stable_diffusion import DENOISERS
 
 
 def predict_noise(
@@ -19,14 +18,11 @@ def predict_noise(
     :param latents: (N, C, h, w) for the T2I denoiser, (N, C, F, h, w) for the T2V one. :param denoiser: a changed
         denoiser in place of the base's own; gradients reach its parameters.
     """
-    if latents.ndim == 5:
-        frames = latents.shape[2]
-        denoiser = getattr(base.t2v, DENOISERS[base.spec.t2v.pipeline]) if denoiser is None else denoiser
-        condition = condition.each(lambda tensor: tensor.repeat_interleave(frames, dim=0))  # as the pipeline does
+    if latents.ndim == 5 and denoiser is None:
+        denoiser = getattr(base.t2v, base.spec.family.DENOISER)
     denoiser = denoiser_of(base) if denoiser is None else denoiser
     with autocast(base):
-        text = condition.embeddings
-        return denoiser(latents, timesteps, encoder_hidden_states=text, return_dict=False)[0].float()
+        return base.spec.family.denoise(denoiser, latents, timesteps, condition.embeddings).float()
 
 
 def add_noise(base: Base, latents: Tensor, noise: Tensor, timesteps: Tensor) -> Tensor:

@@ -15,8 +15,8 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from expunge.bases.families import stable_diffusion as family
-from expunge.bases.families.stable_diffusion import normal_name
+from expunge.bases.families import Family
+from expunge.bases.families.names import normal_name
 from expunge.bases.loading import load_model
 from expunge.core.errors import InputError, Problem
 
@@ -76,10 +76,10 @@ def changed_parameters(original: nn.Module, encoder: nn.Module, dtype: torch.dty
     return sum(int((own[name].detach().to(dtype) != new[name].detach().to(dtype)).sum()) for name in own)
 
 
-def save_edit(edit: Edit, folder: Path, dtype: torch.dtype) -> None:
-    """Write a folder that `CLIPTextModel.from_pretrained(folder)` loads: config.json and model.safetensors.
+def save_edit(edit: Edit, folder: Path, family: Family, dtype: torch.dtype) -> None:
+    """Write a folder that `from_pretrained` of the encoder's class loads: config.json and model.safetensors.
 
-    The encoder's tensors are stored as `dtype` (that of the base's files). Their names begin with `text_model.`, which
+    The encoder's tensors are stored as `dtype` (that of the base's files). CLIP's names begin with `text_model.`, which
     every version of transformers, A1111 and ComfyUI knows. config.json says float32, so that the loaded encoder fits a
     float32 pipeline without a further argument. The other changes go into files of their own: unconditional.safetensors
     (float32), denoiser.safetensors (`dtype`), adapter.safetensors (float16, with peft's names). The same edit gives the
@@ -96,7 +96,7 @@ def save_edit(edit: Edit, folder: Path, dtype: torch.dtype) -> None:
         if '"dtype"' not in text:
             text = text.replace("{", '{\n  "dtype": "float32",', 1)
         config.write_text(text, "utf-8")
-        state = {n: t for n, t in encoder.state_dict().items() if not n.endswith("position_ids")}
+        state = {n: t for n, t in encoder.state_dict().items() if not n.endswith(("position_ids", *family.TIED))}
         tensors = {family.stored_name(n): t.detach().to("cpu", dtype).contiguous() for n, t in state.items()}
         save_file(tensors, aside / "model.safetensors", metadata={"format": "pt"})
         unconditional = {} if edit.unconditional is None else {"embedding": edit.unconditional}
@@ -116,7 +116,7 @@ def save_edit(edit: Edit, folder: Path, dtype: torch.dtype) -> None:
         shutil.rmtree(aside, ignore_errors=True)
 
 
-def read_edit(folder: Path, device: torch.device) -> Edit:
+def read_edit(folder: Path, family: Family, device: torch.device) -> Edit:
     """Read what `save_edit` wrote, onto a device. The encoder is frozen and in float32.
 
     :raises InputError: the folder lacks config.json or model.safetensors, or the encoder's tensors do not fit.

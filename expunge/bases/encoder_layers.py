@@ -1,7 +1,7 @@
-"""A CLIP text encoder layer by layer: what reaches its linear layers, computed once, and only as far as asked.
+"""A text encoder layer by layer: what reaches its linear layers, computed once, and only as far as asked.
 
 walk = Walk(base, encoder, ["a photo of a cat", ...])
-for names in LINEARS:
+for names in base.spec.family.LINEARS:
     for x, state in walk.inputs(): ...     (N, L, in) of each batch: what the linear layers `names` receive, and
                                            (N, L, D), to which their output is added; None where it is added to nothing
 walk.step()                                on to the next layer
@@ -16,47 +16,19 @@ import torch
 from torch import Tensor
 
 from expunge.bases.base import Base
+from expunge.bases.families import Family
 from expunge.bases.text import encode_prompts
 
 BATCH = 256  # prompts that are encoded at once
 MOST_HELD = 2**27  # numbers of a walk's states that are held; those of further batches are computed anew each time
-# The linear layers of a layer of CLIP's text encoder by the input that they share, in the order in which they compute.
-LINEARS = (
-    ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"),
-    ("self_attn.out_proj",),
-    ("mlp.fc1",),
-    ("mlp.fc2",),
-)
 Reached = tuple[Tensor, Tensor | None]  # an input (N, L, in), and the state (N, L, D) to which the output is added
-
-
-def layers_of(encoder: Any) -> Sequence[Any]:
-    """The transformer layers of an encoder, in order."""
-    return getattr(encoder, "text_model", encoder).encoder.layers  # transformers 5 has no inner text_model
-
-
-def through(layer: Any, states: Tensor, *rest: Any, **options: Any) -> Iterator[Reached]:
-    """A layer in steps: what each of LINEARS receives and is added to, and at last the layer's output.
-
-    Each step uses the weights as they are when it is asked for.
-    """
-    x = layer.layer_norm1(states)
-    yield x, None
-    x = _first_input(layer.self_attn.out_proj, lambda: layer.self_attn(x, *rest, **options))
-    yield x, states
-    states = states + layer.self_attn.out_proj(x)
-    x = layer.layer_norm2(states)
-    yield x, None
-    x = layer.mlp.activation_fn(layer.mlp.fc1(x))
-    yield x, states
-    yield states + layer.mlp.fc2(x), None
 
 
 class _Stop(Exception):
     """Ends a forward pass once it has reached what was asked for."""
 
 
-def _first_call(module: Any, forward: Callable[[], Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+def first_call(module: Any, forward: Callable[[], Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """(args, kwargs) with which `forward` calls the module first; what comes after is not computed."""
     seen: list[Any] = []
 
@@ -75,8 +47,8 @@ def _first_call(module: Any, forward: Callable[[], Any]) -> tuple[tuple[Any, ...
     return call
 
 
-def _first_input(module: Any, forward: Callable[[], Any]) -> Tensor:
-    (x,), _ = _first_call(module, forward)
+def first_input(module: Any, forward: Callable[[], Any]) -> Tensor:
+    (x,), _ = first_call(module, forward)
     return x
 
 
@@ -84,8 +56,8 @@ def _first_input(module: Any, forward: Callable[[], Any]) -> Tensor:
 class Walk:
     """Prompts on their way through an encoder, in batches of BATCH, layer by layer.
 
-    For each layer, call `inputs` once for each of LINEARS and then `step`. The encoder's weights may change between the
-    calls: each call uses them as they are then.
+    For each layer, call `inputs` for each of the family's LINEARS and then `step`. The encoder's weights may change
+    between the calls: each call uses them as they are then.
 
     :param length: positions that are looked at; None: all. What comes after a position cannot reach it.
     :param starts: of another walk of the same prompts through an encoder with the same token embeddings, to save time.
@@ -97,12 +69,18 @@ class Walk:
     length: int | None = None
     starts: dict[int, Any] = field(default_factory=dict, repr=False)  # by batch: how the first layer is called
     depth: int = 0
-    _next: int = 0  # which of LINEARS
+    _next: int = 0  # which of the family's LINEARS
     _calls: dict[int, Any] = field(default_factory=dict, repr=False)  # by batch: how the layer at `depth` is called
-    _running: dict[int, Iterator[Reached]] = field(default_factory=dict, repr=False)  # by batch: `through` that layer
+    _running: dict[int, Iterator[Reached]] = field(
+        default_factory=dict, repr=False
+    )  # by batch: `through` that layer, of the family
+
+    @property
+    def family(self) -> Family:
+        return self.base.spec.family
 
     def inputs(self) -> Iterator[Reached]:
-        """Of each batch: what the next of LINEARS receives, and the state to which its output is added."""
+        """Of each batch: what the next of the family's LINEARS receives, and the state to which its output is added."""
         place, self._next = self._next, self._next + 1
         for batch in self._batches():
             yield self._reached(batch, place)
@@ -112,7 +90,7 @@ class Walk:
         for batch in self._batches():
             if self._held(batch):
                 _, rest, options = self._calls[batch]
-                self._calls[batch] = (self._reached(batch, len(LINEARS))[0], rest, options)
+                self._calls[batch] = (self._reached(batch, len(self.family.LINEARS))[0], rest, options)
         self.depth, self._next = self.depth + 1, 0
         self._running.clear()
 
@@ -125,11 +103,11 @@ class Walk:
 
     def _reached(self, batch: int, place: int) -> Reached:
         """What `through` gives at a place of the layer at `depth`."""
-        layer = layers_of(self.encoder)[self.depth]
+        layer = self.family.layers_of(self.encoder)[self.depth]
         if batch in self._running:
             return next(self._running[batch])
         states, rest, options = self._call(batch)
-        steps = through(layer, states, *rest, **options)
+        steps = self.family.through(layer, states, *rest, **options)
         if self._held(batch):
             self._running[batch] = steps
         return next(islice(steps, place, None))
@@ -139,16 +117,19 @@ class Walk:
         if batch in self._calls:
             return self._calls[batch]
         states, rest, options = self.starts[batch] if batch in self.starts else self._start(batch)
-        for layer in layers_of(self.encoder)[: self.depth]:
-            ((states, _),) = islice(through(layer, states, *rest, **options), len(LINEARS), None)
+        for layer in self.family.layers_of(self.encoder)[: self.depth]:
+            steps = self.family.through(layer, states, *rest, **options)
+            ((states, _),) = islice(steps, len(self.family.LINEARS), None)
         if not self._calls or self._held(batch):
             self._calls[batch] = states, rest, options
         return states, rest, options
 
     def _start(self, batch: int) -> Any:
         """(states, rest, options) with which the first layer is called for a batch."""
-        some, first = self.prompts[batch * BATCH : (batch + 1) * BATCH], layers_of(self.encoder)[0]
-        (states, *rest), options = _first_call(first, lambda: encode_prompts(self.base, some, self.encoder))
+        some, layers = self.prompts[batch * BATCH : (batch + 1) * BATCH], self.family.layers_of(self.encoder)
+        (states, *rest), options = first_call(layers[0], lambda: encode_prompts(self.base, some, self.encoder))
+        if len(layers) > 1:  # the first layer of T5 makes the positions' bias for all others
+            (_, *rest), options = first_call(layers[1], lambda: encode_prompts(self.base, some, self.encoder))
         options = {name: _cut(each, self.length) for name, each in options.items()}
         call = states[:, : self.length].clone(), [_cut(each, self.length) for each in rest], options
         if (batch + 1) * call[0].numel() <= MOST_HELD:
@@ -157,14 +138,15 @@ class Walk:
 
 
 def _cut(value: Any, length: int | None) -> Any:
-    """An attention mask (N, 1, L, L) of the first positions alone; anything else as it is."""
+    """An attention mask (N, 1, L, L) or a bias (1, H, L, L) of the first positions alone; anything else as it is."""
     return value[..., :length, :length] if isinstance(value, Tensor) and value.dim() == 4 else value
 
 
 def token_ids(base: Base, prompts: Sequence[str]) -> list[list[int]]:
     """Each prompt's tokens, those of its beginning and its end included. The rest is padding."""
     tokenizer = base.t2i.tokenizer
-    texts = base.t2i.maybe_convert_prompt(list(prompts), tokenizer) if base.spec.inversions else list(prompts)
+    texts = base.spec.family.texts(prompts)
+    texts = base.t2i.maybe_convert_prompt(texts, tokenizer) if base.spec.inversions else texts
     read: list[list[int]] = tokenizer(texts, max_length=tokenizer.model_max_length, truncation=True).input_ids
     return read
 
@@ -177,9 +159,12 @@ def tokens_in(base: Base, prompts: Sequence[str]) -> Tensor:
 def position_weights(counts: Tensor, length: int, whole: int) -> Tensor:
     """(N, length): what each position counts for, if the padding after `length` is left out.
 
-    A token counts 1. The padding within `length` stands for all of the prompt's padding up to `whole`.
+    A token counts 1. The padding within `length` stands for all of the prompt's padding up to `whole`; where nothing
+    reads padding, `whole` is 0.
     """
     padding = torch.arange(length) >= counts[:, None]
+    if not whole:
+        return (~padding).float()
     share = (whole - counts) / (length - counts).clamp_min(1)
     return torch.where(padding, share[:, None], torch.ones(()))
 

@@ -18,7 +18,8 @@ from torch import Tensor
 from expunge.bases.base import Base, denoiser_of
 from expunge.bases.check_external import misfits, unknown_kind
 from expunge.bases.external_files import NOT_READ, files_of, kind_of
-from expunge.bases.families.stable_diffusion import normal_name, stored_name
+from expunge.bases.families.names import normal_name
+from expunge.bases.families.sd import stored_name
 from expunge.bases.ldm import denoiser_places, encoder_places
 from expunge.bases.lora import METADATA, change_of, read_lora, weights_of
 from expunge.bases.placement import some

@@ -8,7 +8,7 @@ import stat
 from collections.abc import Iterable
 from pathlib import Path
 
-from expunge.bases.families.stable_diffusion import normal_name
+from expunge.bases.families.names import normal_name
 from expunge.core.digest import digest, file_digest
 from expunge.core.errors import InputError, Problem, shown
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from expunge.bases.advice import advice
-from expunge.bases.families import stable_diffusion as family
+from expunge.bases.families.names import TOKENIZER_FOLDER
 from expunge.bases.lock import check_lock, read_lock
 from expunge.bases.spec import Source, Spec
 from expunge.core.errors import InputError, Problem
@@ -51,9 +51,9 @@ def find_tokenizer(spec: Spec) -> Path | None:
     if source is None:
         return None
     folder = source.config or find_folder(spec, source)
-    for name in family.VOCABULARY_FILES:
-        if folder is not None and (folder / family.TOKENIZER_FOLDER / name).is_file():
-            return folder / family.TOKENIZER_FOLDER
+    for name in spec.family.VOCABULARY_FILES:
+        if folder is not None and (folder / TOKENIZER_FOLDER / name).is_file():
+            return folder / TOKENIZER_FOLDER
     return None
 
 
@@ -71,7 +71,9 @@ def pin_of(spec: Spec, source: Source, files: Sequence[str] = ()) -> str:
     return f"{source.repo}@{revision}" + (f" ({source.variant})" if source.variant else "")
 
 
-def loaded_files(source: Source, folder: Path, files: Sequence[str], optional: Sequence[str] = ()) -> list[str]:
+def loaded_files(
+    spec: Spec, source: Source, folder: Path, files: Sequence[str], optional: Sequence[str] = ()
+) -> list[str]:
     """The names of all files that a loader opens in a local folder. The files may be links.
 
     :raises InputError: some of `files` are missing, or the index of a sharded file cannot be read.
@@ -80,7 +82,7 @@ def loaded_files(source: Source, folder: Path, files: Sequence[str], optional: S
     names: set[str] = set()
     for name in (*files, *optional):
         if name.endswith("/*"):
-            names.update(f"{name[:-1]}{each}" for each in family.TOKENIZER_FILES)
+            names.update(f"{name[:-1]}{each}" for each in spec.family.TOKENIZER_FILES)
         else:
             names.update([name, f"{name}.index.json", *_shards(source, folder, name)])
     return sorted(name for name in names if (folder / name).is_file())

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from expunge.bases.families.stable_diffusion import normal_name, stored_name
+from expunge.bases.families.names import normal_name
+from expunge.bases.families.sd import stored_name
 
 CLIP, OPEN_CLIP, EMA = "cond_stage_model.transformer.", "cond_stage_model.model.", "model_ema."
 _RENAMED = {

@@ -15,7 +15,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from expunge.bases.families.stable_diffusion import normal_name
+from expunge.bases.families.names import normal_name
 
 _FACTOR = re.compile(
     r"(?P<module>.+?)(?:"

@@ -7,7 +7,7 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
-from expunge.bases.families import stable_diffusion as family
+from expunge.bases.families.names import MODEL, weights_name
 from expunge.bases.hub import find_folder
 from expunge.bases.sources import needed_sources
 from expunge.bases.spec import Spec
@@ -45,11 +45,11 @@ def parts_of(spec: Spec) -> Found:
             _add_checkpoint(found, name, where, needed.checkpoint)
             continue
         if "." in name:  # a single model: t2v.unet, t2v.motion_adapter
-            _add(found, name, where, folder, "config.json", family.weights_name(family.MODEL, variant))
+            _add(found, name, where, folder, "config.json", weights_name(MODEL, variant))
             continue
-        for part, stem in family.MODELS.items():
+        for part, stem in spec.family.MODELS.items():
             if any(file.startswith(f"{part}/") for file in (*needed.files, *needed.optional)):
-                weights = family.weights_name(stem, variant)
+                weights = weights_name(stem, variant)
                 _add(found, f"{name}.{part}", where, folder / part, "config.json", weights)
         _add(found, f"{name}.scheduler", where, folder / "scheduler", "scheduler_config.json")
         _add(found, f"{name}.index", where, folder, "model_index.json")

@@ -2,7 +2,7 @@
 
 import json
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -11,9 +11,11 @@ from typing import Any
 import torch
 
 from expunge.bases import hub
-from expunge.bases.check_tokenizer import merges_missing
+from expunge.bases.check_motion import what_moves
+from expunge.bases.check_tokenizer import spelling_missing
 from expunge.bases.edits import differing, file_dtype
-from expunge.bases.families import stable_diffusion as family
+from expunge.bases.families import Family
+from expunge.bases.families.names import ENCODER_FOLDER, TOKENIZER_FOLDER
 from expunge.bases.loading import load_all, load_model, readable
 from expunge.bases.single_file import load_checkpoint
 from expunge.bases.sources import Needed, needed_sources
@@ -32,7 +34,7 @@ def load_t2i(spec: Spec) -> tuple[Any, torch.dtype]:
         pipe, dtype = load_checkpoint(spec.t2i.pipeline, spec.t2i.source)
         return _with_solver(spec, spec.t2i, pipe), dtype
     pipe = _from_folder(spec, spec.t2i, "t2i", folder, needed, {})
-    return pipe, file_dtype(folder / family.ENCODER_FOLDER, needed.source.variant)
+    return pipe, file_dtype(folder / ENCODER_FOLDER, needed.source.variant)
 
 
 def load_t2v(spec: Spec, t2i: Any) -> Any:
@@ -44,11 +46,12 @@ def load_t2v(spec: Spec, t2i: Any) -> Any:
 
     parts, whole = load_video_parts(spec), needed_sources(spec).get("t2v")
     if whole is None:
-        shared = {part: getattr(t2i, part) for part in family.SHARED_PARTS}
-        where = (spec.t2v.unet or spec.t2v.adapter or spec.t2v.source or spec.t2i.source).where  # type: ignore[union-attr]
-        _require_motion(where, parts.get("unet", shared["unet"]), parts.get("motion_adapter"))
+        shared = {part: getattr(t2i, part) for part in spec.family.SHARED_PARTS}
+        where = next(iter(spec.t2v.parts.values()), spec.t2v.source or spec.t2i.source).where  # type: ignore[union-attr]
+        optional = dict.fromkeys(spec.family.OPTIONAL_MODELS)
+        _require_motion(spec.family, where, {**optional, **shared, **parts})
         with readable(where, "t2v", spec.file):
-            pipe = getattr(diffusers, spec.t2v.pipeline)(**{"motion_adapter": None, **shared, **parts})
+            pipe = getattr(diffusers, spec.t2v.pipeline)(**{**optional, **shared, **parts})
         return _with_solver(spec, spec.t2v, pipe)
     pipe = _from_folder(spec, spec.t2v, "t2v", _folder(spec, whole), whole, parts)
     differ = differing(t2i.text_encoder.state_dict(), pipe.text_encoder.state_dict())
@@ -60,9 +63,9 @@ def load_t2v(spec: Spec, t2i: Any) -> Any:
 
 
 def load_video_parts(spec: Spec) -> dict[str, Any]:
-    """The motion U-Net and the motion adapter for which the base's file names a folder of their own.
+    """The parts of the T2V pipeline for which the base's file names a folder of their own.
 
-    :raises InputError: the problems of both.
+    :raises InputError: the problems of all.
     """
 
     def load(needed: Needed, part: str, kind: str) -> Any:
@@ -70,9 +73,9 @@ def load_video_parts(spec: Spec) -> dict[str, Any]:
         return load_model(f"t2v.{part}", kind, _folder(spec, needed), source.where, source.variant)
 
     needed = needed_sources(spec)
-    own = {part: needed.get(f"t2v.{part}") for part in family.VIDEO_PARTS}
+    own = {part: needed.get(f"t2v.{part}") for part in spec.family.VIDEO_PARTS}
     return load_all(
-        {part: partial(load, each, part, family.VIDEO_PARTS[part]) for part, each in own.items() if each is not None}
+        {part: partial(load, each, part, spec.family.VIDEO_PARTS[part]) for part, each in own.items() if each}
     )
 
 
@@ -89,7 +92,7 @@ def _from_folder(
     """
     import diffusers
 
-    where, variant = needed.source.where, needed.source.variant
+    where, variant, family = needed.source.where, needed.source.variant, spec.family
     with readable(where, label, folder):
         index = json.loads((folder / "model_index.json").read_text("utf-8"))
     classes = family.VIDEO_CLASSES if label == "t2v" else family.CLASSES
@@ -98,13 +101,13 @@ def _from_folder(
         kind = (index.get(part) or (None, None))[1]
         if kind is not None and part not in parts:
             if kind not in classes[part]:
-                fix = f"use a model of the Stable Diffusion family ({part}: {' or '.join(classes[part])})"
+                fix = f"use a model of the {family.NAME} family ({part}: {' or '.join(classes[part])})"
                 raise InputError([Problem(where, f"{label}: model_index.json names a {kind} as {part}", fix)])
             loads[part] = partial(load_model, f"{label}.{part}", kind, folder / part, where, variant)
     parts = {**load_all(loads), **parts}
     if label == "t2v":
-        _require_motion(where, parts["unet"], parts.get("motion_adapter"))
-    if problems := merges_missing(where, f"{label}.tokenizer", folder / family.TOKENIZER_FOLDER):
+        _require_motion(family, where, parts)
+    if problems := spelling_missing(family, where, f"{label}.tokenizer", folder / TOKENIZER_FOLDER):
         raise InputError(problems)
     with readable(where, label, folder):
         pipe = getattr(diffusers, pipeline.pipeline).from_pretrained(
@@ -113,17 +116,17 @@ def _from_folder(
             use_safetensors=True,
             local_files_only=True,
             variant=variant,
-            **family.WITHOUT[pipeline.pipeline],
+            **{**family.T2I, **family.T2V}[pipeline.pipeline],
             **parts,
         )
     return _with_solver(spec, pipeline, pipe)
 
 
-def _require_motion(where: str, unet: Any, adapter: Any) -> None:
+def _require_motion(family: Family, where: str, parts: Mapping[str, Any]) -> None:
     """diffusers makes random motion modules for a T2V pipeline that has none."""
-    if adapter is None and type(unet).__name__ != family.VIDEO_PARTS["unet"]:
-        fix = "write `unet:` with a UNetMotionModel, or `adapter:` with a MotionAdapter"
-        raise InputError([Problem(where, "`t2v` has no motion modules", fix)])
+    adapted = any(parts.get(part) is not None for part in family.OPTIONAL_MODELS)
+    if not adapted and type(parts.get(family.DENOISER)).__name__ != family.MOVING:
+        raise InputError([Problem(where, "`t2v` has no motion modules", what_moves(family))])
 
 
 def _with_solver(spec: Spec, pipeline: Pipeline, pipe: Any) -> Any:
@@ -145,10 +148,10 @@ def training_schedule(spec: Spec, pipe: Any) -> Any:
     from diffusers import DDPMScheduler
 
     noise = DDPMScheduler.from_config({k: v for k, v in pipe.scheduler.config.items() if not k.startswith("_")})
-    if noise.config.prediction_type not in family.PREDICTIONS:
+    if noise.config.prediction_type not in spec.family.PREDICTIONS:
         what = f"the T2I model predicts {noise.config.prediction_type!r}"
         raise InputError(
-            [Problem(str(spec.file), what, f"use a model that predicts one of {', '.join(family.PREDICTIONS)}")]
+            [Problem(str(spec.file), what, f"use a model that predicts one of {', '.join(spec.family.PREDICTIONS)}")]
         )
     return noise
 

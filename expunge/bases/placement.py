@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable
 
-from expunge.bases.families import stable_diffusion as family
+from expunge.bases.families.names import IGNORED, normal_name
 from expunge.core.errors import Problem
 
 SHOWN = 4  # names in a message
@@ -42,7 +42,7 @@ def some(names: Collection[str]) -> str:
 
 def _relevant(names: Iterable[str]) -> list[str]:
     """Normalised names in order, without those that no model reads any more."""
-    return sorted({family.normal_name(name) for name in names if not name.endswith(family.IGNORED)})
+    return sorted({normal_name(name) for name in names if not name.endswith(IGNORED)})
 
 
 def _prefix(lacks: list[str], extra: list[str]) -> str:

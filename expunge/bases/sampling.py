@@ -11,7 +11,7 @@ from torch import Tensor
 from expunge.bases.base import Base, autocast, deterministic
 from expunge.bases.condition import Condition, condition_of, joined
 from expunge.bases.edits import Edit
-from expunge.bases.families.stable_diffusion import DENOISERS
+from expunge.bases.families import Family
 from expunge.bases.latents import decode
 from expunge.bases.spec import Pipeline
 
@@ -49,7 +49,7 @@ def sample_videos(base: Base, prompts: Prompts, seeds: Sequence[int], edit: Edit
     if base.t2v is None:
         raise ValueError("the base was loaded without its T2V pipeline: load(spec, t2v=True)")
     videos = []
-    for z0 in _sample(base, base.t2v, base.spec.t2v, prompts, seeds, edit, num_frames=base.spec.frames):
+    for z0 in _sample(base, base.t2v, base.spec.t2v, prompts, seeds, edit, base.spec.frames):
         frames = decode(base, z0.transpose(1, 2).flatten(0, 1))  # (N, C, F, h, w) -> (N F, C, h, w)
         videos.append(frames.reshape(len(z0), -1, *frames.shape[1:]))
     shape = 0, base.spec.frames, base.spec.t2v.height, base.spec.t2v.width, 3
@@ -75,12 +75,20 @@ def sample_pairs(
 
 @torch.no_grad()
 def _sample(
-    base: Base, pipe: Any, settings: Pipeline, prompts: Prompts, seeds: Sequence[int], edit: Edit | None, **extra: Any
+    base: Base,
+    pipe: Any,
+    settings: Pipeline,
+    prompts: Prompts,
+    seeds: Sequence[int],
+    edit: Edit | None,
+    frames: int | None = None,
 ) -> Iterator[Tensor]:
-    """The denoised latents of each batch, before decoding."""
+    """The denoised latents of each batch, before decoding. :param frames: of a video; None: a picture."""
     if len(prompts) != len(seeds):
         raise ValueError(f"{len(prompts)} prompts, but {len(seeds)} seeds")
-    edit = edit or Edit(base.encoder)
+    edit, family = edit or Edit(base.encoder), base.spec.family
+    denoiser = getattr(pipe, family.DENOISER)
+    extra = {} if frames is None else {family.FRAMES: frames}
     empty = _empty(base, edit, len(seeds)) if settings.guidance > 1 else None
     for start in range(0, len(seeds), settings.batch):
         batch = slice(start, start + settings.batch)
@@ -89,12 +97,14 @@ def _sample(
         with (
             autocast(base),
             deterministic(base),
-            _changed(pipe, edit.denoiser),
-            _by_frame(pipe, text, empty is not None),
+            _changed(denoiser, edit.denoiser),
+            _fed(family, denoiser, frames),
+            _by_frame(denoiser, text, empty is not None),
         ):
             result = pipe(
-                prompt_embeds=text[:, 0] if each_frame else text,
-                negative_prompt_embeds=None if empty is None else empty[batch],
+                **family.call(
+                    text[:, 0] if each_frame else text, None if empty is None else empty[batch], frames is not None
+                ),
                 height=settings.height,
                 width=settings.width,
                 num_inference_steps=settings.steps,
@@ -124,7 +134,21 @@ def _part(base: Base, prompts: Prompts, batch: slice, encoder: Any) -> Condition
 
 
 @contextmanager
-def _by_frame(pipe: Any, text: Tensor, guided: bool) -> Iterator[None]:
+def _fed(family: Family, denoiser: Any, frames: int | None) -> Iterator[None]:
+    """Make what the pipeline gives the denoiser right for embeddings in place of prompts."""
+
+    def right(module: Any, args: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        return args, family.fed(kwargs, frames)
+
+    hook = denoiser.register_forward_pre_hook(right, with_kwargs=True)
+    try:
+        yield
+    finally:
+        hook.remove()
+
+
+@contextmanager
+def _by_frame(denoiser: Any, text: Tensor, guided: bool) -> Iterator[None]:
     """Where texts are (N, F, L, D), feed the denoiser one for each frame: pipelines repeat a single one over them.
 
     :raises ValueError: the denoiser reads one text for a whole video.
@@ -137,11 +161,10 @@ def _by_frame(pipe: Any, text: Tensor, guided: bool) -> Iterator[None]:
     def replace(module: Any, args: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         repeated = kwargs["encoder_hidden_states"]  # with guidance, the empty prompt's come first
         if len(repeated) != len(frames) * (1 + guided):
-            raise ValueError(f"the denoiser of {type(pipe).__name__} reads no text for each frame")
+            raise ValueError(f"{type(denoiser).__name__} reads no text for each frame")
         own = torch.cat([repeated[: len(repeated) - len(frames)], frames.to(repeated)])
         return args, {**kwargs, "encoder_hidden_states": own}
 
-    denoiser = getattr(pipe, DENOISERS[type(pipe).__name__])
     hook = denoiser.register_forward_pre_hook(replace, with_kwargs=True)
     try:
         yield
@@ -150,12 +173,12 @@ def _by_frame(pipe: Any, text: Tensor, guided: bool) -> Iterator[None]:
 
 
 @contextmanager
-def _changed(pipe: Any, changes: Mapping[str, Tensor]) -> Iterator[None]:
-    """Add an edit's changes to a pipeline's denoiser, and restore the original bytes at the end."""
+def _changed(denoiser: Any, changes: Mapping[str, Tensor]) -> Iterator[None]:
+    """Add an edit's changes to a denoiser, and restore the original bytes at the end."""
     if not changes:
         yield
         return
-    own = dict(getattr(pipe, DENOISERS[type(pipe).__name__]).named_parameters())
+    own = dict(denoiser.named_parameters())
     before = {name: own[name].detach().clone() for name in changes}
     try:
         for name, change in changes.items():

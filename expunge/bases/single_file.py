@@ -12,9 +12,10 @@ from safetensors import safe_open
 from torch import Tensor, nn
 
 from expunge.bases.check_checkpoint import parts_lacking
-from expunge.bases.check_tokenizer import merges_missing
+from expunge.bases.check_tokenizer import spelling_missing
 from expunge.bases.edits import tensor_digests
-from expunge.bases.families import stable_diffusion as family
+from expunge.bases.families import sd as family
+from expunge.bases.families.names import ENCODER_FOLDER, IGNORED, TOKENIZER_FOLDER
 from expunge.bases.loading import not_finite, readable
 from expunge.bases.parts import read_header
 from expunge.bases.placement import placement_problems
@@ -22,7 +23,7 @@ from expunge.bases.spec import Source
 from expunge.core.errors import InputError, Problem
 
 # Tensors of an open_clip text encoder that Stable Diffusion 2.x does not use; its last layer is left out as well.
-UNUSED = ("text_projection", "logit_scale", "attn_mask", *family.IGNORED)
+UNUSED = ("text_projection", "logit_scale", "attn_mask", *IGNORED)
 
 
 def load_checkpoint(pipeline: str, source: Source) -> tuple[Any, torch.dtype]:
@@ -35,8 +36,11 @@ def load_checkpoint(pipeline: str, source: Source) -> tuple[Any, torch.dtype]:
     with readable(source.where, "t2i.checkpoint", source.written):
         given = _read(source, family.CHECKPOINT_PREFIXES)
         lacks = parts_lacking(source.where, "t2i.checkpoint", read_header(Path(str(source.path))))
-        tokenizer = Path(str(source.config)) / family.TOKENIZER_FOLDER
-        problems = [*(lacks or _lacking(source, given)), *merges_missing(source.where, "t2i.tokenizer", tokenizer)]
+        tokenizer = Path(str(source.config)) / TOKENIZER_FOLDER
+        problems = [
+            *(lacks or _lacking(source, given)),
+            *spelling_missing(family, source.where, "t2i.tokenizer", tokenizer),
+        ]
         if problems:
             raise InputError(problems)
         pipe = getattr(diffusers, pipeline).from_single_file(
@@ -44,7 +48,7 @@ def load_checkpoint(pipeline: str, source: Source) -> tuple[Any, torch.dtype]:
             config=str(source.config),
             torch_dtype=torch.float32,
             local_files_only=True,
-            **family.WITHOUT[pipeline],
+            **family.T2I[pipeline],
         )
     for part in family.CHECKPOINT_PREFIXES:
         model, label = getattr(pipe, part), f"t2i.{part}"
@@ -54,7 +58,7 @@ def load_checkpoint(pipeline: str, source: Source) -> tuple[Any, torch.dtype]:
         problems += not_finite(source.where, label, model)
     if problems:
         raise InputError(problems)
-    kinds = {tensor.dtype for tensor in given[family.ENCODER_FOLDER].values()}
+    kinds = {tensor.dtype for tensor in given[ENCODER_FOLDER].values()}
     return pipe, next((kind for kind in (torch.float32, torch.bfloat16, torch.float16) if kind in kinds), torch.float32)
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from expunge.bases.families import stable_diffusion as family
+from expunge.bases.families import names
 from expunge.bases.spec import Source, Spec
 from expunge.core.errors import Problem
 
@@ -19,7 +19,8 @@ class Needed:
 
 
 def needed_sources(spec: Spec) -> dict[str, Needed]:
-    """The sources by part: "t2i"; "t2v" if the T2V pipeline has its own folder; "t2v.unet", "t2v.motion_adapter".
+    """The sources by part: "t2i"; "t2v" if the T2V pipeline has its own folder; "t2v.unet", "t2v.motion_adapter",
+    "t2v.transformer" for what lies by itself.
 
     Where the T2I model is a checkpoint of one file, "t2i" is the folder of its settings, and "t2i.checkpoint" the file.
     """
@@ -28,21 +29,21 @@ def needed_sources(spec: Spec) -> dict[str, Needed]:
     if first.single:
         settings = replace(first, path=first.config, written=first.config_written, config=None, sha256=None)
         needed = {
-            "t2i": Needed(settings, tuple(family.settings_files())),
+            "t2i": Needed(settings, tuple(names.settings_files(spec.family))),
             "t2i.checkpoint": Needed(first, (), checkpoint=first.path),
         }
     else:
-        needed = {"t2i": Needed(first, tuple(family.pipeline_files(first.variant)))}
+        needed = {"t2i": Needed(first, tuple(names.pipeline_files(spec.family, first.variant)))}
     source = spec.t2v.source
     if source is not None and not _same_place(source, first):
-        files = family.pipeline_files(source.variant)
-        if spec.t2v.unet is not None:
-            files = [name for name in files if not name.startswith("unet/")]
-        optional = () if spec.t2v.adapter is not None else tuple(family.optional_files(source.variant))
-        needed["t2v"] = Needed(source, tuple(files), optional)
-    for part, source in (("unet", spec.t2v.unet), ("motion_adapter", spec.t2v.adapter)):
-        if source is not None:
-            needed[f"t2v.{part}"] = Needed(source, tuple(family.module_files(source.variant)))
+        elsewhere = tuple(f"{part}/" for part in spec.t2v.parts)
+        files, optional = (
+            tuple(name for name in some(spec.family, source.variant) if not name.startswith(elsewhere))
+            for some in (names.pipeline_files, names.optional_files)
+        )
+        needed["t2v"] = Needed(source, files, optional)
+    for part, source in spec.t2v.parts.items():
+        needed[f"t2v.{part}"] = Needed(source, tuple(names.module_files(source.variant)))
     return needed
 
 

@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from expunge.bases.families import FAMILIES, Family, family_of
 from expunge.bases.roots import LOCAL, PathError, place_of
 from expunge.bases.single_name import file_problem
 from expunge.core.digest import canonical
@@ -20,6 +21,8 @@ from expunge.core.schema import schema_problems, validator_of
 from expunge.core.yamlfile import Node, load
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
+# {key of the section t2v: the part of the pipeline that lies there by itself}
+PARTS = {"unet": "unet", "adapter": "motion_adapter", "transformer": "transformer"}
 OPEN_CLIP = "open-clip"  # the judge's type where the base's file names none
 
 
@@ -48,9 +51,8 @@ class Pipeline:
     """One pipeline of a base: its diffusers class, where its parts lie, and the settings of its sampler."""
 
     pipeline: str
-    source: Source | None  # None: all parts except `unet` / `adapter` come from the T2I pipeline
-    unet: Source | None
-    adapter: Source | None
+    source: Source | None  # None: all parts except those of `parts` come from the T2I pipeline
+    parts: dict[str, Source]  # {part of the T2V pipeline: where it lies by itself}
     scheduler: str | None  # class name; None: the one that the pipeline was saved with
     scheduler_options: dict[str, Any]
     steps: int
@@ -110,6 +112,11 @@ class Spec:
     inversions: tuple[Addition, ...] = ()
     raw: dict[str, Any] = field(repr=False, compare=False, default_factory=dict)
     unwritten: dict[str, Any] | None = field(repr=False, compare=False, default=None)  # see `lock.on_trial`
+
+    @property
+    def family(self) -> Family:
+        """What is special about the base's kind of models (bases/families)."""
+        return family_of(self.t2i.pipeline)
 
     @property
     def lock(self) -> Path:
@@ -225,16 +232,16 @@ class _Reader:
         """The section `kind`. Solver, steps, guidance and size come from the whole base where it names none."""
         shared = ("scheduler", "scheduler_options", "steps", "guidance", "resolution")
         entry = {key: self.raw[key] for key in shared if key in self.raw} | self.raw[kind]
-        unet = self.source(entry.get("unet"), kind, "unet")
-        adapter = self.source(entry.get("adapter"), kind, "adapter")
+        sources = {part: self.source(entry.get(key), kind, key) for key, part in PARTS.items()}
+        parts = {part: source for part, source in sources.items() if source is not None}
         whole = self.source(entry, kind)
-        if whole is None and (kind == "t2i" or (unet is None and adapter is None)):
+        if whole is None and (kind == "t2i" or not parts):
             what = f"`{kind}` has neither `path` nor `repo`"
             self.problems.append(Problem(self.at(kind), what, "write `path:`, or `repo:` with `revision:`"))
         options, size = entry.get("scheduler_options") or {}, entry["resolution"]
         width, height = size if isinstance(size, list) else (size, size)
         return Pipeline(
-            entry["pipeline"], whole, unet, adapter, entry.get("scheduler"), options,
+            entry["pipeline"], whole, parts, entry.get("scheduler"), options,
             entry["steps"], float(entry["guidance"]), entry.get("batch", batch),
             width, height, self.at(*self.near(kind, "scheduler")),
             {option: self.at(*self.near(kind, "scheduler_options"), option) for option in options},
@@ -269,7 +276,8 @@ def _validator() -> Any:
 
 
 def _choices(tree: Node, file: Path) -> Iterator[Problem]:
-    """Mistakes that the schema does not find: two exclusive keys, neither of them, or `repo` without `revision`."""
+    """Mistakes that the schema does not find: two exclusive keys, neither of them, `repo` without `revision`, pipelines
+    of two families, or a part that the family's T2V pipeline does not have."""
 
     def at(*keys: str) -> tuple[Any, str]:
         value = tree.value
@@ -277,12 +285,23 @@ def _choices(tree: Node, file: Path) -> Iterator[Problem]:
             value = value.get(key) if isinstance(value, dict) else None
         return value if isinstance(value, dict) else None, f"{file.as_posix()}:{tree.at(keys).line}"
 
+    video, where = at("t2v")
+    family = next((each for each in FAMILIES if (at("t2i")[0] or {}).get("pipeline") in each.T2I), None)
+    if video is not None and family is not None:
+        if "pipeline" in video and video["pipeline"] not in family.T2V:
+            what = f"`t2v` is a {video['pipeline']}, which does not share the text encoder of {family.NAME}"
+            yield Problem(where, what, f"write {' or '.join(family.T2V)}")
+        for key in PARTS.keys() & video.keys():
+            if PARTS[key] not in family.VIDEO_PARTS:
+                own = [each for each, part in PARTS.items() if part in family.VIDEO_PARTS]
+                what = f"`t2v.{key}` is no part of a video model of {family.NAME}"
+                yield Problem(at("t2v", key)[1], what, f"write `{'` or `'.join(own)}`")
     # (section, key, key that excludes it, is one of the two required?)
     sections: list[tuple[tuple[str, ...], str, str, bool]] = [
         (("t2i",), "path", "repo", False),
         (("t2v",), "path", "repo", False),
     ]
-    sections += [(("t2v", key), "path", "repo", True) for key in ("unet", "adapter")]
+    sections += [(("t2v", key), "path", "repo", True) for key in PARTS]
     if (at("judge")[0] or {}).get("type", OPEN_CLIP) == OPEN_CLIP:
         sections.append((("judge",), "model", "pretrained", True))
     for keys, one, other, needed in sections:
@@ -292,7 +311,7 @@ def _choices(tree: Node, file: Path) -> Iterator[Problem]:
             yield Problem(where, f"`{label}` has both `{one}` and `{other}`", "keep one of them")
         elif section is not None and needed and one not in section and other not in section:
             yield Problem(where, f"`{label}` has neither `{one}` nor `{other}`", "write one of them")
-    for keys in (("t2i",), ("t2v",), ("t2v", "unet"), ("t2v", "adapter"), ("judge", "pretrained")):
+    for keys in (("t2i",), ("t2v",), *(("t2v", key) for key in PARTS), ("judge", "pretrained")):
         section, where = at(*keys)
         if section is not None and "repo" in section and "revision" not in section:
             fix = "write `revision:` with the 40-digit commit, or with null: then the first load records it"

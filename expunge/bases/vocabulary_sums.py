@@ -22,20 +22,13 @@ from torch import Tensor
 from expunge.bases import encoder_layers
 from expunge.bases.base import Base
 from expunge.bases.base_digest import minor_versions
-from expunge.bases.encoder_layers import (
-    BATCH,
-    LINEARS,
-    Walk,
-    gram,
-    layers_of,
-    position_weights,
-    token_ids,
-    tokens_in,
-)
+from expunge.bases.encoder_layers import BATCH, Walk, gram, position_weights, token_ids, tokens_in
 from expunge.core.digest import digest
 from expunge.core.files import write_aside
 
-Sums = dict[tuple[int, str], Tensor]  # by depth and first linear layer of LINEARS: sum of x x^T, (in, in) float64
+Sums = dict[
+    tuple[int, str], Tensor
+]  # by depth and first of the linear layers that share an input: sum of x x^T, (in, in) float64
 
 T = TypeVar("T")
 PADDING = 4  # positions of padding after the longest prompt that are looked at; they stand for the rest
@@ -53,12 +46,15 @@ def once(base: Base, key: tuple[Any, ...], make: Callable[[], T]) -> T:
 
 
 def looked_at(base: Base, prompts: Sequence[str], others: Sequence[str] = ()) -> Tensor:
-    """(N, L) weights of the positions that count: all tokens, and PADDING positions after the longest prompt.
+    """(N, L) weights of the positions that count: all tokens, and, if the denoiser reads padding, PADDING
+    positions after the longest prompt.
 
     :param others: prompts that go with them position by position: where either has a token, it counts as one.
     """
-    counts = tokens_in(base, prompts)
-    counts = torch.maximum(counts, tokens_in(base, others)) if others else counts
+    own = tokens_in(base, prompts)
+    counts = torch.maximum(own, tokens_in(base, others)) if others else own
+    if not base.spec.family.READS_PADDING:
+        return position_weights(own, int(counts.max()), 0).to(base.device)
     whole = base.t2i.tokenizer.model_max_length
     return position_weights(counts, min(int(counts.max()) + PADDING, whole), whole).to(base.device)
 
@@ -69,8 +65,9 @@ def sums_of(base: Base, prompts: Sequence[str]) -> Sums:
         return {}
     weights, sums = looked_at(base, prompts), Sums()
     walk = Walk(base, base.encoder, prompts, weights.shape[1])
-    for depth in range(len(layers_of(base.encoder))):
-        for name, *_ in LINEARS:
+    family = base.spec.family
+    for depth in range(len(family.layers_of(base.encoder))):
+        for name, *_ in family.LINEARS:
             grams = [gram(x, x, w) for (x, _), w in zip(walk.inputs(), weights.split(BATCH), strict=True)]
             sums[depth, name] = torch.stack(grams).sum(0).float().double()
         walk.step()

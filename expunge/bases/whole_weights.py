@@ -13,7 +13,7 @@ from expunge.bases.base import Base, denoiser_of
 from expunge.bases.edits import Edit
 from expunge.bases.external_edit import placed
 from expunge.bases.external_files import NOT_READ
-from expunge.bases.families.stable_diffusion import normal_name, stored_name
+from expunge.bases.families.names import normal_name
 
 
 @torch.no_grad()
@@ -38,7 +38,7 @@ def edit_of(
 
 @torch.no_grad()
 def weights_of(base: Base, edit: Edit) -> dict[str, dict[str, Tensor]]:
-    """All tensors of the edited text encoder (its names begin with `text_model.`) and of the edited T2I denoiser,
+    """All tensors of the edited text encoder (named as in files) and of the edited T2I denoiser,
     float32, on the CPU.
 
     :raises ValueError: the edit also replaces the empty prompt's embedding, which is in no model's weights.
@@ -48,9 +48,10 @@ def weights_of(base: Base, edit: Edit) -> dict[str, dict[str, Tensor]]:
             "the edit replaces the empty prompt's embedding, which no model's weights hold: store the edit"
         )
     encoder = {
-        stored_name(name): tensor.detach().float().cpu().clone() for name, tensor in edit.encoder.named_parameters()
+        base.spec.family.stored_name(name): tensor.detach().float().cpu().clone()
+        for name, tensor in edit.encoder.named_parameters()
     }
     own = {name: tensor.detach().float().cpu().clone() for name, tensor in denoiser_of(base).named_parameters()}
     for name in edit.denoiser.keys() & own.keys():  # the others are the T2V denoiser's alone
         own[name] += edit.denoiser[name].detach().float().cpu()
-    return {"text_encoder": encoder, "unet": own}
+    return {"text_encoder": encoder, base.spec.family.DENOISER: own}

@@ -72,7 +72,7 @@ def export(
     card, about_card = "", ""
     if not FORMATS[to.value].suffix:  # a folder, which the hub shows with a card
         source = spec.t2i.source
-        made = Made(planned.encoders[encoder].concepts, method, (source and source.repo) or "", ())
+        made = Made(planned.encoders[encoder].concepts, method, (source and source.repo) or "", (), spec.t2i.pipeline)
         held, arguments = (["model.safetensors"], '"FOLDER"') if to.value == "encoder" else ([], "")
         card, about_card = card_to_hand_on(AUDIT / f"{encoder}.json", made, units[encoder].files, held, arguments)
     order = Order(encoder, method, folder, spec, kind, into, card)

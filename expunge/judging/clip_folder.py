@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from expunge.bases.advice import CONVERT, PICKLES
-from expunge.bases.families.stable_diffusion import TOKENIZER_FILES
+from expunge.bases.families.sd import TOKENIZER_FILES
 from expunge.bases.parts import read_json
 from expunge.core.errors import InputError, Problem
 

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from expunge.bases.base import Base
 from expunge.bases.edits import Edit
-from expunge.bases.families.stable_diffusion import normal_name
+from expunge.bases.families.names import normal_name
 from expunge.bases.text import encode_prompts, projected_distance, projection, text_gram
 from expunge.judging.drift_texts import Texts
 
@@ -97,7 +97,7 @@ def weight_change(original: Any, encoder: Any) -> Table:
     own, new = dict(original.named_parameters()), dict(encoder.named_parameters())
     sums: dict[str, list[float]] = {}
     for name, weight in own.items():
-        layer = re.search(r"layers\.(\d+)\.", name)
+        layer = re.search(r"(?:layers|block)\.(\d+)\.", name)
         key = f"layer {layer[1]}" if layer else normal_name(name).split(".")[0]
         change = (new[name].detach().double() - weight.detach().double()).square().sum().item()
         both = sums.setdefault(key, [0.0, 0.0])

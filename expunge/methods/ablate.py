@@ -16,6 +16,7 @@ network that is trained, as in the paper.
 
 import copy
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -24,7 +25,6 @@ from torch import Tensor
 from expunge.bases.base import Base
 from expunge.bases.condition import condition_of
 from expunge.bases.denoising import add_noise, predict_noise, target
-from expunge.bases.families.stable_diffusion import reads_text
 from expunge.core.knobs import Knobs
 from expunge.methods import ConceptData, Log, Unlearned
 from expunge.methods.training import denoiser_student, descend, noised, pick, shuffled, student, unlearned
@@ -117,10 +117,10 @@ def run(
         encoder = copy.deepcopy(base.encoder).eval().requires_grad_(False)
         trained = [_embedding_rows(base, encoder, concepts)]
     elif knobs["trained"] in ("cross-attention", "unet"):
-        which = {"cross-attention": reads_text, "unet": lambda _: True}[knobs["trained"]]
+        which = {"cross-attention": base.spec.family.reads_text, "unet": lambda _: True}[knobs["trained"]]
         denoiser, trained = denoiser_student(base, which)
         if knobs["trained"] == "cross-attention":
-            stop_first_position(denoiser)
+            stop_first_position(base, denoiser)
     else:
         encoder, trained = student(base, knobs["trained"])
     adam = torch.optim.AdamW(trained, lr=knobs["learning_rate"], weight_decay=0.0)
@@ -143,17 +143,17 @@ def run(
     return unlearned(base, losses, copy.deepcopy(encoder), denoiser=denoiser)
 
 
-def stop_first_position(denoiser: Any) -> None:
+def stop_first_position(base: Base, denoiser: Any) -> None:
     """Give a denoiser's key and value projections of the text no gradient from the first position."""
     for name, module in denoiser.named_modules():
-        if reads_text(name):
-            module.register_forward_hook(_first_position_stopped)
+        if base.spec.family.reads_text(name):
+            module.register_forward_hook(partial(_first_position_stopped, base.spec.family.STARTS))
 
 
-def _first_position_stopped(module: Any, inputs: Any, output: Tensor) -> Tensor:
-    """Stop the gradient at the first position of (N, L, D): every prompt has the start token, so what is learnt through
-    it would change every prompt."""
-    return torch.cat([output[:, :1].detach(), output[:, 1:]], dim=1)
+def _first_position_stopped(starts: int, module: Any, inputs: Any, output: Tensor) -> Tensor:
+    """Stop the gradient at the start token's position of (N, L, D), if there is one: every prompt has it, so what is
+    learnt through it would change every prompt."""
+    return torch.cat([output[:, :starts].detach(), output[:, starts:]], dim=1)
 
 
 def _embedding_rows(base: Base, encoder: Any, concepts: Sequence[ConceptData]) -> torch.nn.Parameter:

@@ -28,7 +28,7 @@ import torch
 from torch import Tensor
 
 from expunge.bases.base import Base
-from expunge.bases.text import distance, encode_prompts, text_gram
+from expunge.bases.text import alignment, distance, encode_prompts, text_gram
 from expunge.core.knobs import Knobs
 from expunge.core.words import plain, with_article
 from expunge.methods import ConceptData, Log, Unlearned
@@ -85,8 +85,7 @@ def split(items: Sequence[T], size: int) -> list[Sequence[T]]:
 
 def vocabulary(base: Base, count: int, draw: torch.Generator) -> list[str]:
     """`count` random words that are one token each."""
-    tokens = sorted(base.t2i.tokenizer.get_vocab())
-    words = [token.removesuffix("</w>") for token in tokens if token.endswith("</w>")]
+    words = base.spec.family.whole_words(sorted(base.t2i.tokenizer.get_vocab()))
     words = [word for word in words if len(word) > 2 and word.isascii() and word.isalpha()]
     return [words[i] for i in torch.randperm(len(words), generator=draw)[:count].tolist()]
 
@@ -145,6 +144,9 @@ def run(
             before = encode_prompts(base, [*(aim.prompt for aim in some), *(aim.anchor for aim in some)])
         beyond = torch.tensor([aim.beyond for aim in some], device=before.device).reshape(-1, 1, 1)
         was, anchor = before[: len(some)], before[len(some) :]
+        places = alignment(base, [aim.prompt for aim in some], [aim.anchor for aim in some])
+        if places is not None:
+            anchor = anchor.take_along_dim(places[..., None], dim=1) * (was != 0)  # padding stays what it is
         return anchor, anchor + beyond * (anchor - was)
 
     def away_at_first(some: Sequence[Aim]) -> Tensor:
@@ -178,4 +180,4 @@ def run(
 
     losses = descend(base, "distil", adam, loss_of, knobs["steps"], log)
     notes = {lesson.concept: {"anchor": lesson.anchor, "words": lesson.names} for lesson in lessons}
-    return unlearned(base, losses, encoder, adapter=merge(encoder), notes=notes)
+    return unlearned(base, losses, encoder, adapter=merge(base.spec.family, encoder), notes=notes)

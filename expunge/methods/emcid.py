@@ -25,7 +25,6 @@ import torch
 from torch import Tensor
 
 from expunge.bases.base import Base, deterministic
-from expunge.bases.encoder_layers import layers_of
 from expunge.core.knobs import Knobs
 from expunge.methods import ConceptData, Log, Unlearned
 from expunge.methods.kept_words import lessons_and_kept
@@ -69,7 +68,8 @@ def run(
     lessons, listed, others = lessons_and_kept(base, concepts, kept, knobs["others"], knobs["alike"])
     stay = [*listed, *others]
     words = told(base, lessons)
-    last = max(len(layers_of(base.encoder)) - 2, 0)  # after the last layer's, no attention hands a change on
+    family = base.spec.family
+    last = max(len(family.layers_of(base.encoder)) - 2, 0)  # after the last layer's, no attention hands a change on
     whole = base.t2i.tokenizer.model_max_length
     ends, goal_ends = end_places(base, words.prompts), end_places(base, words.anchors)
     room = torch.arange(whole - int(torch.maximum(ends, goal_ends).max()), device=base.device)
@@ -81,18 +81,18 @@ def run(
         return (states.take_along_dim(at[rows][..., None], dim=1) - goals[rows]).square().mean((1, 2))
 
     adam = (knobs["steps"], knobs["learning_rate"], knobs["decay"], knobs["farthest"])
-    change, losses = values(base, "emcid", words, layers_of(base.encoder)[last], away, *adam, log)
+    change, losses = values(base, "emcid", words, family.layers_of(base.encoder)[last], away, *adam, log)
     encoder = copy.deepcopy(base.encoder)
     depths = range(max(last + 1 - knobs["layers"], 0), last + 1)
     with torch.no_grad(), deterministic(base):
 
         def reached() -> Tensor:
-            here = at_places(base, encoder, layers_of(encoder)[last], words.prompts, words.places)
+            here = at_places(base, encoder, family.layers_of(encoder)[last], words.prompts, words.places)
             return words.mean(here[1])
 
         z = reached() + change
         for depth in depths:
-            fc2 = layers_of(encoder)[depth].mlp.fc2
+            fc2 = family.layers_of(encoder)[depth].get_submodule(family.MEMORY)
             keys = words.mean(at_places(base, encoder, fc2, words.prompts, words.places)[0])
             residual = (z - reached()) / (last + 1 - depth)
             fc2.weight.copy_(written(fc2.weight, keys, residual, covariance(base, depth, stay), knobs["keep"]))

@@ -1,6 +1,7 @@
 """The model card of an encoder as it is made: what it is, how to load it, what is changed beside it.
 
-    text = encoder_card(Made(("objects/fire-engine",), "solve", "", ("model.safetensors",)))
+    text = encoder_card(Made(("objects/fire-engine",), "solve", "", ("model.safetensors",),
+                             "StableDiffusionPipeline"))
 
 It lies in the encoder's folder, which is measured afterwards, so it holds no number: the record has them, and the card
 that `expunge export` and `expunge release` hand on (expunge.records.card). It holds nothing that the key of the
@@ -12,6 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from expunge.bases.families import family_of
+
 PARTS = {  # what an encoder's folder may hold beside config.json
     "model.safetensors": "the text encoder, whole",
     "denoiser.safetensors": "a change of the denoiser, to be added to its tensors of the same names",
@@ -21,21 +24,21 @@ PARTS = {  # what an encoder's folder may hold beside config.json
 WHOLE = """\
 ```python
 import torch
-from diffusers import StableDiffusionPipeline
-from transformers import CLIPTextModel
+from diffusers import {pipeline}
+from transformers import {encoder}
 
 dtype = torch.float32  # the same in both lines
-encoder = CLIPTextModel.from_pretrained({arguments}, dtype=dtype)
-pipeline = StableDiffusionPipeline.from_pretrained(BASE, text_encoder=encoder, dtype=dtype)
+encoder = {encoder}.from_pretrained({arguments}, dtype=dtype)
+pipeline = {pipeline}.from_pretrained(BASE, text_encoder=encoder, dtype=dtype)
 ```
 
 It takes the place of the base's text encoder in every pipeline that has that very encoder, for pictures and for videos;
 `expunge compatible` says whether one has."""
 PIPELINE = """\
 ```python
-from diffusers import StableDiffusionPipeline
+from diffusers import {pipeline}
 
-pipeline = StableDiffusionPipeline.from_pretrained("FOLDER")
+pipeline = {pipeline}.from_pretrained("FOLDER")
 ```
 
 Of the base's settings it keeps the scheduler alone."""
@@ -52,13 +55,14 @@ class Made:
     method: str
     repository: str  # of the hub that the base comes from, such as "owner/name"; "" where it is local
     files: Sequence[str]  # of its folder
+    pipeline: str  # of the T2I model: its class in diffusers
 
 
 def encoder_card(made: Made, arguments: str = '"FOLDER"') -> str:
     """The card as text. :param arguments: as in `how_to_load`."""
     return card_of(metadata(made, arguments), _BODY.format(
         concepts=", ".join(made.concepts), method=made.method, base=made.repository or "its base",
-        load=how_to_load(made.files, arguments), files=table_of(made.files),
+        load=how_to_load(made, arguments), files=table_of(made.files),
     ))  # fmt: skip
 
 
@@ -78,13 +82,14 @@ def card_of(data: dict[str, Any], body: str) -> str:
     return f"---\n{ModelCardData(**data).to_yaml()}\n---\n\n{body}"
 
 
-def how_to_load(files: Sequence[str], arguments: str) -> str:
-    """:param arguments: of `CLIPTextModel.from_pretrained`, as Python writes them; "": a whole pipeline is loaded."""
+def how_to_load(made: Made, arguments: str) -> str:
+    """:param arguments: of the encoder's `from_pretrained`, as Python writes them; "": a whole pipeline is loaded."""
     if not arguments:
-        return PIPELINE
-    if others := [name for name in ("denoiser.safetensors", "unconditional.safetensors") if name in files]:
+        return PIPELINE.format(pipeline=made.pipeline)
+    if others := [name for name in ("denoiser.safetensors", "unconditional.safetensors") if name in made.files]:
         return PARTLY.format(others=" and ".join(f"`{name}`" for name in others))
-    return WHOLE.format(arguments=arguments)
+    encoder = family_of(made.pipeline).ENCODER
+    return WHOLE.format(arguments=arguments, pipeline=made.pipeline, encoder=encoder)
 
 
 def table_of(files: Sequence[str]) -> str:

@@ -21,7 +21,6 @@ from torch import Tensor
 from expunge.bases.base import Base, denoiser_of
 from expunge.bases.condition import condition_of, joined
 from expunge.bases.denoising import predict_noise
-from expunge.bases.families.stable_diffusion import attends_to_text
 from expunge.core.knobs import Knobs
 from expunge.methods import ConceptData, Log, Unlearned
 from expunge.methods.training import denoiser_student, descend, pick, student, unlearned
@@ -80,7 +79,9 @@ def run(
     """Unlearn one concept, or several jointly: the batch takes them in turn. Kept prompts are not used."""
     encoder, denoiser = copy.deepcopy(base.encoder), None
     if knobs["trained"] in ("cross-attention", "unet"):
-        denoiser, trained = denoiser_student(base, attends_to_text if knobs["trained"] != "unet" else lambda _: True)
+        denoiser, trained = denoiser_student(
+            base, base.spec.family.attends_to_text if knobs["trained"] != "unet" else lambda _: True
+        )
     else:
         encoder, trained = student(base, knobs["trained"])
     adam = torch.optim.Adam(trained, lr=knobs["learning_rate"])

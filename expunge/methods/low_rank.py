@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from expunge.bases.edits import normal_name
+from expunge.bases.families import Family
 
 
 class LowRank(nn.Module):
@@ -43,13 +43,13 @@ def attach(encoder: Any, weights: Sequence[str], rank: int, draw: torch.Generato
     return trained
 
 
-def named(module: str, a: Tensor, b: Tensor) -> dict[str, Tensor]:
+def named(family: Family, module: str, a: Tensor, b: Tensor) -> dict[str, Tensor]:
     """The factors of a module's change under the names that peft gives them."""
-    where = f"text_encoder.text_model.{normal_name(module)}"
+    where = f"text_encoder.{family.stored_name(module)}"
     return {f"{where}.lora_A.weight": a, f"{where}.lora_B.weight": b}
 
 
-def merge(encoder: Any) -> dict[str, Tensor]:
+def merge(family: Family, encoder: Any) -> dict[str, Tensor]:
     """Add the changes to the encoder's weights; returns their factors under the names that peft gives them.
 
     The factors are rounded to float16 first, as they are stored, so that the merged weights agree with the stored ones.
@@ -59,6 +59,6 @@ def merge(encoder: Any) -> dict[str, Tensor]:
         if isinstance(module, nn.Linear) and parametrize.is_parametrized(module, "weight"):
             change: Any = module.parametrizations.weight[0]  # type: ignore[union-attr, index]
             change.a.data, change.b.data = change.a.data.half().float(), change.b.data.half().float()
-            factors |= named(name, change.a.detach().clone(), change.b.detach().clone())
+            factors |= named(family, name, change.a.detach().clone(), change.b.detach().clone())
             parametrize.remove_parametrizations(module, "weight", leave_parametrized=True)
     return factors

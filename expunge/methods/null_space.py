@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from expunge.bases.base import Base, denoiser_of
-from expunge.bases.families.stable_diffusion import reads_text
+from expunge.bases.text import read_states
 from expunge.core.knobs import Knobs
 from expunge.methods import ConceptData, Log, Unlearned
 from expunge.methods.kept_words import lessons_and_kept
@@ -74,14 +74,17 @@ def run(
     lessons, listed, others = lessons_and_kept(base, concepts, kept, knobs["others"], knobs["alike"])
     words = told(base, lessons)
     c, goal = (
-        encoded(base, prompts)[torch.arange(len(places), device=base.device), places].double()
+        read_states(base, encoded(base, prompts))[0][torch.arange(len(places), device=base.device), places].double()
         for prompts, places in ((words.prompts, words.places), (words.anchors, words.anchor_places))
     )
-    fixed = encode_all(base, [""])[0].double()  # begins with the start token
-    same = encode_all(base, [*listed[1:], *others])[:, 1:].flatten(0, 1).double()
+    fixed, read = read_states(base, encode_all(base, [""]))
+    read[:, : base.spec.family.STARTS] = True
+    fixed = fixed[read].double()
+    same, read = read_states(base, encode_all(base, [*listed[1:], *others]))
+    same = same[read].double()
     denoiser = copy.deepcopy(denoiser_of(base))
     for name, module in denoiser.named_modules():
-        if reads_text(name) and (knobs["projections"] == "keys-values" or name.endswith("to_v")):
+        if base.spec.family.reads_text(name) and (knobs["projections"] == "keys-values" or name.endswith("to_v")):
             weight = module.weight.double()
             module.weight.copy_(weight + added(weight, c, goal, same, fixed, knobs["null"], knobs["ridge"]))
     notes = {lesson.concept: {"anchor": lesson.anchor, "words": lesson.names} for lesson in lessons}

@@ -22,7 +22,6 @@ import torch
 from torch import Tensor
 
 from expunge.bases.base import Base, deterministic
-from expunge.bases.encoder_layers import layers_of
 from expunge.core.knobs import Knobs
 from expunge.methods import ConceptData, Log, Unlearned
 from expunge.methods.kept_words import lessons_and_kept
@@ -67,7 +66,11 @@ def run(
     lessons, listed, others = lessons_and_kept(base, concepts, kept, knobs["others"], knobs["alike"])
     stay = [*listed, *others]
     words = told(base, lessons)
-    depth = round(knobs["depth"] * (len(layers_of(base.encoder)) - 1))
+    family, encoder = base.spec.family, copy.deepcopy(base.encoder)
+    depth = round(knobs["depth"] * (len(family.layers_of(base.encoder)) - 1))
+    memory, new_memory = (
+        family.layers_of(each)[depth].get_submodule(family.MEMORY) for each in (base.encoder, encoder)
+    )
     chosen = torch.randperm(len(stay), generator=draw)[: knobs["contrast"]].tolist()
 
     def ends(prompts: Sequence[str]) -> Tensor:
@@ -84,11 +87,9 @@ def run(
         return -torch.log_softmax(-torch.cat(away, dim=1), dim=1)[:, 0]
 
     adam = (knobs["steps"], knobs["learning_rate"], knobs["decay"], knobs["farthest"])
-    change, losses = values(base, "refact", words, layers_of(base.encoder)[depth].mlp, away, *adam, log)
-    encoder = copy.deepcopy(base.encoder)
-    fc2 = layers_of(encoder)[depth].mlp.fc2
+    change, losses = values(base, "refact", words, memory, away, *adam, log)
     with torch.no_grad(), deterministic(base):
-        keys = words.mean(at_places(base, encoder, fc2, words.prompts, words.places)[0])
-        fc2.weight.copy_(planted(fc2.weight, keys, change, covariance(base, depth, stay)))
+        keys = words.mean(at_places(base, encoder, new_memory, words.prompts, words.places)[0])
+        new_memory.weight.copy_(planted(new_memory.weight, keys, change, covariance(base, depth, stay)))
     notes = {lesson.concept: {"anchor": lesson.anchor, "words": lesson.names} for lesson in lessons}
     return unlearned(base, losses, encoder, notes=notes)

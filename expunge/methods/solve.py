@@ -48,8 +48,8 @@ import torch
 from torch import Tensor
 
 from expunge.bases.base import Base, deterministic
-from expunge.bases.encoder_layers import BATCH, LINEARS, Reached, Walk, layers_of
-from expunge.bases.text import text_gram
+from expunge.bases.encoder_layers import BATCH, Reached, Walk
+from expunge.bases.text import alignment, text_gram
 from expunge.bases.vocabulary_sums import Sums, looked_at, once, sums_of, vocabulary_sums
 from expunge.concepts.prompt_file import read_prompts
 from expunge.core.knobs import Knobs
@@ -123,6 +123,15 @@ def beyond(anchor: Reached, original: Reached, far: Tensor) -> Reached:
     return g + b * (g - x), None if s_g is None or s is None else s_g + b * (s_g - s)
 
 
+def moved(reached: Reached, places: Tensor | None) -> Reached:
+    """(x, s) of a batch at other positions, (N, L): `alignment`."""
+    if places is None:
+        return reached
+    x, s = (None if each is None else each.take_along_dim(places[..., None], dim=1) for each in reached)
+    assert x is not None
+    return x, s
+
+
 def left_of(now: Tensor, goal: Tensor, original: Tensor, looked: Tensor) -> Tensor:
     """(N,): how far states (N, L, D) still are from their goals, as a share of the original's distance to them."""
     apart, whole = (((each - goal).square().sum(-1) * looked).sum(1) for each in (now, original))
@@ -137,25 +146,29 @@ def solved(
     :param listed: the lists' own kept prompts. :param general: the mean over the vocabulary's prompts of sum x x^T.
     """
     encoder, share = copy.deepcopy(base.encoder), knobs["listed"] if general else 1.0
+    family = base.spec.family
+    old_layers, new_layers = family.layers_of(base.encoder), family.layers_of(encoder)
     adapter: dict[str, Tensor] = {}
     texts, anchors = [aim.prompt for aim in aims], [aim.anchor for aim in aims]
     weighs, far = (torch.tensor([aim[i] for aim in aims], device=base.device) for i in (3, 2))
     looked, kept = looked_at(base, texts, anchors), looked_at(base, listed)
-    widths = {names: layers_of(encoder)[0].get_submodule(names[0]).in_features for names in LINEARS}
+    widths = {names: new_layers[0].get_submodule(names[0]).in_features for names in family.LINEARS}
     keep, forget = kept * knobs["keep"] * share / len(listed), weighs
     length, longest = looked.shape[1], kept.shape[1]
+    at = alignment(base, texts, anchors)
+    counterparts = [None] * -(-len(texts) // BATCH) if at is None else list(at[:, :length].split(BATCH))
     now, become = Walk(base, encoder, texts, length), Walk(base, base.encoder, anchors, length)
     were = Walk(base, base.encoder, texts, length, now.starts)
     same = Walk(base, encoder, listed, longest)
     stayed = Walk(base, base.encoder, listed, longest, same.starts)
-    for depth, (before, after) in enumerate(zip(layers_of(base.encoder), layers_of(encoder), strict=True)):
-        for names in LINEARS:
+    for depth, (before, after) in enumerate(zip(old_layers, new_layers, strict=True)):
+        for names in family.LINEARS:
             problem, left = LeastSquares(before.get_submodule(names[0]).weight), []
             more = (max(widths.values()) / widths[names]) ** knobs["narrow"]
-            prompts = zip(looked.split(BATCH), forget.split(BATCH), far.split(BATCH), strict=True)
+            prompts = zip(looked.split(BATCH), forget.split(BATCH), far.split(BATCH), counterparts, strict=True)
             reached = zip(now.inputs(), become.inputs(), were.inputs(), strict=True)
-            for (own, anchor, original), (look, weight, b) in zip(reached, prompts, strict=True):
-                goal = beyond(anchor, original, b)
+            for (own, anchor, original), (look, weight, b, places) in zip(reached, prompts, strict=True):
+                goal = beyond(moved(anchor, places), original, b)
                 problem.add(own, goal, look * weight[:, None])
                 if own[1] is not None and goal[1] is not None and original[1] is not None:
                     left.append(left_of(own[1], goal[1], original[1], look))
@@ -172,7 +185,7 @@ def solved(
             for name, weight, (a, b) in zip(names, weights, changes, strict=True):
                 if len(a):
                     after.get_submodule(name).weight.copy_(weight + b @ a)
-                    adapter |= named(f"encoder.layers.{depth}.{name}", a, b)
+                    adapter |= named(family, f"{family.LAYERS}.{depth}.{name}", a, b)
         for walk in (now, become, were, same, stayed):
             walk.step()
     return encoder, adapter

@@ -10,27 +10,20 @@ import torch
 from torch import Tensor
 
 from expunge.bases.base import Base, denoiser_of, deterministic
-from expunge.bases.edits import Edit, changed_parameters, normal_name
+from expunge.bases.edits import Edit, changed_parameters
+from expunge.bases.families import Family
+from expunge.bases.families.names import normal_name
 from expunge.methods import ConceptData, Log, Unlearned, low_rank
 
 T = TypeVar("T")
 
 
-def select_parameters(encoder: Any, which: str) -> dict[str, torch.nn.Parameter]:
+def select_parameters(family: Family, encoder: Any, which: str) -> dict[str, torch.nn.Parameter]:
     """The parameters to train: `full`, `mlp`, `attn`, or `mlp-final-attn` (every MLP and the last self-attention);
     `qkv-mlp`: every MLP and the query, key and value projections, without attention's output projection, which only
     multiplies the values again; `late`: the second half of the layers."""
-    last = encoder.config.num_hidden_layers - 1
-    late = "|".join(str(layer) for layer in range((last + 1) // 2, last + 1))
-    patterns = {
-        "full": r"",
-        "mlp": r"encoder\.layers\.\d+\.mlp\.",
-        "attn": r"encoder\.layers\.\d+\.self_attn\.",
-        "mlp-final-attn": rf"encoder\.layers\.(\d+\.mlp|{last}\.self_attn)\.",
-        "qkv-mlp": r"encoder\.layers\.\d+\.(mlp|self_attn\.(q|k|v)_proj)\.",
-        "late": rf"encoder\.layers\.({late})\.",
-    }
-    return {n: p for n, p in encoder.named_parameters() if re.match(patterns[which], normal_name(n))}
+    pattern = re.compile(family.trained(which, len(family.layers_of(encoder))))
+    return {n: p for n, p in encoder.named_parameters() if pattern.match(normal_name(n))}
 
 
 def student(
@@ -38,7 +31,7 @@ def student(
 ) -> tuple[Any, list[torch.nn.Parameter]]:
     """(a copy of the encoder, its trainable parameters: its own, or those of changes of rank `rank` to its weights)."""
     encoder = copy.deepcopy(base.encoder).eval().requires_grad_(False)
-    chosen = select_parameters(encoder, which)
+    chosen = select_parameters(base.spec.family, encoder, which)
     if rank:
         return encoder, low_rank.attach(encoder, list(chosen), rank, draw or torch.Generator().manual_seed(0))
     trained = list(chosen.values())

@@ -9,7 +9,8 @@ over the embeddings c_i of the target's names, c*_i of the anchor and k_j of the
     W' = W M,   M = (sum_i c*_i c_i^T + keep * sum_j k_j k_j^T + ridge * I)
                     (sum_i c_i c_i^T + keep * sum_j k_j k_j^T + ridge * I)^-1
 
-M is the same for every W. The first position is left out of c_i and c*_i: it is the start token, equal in all prompts.
+M is the same for every W. CLIP's start token, equal in all prompts, is left out of c_i and c*_i. Where a denoiser reads
+no padding, tokens are matched as in `bases.text.alignment`.
 With `expand` the names stand in the training templates, too, as with the authors' option --expand_prompts. Words of the
 vocabulary are kept as well, or go with the target (kept_words.py); all their prompts together weigh as much as those
 that the lists keep. With `others: 0` only the lists' are kept, as published.
@@ -22,7 +23,7 @@ import torch
 from torch import Tensor
 
 from expunge.bases.base import Base, denoiser_of
-from expunge.bases.families.stable_diffusion import reads_text
+from expunge.bases.text import alignment, read_states
 from expunge.core.knobs import Knobs
 from expunge.methods import ConceptData, Log, Unlearned
 from expunge.methods.kept_words import lessons_and_kept, pairs_of
@@ -62,15 +63,20 @@ def run(
     pairs = [(name, lesson.becomes(name)) for lesson in lessons for name in lesson.names]
     if knobs["expand"]:
         pairs = list(dict.fromkeys([*pairs, *pairs_of(lessons).values()]))
-    c, goal = (encode_all(base, some)[:, 1:].flatten(0, 1) for some in zip(*pairs, strict=True))
-    same = encode_all(base, [*listed, *words])
+    names, anchors = zip(*pairs, strict=True)
+    (c, own), (goal, _) = (read_states(base, encode_all(base, some)) for some in (names, anchors))
+    if (places := alignment(base, names, anchors)) is not None:
+        goal = goal.take_along_dim(places[..., None], dim=1)
+    embeddings = encode_all(base, [*listed, *words])
+    same, read = read_states(base, embeddings)
+    read[:, : base.spec.family.STARTS] = True
     same[len(listed) :] *= (
         len(listed) / max(len(words), 1)
     ) ** 0.5  # squared, the weight of each of the words' prompts
-    matrix = edit_matrix(c, goal, same.flatten(0, 1), knobs["keep"], knobs["ridge"])
+    matrix = edit_matrix(c[own], goal[own], same[read], knobs["keep"], knobs["ridge"])
     denoiser = copy.deepcopy(denoiser_of(base))
     for name, module in denoiser.named_modules():
-        if reads_text(name):
+        if base.spec.family.reads_text(name):
             module.weight.copy_(module.weight.double() @ matrix)
     notes = {lesson.concept: {"anchor": lesson.anchor, "words": lesson.names} for lesson in lessons}
     return unlearned(base, [], denoiser=denoiser, notes=notes)

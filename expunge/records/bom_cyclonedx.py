@@ -12,7 +12,6 @@ import uuid
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from expunge.bases.families import stable_diffusion as family
 from expunge.core.files import to_json
 from expunge.records.facts import TASKS, Facts, Measured, package_url
 
@@ -81,7 +80,7 @@ def _model(facts: Facts, files: Mapping[str, str], record: str) -> dict[str, Any
 def _card(facts: Facts) -> dict[str, Any]:
     return {
         "modelParameters": {
-            "task": "text encoding", "architectureFamily": "transformer", "modelArchitecture": family.ENCODER,
+            "task": "text encoding", "architectureFamily": "transformer", "modelArchitecture": facts.encoder_class,
             "datasets": [
                 {"type": "configuration", "name": name, "description": f"what had to be forgotten; sha256 {sha256}"}
                 for name, sha256 in sorted(facts.lists.items())

@@ -11,7 +11,6 @@ record names, so the same release gives the same bytes.
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from expunge.bases.families import stable_diffusion as family
 from expunge.core.files import to_json
 from expunge.records.facts import Facts, package_url
 
@@ -125,7 +124,7 @@ class _Document:
             suppliedBy=self.make("Agent", "supplier", name="whoever hands this release on"),
             releaseTime=self.info.created, verifiedUsing=[self.hash(facts.weights)],
             description=f"A text encoder that was changed to forget {', '.join(facts.concepts)}.",
-            ai_typeOfModel=[family.ENCODER, "text encoder"], ai_domain=["text-to-image", "text-to-video"],
+            ai_typeOfModel=[facts.encoder_class, "text encoder"], ai_domain=["text-to-image", "text-to-video"],
             ai_informationAboutTraining=f"The text encoder of {facts.base}, changed by the method {facts.method}.",
             ai_informationAboutApplication="In place of the text encoder of the models of its base.",
             ai_limitation=" ".join(facts.limits), ai_hyperparameter=self.entries(facts.parameters.items()),

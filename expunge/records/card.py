@@ -44,8 +44,9 @@ def record_card(facts: Facts, files: Sequence[str], arguments: str) -> str:
 
     :param files: of weights that are handed on with it. :param arguments: as in `how_to_load`.
     """
+    made = Made(facts.concepts, facts.method, facts.repository, files, facts.pipeline)
     data = {
-        **metadata(Made(facts.concepts, facts.method, facts.repository, files), arguments),
+        **metadata(made, arguments),
         "model_name": facts.encoder, "eval_results": list(eval_results(facts)) or None,
     }  # fmt: skip
     environment = Environment(  # Markdown, in which nothing of it needs an escape: ids, numbers, names of the catalogue
@@ -53,7 +54,7 @@ def record_card(facts: Facts, files: Sequence[str], arguments: str) -> str:
         trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
     )  # fmt: skip
     body = environment.get_template("card.md.j2").render(
-        facts=facts, load=how_to_load(files, arguments), files=table_of(files), rows=list(in_short(facts)),
+        facts=facts, load=how_to_load(made, arguments), files=table_of(files), rows=list(in_short(facts)),
         missing=[each.key for each in facts.measured if each.value is None],
     )  # fmt: skip
     return card_of(data, body)

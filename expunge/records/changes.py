@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from expunge.bases.families import stable_diffusion as family
+from expunge.bases.families.names import ENCODER_FOLDER, weights_name
 from expunge.bases.parts import parts_of
 from expunge.bases.sources import needed_sources
 from expunge.bases.spec import Spec
@@ -14,11 +14,11 @@ OTHERS = ("denoiser", "unconditional")  # parts of an edit beside the encoder, e
 
 def original_encoder(spec: Spec) -> Path | None:
     """The file of the base's own text encoder; None where it is not by itself in one file on this machine."""
-    part = parts_of(spec).parts.get(f"t2i.{family.ENCODER_FOLDER}")
+    part = parts_of(spec).parts.get(f"t2i.{ENCODER_FOLDER}")
     if part is None:
         return None
     variant = needed_sources(spec)["t2i"].source.variant
-    file = part.folder / family.weights_name(family.MODELS[family.ENCODER_FOLDER], variant)
+    file = part.folder / weights_name(spec.family.MODELS[ENCODER_FOLDER], variant)
     return file if file.is_file() else None
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from expunge.bases.families import stable_diffusion as family
+from expunge.bases.families.names import ENCODER_FOLDER
 from expunge.core.errors import InputError, Problem
 from expunge.records.tensors import digests_of, types_of
 
@@ -65,13 +65,13 @@ def compatible(record: Mapping[str, Any], pipeline: Path) -> Answer:
 
 def weights_of(pipeline: Path) -> tuple[Path, ...]:
     """The files of the text encoder's weights. :raises InputError: there are none."""
-    folders = [pipeline / family.ENCODER_FOLDER, pipeline]
+    folders = [pipeline / ENCODER_FOLDER, pipeline]
     for folder in folders:
         plain = folder / "model.safetensors"  # what diffusers takes first; else the parts, else a variant
         parts = sorted(file for file in folder.glob("model*.safetensors") if PART.fullmatch(file.name))
         variants = sorted(folder.glob("model.*.safetensors"))
         if plain.is_file() or parts or variants:
             return (plain,) if plain.is_file() else tuple(parts or variants[:1])
-    what = f"holds no {family.ENCODER_FOLDER}/model.safetensors, and no model.safetensors"
+    what = f"holds no {ENCODER_FOLDER}/model.safetensors, and no model.safetensors"
     fix = "name a pipeline's folder as diffusers saves it, or that of its text encoder"
     raise InputError([Problem(pipeline.as_posix(), what, fix)])

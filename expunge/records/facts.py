@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from expunge.bases.families import family_of
 from expunge.metrics.catalogue import METRICS
 from expunge.metrics.thresholds import Threshold
 
@@ -51,6 +52,7 @@ class Facts:
     files: Mapping[str, str]  # of the encoder's folder: sha256
     folder: str  # the folder's digest in the form of OpenSSF model signing
     base: str  # name
+    pipeline: str  # of the T2I model: its class in diffusers
     base_digest: str
     pins: Mapping[str, str]  # "owner/name@revision" on the hub by part of the base, such as t2i; none where it is local
     original: Mapping[str, str]  # files of the original text encoder: sha256; none where the base is from the hub
@@ -67,6 +69,11 @@ class Facts:
     def weights(self) -> str:
         """sha256 of model.safetensors."""
         return self.files["model.safetensors"]
+
+    @property
+    def encoder_class(self) -> str:
+        """The text encoder's class in transformers."""
+        return family_of(self.pipeline).ENCODER
 
     @property
     def repository(self) -> str:
@@ -86,7 +93,8 @@ def facts_of(record: Mapping[str, Any]) -> Facts:
         seeds=told["seeds"], concepts=tuple(each["concept"] for each in told["concepts"]),
         files={each["name"].removeprefix(f"{own['name']}/"): each["digest"]["sha256"]
                for each in record["subject"][:-1]},
-        folder=own["digest"]["sha256"], base=base["name"], base_digest=base["digest"], pins=pins,
+        folder=own["digest"]["sha256"], base=base["name"],
+        pipeline=base["parts"]["t2i.pipeline"], base_digest=base["digest"], pins=pins,
         original={file: sha256 for file, sha256 in parts.items() if file.startswith("t2i/text_encoder/")},
         judge=told["judge"]["digest"], lists={each["name"]: each["digest"]["sha256"] for each in told["configuration"]},
         python=versions.pop("python", ""), libraries=versions,

@@ -3,7 +3,7 @@
     make_release(Path(), "production", Path("release/production"), Chosen())
     findings = verify_release(Path("release/production"), trust)
 
-    encoder/            what `CLIPTextModel.from_pretrained` loads; a denoiser's change, if there is one, beside it
+    encoder/            what `from_pretrained` of its class loads; a denoiser's change, if there is one, beside it
     record.json         audit/releases/<name>.json, and record.dsse if it is signed
     verdict.json        its verdict with every reason; rates.csv: every number; frames.csv: videos frame by frame
     README.md           the model card; bom.cdx.json, bom.spdx.json: bills of materials (expunge.records.release_papers)

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from expunge.bases.families.stable_diffusion import normal_name
+from expunge.bases.families.names import normal_name
 from expunge.bases.parts import read_header
 
 TYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "I64": "<i8", "I32": "<i4", "I8": "i1", "U8": "u1"}

@@ -1,7 +1,8 @@
 """A whole pipeline of diffusers: the base's T2I pipeline with the unlearned encoder and the changed denoiser.
 
 A whole pipeline, since a text encoder alone is not the whole change of every method, and nobody can then load one half.
-Where the base has a motion U-Net of its own and the denoiser changed, `motion_unet/` holds the changed motion U-Net.
+Where the base has a T2V denoiser of its own and the denoiser changed, `motion_unet/` or `motion_transformer/` holds it,
+changed.
 """
 
 from pathlib import Path
@@ -13,41 +14,42 @@ from expunge.bases import hub
 from expunge.bases.edits import read_edit
 from expunge.bases.exports import Order
 from expunge.bases.exports.parts import cast, denoiser_changes, dtype_of, own_pipeline
-from expunge.bases.families.stable_diffusion import DENOISERS, VIDEO_PARTS
 from expunge.bases.pipelines import quiet
 from expunge.bases.sources import needed_sources
 from expunge.core.errors import InputError, Problem
 
-MOTION = "motion_unet"
+MOTION = "motion_"  # before the denoiser's name
 
 
 def write(order: Order, out: Path) -> list[str]:
     pipe, stored = own_pipeline(order)
     dtype, changes = dtype_of(order) or stored, denoiser_changes(order)
     with quiet():
-        pipe.register_modules(text_encoder=read_edit(order.folder, torch.device("cpu")).encoder)
-        _add(getattr(pipe, DENOISERS[type(pipe).__name__]), changes, order)
+        family = order.spec.family
+        pipe.register_modules(text_encoder=read_edit(order.folder, family, torch.device("cpu")).encoder)
+        _add(getattr(pipe, family.DENOISER), changes, order)
         for part, module in pipe.components.items():
             if isinstance(module, torch.nn.Module):
                 cast(module.state_dict(), dtype, f"{order.name}: {part}")
         pipe.to(dtype=dtype)
         pipe.save_pretrained(out, safe_serialization=True)
-        motion = _motion_unet(order) if changes else None
+        motion = _motion_denoiser(order) if changes else None
         if motion is not None:
             _add(motion, changes, order)
-            motion.to(dtype=dtype).save_pretrained(out / MOTION, safe_serialization=True)
+            motion.to(dtype=dtype).save_pretrained(out / f"{MOTION}{family.DENOISER}", safe_serialization=True)
     return []
 
 
-def _motion_unet(order: Order) -> Any | None:
-    """The base's own motion U-Net, float32; None where its videos use the T2I model's U-Net with an adapter."""
+def _motion_denoiser(order: Order) -> Any | None:
+    """The base's own T2V denoiser, float32; None where its videos use the T2I model's with an adapter."""
     import diffusers
 
-    needed = needed_sources(order.spec).get("t2v.unet")
+    part = order.spec.family.DENOISER
+    needed = needed_sources(order.spec).get(f"t2v.{part}")
     if needed is None:
         return None
     folder = hub.resolve(order.spec, needed.source, needed.files, needed.optional)
-    return getattr(diffusers, VIDEO_PARTS["unet"]).from_pretrained(
+    return getattr(diffusers, order.spec.family.VIDEO_PARTS[part]).from_pretrained(
         folder, torch_dtype=torch.float32, use_safetensors=True, variant=needed.source.variant, local_files_only=True
     )
 

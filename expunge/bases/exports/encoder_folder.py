@@ -1,4 +1,4 @@
-"""The text encoder in a folder of its own, for `CLIPTextModel.from_pretrained`, or for a repository on the hub."""
+"""The text encoder in a folder of its own, for `from_pretrained` of its class, or for a repository on the hub."""
 
 import shutil
 from pathlib import Path

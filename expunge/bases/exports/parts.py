@@ -8,14 +8,15 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from expunge.bases.exports import Order
-from expunge.bases.families.stable_diffusion import stored_name
+from expunge.bases.families import sd
 from expunge.bases.pipelines import load_t2i, quiet
 from expunge.core.errors import InputError, Problem
 
 
 def encoder_tensors(order: Order) -> dict[str, Tensor]:
-    """{name that begins with "text_model.": tensor as stored} of the unlearned encoder."""
-    return {stored_name(name): tensor for name, tensor in load_file(order.folder / "model.safetensors").items()}
+    """{name as files hold it: tensor as stored} of the unlearned encoder."""
+    tensors = load_file(order.folder / "model.safetensors")
+    return {order.spec.family.stored_name(name): tensor for name, tensor in tensors.items()}
 
 
 def denoiser_changes(order: Order) -> dict[str, Tensor]:
@@ -36,7 +37,7 @@ def own_pipeline(order: Order) -> tuple[Any, torch.dtype]:
 def original_tensors(pipe: Any) -> dict[str, Tensor]:
     """{name that begins with "text_model.": float32 tensor} of a pipeline's own encoder, without position ids."""
     state = pipe.text_encoder.state_dict().items()
-    return {stored_name(name): tensor for name, tensor in state if not name.endswith("position_ids")}
+    return {sd.stored_name(name): tensor for name, tensor in state if not name.endswith("position_ids")}
 
 
 def cast(tensors: Mapping[str, Tensor], dtype: torch.dtype | None, where: str) -> dict[str, Tensor]:

@@ -17,7 +17,7 @@ from expunge.bases.edits import differing
 from expunge.bases.exports import Order
 from expunge.bases.exports.parts import cast, denoiser_changes, encoder_tensors, original_tensors, own_pipeline
 from expunge.bases.exports.safetensors_file import spans as spans_of
-from expunge.bases.families.stable_diffusion import DENOISERS
+from expunge.bases.families.sd import DENOISER
 from expunge.bases.ldm import EMA, Place, denoiser_places, encoder_places
 from expunge.bases.placement import some
 from expunge.core.errors import InputError, Problem, shown
@@ -65,7 +65,7 @@ def _denoiser(order: Order, where: str, checkpoint: Any, pipe: Any) -> dict[Plac
     changes = denoiser_changes(order)
     if not changes:
         return {}
-    denoiser = getattr(pipe, DENOISERS[type(pipe).__name__])
+    denoiser = getattr(pipe, DENOISER)
     places = denoiser_places(checkpoint.keys(), denoiser.config)
     problems = []
     if any(key.startswith(EMA) for key in checkpoint.keys()):  # noqa: SIM118 (no iterator)

@@ -82,7 +82,7 @@ def test_a_video_can_have_a_text_for_each_frame(tiny_base: Any) -> None:
     other = Condition(torch.stack([texts[0], texts[1]])[None])
     moved = sample_videos(tiny_base, other, [3])
     assert not any(np.array_equal(moved, sample_videos(tiny_base, [prompt], [3])) for prompt in PROMPTS)
-    with pytest.raises(ValueError, match="StableDiffusionPipeline reads no text for each frame"):
+    with pytest.raises(ValueError, match="UNet2DConditionModel reads no text for each frame"):
         sample_images(tiny_base, same, [3, 4])
     assert np.array_equal(sample_videos(tiny_base, same, [3, 4]), sample_videos(tiny_base, PROMPTS, [3, 4]))
 

@@ -18,7 +18,7 @@ from transformers import CLIPTextModel
 from expunge.bases.base import denoiser_of, load, load_edit, store_edit
 from expunge.bases.edits import Edit
 from expunge.bases.exports import Order, export
-from expunge.bases.families.stable_diffusion import normal_name
+from expunge.bases.families.names import normal_name
 from expunge.bases.sampling import sample_images, sample_videos
 from expunge.bases.spec import load_spec
 from expunge.core.errors import InputError

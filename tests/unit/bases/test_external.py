@@ -17,7 +17,8 @@ from expunge.bases.edits import Edit
 from expunge.bases.exports import Order, export
 from expunge.bases.external_edit import read_external
 from expunge.bases.external_files import content_digest, files_of
-from expunge.bases.families.stable_diffusion import normal_name, stored_name
+from expunge.bases.families.names import normal_name
+from expunge.bases.families.sd import stored_name
 from expunge.bases.sampling import sample_images
 from expunge.concepts.concept import Concept
 from expunge.core.errors import InputError

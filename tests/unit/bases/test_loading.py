@@ -10,6 +10,7 @@ from torch import Tensor
 
 from expunge.bases.base import load
 from expunge.bases.edits import read_edit
+from expunge.bases.families import sd
 from expunge.bases.spec import load_spec
 from expunge.core.errors import InputError
 from tests.support import tiny
@@ -126,7 +127,7 @@ def test_position_ids_need_no_place(folder: Path) -> None:
 
 def test_an_unlearned_encoder_is_held_to_the_same(folder: Path) -> None:
     encoder = folder / "tiny/t2i/text_encoder"
-    assert read_edit(encoder, torch.device("cpu")).encoder.training is False
+    assert read_edit(encoder, sd, torch.device("cpu")).encoder.training is False
     change_tensors(encoder / "model.safetensors", prefixed)
     with pytest.raises(InputError, match="the encoder: 36 tensors find no place"):
-        read_edit(encoder, torch.device("cpu"))
+        read_edit(encoder, sd, torch.device("cpu"))

@@ -10,6 +10,7 @@ import torch
 from expunge.bases.base import store_edit
 from expunge.bases.edits import Edit
 from expunge.bases.exports import Order, export
+from expunge.bases.families import sd
 from expunge.methods.low_rank import named
 
 
@@ -26,7 +27,7 @@ def test_ranks_may_differ_from_layer_to_layer(tiny_base: Any, tmp_path: Path) ->
             )
             with torch.no_grad():
                 module.weight += b @ a
-            adapter |= named(name, a, b)
+            adapter |= named(sd, name, a, b)
     store_edit(tiny_base, tmp_path / "encoder", Edit(encoder, adapter=adapter))
     order, out = Order("objects/bolt", "made", tmp_path / "encoder", tiny_base.spec), tmp_path / "lora.safetensors"
     export(order, "lora", out)

@@ -19,10 +19,14 @@ from tests.support.paths import ROOT
 
 def test_shipped_specs_are_valid_and_pinned() -> None:
     emoji, real = load_spec("emoji", ROOT / "bases"), load_spec("sd15-animatediff", ROOT / "bases")
-    assert emoji.t2v.unet is not None and emoji.t2v.source is None and (emoji.t2i.width, emoji.t2v.height) == (64, 64)
+    assert (
+        emoji.t2v.parts.keys() == {"unet"}
+        and emoji.t2v.source is None
+        and (emoji.t2i.width, emoji.t2v.height) == (64, 64)
+    )
     assert emoji.t2i.steps == emoji.t2v.steps == 12 and emoji.t2i.scheduler == "DPMSolverMultistepScheduler"
     assert real.t2v.scheduler == "DDIMScheduler" and real.t2v.scheduler_options["beta_schedule"] == "linear"
-    for source in (real.t2i.source, real.t2v.adapter, real.judge.weights):
+    for source in (real.t2i.source, real.t2v.parts["motion_adapter"], real.judge.weights):
         assert source is not None and hub.COMMIT.fullmatch(source.revision or "")
     assert real.prompts.is_file() and real.judge.vocabulary is not None and real.judge.vocabulary.is_file()
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from expunge.bases.base import denoiser_of
-from expunge.bases.encoder_layers import layers_of
+from expunge.bases.families.sd import layers_of
 from expunge.bases.text import encode_prompts
 from expunge.methods import emcid, kept_words, null_space, refact, rewriting, unlearn
 from expunge.methods.lessons import Lesson

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from expunge.bases.edits import normal_name
+from expunge.bases.families import sd
 from expunge.bases.text import distance, encode_prompts, text_gram
 from expunge.concepts.concept import Concept
 from expunge.core.words import Finder, with_article
@@ -140,7 +141,7 @@ def test_the_vocabulary_is_whole_words(tiny_base: Any) -> None:
         def get_vocab(self) -> dict[str, int]:
             return {"owl</w>": 0, "ow": 1, "cat</w>": 2, "it</w>": 3, "a1b</w>": 4, "été</w>": 5, "<|end|>": 6}
 
-    base = SimpleNamespace(t2i=SimpleNamespace(tokenizer=Words()))
+    base = SimpleNamespace(t2i=SimpleNamespace(tokenizer=Words()), spec=SimpleNamespace(family=sd))
     draw = torch.Generator().manual_seed(0)
     assert sorted(vocabulary(base, 9, draw)) == ["cat", "owl"]  # type: ignore[arg-type]
     assert len(vocabulary(base, 1, draw)) == 1  # type: ignore[arg-type]

@@ -12,6 +12,7 @@ from expunge.bases.base import load, store_edit
 from expunge.bases.condition import condition_of
 from expunge.bases.denoising import add_noise, predict_noise
 from expunge.bases.edits import normal_name
+from expunge.bases.families import sd
 from expunge.bases.sampling import sample_images
 from expunge.bases.spec import load_spec
 from expunge.bases.text import encode_prompts
@@ -81,7 +82,7 @@ def test_the_gradient_reaches_the_encoder_alone(tiny_base: Any, bolt: ConceptDat
 def test_only_the_named_parameters_change(tiny_base: Any, bolt: ConceptData, which: str) -> None:
     result = unlearn("few-shot", tiny_base, [bolt], [], {**FAST, "trained": which}, seed=0)
     moved = changed(tiny_base, result.edit.encoder)
-    named = {normal_name(name) for name in select_parameters(tiny_base.encoder, which)}
+    named = {normal_name(name) for name in select_parameters(sd, tiny_base.encoder, which)}
     assert moved <= named and moved
     last_attention = {name for name in named if "layers.1.self_attn" in name}
     if which == "mlp-final-attn":
@@ -102,9 +103,9 @@ def test_mlp_final_attn_is_59_million_in_clip_l() -> None:
 
     with torch.device("meta"):
         encoder = CLIPTextModel(CLIPTextConfig(hidden_size=768, intermediate_size=3072, num_hidden_layers=12))
-    count = sum(p.numel() for p in select_parameters(encoder, "mlp-final-attn").values())
+    count = sum(p.numel() for p in select_parameters(sd, encoder, "mlp-final-attn").values())
     assert round(count / 1e6, 1) == 59.0
-    assert round(sum(p.numel() for p in select_parameters(encoder, "full").values()) / 1e6, 2) == 123.06
+    assert round(sum(p.numel() for p in select_parameters(sd, encoder, "full").values()) / 1e6, 2) == 123.06
 
 
 def test_ascent_ascends(tiny_base: Any, bolt: ConceptData) -> None:

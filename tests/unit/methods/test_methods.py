@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from expunge.bases.base import denoiser_of
-from expunge.bases.families.stable_diffusion import reads_text
+from expunge.bases.families.sd import reads_text
 from expunge.bases.sampling import sample_images
 from expunge.bases.text import encode_prompts
 from expunge.methods import ConceptData, ablate, esd, for_several, kept_words, uce, unlearn
@@ -192,7 +192,7 @@ def test_ablate_can_train_the_denoiser(tiny_base: Any, bolt: ConceptData, which:
 def test_the_start_token_sends_no_gradient_into_cross_attention(tiny_base: Any) -> None:
     """Of an output summed over positions, d/dW is the sum of the inputs at all positions but the first."""
     denoiser, trained = denoiser_student(tiny_base, reads_text)
-    ablate.stop_first_position(denoiser)
+    ablate.stop_first_position(tiny_base, denoiser)
     module = next(m for n, m in denoiser.named_modules() if n.endswith("attn2.to_k"))
     words = torch.randn(2, 5, module.in_features, generator=torch.Generator().manual_seed(0))
     module(words).sum().backward()

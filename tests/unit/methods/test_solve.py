@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from expunge.bases import encoder_layers, vocabulary_sums
-from expunge.bases.encoder_layers import LINEARS, Walk, gram, layers_of, position_weights, tokens_in
+from expunge.bases.encoder_layers import Walk, gram, position_weights, tokens_in
+from expunge.bases.families.sd import LINEARS, layers_of
 from expunge.bases.text import distance, encode_prompts, text_gram
 from expunge.methods import solve, unlearn
 from expunge.methods.least_squares import LeastSquares

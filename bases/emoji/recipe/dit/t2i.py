@@ -30,7 +30,7 @@ def build(config: dict[str, Any]) -> PixArtTransformer2DModel:
     )
 
 
-def start_small(model: torch.nn.Module) -> None:
+def start_small(model: PixArtTransformer2DModel) -> None:
     """As DiT starts (arXiv 2212.09748): each block as the identity, the output at zero."""
     torch.nn.init.normal_(model.adaln_single.linear.weight, std=0.02)
     for name, module in model.named_modules():

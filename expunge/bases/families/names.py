@@ -1,0 +1,54 @@
+"""Names of files and tensors that all families share."""
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from expunge.bases.families import Family
+
+ENCODER_FOLDER = "text_encoder"
+TOKENIZER_FOLDER = "tokenizer"
+MODEL = "diffusion_pytorch_model"  # stem of the weights' file of a diffusers model
+IGNORED = ("position_ids",)  # ends of the names of tensors that older files hold and no model reads any more
+
+
+def pipeline_files(family: "Family", variant: str | None = None) -> list[str]:
+    """Names and patterns of the files that a pipeline's folder must hold; what OTHER_PARTS names is never loaded."""
+    files = ["model_index.json", "scheduler/scheduler_config.json", f"{TOKENIZER_FOLDER}/*"]
+    for part, stem in family.MODELS.items():
+        if part not in family.OPTIONAL_MODELS:
+            files += [f"{part}/config.json", f"{part}/{weights_name(stem, variant)}"]
+    return files
+
+
+def settings_files(family: "Family") -> list[str]:
+    """Names and patterns of the files of a pipeline's folder without its weights."""
+    return [name for name in pipeline_files(family) if not name.endswith(".safetensors")]
+
+
+def module_files(variant: str | None = None) -> list[str]:
+    """Names of the files that the folder of one diffusers model must hold."""
+    return ["config.json", weights_name(MODEL, variant)]
+
+
+def optional_files(family: "Family", variant: str | None = None) -> list[str]:
+    """Names of files that a T2V pipeline's folder may hold besides `pipeline_files`."""
+    return [f"{part}/{name}" for part in family.OPTIONAL_MODELS for name in module_files(variant)]
+
+
+def weights_name(stem: str, variant: str | None) -> str:
+    return f"{stem}.{variant}.safetensors" if variant else f"{stem}.safetensors"
+
+
+def longest_prompt(tokenizer: Path, otherwise: int) -> int:
+    """How many tokens a tokenizer's folder says that a prompt may have."""
+    file = tokenizer / "tokenizer_config.json"
+    settings = json.loads(file.read_text("utf-8")) if file.is_file() else {}
+    return int(settings.get("model_max_length", otherwise))
+
+
+def normal_name(name: str) -> str:
+    """A tensor's name without its prefix `text_model.`, which only some versions of transformers write."""
+    return re.sub(r"^(text_model\.|text_encoder\.)+", "", name)
