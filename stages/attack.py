@@ -17,6 +17,7 @@ from typing import Any
 from expunge.attacks import ATTACKS
 from expunge.attacks.records import Attempt, write_attempts
 from expunge.attacks.replayed import REPLAY, KeptPrompt, read_kept, worth_keeping
+from expunge.bases.families import modules_of
 from expunge.bases.spec import load_spec
 from expunge.concepts.concept import Concept
 from expunge.concepts.kinds import KINDS
@@ -67,7 +68,8 @@ def run() -> None:
     units = units_of(plan, prompts, attack_budgets(), read_kept(KEPT), keys, module_of(spec).__name__)
     run_units(
         "attack", OUT, units, partial(attack, plan.base.name),
-        modules=["stages.attack"], base=plan.base.models, workers=planned_workers(plan), veil=veil,
+        modules=["stages.attack", *modules_of(plan.base.models.parts)], base=plan.base.models,
+        workers=planned_workers(plan), veil=veil,
     )  # fmt: skip
 
 

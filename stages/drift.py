@@ -8,6 +8,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
+from expunge.bases.families import modules_of
 from expunge.bases.spec import load_spec
 from expunge.concepts.prompt_file import read_prompts
 from expunge.core.files import write_json
@@ -29,7 +30,8 @@ def run() -> None:
     encoders = {name: record.key for name, record in read_index(ENCODERS).units.items()}
     run_units(
         "drift", OUT, units_of(plan, encoders), partial(measure, plan.base.name),
-        modules=["stages.drift"], base=plan.base.models, workers=planned_workers(plan), veil=veil,
+        modules=["stages.drift", *modules_of(plan.base.models.parts)], base=plan.base.models,
+        workers=planned_workers(plan), veil=veil,
     )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from expunge.bases.families import modules_of
 from expunge.core.errors import InputError, Problem
 from expunge.core.files import write_json
 from expunge.plan.contract import Picture, Plan
@@ -31,7 +32,8 @@ def run() -> None:
     plan, veil = read_opened_here()
     run_units(
         "fewshot", OUT, units_of(plan), partial(draw, plan.base.name),
-        modules=["stages.fewshot"], base=plan.base.models, workers=planned_workers(plan), veil=veil,
+        modules=["stages.fewshot", *modules_of(plan.base.models.parts)], base=plan.base.models,
+        workers=planned_workers(plan), veil=veil,
     )  # fmt: skip
 
 

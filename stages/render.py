@@ -15,6 +15,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
+from expunge.bases.families import modules_of
 from expunge.concepts.samples import MODALITIES, PlannedSample, write_planned
 from expunge.core.index import read_index
 from expunge.core.unit_names import Name, UnitName
@@ -39,7 +40,8 @@ def run() -> None:
     videos = any(sample.modality == "video" for samples in plan.samples.values() for sample in samples)
     run_units(
         "render", OUT, units_of(plan, encoders), partial(draw, plan.base.name, videos),
-        modules=["stages.render"], base=plan.base.models, workers=planned_workers(plan), veil=veil,
+        modules=["stages.render", *modules_of(plan.base.models.parts)], base=plan.base.models,
+        workers=planned_workers(plan), veil=veil,
     )  # fmt: skip
 
 

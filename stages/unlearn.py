@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from expunge.bases.families import modules_of
 from expunge.concepts.concept import Concept
 from expunge.core.codes import opened
 from expunge.core.files import write_json, write_text
@@ -55,7 +56,8 @@ def run() -> None:
     fewshot = {name: record.key for name, record in read_index(FEWSHOT).units.items()}
     run_units(
         "unlearn", OUT, units_of(plan, fewshot), partial(train, plan.base.name),
-        modules=["stages.unlearn"], base=plan.base.models, workers=planned_workers(plan), veil=veil,
+        modules=["stages.unlearn", *modules_of(plan.base.models.parts)], base=plan.base.models,
+        workers=planned_workers(plan), veil=veil,
     )  # fmt: skip
     collect_curves(OUT, plan.encoders)
 

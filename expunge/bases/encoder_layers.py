@@ -7,7 +7,7 @@ for names in base.spec.family.LINEARS:
 walk.step()                                on to the next layer
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -17,39 +17,12 @@ from torch import Tensor
 
 from expunge.bases.base import Base
 from expunge.bases.families import Family
+from expunge.bases.first_call import first_call
 from expunge.bases.text import encode_prompts
 
 BATCH = 256  # prompts that are encoded at once
 MOST_HELD = 2**27  # numbers of a walk's states that are held; those of further batches are computed anew each time
 Reached = tuple[Tensor, Tensor | None]  # an input (N, L, in), and the state (N, L, D) to which the output is added
-
-
-class _Stop(Exception):
-    """Ends a forward pass once it has reached what was asked for."""
-
-
-def first_call(module: Any, forward: Callable[[], Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """(args, kwargs) with which `forward` calls the module first; what comes after is not computed."""
-    seen: list[Any] = []
-
-    def hook(_: Any, args: Any, kwargs: Any) -> None:
-        seen.append((args, kwargs))
-        raise _Stop
-
-    handle = module.register_forward_pre_hook(hook, with_kwargs=True)
-    try:
-        forward()
-    except _Stop:
-        pass
-    finally:
-        handle.remove()
-    (call,) = seen
-    return call
-
-
-def first_input(module: Any, forward: Callable[[], Any]) -> Tensor:
-    (x,), _ = first_call(module, forward)
-    return x
 
 
 @dataclass

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from expunge.bases.families import FAMILIES
+from expunge.bases.families import families
 from expunge.bases.parts import read_json
 from expunge.bases.placement import placement_problems, some, wrong_class
 from expunge.core.errors import InputError, Problem
@@ -28,7 +28,7 @@ def load_model(label: str, kind: str, folder: Path, where: str, variant: str | N
     import diffusers
     import transformers
 
-    of_transformers = any(kind == family.ENCODER for family in FAMILIES)
+    of_transformers = any(kind == family.ENCODER for family in families())
     loader = getattr(transformers if of_transformers else diffusers, kind)
     dtype = {"dtype" if of_transformers else "torch_dtype": torch.float32}
     with readable(where, label, folder):

@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from expunge.bases.families import FAMILIES, Family, family_of
+from expunge.bases.families import Family, families, family_of
 from expunge.bases.roots import LOCAL, PathError, place_of
 from expunge.bases.single_name import file_problem
 from expunge.core.digest import canonical
@@ -286,7 +286,12 @@ def _choices(tree: Node, file: Path) -> Iterator[Problem]:
         return value if isinstance(value, dict) else None, f"{file.as_posix()}:{tree.at(keys).line}"
 
     video, where = at("t2v")
-    family = next((each for each in FAMILIES if (at("t2i")[0] or {}).get("pipeline") in each.T2I), None)
+    known = {name: each for each in families() for name in each.T2I}
+    picture, place = at("t2i")
+    family = known.get((picture or {}).get("pipeline", ""))
+    if picture is not None and "pipeline" in picture and family is None:
+        what = f"`t2i` is a {picture['pipeline']}, which belongs to no family of models that is known"
+        yield Problem(place, what, f"write one of {', '.join(known)}")
     if video is not None and family is not None:
         if "pipeline" in video and video["pipeline"] not in family.T2V:
             what = f"`t2v` is a {video['pipeline']}, which does not share the text encoder of {family.NAME}"

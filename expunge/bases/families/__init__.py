@@ -4,14 +4,15 @@
     base.spec.family.denoise(denoiser, latents, t, text)
 
 A family is a module with what `Family` lists: names of classes, parts and tensors, and small functions that call the
-models. Importing one imports no torch, so that `expunge validate` stays fast.
+models. Importing one imports no torch, so that `expunge validate` stays fast. They are found by their files, and a
+unit's key holds the version of its own base's family alone (`modules_of`): a new family makes nothing anew.
 """
 
+import importlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
-
-from expunge.bases.families import pixart, sd
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 class Family(Protocol):
     """What a family's module holds. Embeddings are (N, L, D) float32; a position that is all zeros is padding that
     nothing reads, in the families whose denoisers have a mask."""
+
+    __name__: str
 
     @property
     def NAME(self) -> str: ...  # in messages
@@ -157,12 +160,19 @@ class Family(Protocol):
         :param frames: of a video; None: a picture."""
 
 
-FAMILIES: tuple[Family, ...] = (sd, pixart)
+@cache
+def families() -> tuple[Family, ...]:
+    """All families, by the names of their files."""
+    files = sorted(file.stem for file in Path(__file__).parent.glob("*.py"))
+    return tuple(importlib.import_module(f"{__name__}.{name}") for name in files if name not in ("__init__", "names"))  # type: ignore[misc]
 
 
 def family_of(pipeline: str) -> Family:
     """The family of a T2I pipeline's class. :raises KeyError: none has it."""
-    return _BY_PIPELINE[pipeline]
+    return {name: family for family in families() for name in family.T2I}[pipeline]
 
 
-_BY_PIPELINE = {pipeline: family for family in FAMILIES for pipeline in family.T2I}
+def modules_of(parts: Mapping[str, Any]) -> list[str]:
+    """The module of a base's family, for the keys of what it computes. :param parts: of the base's digest."""
+    pipeline = parts.get("t2i.pipeline")
+    return [family_of(pipeline).__name__] if pipeline is not None else []

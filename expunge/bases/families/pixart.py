@@ -138,7 +138,7 @@ def layers_of(encoder: Any) -> Sequence[Any]:
 
 def through(layer: Any, states: "Tensor", *rest: Any, **options: Any) -> Iterator[Any]:
     """:param rest: the mask, and the bias of positions, which the first layer makes for all (`first_call`)."""
-    from expunge.bases.encoder_layers import first_input
+    from expunge.bases.first_call import first_input
 
     (attention, mlp), (mask, bias, *_) = layer.layer, rest
     x = attention.layer_norm(states)

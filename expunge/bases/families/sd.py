@@ -183,7 +183,7 @@ def layers_of(encoder: Any) -> Sequence[Any]:
 
 
 def through(layer: Any, states: "Tensor", *rest: Any, **options: Any) -> Iterator[Any]:
-    from expunge.bases.encoder_layers import first_input
+    from expunge.bases.first_call import first_input
 
     x = layer.layer_norm1(states)
     yield x, None

@@ -14,8 +14,9 @@ from expunge.attacks import ATTACKS, Victim
 from expunge.attacks.attempts import condition_of_tries, tries_of
 from expunge.bases.base import load, load_edit, store_edit
 from expunge.bases.check import base_problems
-from expunge.bases.encoder_layers import Walk, first_call
+from expunge.bases.encoder_layers import Walk
 from expunge.bases.families import pixart
+from expunge.bases.first_call import first_call
 from expunge.bases.sampling import sample_images, sample_videos
 from expunge.bases.spec import load_spec
 from expunge.bases.text import alignment, encode_prompts, text_gram
