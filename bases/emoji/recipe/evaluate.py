@@ -125,17 +125,20 @@ def main(config: dict[str, Any]) -> None:
     world, spec = load_world(), load_spec("emoji")
     judge = load_judge(spec)
     rates = judge_quality(judge, world) | model_quality(load(spec, t2v=True), judge, world)
-    for key, bar in BARS.items():
+    write_card(FOLDER, Path(__file__).parent / "card.md.j2", config, rates, BARS)
+
+
+def write_card(
+    folder: Path, template: Path, config: dict[str, Any], rates: dict[str, dict[str, Any]], bars: dict[str, float]
+) -> None:
+    """Write quality.json and README.md of a base's folder."""
+    for key, bar in bars.items():
         rates[key]["bar"] = bar
-    (FOLDER / "quality.json").write_text(json.dumps(rates, indent=1, sort_keys=True) + "\n")
-    write_card(config, rates)
-
-
-def write_card(config: dict[str, Any], rates: dict[str, dict[str, Any]]) -> None:
-    template = Template((Path(__file__).parent / "card.md.j2").read_text("utf-8"), trim_blocks=True, lstrip_blocks=True)
+    (folder / "quality.json").write_text(json.dumps(rates, indent=1, sort_keys=True) + "\n")
+    text = Template(template.read_text("utf-8"), trim_blocks=True, lstrip_blocks=True)
     sizes = {
-        file.relative_to(FOLDER).as_posix(): file.stat().st_size / 2**20
-        for file in sorted(FOLDER.rglob("*.safetensors"))
+        file.relative_to(folder).as_posix(): file.stat().st_size / 2**20
+        for file in sorted(folder.rglob("*.safetensors"))
     }
-    card = template.render(world=load_world(), rates=rates, config=config, sizes=sizes)
-    (FOLDER / "README.md").write_text(card + "\n", "utf-8")
+    card = text.render(world=load_world(), rates=rates, config=config, sizes=sizes)
+    (folder / "README.md").write_text(card + "\n", "utf-8")

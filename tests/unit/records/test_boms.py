@@ -57,7 +57,8 @@ def test_cyclonedx_names_the_original_and_the_libraries() -> None:
     assert {each["name"]: each.get("purl") for each in told["components"] if each["type"] == "library"} == {
         "torch": "pkg:pypi/torch@2.15.0", "expunge": None,
     }  # fmt: skip
-    local = made_record()["predicate"]["base"] | {"parts": {"files": {"t2i/text_encoder/model.safetensors": "9" * 64}}}
+    local = made_record()["predicate"]["base"]
+    local["parts"]["files"] = {"t2i/text_encoder/model.safetensors": "9" * 64}
     ancestor = in_cyclonedx(base=local)["metadata"]["component"]["pedigree"]["ancestors"][0]
     assert ancestor["components"][0]["hashes"][0]["content"] == "9" * 64 and "purl" not in ancestor
 

@@ -7,9 +7,14 @@ from typing import Annotated, Any
 import typer
 from ruamel.yaml import YAML
 
-from . import t2i, t2v, text
+from . import evaluate, t2i, t2v, text
 
-PARTS: dict[str, Callable[[dict[str, Any]], None]] = {"text": text.main, "t2i": t2i.main, "t2v": t2v.main}
+PARTS: dict[str, Callable[[dict[str, Any]], None]] = {
+    "text": text.main,
+    "t2i": t2i.main,
+    "t2v": t2v.main,
+    "evaluate": evaluate.main,
+}
 
 
 def main(
