@@ -40,7 +40,10 @@ def made_record(encoder: str = "releases/small", **told: Any) -> dict[str, Any]:
         "lists": {"list": {"title": "", "owner": "the team", "sha256": "1" * 64, "schema": "2" * 64}},
         "base": {
             "name": "tiny", "digest": BASE, "device": "cpu", "dtype": "float32", "tensors": None, "stored": ["F16"],
-            "parts": {"t2i.pipeline": "StableDiffusionPipeline", "files": {"t2i": "some/model@0123", "t2v.motion_adapter": "some/motion@4567"}},
+            "parts": {
+                "t2i.pipeline": "StableDiffusionPipeline",
+                "files": {"t2i": "some/model@0123", "t2v.motion_adapter": "some/motion@4567"},
+            },
         },
         "judge": {"digest": "d" * 64}, "method": "solve", "parameters": {"keep": 250.0, "others": 512},
         "seeds": {"run": 0, "unlearn": 7}, "images": {}, "changes": {"encoder": {}}, "attacks": {}, "attacked": [],

@@ -10,6 +10,8 @@ from expunge.records.card import record_card
 from expunge.records.facts import facts_of
 from tests.support.made_record import BASE, SECRET, WEIGHTS, made_record
 
+PIPELINE = "StableDiffusionPipeline"
+
 FACTS = facts_of(made_record())
 CARD = record_card(FACTS, ["model.safetensors"], '"small", subfolder="encoder"')
 
@@ -54,7 +56,7 @@ def test_of_a_release_that_fails_and_was_never_measured() -> None:
 def test_a_change_beside_the_encoder_is_said_first() -> None:
     for text in (
         record_card(FACTS, ["denoiser.safetensors", "model.safetensors"], '"x"'),
-        encoder_card(Made(["l/a"], "uce", "", ["denoiser.safetensors", "model.safetensors"])),
+        encoder_card(Made(["l/a"], "uce", "", ["denoiser.safetensors", "model.safetensors"], PIPELINE)),
     ):
         assert "is not the whole change" in text and "`denoiser.safetensors`" in text
         assert "from_pretrained" not in text
@@ -66,6 +68,9 @@ def test_in_a_whole_pipeline() -> None:
 
 
 def test_the_card_in_the_encoders_own_folder_holds_no_number() -> None:
-    card = ModelCard(encoder_card(Made(["l/a", "l/b"], "solve", "some/model", ["adapter.safetensors"])))
+    card = ModelCard(
+        encoder_card(Made(["l/a", "l/b"], "solve", "some/model", ["adapter.safetensors"], "PixArtSigmaPipeline"))
+    )
     assert card.data.eval_results is None and card.data.base_model == "some/model"
     assert "l/a, l/b" in card.text and "gives the original back" in card.text
+    assert "T5EncoderModel.from_pretrained" in card.text and "PixArtSigmaPipeline.from_pretrained(BASE" in card.text
