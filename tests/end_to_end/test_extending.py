@@ -41,7 +41,7 @@ base = load(spec)
 edit, prompts = load_edit(base, "build/encoders/list/one"), ["a photo of bolt", "one bolt"]
 goal = encode_prompts(base, [""])
 far = [float((encode_prompts(base, prompts, e) - goal).square().mean()) for e in (base.encoder, edit.encoder)]
-print("distance", *far)
+print("distance", *far, "with", type(base.t2i).__name__)
 
 judge = load_judge(spec, [("subject", "a robot")])
 print([label.id for label in judge.labels["subject"]], judge.embeddings["subject"].shape[1])
@@ -124,7 +124,14 @@ def project(tmp_path_factory: pytest.TempPathFactory, tiny_folder: Path) -> Proj
 
 
 def test_the_page_has_one_file_for_each() -> None:
-    folders = ["expunge/methods", "expunge/attacks", "expunge/metrics", "expunge/judging/judges", "stages"]
+    folders = [
+        "expunge/methods",
+        "expunge/attacks",
+        "expunge/metrics",
+        "expunge/judging/judges",
+        "expunge/bases/families",
+        "stages",
+    ]
     assert [str(Path(path).parent) for path in FILES] == folders
     assert not any((ROOT / path).exists() for path in FILES)
     assert {path for path, _ in SETTINGS} == {"params.yaml", "bases/mine.yaml", "dvc.yaml"}
@@ -210,6 +217,12 @@ def test_the_metric_is_measured_everywhere(project: Project) -> None:
 def test_the_judge_is_the_bases(project: Project) -> None:
     said = project.said
     assert "['teapot', 'bolt', 'cat', 'a robot'] 16" in said and "hub-clip ['transformers'] True" in said
+
+
+def test_the_familys_pipelines_draw(project: Project) -> None:
+    assert "with StableDiffusionPAGPipeline" in project.said
+    index = project.json("build/renders/index.json")
+    assert all("expunge/bases/families/sd_pag.py" in files for files in index["code"].values())
 
 
 def test_the_stage_is_found_by_dvc_and_its_units_are_reused(project: Project) -> None:
