@@ -29,6 +29,7 @@ from expunge.attacks.ring_a_bell import goals, search
 from expunge.attacks.soft import denoising_loss, encode_soft, whole_words
 from expunge.attacks.unlearndiffatk import search as gradient_search
 from expunge.bases.edits import Edit
+from expunge.bases.families import sd
 from expunge.bases.text import distance, encode_prompts, text_gram
 from expunge.concepts.concept import Concept
 from expunge.concepts.confidential import Secret, Veil
@@ -64,7 +65,8 @@ def test_a_variant_is_never_the_word_itself(text: str) -> None:
 
 def test_languages_need_their_words(victim: Victim) -> None:
     vocabulary = {"una</w>": 0, "foto</w>": 1, "de</w>": 2, "ein</w>": 3}
-    base = SimpleNamespace(t2i=SimpleNamespace(tokenizer=SimpleNamespace(get_vocab=lambda: vocabulary)))
+    pipe = SimpleNamespace(tokenizer=SimpleNamespace(get_vocab=lambda: vocabulary))
+    base = SimpleNamespace(t2i=pipe, spec=SimpleNamespace(family=sd))
     assert words.in_languages(replace(victim, base=base)) == ["una foto de bolt", "foto bolt"]  # type: ignore[arg-type]
 
 
