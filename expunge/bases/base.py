@@ -23,6 +23,7 @@ from expunge.bases.additions import add_all
 from expunge.bases.arithmetic import choose_device, choose_dtype
 from expunge.bases.edits import Edit, read_edit, save_edit
 from expunge.bases.pipelines import load_t2i, load_t2v, quiet, training_schedule
+from expunge.bases.schedule import Schedule
 from expunge.bases.spec import Spec
 
 
@@ -35,13 +36,13 @@ class Base:
     t2v: Any | None  # diffusers pipeline; None unless asked for
     encoder: Any  # the original text encoder, float32, frozen
     encoder_dtype: torch.dtype  # of the encoder in the base's files; unlearned encoders are stored in it, too
-    noise: Any  # DDPMScheduler with the training schedule of the T2I model
+    noise: Schedule  # of the T2I model's training
     sums: Path | None = None  # a folder in which sums over the kept vocabulary are held (bases/vocabulary_sums.py)
 
     @property
     def timesteps(self) -> int:
         """Length of the training schedule; a timestep is an integer in [0, timesteps)."""
-        return int(self.noise.config.num_train_timesteps)
+        return self.noise.length
 
 
 def load(spec: Spec, t2v: bool = False, sums: Path | None = None) -> Base:
@@ -111,10 +112,13 @@ def _settle(pipeline: Any, denoiser: Any, device: torch.device, dtype: torch.dty
     for part in pipeline.components.values():
         if isinstance(part, torch.nn.Module):
             part.to(device).eval().requires_grad_(False)
-    denoiser.to(memory_format=torch.channels_last)  # convolutions are faster so
+    if any(isinstance(module, torch.nn.Conv2d) for module in denoiser.modules()):
+        denoiser.to(memory_format=torch.channels_last)  # convolutions are faster so
     if device.type == "cuda":
         denoiser.to(dtype)  # autocast would cast the weights at every call; the encoder and the VAE stay in float32
-    elif device.type == "cpu" and dtype != torch.float32 and denoiser.config.sample_size <= 32:
+    elif (
+        device.type == "cpu" and dtype != torch.float32 and (getattr(denoiser.config, "sample_size", None) or 64) <= 32
+    ):
         from diffusers.models.attention_processor import AttnProcessor
 
         # For small latents in bfloat16 on a CPU, a training step takes 61 ms with scaled_dot_product_attention, and

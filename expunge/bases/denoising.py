@@ -26,13 +26,10 @@ def predict_noise(
 
 
 def add_noise(base: Base, latents: Tensor, noise: Tensor, timesteps: Tensor) -> Tensor:
-    """z_t = sqrt(abar_t) z_0 + sqrt(1 - abar_t) eps, shapes (N, C, h, w), timesteps (N,)."""
+    """z_t of z_0 and eps, (N, C, h, w) each, and timesteps (N,)."""
     return base.noise.add_noise(latents, noise, timesteps)
 
 
 def target(base: Base, latents: Tensor, noise: Tensor, timesteps: Tensor) -> Tensor:
-    """What the denoiser was trained to predict: the noise, the velocity, or the clean latents."""
-    kind = base.noise.config.prediction_type
-    if kind == "v_prediction":
-        return base.noise.get_velocity(latents, noise, timesteps)
-    return latents if kind == "sample" else noise
+    """What the denoiser was trained to predict: the noise, a velocity, or the clean latents."""
+    return base.noise.target(latents, noise, timesteps)

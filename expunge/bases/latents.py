@@ -1,4 +1,4 @@
-"""Converts images to latents and back, with the VAE in float32."""
+"""Converts images and videos to latents and back, with the VAE in float32."""
 
 import numpy as np
 import torch
@@ -10,18 +10,31 @@ from expunge.bases.base import Base
 @torch.no_grad()
 def decode(base: Base, latents: Tensor) -> np.ndarray:
     """Latents (N, C, h, w) as the denoiser sees them -> images (N, H, W, 3) uint8."""
-    vae, pictures = base.t2i.vae, []
+    pictures = []
     for part in latents.to(base.device, torch.float32).split(max(base.spec.t2i.batch, 1)):
-        pixels = vae.decode(part / vae.config.scaling_factor + (vae.config.shift_factor or 0), return_dict=False)[0]
-        pixels = ((pixels / 2 + 0.5).clamp(0, 1) * 255).round().to(torch.uint8)
-        pictures.append(pixels.permute(0, 2, 3, 1).cpu().numpy())
+        pictures.append(_bytes(base.spec.family.decode(base.t2i.vae, part)))
     return np.concatenate(pictures)
+
+
+@torch.no_grad()
+def decode_videos(base: Base, latents: Tensor) -> np.ndarray:
+    """Latents (N, C, f, h, w) -> videos (N, F, H, W, 3) uint8. A VAE of pictures decodes each frame by itself."""
+    if base.spec.family.VIDEO_VAE:
+        videos = [base.spec.family.decode(base.t2i.vae, one) for one in latents.to(base.device, torch.float32).split(1)]
+        return np.concatenate([_bytes(video.transpose(1, 2).flatten(0, 1))[None] for video in videos])
+    frames = decode(base, latents.transpose(1, 2).flatten(0, 1))
+    return frames.reshape(len(latents), -1, *frames.shape[1:])
 
 
 @torch.no_grad()
 def encode_images(base: Base, images: np.ndarray) -> Tensor:
     """Images (N, H, W, 3) uint8 -> latents (N, C, h, w) float32 on the cpu: the mean of the VAE's posterior."""
     pixels = torch.from_numpy(images).permute(0, 3, 1, 2).to(base.device, torch.float32) / 127.5 - 1
-    vae = base.t2i.vae
-    means = [vae.encode(part).latent_dist.mean for part in pixels.split(max(base.spec.t2i.batch, 1))]
-    return ((torch.cat(means) - (vae.config.shift_factor or 0)) * vae.config.scaling_factor).cpu()
+    parts = pixels.split(max(base.spec.t2i.batch, 1))
+    return torch.cat([base.spec.family.encode_pixels(base.t2i.vae, part) for part in parts]).cpu()
+
+
+def _bytes(pixels: Tensor) -> np.ndarray:
+    """(N, 3, H, W) in [-1, 1] -> (N, H, W, 3) uint8."""
+    pixels = ((pixels / 2 + 0.5).clamp(0, 1) * 255).round().to(torch.uint8)
+    return pixels.permute(0, 2, 3, 1).cpu().numpy()

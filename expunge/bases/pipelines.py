@@ -17,6 +17,7 @@ from expunge.bases.edits import differing, file_dtype
 from expunge.bases.families import Family
 from expunge.bases.families.names import ENCODER_FOLDER, TOKENIZER_FOLDER
 from expunge.bases.loading import load_all, load_model, readable
+from expunge.bases.schedule import Schedule, schedule_of
 from expunge.bases.single_file import load_checkpoint
 from expunge.bases.sources import Needed, needed_sources
 from expunge.bases.spec import Pipeline, Spec
@@ -143,13 +144,11 @@ def _with_solver(spec: Spec, pipeline: Pipeline, pipe: Any) -> Any:
     return pipe
 
 
-def training_schedule(spec: Spec, pipe: Any) -> Any:
-    """A DDPMScheduler with the schedule that a pipeline's model was trained on."""
-    from diffusers import DDPMScheduler
-
-    noise = DDPMScheduler.from_config({k: v for k, v in pipe.scheduler.config.items() if not k.startswith("_")})
-    if noise.config.prediction_type not in spec.family.PREDICTIONS:
-        what = f"the T2I model predicts {noise.config.prediction_type!r}"
+def training_schedule(spec: Spec, pipe: Any) -> Schedule:
+    """The schedule that a pipeline's model was trained on. :raises InputError: training does not support it."""
+    noise = schedule_of(pipe.scheduler)
+    if noise.prediction not in spec.family.PREDICTIONS:
+        what = f"the T2I model predicts {noise.prediction!r}"
         raise InputError(
             [Problem(str(spec.file), what, f"use a model that predicts one of {', '.join(spec.family.PREDICTIONS)}")]
         )

@@ -12,8 +12,9 @@ from expunge.bases.base import Base, autocast, deterministic
 from expunge.bases.condition import Condition, condition_of, joined
 from expunge.bases.edits import Edit
 from expunge.bases.families import Family
-from expunge.bases.latents import decode
+from expunge.bases.latents import decode, decode_videos
 from expunge.bases.spec import Pipeline
+from expunge.bases.text import encode_empty
 
 Prompts = Sequence[str] | Condition
 
@@ -50,8 +51,7 @@ def sample_videos(base: Base, prompts: Prompts, seeds: Sequence[int], edit: Edit
         raise ValueError("the base was loaded without its T2V pipeline: load(spec, t2v=True)")
     videos = []
     for z0 in _sample(base, base.t2v, base.spec.t2v, prompts, seeds, edit, base.spec.frames):
-        frames = decode(base, z0.transpose(1, 2).flatten(0, 1))  # (N, C, F, h, w) -> (N F, C, h, w)
-        videos.append(frames.reshape(len(z0), -1, *frames.shape[1:]))
+        videos.append(decode_videos(base, z0))
     shape = 0, base.spec.frames, base.spec.t2v.height, base.spec.t2v.width, 3
     return np.concatenate(videos) if videos else np.zeros(shape, np.uint8)
 
@@ -68,7 +68,7 @@ def sample_pairs(
     sample = sample_images if modality == "image" else sample_videos
     if edit.denoiser:
         return sample(base, original, seeds), sample(base, edited, seeds, edit)
-    empty = torch.cat([_empty(base, each, len(seeds)) for each in (Edit(base.encoder), edit)])
+    empty = torch.cat([_empty(base, each, len(seeds), modality == "video") for each in (Edit(base.encoder), edit)])
     both = sample(base, joined([original, edited]), [*seeds, *seeds], Edit(base.encoder, empty))
     return both[: len(seeds)], both[len(seeds) :]
 
@@ -88,8 +88,9 @@ def _sample(
         raise ValueError(f"{len(prompts)} prompts, but {len(seeds)} seeds")
     edit, family = edit or Edit(base.encoder), base.spec.family
     denoiser = getattr(pipe, family.DENOISER)
-    extra = {} if frames is None else {family.FRAMES: frames}
-    empty = _empty(base, edit, len(seeds)) if settings.guidance > 1 else None
+    count = frames or family.PICTURE_FRAMES
+    extra = {} if count is None else {family.FRAMES: count}
+    empty = _empty(base, edit, len(seeds), frames is not None) if settings.guidance > 1 else None
     for start in range(0, len(seeds), settings.batch):
         batch = slice(start, start + settings.batch)
         condition = _part(base, prompts, batch, edit.encoder)  # outside of autocast, to encode in float32
@@ -98,7 +99,7 @@ def _sample(
             autocast(base),
             deterministic(base),
             _changed(denoiser, edit.denoiser),
-            _fed(family, denoiser, frames),
+            _fed(family, denoiser, frames, empty is not None),
             _by_frame(denoiser, text, empty is not None),
         ):
             result = pipe(
@@ -114,15 +115,15 @@ def _sample(
                 return_dict=False,
                 **extra,
             )
-        yield result[0]
+        yield family.latents_of(result[0], frames)
 
 
 @torch.no_grad()
-def _empty(base: Base, edit: Edit, count: int) -> Tensor:
+def _empty(base: Base, edit: Edit, count: int, video: bool) -> Tensor:
     """(count, L, D): what guidance takes for the empty prompt of each sample."""
     empty = edit.unconditional
     if empty is None:
-        empty = condition_of(base, [""], edit.encoder).embeddings
+        empty = encode_empty(base, edit.encoder, video)
     return empty.to(base.device).expand(count, -1, -1)
 
 
@@ -134,11 +135,11 @@ def _part(base: Base, prompts: Prompts, batch: slice, encoder: Any) -> Condition
 
 
 @contextmanager
-def _fed(family: Family, denoiser: Any, frames: int | None) -> Iterator[None]:
+def _fed(family: Family, denoiser: Any, frames: int | None, guided: bool) -> Iterator[None]:
     """Make what the pipeline gives the denoiser right for embeddings in place of prompts."""
 
     def right(module: Any, args: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-        return args, family.fed(kwargs, frames)
+        return args, family.fed(kwargs, frames, guided)
 
     hook = denoiser.register_forward_pre_hook(right, with_kwargs=True)
     try:

@@ -15,7 +15,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from diffusers import DDIMScheduler
 from torch import Tensor
 
 from expunge.bases.base import Base, denoiser_of
@@ -59,11 +58,12 @@ def esd_loss(
 def half_denoised(
     base: Base, encoder: Any, denoiser: Any | None, prompts: Sequence[str], guidance: float, draw: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """(z_t (B, C, h, w), t (B,)): noise, denoised for the prompts by DDIM to one of its timesteps, drawn at random."""
-    schedule = DDIMScheduler.from_config(base.noise.config, clip_sample=False)
+    """(z_t (B, C, h, w), t (B,)): noise, denoised for the prompts to a timestep of DDIM (of a flow, of Euler's method)
+    that is drawn at random."""
+    schedule = base.noise.stepper()
     schedule.set_timesteps(base.spec.t2i.steps, device=base.device)
     last = int(torch.randint(len(schedule.timesteps), (1,), generator=draw))
-    height, width = (size // base.t2i.vae_scale_factor for size in (base.spec.t2i.height, base.spec.t2i.width))
+    height, width = (size // base.spec.family.scale(base.t2i) for size in (base.spec.t2i.height, base.spec.t2i.width))
     channels = denoiser_of(base).config.in_channels
     z = torch.randn(len(prompts), channels, height, width, generator=draw).to(base.device)
     both = joined([condition_of(base, [""] * len(prompts), encoder), condition_of(base, prompts, encoder)])

@@ -83,6 +83,10 @@ class Family(Protocol):
     @property
     def TEXT_BY_FRAME(self) -> bool: ...  # does the T2V denoiser read a text for each frame?
     @property
+    def VIDEO_VAE(self) -> bool: ...  # does the VAE decode a video as a whole?
+    @property
+    def PICTURE_FRAMES(self) -> int | None: ...  # frames of a picture, where the T2I pipeline draws videos
+    @property
     def TIED(
         self,
     ) -> Sequence[str]: ...  # ends of names of the encoder's tensors that are others once more, and stand in no file
@@ -133,6 +137,21 @@ class Family(Protocol):
     def encode(self, encoder: Any, ids: "Tensor", mask: "Tensor", skip: int | None) -> "Tensor":
         """(N, L, D): what the family's pipelines feed the denoiser, of token ids and their mask (N, L)."""
 
+    def encode_empty(self, encoder: Any, ids: "Tensor", mask: "Tensor", skip: int | None, video: bool) -> "Tensor":
+        """(1, L, D): the empty prompt as a pipeline feeds it for guidance."""
+
+    def scale(self, pipe: Any) -> int:
+        """Pixels of a side of one latent."""
+
+    def decode(self, vae: Any, latents: "Tensor") -> "Tensor":
+        """Pixels (N, 3, H, W) in [-1, 1] of latents (N, C, h, w); of a video's VAE also (N, 3, F, H, W)."""
+
+    def encode_pixels(self, vae: Any, pixels: "Tensor") -> "Tensor":
+        """Latents (N, C, h, w), the mean of the posterior, of pixels (N, 3, H, W) in [-1, 1]."""
+
+    def latents_of(self, result: "Tensor", frames: int | None) -> "Tensor":
+        """A pipeline's latents as (N, C, h, w), or of a video as (N, C, f, h, w)."""
+
     def token_embeddings(self, encoder: Any) -> Any:
         """The module of an encoder that looks up its tokens."""
 
@@ -154,17 +173,20 @@ class Family(Protocol):
     def call(self, text: "Tensor", empty: "Tensor | None", video: bool) -> dict[str, Any]:
         """Arguments with which a pipeline draws for embeddings; `empty` is None without guidance."""
 
-    def fed(self, kwargs: dict[str, Any], frames: int | None) -> dict[str, Any]:
+    def fed(self, kwargs: dict[str, Any], frames: int | None, guided: bool) -> dict[str, Any]:
         """The arguments of a denoiser as a pipeline gives them, made right for embeddings that were given to it.
 
-        :param frames: of a video; None: a picture."""
+        :param frames: of a video; None: a picture. :param guided: does the empty prompt come first?"""
+
+
+SHARED = ("__init__", "names", "autoencoder_kl", "t5")  # files of this folder that are no family
 
 
 @cache
 def families() -> tuple[Family, ...]:
     """All families, by the names of their files."""
     files = sorted(file.stem for file in Path(__file__).parent.glob("*.py"))
-    return tuple(importlib.import_module(f"{__name__}.{name}") for name in files if name not in ("__init__", "names"))  # type: ignore[misc]
+    return tuple(importlib.import_module(f"{__name__}.{name}") for name in files if name not in SHARED)  # type: ignore[misc]
 
 
 def family_of(pipeline: str) -> Family:

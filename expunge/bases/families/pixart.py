@@ -1,13 +1,16 @@
+# ruff: noqa: F403, F405
 """PixArt with Latte: one T5 encoder, and transformers that read its output through a projection, with a mask.
 
 Importing this module imports no torch, so `expunge validate` stays fast.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from expunge.bases.families.names import MODEL, longest_prompt, normal_name
+from expunge.bases.families.autoencoder_kl import *
+from expunge.bases.families.names import MODEL
+from expunge.bases.families.t5 import *
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -23,55 +26,23 @@ PREDICTIONS = ("epsilon", "v_prediction", "sample")
 ENCODER = "T5EncoderModel"
 CLASSES = {
     "text_encoder": (ENCODER,), "transformer": ("PixArtTransformer2DModel",), "vae": ("AutoencoderKL",),
-    "tokenizer": ("T5Tokenizer", "T5TokenizerFast"),
+    "tokenizer": TOKENIZERS,
 }  # fmt: skip
 VIDEO_CLASSES = CLASSES | {"transformer": ("LatteTransformer3DModel",)}
 OTHER_PARTS = ("scheduler",)
 MODELS = {"text_encoder": "model", "transformer": MODEL, "vae": MODEL}
 OPTIONAL_MODELS: Sequence[str] = ()
-TOKENIZER_FILES = (
-    "spiece.model", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
-)  # fmt: skip
-VOCABULARY_FILES = ("tokenizer.json", "spiece.model")
-SPELLING_FILES = VOCABULARY_FILES
 FRAMES = "video_length"
-STARTS = 0
-SKIPS, READS_PADDING, TEXT_BY_FRAME = False, False, False
-TIED = ("encoder.embed_tokens.weight",)
-LAYERS = "encoder.block"
-LINEARS = (
-    ("layer.0.SelfAttention.q", "layer.0.SelfAttention.k", "layer.0.SelfAttention.v"),
-    ("layer.0.SelfAttention.o",),
-    ("layer.1.DenseReluDense.wi_0", "layer.1.DenseReluDense.wi_1"),
-    ("layer.1.DenseReluDense.wo",),
-)
+READS_PADDING, TEXT_BY_FRAME = False, False
+PICTURE_FRAMES = None
 SIZES = (("caption_channels", "text_encoder", "d_model"), ("in_channels", "vae", "latent_channels"))
-MEMORY = "layer.1.DenseReluDense.wo"
-EXPORTS = ("diffusers", "encoder")
-END, UNKNOWN = "</s>", "<unk>"
-SPECIAL = ("<pad>", END, UNKNOWN)
 LONGEST_PROMPT = 120  # tokens, the end included, where tokenizer_config.json says nothing: what LattePipeline reads
-START_OF_WORD = "▁"
 HIDDEN = -10000.0  # what diffusers adds to the attention to what a mask hides
 
 
 def texts(prompts: Iterable[str]) -> list[str]:
     """As both pipelines do without `clean_caption`."""
     return [prompt.lower().strip() for prompt in prompts]
-
-
-def stored_name(name: str) -> str:
-    return normal_name(name)
-
-
-def encoder_shapes(config: Mapping[str, Any]) -> dict[str, tuple[Any, ...] | None]:
-    layers, width = config.get("num_layers"), config.get("d_model")
-    if not isinstance(layers, int):
-        return {}
-    inner = [name for names in LINEARS for name in names] + ["layer.0.layer_norm", "layer.1.layer_norm"]
-    names = [f"{LAYERS}.{i}.{module}.weight" for i in range(layers) for module in inner]
-    names += [f"{LAYERS}.0.layer.0.SelfAttention.relative_attention_bias.weight", "encoder.final_layer_norm.weight"]
-    return {"shared.weight": (config.get("vocab_size"), width)} | dict.fromkeys(names)
 
 
 def frames(moving: Mapping[str, Any]) -> tuple[int | None, int | None]:
@@ -81,37 +52,7 @@ def frames(moving: Mapping[str, Any]) -> tuple[int | None, int | None]:
 
 
 def light_tokenizer(folder: Path) -> tuple[Callable[[str], list[int] | None], int, int] | None:
-    """Of tokenizer.json alone: spiece.model needs a library that is not asked for."""
-    from tokenizers import Tokenizer
-
-    if not (folder / "tokenizer.json").is_file():
-        return None
-    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-
-    def ids(text: str) -> list[int] | None:
-        (text,) = texts([text])
-        if any(special in text for special in SPECIAL):
-            return None  # T5 reads it as a special token
-        encoded = tokenizer.encode(text, add_special_tokens=False).ids
-        return None if not encoded or tokenizer.token_to_id(UNKNOWN) in encoded else encoded
-
-    return ids, longest_prompt(folder, LONGEST_PROMPT) - 1, tokenizer.get_vocab_size()
-
-
-def whole_words(vocabulary: Iterable[str]) -> list[str]:
-    return [token.removeprefix(START_OF_WORD) for token in vocabulary if token.startswith(START_OF_WORD)]
-
-
-def trained(which: str, layers: int) -> str:
-    late = "|".join(str(layer) for layer in range(layers // 2, layers))
-    return {
-        "full": r"",
-        "mlp": r"encoder\.block\.\d+\.layer\.1\.",
-        "attn": r"encoder\.block\.\d+\.layer\.0\.",
-        "mlp-final-attn": rf"encoder\.block\.(\d+\.layer\.1|{layers - 1}\.layer\.0)\.",
-        "qkv-mlp": r"encoder\.block\.\d+\.layer\.(1\.|0\.SelfAttention\.(q|k|v)\.)",
-        "late": rf"encoder\.block\.({late})\.",
-    }[which]
+    return tokenizer_in(folder, lambda text: texts([text])[0], LONGEST_PROMPT)
 
 
 def reads_text(module: str) -> bool:
@@ -127,32 +68,13 @@ def encode(encoder: Any, ids: "Tensor", mask: "Tensor", skip: int | None) -> "Te
     return encoder(ids, attention_mask=mask)[0] * mask[..., None]  # type: ignore[no-any-return]
 
 
-def token_embeddings(encoder: Any) -> Any:
-    return encoder.encoder.embed_tokens  # `shared` has the same weights, and is not called
+def encode_empty(encoder: Any, ids: "Tensor", mask: "Tensor", skip: int | None, video: bool) -> "Tensor":
+    """LattePipeline keeps what the encoder makes of the padding (`fed`)."""
+    return encoder(ids, attention_mask=mask)[0] if video else encode(encoder, ids, mask, skip)  # type: ignore[no-any-return]
 
 
-def layers_of(encoder: Any) -> Sequence[Any]:
-    layers: Sequence[Any] = encoder.encoder.block
-    return layers
-
-
-def through(layer: Any, states: "Tensor", *rest: Any, **options: Any) -> Iterator[Any]:
-    """:param rest: the mask, and the bias of positions, which the first layer makes for all (`first_call`)."""
-    from expunge.bases.first_call import first_input
-
-    (attention, mlp), (mask, bias, *_) = layer.layer, rest
-    x = attention.layer_norm(states)
-    yield x, None
-    own = attention.SelfAttention
-    x = first_input(own.o, lambda: own(x, mask=mask, position_bias=bias))
-    yield x, states
-    states = states + own.o(x)
-    x = mlp.layer_norm(states)
-    yield x, None
-    dense = mlp.DenseReluDense
-    x = dense.act(dense.wi_0(x)) * dense.wi_1(x)
-    yield x, states
-    yield states + dense.wo(x), None
+def latents_of(result: "Tensor", frames: int | None) -> "Tensor":
+    return result
 
 
 def text_maps(denoiser: Any) -> list["Tensor"]:
@@ -171,16 +93,16 @@ def mask_of(text: "Tensor") -> "Tensor":
     return (text.detach() != 0).any(-1).to(text.dtype)
 
 
-def bias_of(text: "Tensor", frames: int | None) -> "Tensor":
-    """(N, 1, L), or (N frames, 1, L): what is added to the attention to each position."""
-    bias = ((1 - mask_of(text)) * HIDDEN).unsqueeze(1)
+def bias_of(mask: "Tensor", frames: int | None) -> "Tensor":
+    """(N, 1, L), or (N frames, 1, L): what is added to the attention to each position, of a mask (N, L)."""
+    bias = ((1 - mask) * HIDDEN).unsqueeze(1)
     return bias if frames is None else bias.repeat_interleave(frames, dim=0)
 
 
 def denoise(denoiser: Any, latents: "Tensor", timesteps: "Tensor", text: "Tensor") -> "Tensor":
     """Half of the channels may be a variance, which is left out, as the pipelines do."""
     frames = latents.shape[2] if latents.ndim == 5 else None
-    own: dict[str, Any] = {"encoder_attention_mask": bias_of(text, frames)}
+    own: dict[str, Any] = {"encoder_attention_mask": bias_of(mask_of(text), frames)}
     if frames is None:
         own["added_cond_kwargs"] = {"resolution": None, "aspect_ratio": None}
     out = denoiser(latents, timestep=timesteps, encoder_hidden_states=text, return_dict=False, **own)[0]
@@ -198,6 +120,12 @@ def call(text: "Tensor", empty: "Tensor | None", video: bool) -> dict[str, Any]:
     return {**given, **masks, "use_resolution_binning": False}
 
 
-def fed(kwargs: dict[str, Any], frames: int | None) -> dict[str, Any]:
-    """LattePipeline has no mask for embeddings that are given to it: it lets all prompts of a batch see padding."""
-    return kwargs | {"encoder_attention_mask": bias_of(kwargs["encoder_hidden_states"], frames)}
+def fed(kwargs: dict[str, Any], frames: int | None, guided: bool) -> dict[str, Any]:
+    """LattePipeline has no mask for embeddings that are given to it: it lets all prompts of a batch see padding. Of the
+    empty prompt it reads padding, too, as far as the prompt that it goes with has tokens."""
+    mask = mask_of(kwargs["encoder_hidden_states"])
+    if guided and frames is not None:
+        half = len(mask) // 2
+        whole = mask[:half].all(1, keepdim=True)  # else it is an embedding in the empty prompt's place
+        mask[:half] = whole * mask[half:] + ~whole * mask[:half]
+    return kwargs | {"encoder_attention_mask": bias_of(mask, frames)}

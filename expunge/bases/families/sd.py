@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from expunge.bases.families.autoencoder_kl import *  # noqa: F403
 from expunge.bases.families.names import MODEL, longest_prompt, normal_name
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ SPELLING_FILES = ("merges.txt", "tokenizer.json")
 FRAMES = "num_frames"
 STARTS = 1
 SKIPS, READS_PADDING, TEXT_BY_FRAME = True, True, True
+PICTURE_FRAMES = None
 TIED = ()
 LAYERS = "encoder.layers"
 LINEARS = (
@@ -173,6 +175,14 @@ def encode(encoder: Any, ids: "Tensor", mask: "Tensor", skip: int | None) -> "Te
     return norm(states[-(skip + 1)])  # type: ignore[no-any-return]
 
 
+def encode_empty(encoder: Any, ids: "Tensor", mask: "Tensor", skip: int | None, video: bool) -> "Tensor":
+    return encode(encoder, ids, mask, skip)
+
+
+def latents_of(result: "Tensor", frames: int | None) -> "Tensor":
+    return result
+
+
 def token_embeddings(encoder: Any) -> Any:
     return encoder.get_input_embeddings()
 
@@ -215,5 +225,5 @@ def call(text: "Tensor", empty: "Tensor | None", video: bool) -> dict[str, Any]:
     return {"prompt_embeds": text, "negative_prompt_embeds": empty}
 
 
-def fed(kwargs: dict[str, Any], frames: int | None) -> dict[str, Any]:
+def fed(kwargs: dict[str, Any], frames: int | None, guided: bool) -> dict[str, Any]:
     return kwargs

@@ -163,7 +163,7 @@ def test_prediction_types(tmp_path: Path, prediction: str) -> None:
     draw = torch.Generator().manual_seed(0)
     z0, noise = (torch.randn(2, 8, 16, 16, generator=draw) for _ in range(2))
     t = torch.tensor([10, 900])
-    abar = base.noise.alphas_cumprod[t].reshape(2, 1, 1, 1)
+    abar = base.noise.noise.alphas_cumprod[t].reshape(2, 1, 1, 1)
     expected = {"epsilon": noise, "v_prediction": abar.sqrt() * noise - (1 - abar).sqrt() * z0, "sample": z0}[
         prediction
     ]

@@ -156,7 +156,7 @@ def test_a_half_denoised_sample_is_what_ddim_makes_of_noise(tiny_base: Any) -> N
                 for prompts in (["", ""], TARGETS)
             )
         guided = null + 3.0 * (towards - null)
-        abar = tiny_base.noise.alphas_cumprod
+        abar = tiny_base.noise.noise.alphas_cumprod
         now, then = abar[start[0]], abar[t[0]]
         clean = (noise - (1 - now).sqrt() * guided) / now.sqrt()
         assert torch.allclose(z, then.sqrt() * clean + (1 - then).sqrt() * guided, atol=1e-4)

@@ -1,0 +1,21 @@
+"""What families share whose VAE is an AutoencoderKL of pictures. Importing it imports no torch."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+VIDEO_VAE = False
+
+
+def scale(pipe: Any) -> int:
+    return int(pipe.vae_scale_factor)
+
+
+def decode(vae: Any, latents: "Tensor") -> "Tensor":
+    return vae.decode(latents / vae.config.scaling_factor + (vae.config.shift_factor or 0), return_dict=False)[0]  # type: ignore[no-any-return]
+
+
+def encode_pixels(vae: Any, pixels: "Tensor") -> "Tensor":
+    mean = vae.encode(pixels).latent_dist.mean
+    return (mean - (vae.config.shift_factor or 0)) * vae.config.scaling_factor  # type: ignore[no-any-return]
