@@ -12,7 +12,7 @@ from expunge.bases.check_motion import motion_problems
 from expunge.bases.check_scheduler import scheduler_problems
 from expunge.bases.check_tokenizer import tokenizer_problems
 from expunge.bases.families import Family
-from expunge.bases.families.names import ENCODER_FOLDER, TOKENIZER_FOLDER, normal_name
+from expunge.bases.families.names import ENCODER_FOLDER, TOKENIZER_FOLDER, normal_name, prediction_of
 from expunge.bases.hub import find_folder, loaded_files
 from expunge.bases.parts import Found, Part, parts_of
 from expunge.bases.placement import placement_problems, wrong_class
@@ -132,7 +132,7 @@ def _sizes(family: Family, found: Found) -> list[Problem]:
 def _predictions(family: Family, found: Found) -> list[Problem]:
     """A T2I scheduler whose prediction type training does not support."""
     part = found.parts.get("t2i.scheduler")
-    kind = part.config.get("prediction_type", "epsilon") if part is not None else "epsilon"
+    kind = prediction_of(part.config) if part is not None else "epsilon"
     if part is None or kind in family.PREDICTIONS:
         return []
     fix = f"use a model that predicts one of {', '.join(family.PREDICTIONS)}"

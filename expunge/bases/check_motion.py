@@ -21,6 +21,9 @@ def motion_problems(spec: Spec, found: Found) -> list[Problem]:
     adapter, own = found.parts.get("t2v.motion_adapter"), found.parts.get(f"t2v.{family.DENOISER}")
     source = next(iter(spec.t2v.parts.values()), spec.t2v.source or spec.t2i.source)
     where = source.where if source is not None else str(spec.file)
+    if own is None and spec.t2v.source is not None:  # one model draws pictures and videos
+        both = found.parts.get(f"t2i.{family.DENOISER}")
+        own = both if both is not None and both.config.get("_class_name") == family.MOVING else None
     moving = own if own is not None and own.config.get("_class_name") == family.MOVING else adapter
     if moving is None:
         if _unseen(spec, found):

@@ -9,7 +9,9 @@ from typing import Any, Protocol
 
 from torch import Tensor
 
-FLOW = "flow_prediction"
+from expunge.bases.families.names import FLOW, prediction_of
+
+SHIFT = "snr_shift_scale"  # of CogVideoX's schedulers
 
 
 class Schedule(Protocol):
@@ -31,11 +33,14 @@ class Schedule(Protocol):
 class Diffusion:
     """z_t = sqrt(abar_t) z_0 + sqrt(1 - abar_t) eps."""
 
-    def __init__(self, config: dict[str, Any]) -> None:
+    def __init__(self, config: dict[str, Any], shares: Tensor | None = None) -> None:
+        """:param shares: abar of each timestep, where DDPMScheduler does not make them of the settings."""
         from diffusers import DDPMScheduler
 
-        self.noise = DDPMScheduler.from_config(config)
+        self.noise = DDPMScheduler.from_config({k: v for k, v in config.items() if k != SHIFT})
         self.length, self.prediction = self.noise.config.num_train_timesteps, self.noise.config.prediction_type
+        if shares is not None:
+            self.noise.alphas_cumprod = shares.float()
 
     def add_noise(self, latents: Tensor, noise: Tensor, timesteps: Tensor) -> Tensor:
         return self.noise.add_noise(latents, noise, timesteps)
@@ -48,7 +53,9 @@ class Diffusion:
     def stepper(self) -> Any:
         from diffusers import DDIMScheduler
 
-        return DDIMScheduler.from_config(self.noise.config, clip_sample=False)
+        solver = DDIMScheduler.from_config(self.noise.config, clip_sample=False)
+        solver.alphas_cumprod = self.noise.alphas_cumprod
+        return solver
 
 
 class Flow:
@@ -76,5 +83,6 @@ class Flow:
 def schedule_of(scheduler: Any) -> Schedule:
     """The schedule of a pipeline's scheduler, whatever solver that is."""
     config = {key: value for key, value in scheduler.config.items() if not key.startswith("_")}
-    flows = config.get("prediction_type") == FLOW or type(scheduler).__name__.startswith("FlowMatch")
-    return Flow(config) if flows else Diffusion(config)
+    if prediction_of({"_class_name": type(scheduler).__name__, **config}) == FLOW:
+        return Flow(config)
+    return Diffusion(config, scheduler.alphas_cumprod if SHIFT in config else None)

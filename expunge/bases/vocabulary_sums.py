@@ -47,7 +47,7 @@ def once(base: Base, key: tuple[Any, ...], make: Callable[[], T]) -> T:
 
 def looked_at(base: Base, prompts: Sequence[str], others: Sequence[str] = ()) -> Tensor:
     """(N, L) weights of the positions that count: all tokens, and, if the denoiser reads padding, PADDING
-    positions after the longest prompt.
+    positions after the longest prompt (all positions, if what comes later reaches what stands before).
 
     :param others: prompts that go with them position by position: where either has a token, it counts as one.
     """
@@ -56,6 +56,8 @@ def looked_at(base: Base, prompts: Sequence[str], others: Sequence[str] = ()) ->
     if not base.spec.family.READS_PADDING:
         return position_weights(own, int(counts.max()), 0).to(base.device)
     whole = base.t2i.tokenizer.model_max_length
+    if not base.spec.family.CAUSAL:  # what stands before the padding depends on it
+        return position_weights(counts, whole, whole).to(base.device)
     return position_weights(counts, min(int(counts.max()) + PADDING, whole), whole).to(base.device)
 
 

@@ -27,7 +27,16 @@ from expunge.bases.condition import condition_of
 from expunge.bases.denoising import add_noise, predict_noise, target
 from expunge.core.knobs import Knobs
 from expunge.methods import ConceptData, Log, Unlearned
-from expunge.methods.training import denoiser_student, descend, noised, pick, shuffled, student, unlearned
+from expunge.methods.training import (
+    denoiser_student,
+    descend,
+    noised,
+    pick,
+    require_cross_attention,
+    shuffled,
+    student,
+    unlearned,
+)
 
 METHOD = {
     "images": "anchor",
@@ -117,6 +126,8 @@ def run(
         encoder = copy.deepcopy(base.encoder).eval().requires_grad_(False)
         trained = [_embedding_rows(base, encoder, concepts)]
     elif knobs["trained"] in ("cross-attention", "unet"):
+        if knobs["trained"] == "cross-attention":
+            require_cross_attention(base)
         which = {"cross-attention": base.spec.family.reads_text, "unet": lambda _: True}[knobs["trained"]]
         denoiser, trained = denoiser_student(base, which)
         if knobs["trained"] == "cross-attention":

@@ -22,7 +22,7 @@ from expunge.bases.condition import condition_of, joined
 from expunge.bases.denoising import predict_noise
 from expunge.core.knobs import Knobs
 from expunge.methods import ConceptData, Log, Unlearned
-from expunge.methods.training import denoiser_student, descend, pick, student, unlearned
+from expunge.methods.training import denoiser_student, descend, pick, require_cross_attention, student, unlearned
 
 METHOD = {
     "knobs": {
@@ -78,6 +78,8 @@ def run(
 ) -> Unlearned:
     """Unlearn one concept, or several jointly: the batch takes them in turn. Kept prompts are not used."""
     encoder, denoiser = copy.deepcopy(base.encoder), None
+    if knobs["trained"] == "cross-attention":
+        require_cross_attention(base)
     if knobs["trained"] in ("cross-attention", "unet"):
         denoiser, trained = denoiser_student(
             base, base.spec.family.attends_to_text if knobs["trained"] != "unet" else lambda _: True

@@ -28,7 +28,7 @@ from expunge.methods import ConceptData, Log, Unlearned
 from expunge.methods.kept_words import lessons_and_kept
 from expunge.methods.lessons import encode_all
 from expunge.methods.rewriting import encoded, told
-from expunge.methods.training import unlearned
+from expunge.methods.training import require_cross_attention, unlearned
 
 METHOD = {
     "anchor": "chosen",
@@ -70,7 +70,11 @@ def added(weight: Tensor, c: Tensor, goal: Tensor, kept: Tensor, fixed: Tensor, 
 def run(
     base: Base, concepts: Sequence[ConceptData], kept: Sequence[str], knobs: Knobs, draw: torch.Generator, log: Log
 ) -> Unlearned:
-    """Unlearn one concept, or several at once. Nothing is drawn at random."""
+    """Unlearn one concept, or several at once. Nothing is drawn at random.
+
+    :raises ValueError: the denoiser has no cross-attention.
+    """
+    require_cross_attention(base)
     lessons, listed, others = lessons_and_kept(base, concepts, kept, knobs["others"], knobs["alike"])
     words = told(base, lessons)
     c, goal = (

@@ -40,6 +40,14 @@ def student(
     return encoder, trained
 
 
+def require_cross_attention(base: Base) -> None:
+    """:raises ValueError: text and pictures share all projections of the denoiser."""
+    family = base.spec.family
+    if not family.CROSS_ATTENTION:
+        what = f"the denoiser of {family.NAME} has no key and value projections of the text alone"
+        raise ValueError(f"{what}; use a method that changes the text encoder, such as solve")
+
+
 def denoiser_student(base: Base, which: Callable[[str], bool]) -> tuple[Any, list[torch.nn.Parameter]]:
     """(a copy of the denoiser, its trainable parameters: those of the modules whose names `which` chooses)."""
     denoiser = copy.deepcopy(denoiser_of(base))

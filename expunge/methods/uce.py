@@ -28,7 +28,7 @@ from expunge.core.knobs import Knobs
 from expunge.methods import ConceptData, Log, Unlearned
 from expunge.methods.kept_words import lessons_and_kept, pairs_of
 from expunge.methods.lessons import encode_all
-from expunge.methods.training import unlearned
+from expunge.methods.training import require_cross_attention, unlearned
 
 METHOD = {
     "anchor": "chosen",
@@ -58,7 +58,11 @@ def edit_matrix(targets: Tensor, anchors: Tensor, kept: Tensor, keep: float, rid
 def run(
     base: Base, concepts: Sequence[ConceptData], kept: Sequence[str], knobs: Knobs, draw: torch.Generator, log: Log
 ) -> Unlearned:
-    """Unlearn one concept, or several at once. Nothing is drawn at random."""
+    """Unlearn one concept, or several at once. Nothing is drawn at random.
+
+    :raises ValueError: the denoiser has no cross-attention.
+    """
+    require_cross_attention(base)
     lessons, listed, words = lessons_and_kept(base, concepts, kept, knobs["others"], knobs["alike"])
     pairs = [(name, lesson.becomes(name)) for lesson in lessons for name in lesson.names]
     if knobs["expand"]:

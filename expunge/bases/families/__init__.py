@@ -81,6 +81,10 @@ class Family(Protocol):
     @property
     def READS_PADDING(self) -> bool: ...  # does the denoiser read what the encoder makes of padding?
     @property
+    def CAUSAL(self) -> bool: ...  # does no position of the encoder see those after it?
+    @property
+    def CROSS_ATTENTION(self) -> bool: ...  # has the denoiser projections of the text alone?
+    @property
     def TEXT_BY_FRAME(self) -> bool: ...  # does the T2V denoiser read a text for each frame?
     @property
     def VIDEO_VAE(self) -> bool: ...  # does the VAE decode a video as a whole?

@@ -2,12 +2,14 @@
 
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from expunge.bases.families import Family
 
+FLOW = "flow_prediction"
 ENCODER_FOLDER = "text_encoder"
 TOKENIZER_FOLDER = "tokenizer"
 MODEL = "diffusion_pytorch_model"  # stem of the weights' file of a diffusers model
@@ -40,6 +42,12 @@ def optional_files(family: "Family", variant: str | None = None) -> list[str]:
 
 def weights_name(stem: str, variant: str | None) -> str:
     return f"{stem}.{variant}.safetensors" if variant else f"{stem}.safetensors"
+
+
+def prediction_of(scheduler: Mapping[str, Any]) -> str:
+    """What the model of a scheduler's config.json predicts."""
+    flows = str(scheduler.get("_class_name", "")).startswith("FlowMatch")
+    return FLOW if flows else str(scheduler.get("prediction_type", "epsilon"))
 
 
 def longest_prompt(tokenizer: Path, otherwise: int) -> int:

@@ -1,0 +1,134 @@
+# ruff: noqa: F403, F405
+"""CogVideoX: T5 without a mask, joint attention over text and video, a VAE of videos. A picture is one frame.
+
+Importing this module imports no torch, so `expunge validate` stays fast.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from expunge.bases.families.names import MODEL
+from expunge.bases.families.t5 import *
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+NAME = "CogVideoX"
+T2I: Mapping[str, Mapping[str, Any]] = {"CogVideoXPipeline": {}}
+T2V = T2I
+DENOISER = "transformer"
+SHARED_PARTS = ("vae", "text_encoder", "tokenizer", "scheduler", "transformer")
+VIDEO_PARTS = {"transformer": "CogVideoXTransformer3DModel"}
+MOVING = "CogVideoXTransformer3DModel"
+PREDICTIONS = ("epsilon", "v_prediction", "sample")
+ENCODER = "T5EncoderModel"
+CLASSES = {
+    "text_encoder": (ENCODER,), "transformer": (MOVING,), "vae": ("AutoencoderKLCogVideoX",), "tokenizer": TOKENIZERS,
+}  # fmt: skip
+VIDEO_CLASSES = CLASSES
+OTHER_PARTS = ("scheduler",)
+MODELS = {"text_encoder": "model", "transformer": MODEL, "vae": MODEL}
+OPTIONAL_MODELS: Sequence[str] = ()
+FRAMES = "num_frames"
+READS_PADDING, CAUSAL, TEXT_BY_FRAME = True, False, False
+CROSS_ATTENTION = False
+PICTURE_FRAMES = 1
+VIDEO_VAE = True
+SIZES = (("text_embed_dim", "text_encoder", "d_model"), ("in_channels", "vae", "latent_channels"))
+LONGEST_PROMPT = 226  # tokens, the end included, where tokenizer_config.json says nothing
+
+
+def texts(prompts: Iterable[str]) -> list[str]:
+    return list(prompts)
+
+
+def light_tokenizer(folder: Path) -> tuple[Callable[[str], list[int] | None], int, int] | None:
+    return tokenizer_in(folder, str, LONGEST_PROMPT)
+
+
+def encoder_shapes(config: Mapping[str, Any]) -> dict[str, tuple[Any, ...] | None]:
+    return shapes_of(config)
+
+
+def through(layer: Any, states: "Tensor", *rest: Any, **options: Any) -> Iterator[Any]:
+    """:param rest: the mask, and the bias of positions, which the first layer makes for all."""
+    mask, bias, *_ = rest
+    return steps(layer, states, lambda attention, x: attention(x, mask=mask, position_bias=bias))
+
+
+def frames(moving: Mapping[str, Any]) -> tuple[int | None, int | None]:
+    return None, None
+
+
+def reads_text(module: str) -> bool:
+    """Text and video share their projections."""
+    return False
+
+
+def attends_to_text(module: str) -> bool:
+    return False
+
+
+def encode(encoder: Any, ids: "Tensor", mask: "Tensor", skip: int | None) -> "Tensor":
+    """The last hidden state. The encoder reads the padding like any token, and so does the denoiser."""
+    return encoder(ids)[0]  # type: ignore[no-any-return]
+
+
+def encode_empty(encoder: Any, ids: "Tensor", mask: "Tensor", skip: int | None, video: bool) -> "Tensor":
+    return encode(encoder, ids, mask, skip)
+
+
+def text_maps(denoiser: Any) -> list["Tensor"]:
+    return [denoiser.patch_embed.text_proj.weight]
+
+
+def text_states(denoiser: Any, embeddings: "Tensor") -> "Tensor":
+    return embeddings
+
+
+def denoise(denoiser: Any, latents: "Tensor", timesteps: "Tensor", text: "Tensor") -> "Tensor":
+    """The transformer takes frames before channels."""
+    z = latents.unsqueeze(1) if latents.ndim == 4 else latents.transpose(1, 2)
+    out = denoiser(z, text, timesteps, image_rotary_emb=positions(denoiser, z), return_dict=False)[0]
+    return out[:, 0] if latents.ndim == 4 else out.transpose(1, 2)  # type: ignore[no-any-return]
+
+
+def positions(denoiser: Any, latents: "Tensor") -> Any:
+    """The rotary embedding of latents (N, f, C, h, w) as the pipeline makes it; None where the model adds its own."""
+    from diffusers import CogVideoXPipeline
+
+    if not denoiser.config.use_rotary_positional_embeddings:
+        return None
+    pipe: Any = SimpleNamespace(transformer=denoiser, vae_scale_factor_spatial=1)
+    _, count, _, height, width = latents.shape
+    return CogVideoXPipeline._prepare_rotary_positional_embeddings(pipe, height, width, count, latents.device)
+
+
+def call(text: "Tensor", empty: "Tensor | None", video: bool) -> dict[str, Any]:
+    return {"prompt_embeds": text, "negative_prompt_embeds": empty}
+
+
+def fed(kwargs: dict[str, Any], frames: int | None, guided: bool) -> dict[str, Any]:
+    return kwargs
+
+
+def latents_of(result: "Tensor", frames: int | None) -> "Tensor":
+    return result[:, 0] if frames is None else result.transpose(1, 2)
+
+
+def scale(pipe: Any) -> int:
+    return int(pipe.vae_scale_factor_spatial)
+
+
+def decode(vae: Any, latents: "Tensor") -> "Tensor":
+    z = latents / vae.config.scaling_factor
+    if latents.ndim == 5:
+        return vae.decode(z, return_dict=False)[0]  # type: ignore[no-any-return]
+    return vae.decode(z.unsqueeze(2), return_dict=False)[0][:, :, 0]  # type: ignore[no-any-return]
+
+
+def encode_pixels(vae: Any, pixels: "Tensor") -> "Tensor":
+    mean = vae.encode(pixels.unsqueeze(2)).latent_dist.mean[:, :, 0]
+    return mean * vae.config.scaling_factor  # type: ignore[no-any-return]
