@@ -32,6 +32,7 @@ from expunge.plan.build import make_plan
 from expunge.plan.check_base import base_file_problems
 from expunge.plan.contract import Plan, PlannedBase
 from expunge.plan.external import with_digests
+from expunge.plan.family_limits import method_problems
 from expunge.plan.notes import company_notes, held_out_members, labels_of, taken_notes
 from expunge.plan.params import read_params
 from expunge.plan.release_notes import release_notes
@@ -69,6 +70,8 @@ def run() -> None:
     prompts = read_prompts(spec.prompts, kinds)
     whole = with_digests(make_plan(params, lists, prompts, planned_base(spec), held_out, labels, veil), spec)
     veil = with_encoders(veil, whole)
+    if problems := method_problems(whole, spec):
+        raise InputError(map(veil.masked_problem, problems))
     if any(counts.get("beside") for counts in params.render.values()):
         notes += company_notes(spec.name, whole.concepts, whole.samples, prompts)
     plan = closed_plan(whole, veil)

@@ -32,6 +32,7 @@ from expunge.methods.training import require_cross_attention, unlearned
 
 METHOD = {
     "anchor": "chosen",
+    "cross_attention": True,
     "knobs": {
         "projections": {"default": "values", "enum": ["values", "keys-values"],
                         "description": "which projections of the cross-attention change"},

@@ -32,6 +32,7 @@ from expunge.methods.training import require_cross_attention, unlearned
 
 METHOD = {
     "anchor": "chosen",
+    "cross_attention": True,
     "knobs": {
         "keep": {"default": 1.0, "type": "number", "minimum": 0.0, "maximum": 1e6,
                  "description": "weight of the kept prompts' term"},
