@@ -93,7 +93,11 @@ def export(order: Order, format_: str, out: Path, force: bool = False) -> list[s
 
 
 def _refusals(order: Order, format_: str) -> Iterator[Problem]:
-    chosen = FORMATS[format_]
+    chosen, family = FORMATS[format_], order.spec.family
+    if format_ not in family.EXPORTS:
+        what = f"there is no {format_} of {family.NAME}"
+        yield Problem("--to", what, f"write --to {' or --to '.join(family.EXPORTS)}")
+        return
     if chosen.into and order.into is None:
         yield Problem("--into", f"{format_} needs a checkpoint to write into", "write --into CHECKPOINT.safetensors")
     if not chosen.into and order.into is not None:

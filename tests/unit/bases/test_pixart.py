@@ -15,6 +15,7 @@ from expunge.attacks.attempts import condition_of_tries, tries_of
 from expunge.bases.base import load, load_edit, store_edit
 from expunge.bases.check import base_problems
 from expunge.bases.encoder_layers import Walk
+from expunge.bases.exports import Order, export
 from expunge.bases.families import pixart
 from expunge.bases.first_call import first_call
 from expunge.bases.sampling import sample_images, sample_videos
@@ -157,6 +158,13 @@ def test_every_attack_tries_or_says_that_it_cannot(base: Any, bolt: ConceptData,
     if tries:  # what is fed can be drawn
         condition = condition_of_tries(victim, tries[:1], edit.encoder)
         assert sample_images(base, condition, [tries[0].seed], edit).shape == (1, 32, 32, 3)
+
+
+@pytest.mark.parametrize("form", ["single-file", "lora", "comfyui"])
+def test_what_only_stable_diffusion_has_is_not_exported(base: Any, tmp_path: Path, form: str) -> None:
+    with pytest.raises(InputError, match=f"there is no {form} of PixArt; write --to diffusers or --to encoder"):
+        export(Order("list/one", "solve", tmp_path, base.spec, into=tmp_path), form, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def broken(folder: Path, tmp_path: Path) -> Path:

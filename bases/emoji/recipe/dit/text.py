@@ -1,4 +1,4 @@
-"""The tokenizer and the text encoder: T5's own classes, with a Unigram vocabulary learnt on the world's captions.
+"""The tokenizer and the text encoder: T5's own classes, with a vocabulary learnt on the world's captions.
 
 The encoder's first lesson is that of the emoji base (train_text.py): read a caption, and say what it shows.
 """
