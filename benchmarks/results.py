@@ -52,9 +52,9 @@ def append(file: Path, columns: Sequence[str], row: dict[str, Any]) -> None:
         writer.writerow(row)
 
 
-def publish(mark: str, table: Sequence[Sequence[str]]) -> None:
-    """Write a table, its heading first, into docs/methods.md between `<!-- mark -->` and `<!-- end mark -->`."""
+def publish(mark: str, table: Sequence[Sequence[str]], page: Path = PAGE) -> None:
+    """Write a table, its heading first, into a page of docs/ between `<!-- mark -->` and `<!-- end mark -->`."""
     lines = ["| " + " | ".join(row) + " |" for row in (table[0], ["---"] * len(table[0]), *table[1:])]
-    before, start, rest = PAGE.read_text("utf-8").partition(f"<!-- {mark} -->\n")
+    before, start, rest = page.read_text("utf-8").partition(f"<!-- {mark} -->\n")
     end = f"<!-- end {mark} -->"
-    PAGE.write_text(before + start + "\n".join(lines) + f"\n{end}" + rest.partition(end)[2], "utf-8")
+    page.write_text(before + start + "\n".join(lines) + f"\n{end}" + rest.partition(end)[2], "utf-8")

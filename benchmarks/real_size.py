@@ -1,0 +1,443 @@
+"""What each step costs at a family's real sizes: seconds, peak memory, arithmetic, and the share of the device's rate.
+
+    uv run python -m benchmarks.real_size sd
+    uv run python -m benchmarks.real_size pixart --depth encoder=1,denoiser=1,rows=4096,words=32 --steps 0
+
+The architectures are the published ones (benchmarks/sizes) with random weights, loaded as a base is, so nothing that is
+drawn or forgotten means anything. With `--depth`, sizes are smaller, and what is found is scaled: all is measured with
+the smaller sizes, and again with twice each of them; work and memory grow linearly in each (the vocabulary's words cost
+as much again in each layer), and seconds are taken to grow as the work does. `solve` is measured at the smaller number
+of layers alone: its pass and its sums are taken as often, and its memory is not scaled. Rows say which they are.
+
+Every row is a process of its own that begins with the loaded base. The rates of the device's matrix products are
+measured beside each. Rows are appended to benchmarks/real_size.csv; docs/real-sizes.md gets a table of the last ones.
+"""
+
+import csv
+import os
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from math import prod
+from multiprocessing import get_context
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated, Any
+from unittest.mock import patch
+
+import diffusers
+import torch
+import transformers
+import typer
+from rich import print
+
+from benchmarks.random_base import families, full_sizes, read_config, with_sizes, write_base
+from benchmarks.results import ROOT, append, publish
+from benchmarks.work import Work, apart, bound, peak, rates, seconds, synchronise
+from expunge.bases.base import Base, load
+from expunge.bases.condition import condition_of
+from expunge.bases.denoising import predict_noise
+from expunge.bases.spec import load_spec
+from expunge.bases.text import encode_prompts
+from expunge.concepts.concept import Concept
+from expunge.concepts.prompt_file import read_prompts
+from expunge.concepts.prompts import kept_prompts, training_templates
+from expunge.forgetting import train
+from expunge.methods import METHODS, ConceptData, unlearn
+from expunge.methods import solve as solving
+
+FILE, PAGE = ROOT / "benchmarks" / "real_size.csv", ROOT / "docs" / "real-sizes.md"
+COLUMNS = ["family", "part", "device", "dtype", "threads", "encoder", "denoiser", "rows", "words", "scaled", "seconds",
+           "peak_bytes", "flops", "bound_seconds", "share"]  # fmt: skip
+SUMMED = ("seconds", "flops", "bound_seconds")
+SIZES = ("encoder", "denoiser", "rows", "words")  # layers of the encoder, of the denoiser, tokens, kept words
+PROMPTS, IMAGES = 8, 4  # encoded at once; images of a concept
+# A step as it is published, or by default; of `ablate` one picture in place of eight, and of `esd` the loss alone: the
+# samples before it take half of the sampler's steps, with guidance.
+STEPS: dict[str, dict[str, Any]] = {
+    "distil": {},
+    "few-shot": {"batch": 2},
+    "ablate": {"batch": 1},
+    "esd": {"batch": 1},
+}
+TIMED = tuple[float, dict[str, float]]  # seconds, flops
+WORDS = METHODS["solve"].defaults["others"]
+WITH_WORDS = ("solve", "distil", "uce")
+PER_LAYER = ("solve, once", "solve, layers")  # rows whose work is as much in each layer of the encoder
+THINGS = ("cat", "boat", "tower", "engine", "bear", "lamp", "river", "garden", "horse", "clock")
+LOOKS = ("red", "old", "tiny", "royal", "iron", "paper", "north", "silver", "lazy", "green")
+
+
+@dataclass(frozen=True)
+class Point:
+    """One size of the models: what a process is told."""
+
+    family: str
+    sizes: dict[str, int]
+    parts: tuple[str, ...]
+    steps: int
+    config: dict[str, Any]
+
+
+def concepts(base: Base, count: int) -> tuple[list[ConceptData], list[str]]:
+    """(as many concepts with names like "a red cat of the old boat", what is kept)."""
+    prompts, data, found = read_prompts(base.spec.prompts), [], []
+    shape = base.spec.raw["latents"]["picture"]
+    for i in range(count):
+        look, thing, other = LOOKS[i % 10], THINGS[i // 10 % 10], THINGS[i // 100 % 10]
+        name = f"a {look} {thing} of the old {other}"
+        concept = Concept(f"c{i}", name, "object", anchor=f"a {thing}", neighbours=(f"a {look} {other}",))
+        templates = training_templates(concept, prompts)
+        pictures = tuple(template.replace("{}", f"a {thing}") for template in templates[:IMAGES])
+        latents = torch.randn(IMAGES, *shape, generator=torch.Generator().manual_seed(0))
+        data.append(ConceptData(concept, latents, (name,), templates, pictures, (f"a {thing}",)))
+        found.append(concept)
+    return data, kept_prompts(found, prompts)
+
+
+def timed(call: Callable[[], Any], steps: int) -> TIMED:
+    """(the mean of `steps` calls after the first, or the first if that is 0; the work of one)."""
+    with Work() as work:
+        first = seconds(call)
+    again = [seconds(call) for _ in range(steps)]
+    return sum(again) / steps if steps else first, work.flops
+
+
+def encode(base: Base, steps: int) -> dict[str, TIMED]:
+    texts = [f"a photo of a {look} cat in a meadow" for look in LOOKS[:PROMPTS]]
+    with torch.no_grad():
+        return {"encode": timed(lambda: encode_prompts(base, texts), steps)}
+
+
+def denoise(base: Base, steps: int, kind: str) -> dict[str, TIMED]:
+    """One call of the denoiser for one sample; with guidance, a step of the sampler takes two."""
+    noise = torch.randn(1, *base.spec.raw["latents"][kind], device=base.device)
+    t = torch.tensor([500], device=base.device)
+    with torch.no_grad():
+        text = condition_of(base, ["a photo of a cat in a meadow"])
+        return {kind: timed(lambda: predict_noise(base, noise, t, text), steps)}
+
+
+def solve(base: Base, steps: int, words: int, count: int) -> dict[str, TIMED]:
+    """So many concepts in one encoder: what is made once a base, its vocabulary's embeddings and sums; the pass through
+    the layers; the rest, which decides what means what; and all but what is made once."""
+    data, kept = concepts(base, count)
+    name = "solve" if count == 1 else f"solve {count}"
+
+    def run() -> None:
+        train(base, data, kept, "solve", {"others": words}, 0)
+
+    made = ("known_words", "vocabulary_sums")
+    with Work() as work, aside(solving, made, work) as once, aside(solving, ("solved",), work) as layers:
+        whole = seconds(run)
+    all_but = less((whole, work.flops), once)
+    again = [seconds(run) for _ in range(steps)]
+    return {
+        f"{name}, once": once, f"{name}, layers": layers, f"{name}, rest": less(all_but, layers),
+        name: (sum(again) / steps, all_but[1]) if steps else all_but,
+    }  # fmt: skip
+
+
+def less(whole: TIMED, part: TIMED) -> TIMED:
+    return whole[0] - part[0], {kind: done - part[1].get(kind, 0.0) for kind, done in whole[1].items()}
+
+
+@contextmanager
+def aside(module: Any, names: Sequence[str], work: Work) -> Iterator[Any]:
+    """[seconds, flops] that are spent in some functions of a module; they grow while these run."""
+    spent: list[Any] = [0.0, dict[str, float]()]
+
+    def counted(call: Callable[..., Any]) -> Callable[..., Any]:
+        def run(*args: Any) -> Any:
+            before, start = dict(work.flops), time.perf_counter()
+            result = call(*args)
+            synchronise()
+            spent[0] += time.perf_counter() - start
+            for kind, done in work.flops.items():
+                spent[1][kind] = spent[1].get(kind, 0.0) + done - before.get(kind, 0.0)
+            return result
+
+        return run
+
+    changed = {name: counted(getattr(module, name)) for name in names}
+    with ExitStack() as stack:
+        for name, call in changed.items():
+            stack.enter_context(patch.object(module, name, call))
+        yield spent
+
+
+def closed_form(base: Base, steps: int, words: int) -> dict[str, TIMED]:
+    data, kept = concepts(base, 1)
+    return {"uce": timed(lambda: train(base, data, kept, "uce", {"others": words}, 0), steps)}
+
+
+def step_of(base: Base, steps: int, words: int, method: str) -> dict[str, TIMED]:
+    """A step of training, and what comes before the first one."""
+    knobs = dict(STEPS[method])
+    if method == "distil":
+        knobs["others"] = words
+    if method == "esd":
+        base = replace(base, spec=replace(base.spec, t2i=replace(base.spec.t2i, steps=1)))
+        knobs |= {} if base.spec.family.CROSS_ATTENTION else {"trained": "full"}
+    data, kept = concepts(base, 1)
+
+    def times(count: int, work: Work | None = None) -> list[tuple[float, dict[str, float]]]:
+        marks = [(time.perf_counter(), dict[str, float]())]
+
+        def log(step: int, loss: float) -> None:
+            synchronise()
+            marks.append((time.perf_counter(), dict(work.flops) if work else {}))
+
+        unlearn(method, base, data, kept, {**knobs, "steps": count}, 0, log)
+        return marks
+
+    with Work() as work:
+        (start, _), (one, until), (two, then) = times(2, work)
+    flops = {kind: then[kind] - until.get(kind, 0.0) for kind in then}
+    step = two - one
+    if steps:
+        marks = times(steps + 1)
+        step = (marks[-1][0] - marks[1][0]) / steps
+    found = {f"{method} step": (step, flops)}
+    if method == "distil":
+        before = {kind: until[kind] - flops.get(kind, 0.0) for kind in until}
+        found["distil, once"] = (one - start - (two - one), before)
+    return found
+
+
+# {part: (base, steps, words) -> {row: (seconds, flops)}}
+PARTS: dict[str, Callable[[Base, int, int], dict[str, TIMED]]] = {
+    "encode": lambda base, steps, words: encode(base, steps),
+    "picture": lambda base, steps, words: denoise(base, steps, "picture"),
+    "video": lambda base, steps, words: denoise(base, steps, "video"),
+    "uce": closed_form,
+    **{method: partial(step_of, method=method) for method in STEPS},
+    "solve": partial(solve, count=1),
+    "solve-100": partial(solve, count=100),
+    "solve-1000": partial(solve, count=1000),
+}
+USUAL = [part for part in PARTS if not part.startswith("solve-")]
+
+
+def measure(point: Point) -> list[dict[str, Any]]:
+    """Rows of one size of the models, in a process that made nothing before: the base is written, loaded, measured."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # a process with threads of its own cannot be continued in others
+    sizes = {name: value for name, value in point.sizes.items() if name in point.config["sizes"]}
+    rows = []
+    with TemporaryDirectory() as folder:
+        with get_context("spawn").Pool(1) as writer:  # what it takes to make the models is not measured
+            writer.apply(write_base, (Path(folder), point.family, with_sizes(point.config, sizes)))
+        video = "video" in point.parts
+        spec = load_spec(point.family, folder)
+        spec = replace(spec, raw={**spec.raw, "latents": point.config["latents"]})
+        base: Any = None
+        for part in point.config["t2i"]["parts"].values():  # both libraries import a class when it is asked for
+            getattr(diffusers, part["class"], None) or getattr(transformers, part["class"])
+        getattr(diffusers, spec.t2i.pipeline), getattr(diffusers, spec.t2v.pipeline)
+
+        def load_it() -> None:
+            nonlocal base
+            base = load(spec, t2v=video)
+
+        took = seconds(load_it)
+        loaded = "load, with T2V" if video else "load"
+        rows.append(row(point, base, threads, loaded, (took, {}), peak(base.device)))
+
+        def part_of(part: str) -> dict[str, TIMED]:
+            torch.set_num_threads(threads)
+            torch.manual_seed(0)
+            return PARTS[part](base, point.steps, point.sizes["words"])
+
+        for part in point.parts:
+            if part == "uce" and not base.spec.family.CROSS_ATTENTION:
+                continue
+            try:
+                found, most = apart(base.device, partial(part_of, part))
+            except RuntimeError as error:
+                print(f"{point.family} {part}: {error}")
+                continue
+            can, _ = apart(base.device, partial(_rates, base.device, threads, found))
+            rows += [row(point, base, threads, name, cost, most, can) for name, cost in found.items()]
+            for name, (took, flops) in found.items():
+                tera = sum(flops.values()) / 1e12
+                print(f"{point.family} {name}: {took:.1f} s, {tera:.2f} TFLOP, {most / 2**30:.1f} GiB", flush=True)
+    return rows
+
+
+def _rates(device: torch.device, threads: int, found: Mapping[str, TIMED]) -> dict[str, float]:
+    torch.set_num_threads(threads)
+    return rates(device, sorted({kind for _, flops in found.values() for kind in flops}))
+
+
+def row(
+    point: Point, base: Base, threads: int, name: str, cost: TIMED, most: int, can: Mapping[str, float] | None = None
+) -> dict[str, Any]:
+    device = torch.cuda.get_device_name(base.device) if base.device.type == "cuda" else base.device.type
+    return {
+        "family": point.family, "part": name, "device": device, "dtype": str(base.dtype).removeprefix("torch."),
+        "threads": threads, **{size: point.sizes.get(size, "") for size in SIZES}, "seconds": cost[0],
+        "peak_bytes": most, "work": cost[1], "can": can or {},
+    }  # fmt: skip
+
+
+def points_of(small: Collection[str], part: str) -> list[frozenset[str]]:
+    """Which sizes are doubled in each of the measurements from which a part is scaled.
+
+    The pass of `solve` through the layers costs the same in each, but for its start (`PER_LAYER`), and a second layer
+    of the largest encoders would not fit where sizes are made smaller.
+    """
+    words = part.startswith(WITH_WORDS)
+    left_out = {"encoder", "rows"} if part.startswith("solve") else set[str]()
+    single = [size for size in SIZES if size in small and size not in left_out and (size != "words" or words)]
+    pairs = [{"encoder", "words"}] if words and not left_out and {"encoder", "words"} <= set(small) else []
+    return [frozenset(), *(frozenset({size}) for size in single), *map(frozenset, pairs)]
+
+
+def scaled(measured: Mapping[frozenset[str], float], growth: Mapping[str, float]) -> float:
+    """What is measured with some sizes doubled, at `growth` + 1 times each size: linear in each.
+
+    :param measured: {the sizes that are doubled: the figure}, with the figure for none, and each subset's.
+    """
+    effects: dict[frozenset[str], float] = {}
+    for doubled in sorted(measured, key=lambda sizes: (len(sizes), sorted(sizes))):
+        effects[doubled] = measured[doubled] - sum(effect for other, effect in effects.items() if other < doubled)
+    return sum(effect * prod(growth[size] for size in doubled) for doubled, effect in effects.items())
+
+
+def scaled_row(rows: Mapping[frozenset[str], dict[str, Any]], full: Mapping[str, int]) -> dict[str, Any]:
+    """A row at full size from those with some sizes doubled; `rows` as `measured` of `scaled`."""
+    small = rows[frozenset()]
+    growth = {size: value / small[size] - 1 for size, value in full.items()}
+    work = {
+        kind: max(scaled({point: row["work"].get(kind, 0.0) for point, row in rows.items()}, growth), 0.0)
+        for kind in small["work"]
+    }
+    if small["part"].startswith("solve"):
+        most: Any = ""
+        if small["part"] in PER_LAYER:
+            work = {kind: done * (growth.get("encoder", 0.0) + 1) for kind, done in work.items()}
+    else:
+        most = int(scaled({point: row["peak_bytes"] for point, row in rows.items()}, growth))
+    ratio = bound(work, small["can"]) / bound(small["work"], small["can"]) if work else most / small["peak_bytes"]
+    return {**small, **full, "work": work, "peak_bytes": most, "seconds": small["seconds"] * ratio}
+
+
+def csv_row(row: Mapping[str, Any], scaled: bool) -> dict[str, Any]:
+    least = bound(row["work"], row["can"])
+    figures = {
+        "scaled": "yes" if scaled else "no", "seconds": f"{row['seconds']:.4g}",
+        "flops": f"{sum(row['work'].values()):.4g}", "bound_seconds": f"{least:.4g}",
+        "share": f"{least / row['seconds']:.2f}" if least else "",
+    }  # fmt: skip
+    return {column: figures.get(column, row.get(column, "")) for column in COLUMNS}
+
+
+def run(
+    family: str, config: dict[str, Any], parts: Sequence[str], small: Mapping[str, int], steps: int, file: Path = FILE
+) -> list[dict[str, Any]]:
+    """Measure, scale, and append the rows to a file; returns them as they are written.
+
+    :param small: {size: the value that is measured in place of the full one}.
+    """
+    full = {**full_sizes(config), "words": WORDS}
+    sizes = {**full, **small}
+    found: dict[str, dict[frozenset[str], dict[str, Any]]] = {}
+    written = []
+    groups = [[part for part in parts if part != "video"], [part for part in parts if part == "video"]]
+    for group in filter(None, groups):
+        wanted = {part: points_of(small, part) for part in group}
+        for doubled in dict.fromkeys(point for points in wanted.values() for point in points):
+            some = tuple(part for part in group if doubled in wanted[part])
+            here = {size: value * 2 if size in doubled else value for size, value in sizes.items()}
+            with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+                rows = pool.submit(measure, Point(family, here, some, steps, config)).result()
+            for each in rows:
+                found.setdefault(each["part"], {})[doubled] = each
+                written.append(csv_row(each, scaled=False))
+                append(file, COLUMNS, written[-1])
+    for part, rows_of in found.items() if small else ():
+        points = points_of(small, part)
+        if part.startswith("solve") and part not in PER_LAYER and not part.endswith("rest"):
+            continue  # the sum of its pass and the rest
+        if set(points) <= rows_of.keys():
+            whole = scaled_row({point: rows_of[point] for point in points}, {size: full[size] for size in small})
+            written.append(csv_row(whole, scaled=True))
+            append(file, COLUMNS, written[-1])
+    return written
+
+
+def at_full_size(file: Path) -> dict[tuple[str, str], dict[str, str]]:
+    """{(family, part): the last row of a file that was measured at full size, or scaled to it}."""
+    full = {name: {**full_sizes(read_config(name)), "words": WORDS} for name in families()}
+    with open(file, newline="") as lines:
+        return {
+            (row["family"], row["part"]): row
+            for row in csv.DictReader(lines)
+            if all(row[size] in ("", str(value)) for size, value in full[row["family"]].items())
+        }
+
+
+def for_a_concept(family: str, rows: Mapping[tuple[str, str], Mapping[str, str]]) -> dict[str, dict[str, float]]:
+    """{what one concept takes: seconds and flops} once the base is loaded, by the rows of its parts."""
+    solver = read_config(family)["base"]["steps"]
+    made = {
+        "a concept by solve": {"solve, layers": 1, "solve, rest": 1},
+        "a concept by distil": {"distil, once": 1, "distil step": METHODS["distil"].defaults["steps"]},
+        "a concept by few-shot": {
+            "picture": 2 * IMAGES * solver,
+            "few-shot step": METHODS["few-shot"].defaults["steps"],
+        },
+    }
+    return {
+        name: {key: sum(times * float(rows[family, part][key]) for part, times in parts.items()) for key in SUMMED}
+        for name, parts in made.items()
+        if all((family, part) in rows for part in parts)
+    }
+
+
+def table(rows: Mapping[tuple[str, str], Mapping[str, str]]) -> list[list[str]]:
+    """The rows of all families at full size, for the docs."""
+    lines = [["family", "step", "seconds", "TFLOP", "bound, s", "share", "most GiB", "device"]]
+    for family in families():
+        own = [row for (name, _), row in rows.items() if name == family]
+        for row in own:
+            most = f"{int(row['peak_bytes']) / 2**30:.1f}" if row["peak_bytes"] else ""
+            lines.append([family, row["part"], *_figures(row, row["scaled"] == "yes"), most, row["device"]])
+        about = any(row["scaled"] == "yes" for row in own)
+        for name, sums in for_a_concept(family, rows).items():
+            lines.append([family, name, *_figures(sums, about), "", ""])
+    return lines
+
+
+def _figures(row: Mapping[str, Any], about: bool) -> list[str]:
+    took, work, least = (float(row[key]) for key in SUMMED)
+    seconds = f"{took:,.0f}" if took >= 10 else f"{took:.2g}"
+    work_and_bound = [f"{work / 1e12:.3g}", f"{least:,.1f}", f"{least / took:.2f}"] if work else [""] * 3
+    return [("≈ " if about else "") + seconds, *work_and_bound]
+
+
+def main(
+    family: Annotated[str, typer.Argument(help="a file of benchmarks/sizes: sd, pixart, cogvideox, wan, ...")],
+    depth: Annotated[
+        str, typer.Option(help="smaller sizes, scaled afterwards: encoder=1,denoiser=1,rows=4096,words=32")
+    ] = "",
+    steps: Annotated[int, typer.Option(min=0, help="calls that are timed after the first; 0: the first itself")] = 3,
+    parts: Annotated[str, typer.Option(help="which of the parts")] = ",".join(USUAL),
+) -> None:
+    """Seconds, peak memory and arithmetic of each step at a family's real sizes, with random weights."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    small = {name: int(value) for name, _, value in (each.partition("=") for each in depth.split(",") if each)}
+    config = read_config(family)
+    if unknown := [*(small.keys() - {*config["sizes"], "words"}), *(set(parts.split(",")) - PARTS.keys())]:
+        known = f"{', '.join([*config['sizes'], 'words'])}; {', '.join(PARTS)}"
+        raise typer.BadParameter(f"{', '.join(sorted(unknown))}: write some of {known}")
+    run(family, config, parts.split(","), small, steps)
+    publish("table", table(at_full_size(FILE)), PAGE)
+
+
+if __name__ == "__main__":
+    typer.run(main)
