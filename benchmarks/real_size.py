@@ -15,10 +15,8 @@ measured beside each. Rows are appended to benchmarks/real_size.csv; docs/real-s
 
 import csv
 import os
-import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from math import prod
@@ -26,7 +24,6 @@ from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any
-from unittest.mock import patch
 
 import diffusers
 import torch
@@ -35,40 +32,21 @@ import typer
 from rich import print
 
 from benchmarks.random_base import families, full_sizes, read_config, with_sizes, write_base
+from benchmarks.real_parts import IMAGES, PARTS, TIMED, USUAL
 from benchmarks.results import ROOT, append, publish
-from benchmarks.work import Work, apart, bound, peak, rates, seconds, synchronise
+from benchmarks.work import apart, bound, peak, rates, seconds
 from expunge.bases.base import Base, load
-from expunge.bases.condition import condition_of
-from expunge.bases.denoising import predict_noise
 from expunge.bases.spec import load_spec
-from expunge.bases.text import encode_prompts
-from expunge.concepts.concept import Concept
-from expunge.concepts.prompt_file import read_prompts
-from expunge.concepts.prompts import kept_prompts, training_templates
-from expunge.forgetting import train
-from expunge.methods import METHODS, ConceptData, unlearn
-from expunge.methods import solve as solving
+from expunge.methods import METHODS
 
 FILE, PAGE = ROOT / "benchmarks" / "real_size.csv", ROOT / "docs" / "real-sizes.md"
 COLUMNS = ["family", "part", "device", "dtype", "threads", "encoder", "denoiser", "rows", "words", "scaled", "seconds",
            "peak_bytes", "flops", "bound_seconds", "share"]  # fmt: skip
 SUMMED = ("seconds", "flops", "bound_seconds")
 SIZES = ("encoder", "denoiser", "rows", "words")  # layers of the encoder, of the denoiser, tokens, kept words
-PROMPTS, IMAGES = 8, 4  # encoded at once; images of a concept
-# A step as it is published, or by default; of `ablate` one picture in place of eight, and of `esd` the loss alone: the
-# samples before it take half of the sampler's steps, with guidance.
-STEPS: dict[str, dict[str, Any]] = {
-    "distil": {},
-    "few-shot": {"batch": 2},
-    "ablate": {"batch": 1},
-    "esd": {"batch": 1},
-}
-TIMED = tuple[float, dict[str, float]]  # seconds, flops
 WORDS = METHODS["solve"].defaults["others"]
 WITH_WORDS = ("solve", "distil", "uce")
 PER_LAYER = ("solve, once", "solve, layers")  # rows whose work is as much in each layer of the encoder
-THINGS = ("cat", "boat", "tower", "engine", "bear", "lamp", "river", "garden", "horse", "clock")
-LOOKS = ("red", "old", "tiny", "royal", "iron", "paper", "north", "silver", "lazy", "green")
 
 
 @dataclass(frozen=True)
@@ -82,152 +60,22 @@ class Point:
     config: dict[str, Any]
 
 
-def concepts(base: Base, count: int) -> tuple[list[ConceptData], list[str]]:
-    """(as many concepts with names like "a red cat of the old boat", what is kept)."""
-    prompts, data, found = read_prompts(base.spec.prompts), [], []
-    shape = base.spec.raw["latents"]["picture"]
-    for i in range(count):
-        look, thing, other = LOOKS[i % 10], THINGS[i // 10 % 10], THINGS[i // 100 % 10]
-        name = f"a {look} {thing} of the old {other}"
-        concept = Concept(f"c{i}", name, "object", anchor=f"a {thing}", neighbours=(f"a {look} {other}",))
-        templates = training_templates(concept, prompts)
-        pictures = tuple(template.replace("{}", f"a {thing}") for template in templates[:IMAGES])
-        latents = torch.randn(IMAGES, *shape, generator=torch.Generator().manual_seed(0))
-        data.append(ConceptData(concept, latents, (name,), templates, pictures, (f"a {thing}",)))
-        found.append(concept)
-    return data, kept_prompts(found, prompts)
+def measure(point: Point, file: Path) -> list[dict[str, Any]]:
+    """Rows of one size of the models, in a process that made nothing before: the base is written, loaded, measured.
 
-
-def timed(call: Callable[[], Any], steps: int) -> TIMED:
-    """(the mean of `steps` calls after the first, or the first if that is 0; the work of one)."""
-    with Work() as work:
-        first = seconds(call)
-    again = [seconds(call) for _ in range(steps)]
-    return sum(again) / steps if steps else first, work.flops
-
-
-def encode(base: Base, steps: int) -> dict[str, TIMED]:
-    texts = [f"a photo of a {look} cat in a meadow" for look in LOOKS[:PROMPTS]]
-    with torch.no_grad():
-        return {"encode": timed(lambda: encode_prompts(base, texts), steps)}
-
-
-def denoise(base: Base, steps: int, kind: str) -> dict[str, TIMED]:
-    """One call of the denoiser for one sample; with guidance, a step of the sampler takes two."""
-    noise = torch.randn(1, *base.spec.raw["latents"][kind], device=base.device)
-    t = torch.tensor([500], device=base.device)
-    with torch.no_grad():
-        text = condition_of(base, ["a photo of a cat in a meadow"])
-        return {kind: timed(lambda: predict_noise(base, noise, t, text), steps)}
-
-
-def solve(base: Base, steps: int, words: int, count: int) -> dict[str, TIMED]:
-    """So many concepts in one encoder: what is made once a base, its vocabulary's embeddings and sums; the pass through
-    the layers; the rest, which decides what means what; and all but what is made once."""
-    data, kept = concepts(base, count)
-    name = "solve" if count == 1 else f"solve {count}"
-
-    def run() -> None:
-        train(base, data, kept, "solve", {"others": words}, 0)
-
-    made = ("known_words", "vocabulary_sums")
-    with Work() as work, aside(solving, made, work) as once, aside(solving, ("solved",), work) as layers:
-        whole = seconds(run)
-    all_but = less((whole, work.flops), once)
-    again = [seconds(run) for _ in range(steps)]
-    return {
-        f"{name}, once": once, f"{name}, layers": layers, f"{name}, rest": less(all_but, layers),
-        name: (sum(again) / steps, all_but[1]) if steps else all_but,
-    }  # fmt: skip
-
-
-def less(whole: TIMED, part: TIMED) -> TIMED:
-    return whole[0] - part[0], {kind: done - part[1].get(kind, 0.0) for kind, done in whole[1].items()}
-
-
-@contextmanager
-def aside(module: Any, names: Sequence[str], work: Work) -> Iterator[Any]:
-    """[seconds, flops] that are spent in some functions of a module; they grow while these run."""
-    spent: list[Any] = [0.0, dict[str, float]()]
-
-    def counted(call: Callable[..., Any]) -> Callable[..., Any]:
-        def run(*args: Any) -> Any:
-            before, start = dict(work.flops), time.perf_counter()
-            result = call(*args)
-            synchronise()
-            spent[0] += time.perf_counter() - start
-            for kind, done in work.flops.items():
-                spent[1][kind] = spent[1].get(kind, 0.0) + done - before.get(kind, 0.0)
-            return result
-
-        return run
-
-    changed = {name: counted(getattr(module, name)) for name in names}
-    with ExitStack() as stack:
-        for name, call in changed.items():
-            stack.enter_context(patch.object(module, name, call))
-        yield spent
-
-
-def closed_form(base: Base, steps: int, words: int) -> dict[str, TIMED]:
-    data, kept = concepts(base, 1)
-    return {"uce": timed(lambda: train(base, data, kept, "uce", {"others": words}, 0), steps)}
-
-
-def step_of(base: Base, steps: int, words: int, method: str) -> dict[str, TIMED]:
-    """A step of training, and what comes before the first one."""
-    knobs = dict(STEPS[method])
-    if method == "distil":
-        knobs["others"] = words
-    if method == "esd":
-        base = replace(base, spec=replace(base.spec, t2i=replace(base.spec.t2i, steps=1)))
-        knobs |= {} if base.spec.family.CROSS_ATTENTION else {"trained": "full"}
-    data, kept = concepts(base, 1)
-
-    def times(count: int, work: Work | None = None) -> list[tuple[float, dict[str, float]]]:
-        marks = [(time.perf_counter(), dict[str, float]())]
-
-        def log(step: int, loss: float) -> None:
-            synchronise()
-            marks.append((time.perf_counter(), dict(work.flops) if work else {}))
-
-        unlearn(method, base, data, kept, {**knobs, "steps": count}, 0, log)
-        return marks
-
-    with Work() as work:
-        (start, _), (one, until), (two, then) = times(2, work)
-    flops = {kind: then[kind] - until.get(kind, 0.0) for kind in then}
-    step = two - one
-    if steps:
-        marks = times(steps + 1)
-        step = (marks[-1][0] - marks[1][0]) / steps
-    found = {f"{method} step": (step, flops)}
-    if method == "distil":
-        before = {kind: until[kind] - flops.get(kind, 0.0) for kind in until}
-        found["distil, once"] = (one - start - (two - one), before)
-    return found
-
-
-# {part: (base, steps, words) -> {row: (seconds, flops)}}
-PARTS: dict[str, Callable[[Base, int, int], dict[str, TIMED]]] = {
-    "encode": lambda base, steps, words: encode(base, steps),
-    "picture": lambda base, steps, words: denoise(base, steps, "picture"),
-    "video": lambda base, steps, words: denoise(base, steps, "video"),
-    "uce": closed_form,
-    **{method: partial(step_of, method=method) for method in STEPS},
-    "solve": partial(solve, count=1),
-    "solve-100": partial(solve, count=100),
-    "solve-1000": partial(solve, count=1000),
-}
-USUAL = [part for part in PARTS if not part.startswith("solve-")]
-
-
-def measure(point: Point) -> list[dict[str, Any]]:
-    """Rows of one size of the models, in a process that made nothing before: the base is written, loaded, measured."""
+    They are appended to the file as they come.
+    """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # a process with threads of its own cannot be continued in others
     sizes = {name: value for name, value in point.sizes.items() if name in point.config["sizes"]}
-    rows = []
+    rows = list[dict[str, Any]]()
+
+    def add(name: str, cost: TIMED, most: int, can: Mapping[str, float]) -> None:
+        rows.append(row(point, base, threads, name, cost, most, can))
+        append(file, COLUMNS, csv_row(rows[-1], scaled=False))
+        tera = sum(cost[1].values()) / 1e12
+        print(f"{point.family} {name}: {cost[0]:.1f} s, {tera:.2f} TFLOP, {most / 2**30:.1f} GiB", flush=True)
+
     with TemporaryDirectory() as folder:
         with get_context("spawn").Pool(1) as writer:  # what it takes to make the models is not measured
             writer.apply(write_base, (Path(folder), point.family, with_sizes(point.config, sizes)))
@@ -245,7 +93,7 @@ def measure(point: Point) -> list[dict[str, Any]]:
 
         took = seconds(load_it)
         loaded = "load, with T2V" if video else "load"
-        rows.append(row(point, base, threads, loaded, (took, {}), peak(base.device)))
+        add(loaded, (took, {}), peak(base.device), {})
 
         def part_of(part: str) -> dict[str, TIMED]:
             torch.set_num_threads(threads)
@@ -261,10 +109,8 @@ def measure(point: Point) -> list[dict[str, Any]]:
                 print(f"{point.family} {part}: {error}")
                 continue
             can, _ = apart(base.device, partial(_rates, base.device, threads, found))
-            rows += [row(point, base, threads, name, cost, most, can) for name, cost in found.items()]
-            for name, (took, flops) in found.items():
-                tera = sum(flops.values()) / 1e12
-                print(f"{point.family} {name}: {took:.1f} s, {tera:.2f} TFLOP, {most / 2**30:.1f} GiB", flush=True)
+            for name, cost in found.items():
+                add(name, cost, most, can)
     return rows
 
 
@@ -274,13 +120,13 @@ def _rates(device: torch.device, threads: int, found: Mapping[str, TIMED]) -> di
 
 
 def row(
-    point: Point, base: Base, threads: int, name: str, cost: TIMED, most: int, can: Mapping[str, float] | None = None
+    point: Point, base: Base, threads: int, name: str, cost: TIMED, most: int, can: Mapping[str, float]
 ) -> dict[str, Any]:
     device = torch.cuda.get_device_name(base.device) if base.device.type == "cuda" else base.device.type
     return {
         "family": point.family, "part": name, "device": device, "dtype": str(base.dtype).removeprefix("torch."),
         "threads": threads, **{size: point.sizes.get(size, "") for size in SIZES}, "seconds": cost[0],
-        "peak_bytes": most, "work": cost[1], "can": can or {},
+        "peak_bytes": most, "work": cost[1], "can": can,
     }  # fmt: skip
 
 
@@ -338,15 +184,14 @@ def csv_row(row: Mapping[str, Any], scaled: bool) -> dict[str, Any]:
 
 def run(
     family: str, config: dict[str, Any], parts: Sequence[str], small: Mapping[str, int], steps: int, file: Path = FILE
-) -> list[dict[str, Any]]:
-    """Measure, scale, and append the rows to a file; returns them as they are written.
+) -> None:
+    """Measure, scale, and append the rows to a file.
 
     :param small: {size: the value that is measured in place of the full one}.
     """
     full = {**full_sizes(config), "words": WORDS}
     sizes = {**full, **small}
     found: dict[str, dict[frozenset[str], dict[str, Any]]] = {}
-    written = []
     groups = [[part for part in parts if part != "video"], [part for part in parts if part == "video"]]
     for group in filter(None, groups):
         wanted = {part: points_of(small, part) for part in group}
@@ -354,20 +199,16 @@ def run(
             some = tuple(part for part in group if doubled in wanted[part])
             here = {size: value * 2 if size in doubled else value for size, value in sizes.items()}
             with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-                rows = pool.submit(measure, Point(family, here, some, steps, config)).result()
+                rows = pool.submit(measure, Point(family, here, some, steps, config), file).result()
             for each in rows:
                 found.setdefault(each["part"], {})[doubled] = each
-                written.append(csv_row(each, scaled=False))
-                append(file, COLUMNS, written[-1])
     for part, rows_of in found.items() if small else ():
         points = points_of(small, part)
         if part.startswith("solve") and part not in PER_LAYER and not part.endswith("rest"):
             continue  # the sum of its pass and the rest
         if set(points) <= rows_of.keys():
             whole = scaled_row({point: rows_of[point] for point in points}, {size: full[size] for size in small})
-            written.append(csv_row(whole, scaled=True))
-            append(file, COLUMNS, written[-1])
-    return written
+            append(file, COLUMNS, csv_row(whole, scaled=True))
 
 
 def at_full_size(file: Path) -> dict[tuple[str, str], dict[str, str]]:

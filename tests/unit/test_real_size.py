@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from benchmarks import real_size
+from benchmarks import real_parts, real_size
 from benchmarks.random_base import families, full_sizes, make, read_config, with_sizes, write_base
 from benchmarks.results import append
 from benchmarks.work import Work, apart, bound, rates
@@ -69,8 +69,8 @@ def test_every_part_runs_on_a_small_base(tmp_path: Path) -> None:
     spec = load_spec("sd", tmp_path)
     spec.raw["latents"] = config["latents"]
     base, rows = load(spec, t2v=True), dict[str, Any]()
-    for part in real_size.USUAL:
-        rows |= real_size.PARTS[part](base, 0, 24)
+    for part in real_parts.USUAL:
+        rows |= real_parts.PARTS[part](base, 0, 24)
     assert rows.keys() == EVERY
     for name, (took, flops) in rows.items():
         assert took > 0 and sum(flops.values()) > 0, name
