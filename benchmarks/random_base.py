@@ -110,8 +110,8 @@ def make(kind: str, config: Mapping[str, Any]) -> Any:
 
 
 def tell_apart(encoder: Any) -> None:
-    """Give a CLIP's tokens and positions embeddings of unit size. As they are made, all positions are nearly alike, and
-    the matrices that `solve` factorises are singular up to float32's rounding."""
+    """Give a CLIP's tokens and positions embeddings of unit size. As they are made, all padding is nearly alike, and
+    `solve` fails where it takes words out of the vocabulary's sums (docs/real-sizes.md)."""
     for name, parameter in encoder.named_parameters():
         if name.endswith(("token_embedding.weight", "position_embedding.weight")):
             parameter.data.normal_()

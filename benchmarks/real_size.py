@@ -1,7 +1,7 @@
 """What each step costs at a family's real sizes: seconds, peak memory, arithmetic, and the share of the device's rate.
 
     uv run python -m benchmarks.real_size sd
-    uv run python -m benchmarks.real_size pixart --depth encoder=1,denoiser=1,rows=4096,words=32 --steps 0
+    uv run python -m benchmarks.real_size pixart --depth encoder=1,denoiser=1,rows=4096,words=40 --steps 0
 
 The architectures are the published ones (benchmarks/sizes) with random weights, loaded as a base is, so nothing that is
 drawn or forgotten means anything. With `--depth`, sizes are smaller, and what is found is scaled: all is measured with
@@ -264,7 +264,7 @@ def _figures(row: Mapping[str, Any], about: bool) -> list[str]:
 def main(
     family: Annotated[str, typer.Argument(help="a file of benchmarks/sizes: sd, pixart, cogvideox, wan, ...")],
     depth: Annotated[
-        str, typer.Option(help="smaller sizes, scaled afterwards: encoder=1,denoiser=1,rows=4096,words=32")
+        str, typer.Option(help="smaller sizes, scaled afterwards: encoder=1,denoiser=1,rows=4096,words=40")
     ] = "",
     steps: Annotated[int, typer.Option(min=0, help="calls that are timed after the first; 0: the first itself")] = 3,
     parts: Annotated[str, typer.Option(help="which of the parts")] = ",".join(USUAL),
