@@ -23,6 +23,7 @@ from expunge.bases import encoder_layers
 from expunge.bases.base import Base
 from expunge.bases.base_digest import minor_versions
 from expunge.bases.encoder_layers import BATCH, Walk, gram, position_weights, token_ids, tokens_in
+from expunge.bases.encoders import layers_of, parts_of
 from expunge.core.digest import digest
 from expunge.core.files import write_aside
 
@@ -68,7 +69,7 @@ def sums_of(base: Base, prompts: Sequence[str]) -> Sums:
     weights, sums = looked_at(base, prompts), Sums()
     walk = Walk(base, base.encoder, prompts, weights.shape[1])
     family = base.spec.family
-    for depth in range(len(family.layers_of(base.encoder))):
+    for depth in range(len(layers_of(family, base.encoder))):
         for name, *_ in family.LINEARS:
             grams = [gram(x, x, w) for (x, _), w in zip(walk.inputs(), weights.split(BATCH), strict=True)]
             sums[depth, name] = torch.stack(grams).sum(0).float().double()
@@ -123,9 +124,10 @@ def _make_room(folder: Path) -> None:
 def _key(base: Base, prompts: Sequence[str]) -> str:
     """A digest of all that decides the sums: the encoder's weights, the prompts' tokens, the arithmetic, the code."""
     weights = {name: each.detach().cpu() for name, each in base.encoder.state_dict().items()}
+    encoders = parts_of(base.spec.family, base.encoder).values()
     return digest(
         {
-            "encoder": [base.encoder.config.to_json_string(), _content(weights).hex()],
+            "encoder": [*(each.config.to_json_string() for each in encoders), _content(weights).hex()],
             "tokens": token_ids(base, prompts),
             "positions": base.t2i.tokenizer.model_max_length,
             "device": base.device.type,

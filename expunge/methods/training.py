@@ -11,6 +11,7 @@ from torch import Tensor
 
 from expunge.bases.base import Base, denoiser_of, deterministic
 from expunge.bases.edits import Edit, changed_parameters
+from expunge.bases.encoders import name_of, parts_of
 from expunge.bases.families import Family
 from expunge.bases.families.names import normal_name
 from expunge.methods import ConceptData, Log, Unlearned, low_rank
@@ -22,8 +23,12 @@ def select_parameters(family: Family, encoder: Any, which: str) -> dict[str, tor
     """The parameters to train: `full`, `mlp`, `attn`, or `mlp-final-attn` (every MLP and the last self-attention);
     `qkv-mlp`: every MLP and the query, key and value projections, without attention's output projection, which only
     multiplies the values again; `late`: the second half of the layers."""
-    pattern = re.compile(family.trained(which, len(family.layers_of(encoder))))
-    return {n: p for n, p in encoder.named_parameters() if pattern.match(normal_name(n))}
+    chosen: dict[str, torch.nn.Parameter] = {}
+    for part, each in parts_of(family, encoder).items():
+        pattern = re.compile(family.trained(which, len(family.layers_of(each))))
+        own = {n: p for n, p in each.named_parameters() if pattern.match(normal_name(n))}
+        chosen |= {name_of(family, part, name): parameter for name, parameter in own.items()}
+    return chosen
 
 
 def student(
