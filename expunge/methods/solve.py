@@ -51,7 +51,7 @@ from expunge.bases.base import Base, deterministic
 from expunge.bases.encoder_layers import BATCH, Reached, Walk
 from expunge.bases.encoders import layers_of
 from expunge.bases.text import alignment, text_gram
-from expunge.bases.vocabulary_sums import Sums, looked_at, once, sums_of, vocabulary_sums
+from expunge.bases.vocabulary_sums import Passing, Sums, looked_at, once, vocabulary_means
 from expunge.concepts.prompt_file import read_prompts
 from expunge.core.knobs import Knobs
 from expunge.core.words import with_article
@@ -140,7 +140,7 @@ def left_of(now: Tensor, goal: Tensor, original: Tensor, looked: Tensor) -> Tens
 
 
 def solved(
-    base: Base, aims: Sequence[Aim], listed: Sequence[str], general: Sums, knobs: Knobs
+    base: Base, aims: Sequence[Aim], listed: Sequence[str], general: Sums | Passing, knobs: Knobs
 ) -> tuple[Any, dict[str, Tensor]]:
     """(a copy of the encoder with the weights W' of the module's docstring, the factors of their change).
 
@@ -182,7 +182,7 @@ def solved(
             if left:
                 forget = weighs * torch.cat(left).clamp(*LEAST_AND_MOST) ** knobs["left"]
                 forget = forget / forget.sum()
-            weights = [before.get_submodule(name).weight for name in names]
+            weights = [before.get_submodule(name).weight.float() for name in names]
             changes = problem.solve(weights, knobs["ridge"], knobs["error"])
             for name, weight, (a, b) in zip(names, weights, changes, strict=True):
                 if len(a):
@@ -214,10 +214,8 @@ def run(
         whole = [prompt for pair in prompts.values() for prompt in pair]
         stays = {asked[word] for word in different}
         gone = [prompt for word, pair in prompts.items() if word not in stays for prompt in pair]
-        general = vocabulary_sums(base, whole)
-        without, count = sums_of(base, gone), len(whole) - len(gone)
+        means = vocabulary_means(base, whole, gone)
         shares = [max(1, len(data.concept.members)) for data in concepts]
-        means = {key: (each - without.get(key, 0)) / count for key, each in general.items()} if count else {}
         weights = {**knobs, "keep": knobs["keep"] / min(len(concepts), TOGETHER)}
         weights |= {} if len(concepts) > 1 else {"left": 0.0, "narrow": 0.0}
         aims, listed = aims_of(lessons, shares), ["", *kept]

@@ -14,6 +14,7 @@ from expunge.bases.edits import Edit, changed_parameters
 from expunge.bases.encoders import name_of, parts_of
 from expunge.bases.families import Family
 from expunge.bases.families.names import normal_name
+from expunge.bases.stored import made_float32
 from expunge.methods import ConceptData, Log, Unlearned, low_rank
 
 T = TypeVar("T")
@@ -39,7 +40,7 @@ def student(
     chosen = select_parameters(base.spec.family, encoder, which)
     if rank:
         return encoder, low_rank.attach(encoder, list(chosen), rank, draw or torch.Generator().manual_seed(0))
-    trained = list(chosen.values())
+    trained = made_float32(chosen.values())
     for parameter in trained:
         parameter.requires_grad_(True)
     return encoder, trained
