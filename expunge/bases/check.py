@@ -117,9 +117,9 @@ def _sizes(family: Family, found: Found) -> list[Problem]:
     encoder, vae = found.parts.get("t2i.text_encoder"), found.parts.get("t2i.vae")
     problems = []
     for label in (f"t2i.{family.DENOISER}", f"t2v.{family.DENOISER}"):
-        part = found.parts.get(label)
+        part, own_vae = found.parts.get(label), found.parts.get(f"{label[:3]}.vae")
         for key, kind, own in family.SIZES:
-            other = encoder if kind == ENCODER_FOLDER else vae
+            other = encoder if kind == ENCODER_FOLDER else own_vae or vae
             if part is None or other is None or other.config.get(own) is None or part.config.get(key) is None:
                 continue
             given, wanted = part.config[key], other.config[own]
