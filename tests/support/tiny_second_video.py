@@ -7,6 +7,7 @@ from typing import Any
 from tests.support import tiny, tiny_pixart
 
 SIDE = 16  # pixels of a video; a tile of Allegro's VAE
+ANCESTRAL = "scheduler: EulerAncestralDiscreteScheduler"  # as Allegro is published
 FRAMES = {"allegro": 24, "modelscope": 3}
 
 
@@ -15,7 +16,11 @@ def make_base(folder: Path, kind: str) -> Path:
     import torch
 
     base, make, t2v = {
-        "allegro": (tiny_pixart.make_base, make_allegro, "pipeline: AllegroPipeline, path: allegro/whole"),
+        "allegro": (
+            tiny_pixart.make_base,
+            make_allegro,
+            f"pipeline: AllegroPipeline, path: allegro/whole, {ANCESTRAL}",
+        ),
         "modelscope": (tiny.make_base, make_modelscope, "pipeline: TextToVideoSDPipeline, unet: modelscope/unet3d"),
     }[kind]
     base(folder, kind)

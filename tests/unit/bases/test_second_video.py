@@ -164,7 +164,7 @@ def changed(folders: dict[str, Path], tmp_path: Path, t2v: str, frames: int = 24
 def test_allegro_needs_its_own_vae_and_no_second_copy_of_the_text_encoder(
     folders: dict[str, Path], bases: dict[str, Any], tmp_path: Path
 ) -> None:
-    parts = "AllegroPipeline, transformer: allegro/whole/transformer"
+    parts = f"AllegroPipeline, {tiny.ANCESTRAL}, transformer: allegro/whole/transformer"
     copied = changed(folders, tmp_path, parts)
     with pytest.raises(InputError, match=r"has no vae, .* write `vae:` with a AutoencoderKLAllegro, or `path:`"):
         load_spec("allegro", copied)
