@@ -1,9 +1,9 @@
-"""Reads an edit that somebody else made: an encoder, a U-Net or a part of one, a checkpoint, a LoRA.
+"""Reads an edit that somebody else made: an encoder, a denoiser or a part of one, a checkpoint, a LoRA.
 
     encoder, denoiser, notes = read_external(base, Path("external/acme.safetensors"))
 
-Every tensor must find its place in the base, with its shape; an encoder must be whole. A file with a part of a U-Net,
-as ESD and UCE are handed out, leaves the rest as it is.
+Every tensor must find its place in the base, with its shape; an encoder must be whole. A file with a part of a
+denoiser, as ESD and UCE are handed out, leaves the rest as it is.
 """
 
 import copy
@@ -16,12 +16,11 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from expunge.bases.base import Base, denoiser_of
-from expunge.bases.check_external import misfits, unknown_kind
-from expunge.bases.external_files import NOT_READ, files_of, kind_of
+from expunge.bases.check_external import misfits, unknown_kind, unread_layout
+from expunge.bases.external_files import denoiser_names, encoder_names, files_of, kind_of
 from expunge.bases.families.names import normal_name
-from expunge.bases.families.sd import stored_name
 from expunge.bases.ldm import denoiser_places, encoder_places
-from expunge.bases.lora import METADATA, change_of, read_lora, weights_of
+from expunge.bases.lora import DENOISER, METADATA, TEXT_ENCODER, change_of, prefixes, read_lora, weights_of
 from expunge.bases.placement import some
 from expunge.core.errors import InputError, Problem, shown
 
@@ -65,23 +64,25 @@ def placed(
 
 def _parts_of(base: Base, file: Path) -> tuple[dict[str, dict[str, Tensor]], bool]:
     """({"encoder" or "denoiser": {name: tensor}} of a file, is it a LoRA?); the encoder's names as in `normal_name`."""
-    where = shown(file)
+    where, family = shown(file), base.spec.family
     try:
         with safe_open(file, "pt") as opened:
             tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 (no iterator)
             metadata = opened.metadata() or {}
     except (OSError, SafetensorError) as error:
         raise InputError([Problem(where, f"cannot be read ({error})", "get it again, whole")]) from None
-    match kind_of(tensors):
+    match kind_of(tensors, family):
         case "lora":
             return _of_lora(base, where, tensors, metadata), True
         case "checkpoint":
+            if problems := unread_layout(where, family):
+                raise InputError(problems)
             return _of_checkpoint(base, tensors), False
         case "denoiser":
-            return {"denoiser": {name.removeprefix("unet."): tensor for name, tensor in tensors.items()}}, False
+            return {"denoiser": {name: tensors[key] for name, key in denoiser_names(tensors, family).items()}}, False
         case "encoder":
-            return {"encoder": {normal_name(n): t for n, t in tensors.items() if not n.endswith(NOT_READ)}}, False
-    raise InputError([unknown_kind(where, tensors)])
+            return {"encoder": {name: tensors[key] for name, key in encoder_names(tensors, family).items()}}, False
+    raise InputError([unknown_kind(where, tensors, family)])
 
 
 def _of_lora(
@@ -92,11 +93,11 @@ def _of_lora(
     :raises InputError: it is no plain LoRA, or does not fit the base.
     """
     try:
-        lora = read_lora(tensors, metadata)
+        lora = read_lora(tensors, metadata, base.spec.family)
     except ValueError as error:
         what = f"its metadata ({METADATA}) are not read: {error}"
         raise InputError([Problem(where, what, "give the merged model")]) from None
-    parts = {"text_encoder": ("encoder", base.encoder), "unet": ("denoiser", denoiser_of(base))}
+    parts = {TEXT_ENCODER: ("encoder", base.encoder), DENOISER: ("denoiser", denoiser_of(base))}
     weights = {part: weights_of(module) for part, (_, module) in parts.items()}
     lost = [module for part, module in lora.factors if module not in weights[part]]
     problems = []
@@ -105,7 +106,9 @@ def _of_lora(
         problems.append(Problem(where, what, "give the merged model"))
     if lora.unread:
         what = f"{len(lora.unread)} tensors are of a kind that is not read ({some(lora.unread)})"
-        problems.append(Problem(where, what, "give a plain LoRA (no DoRA, LoHa or LoKr), or the merged model"))
+        begin = " or ".join(f"`{prefix}`" for prefix in prefixes(base.spec.family))
+        fix = f"give a plain LoRA (no DoRA, LoHa or LoKr) whose names begin with {begin}, or the merged model"
+        problems.append(Problem(where, what, fix))
     if lost:
         what = f"{len(lost)} modules of the LoRA are not in the base ({some(lost)})"
         problems.append(Problem(where, what, "give a LoRA of this base"))
@@ -126,7 +129,7 @@ def _of_lora(
 
 def _of_checkpoint(base: Base, tensors: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
     """The encoder and the denoiser of a checkpoint of one file, as far as it has them."""
-    names = [stored_name(name) for name in _by_normal_name(base.encoder)]
+    names = [base.spec.family.stored_name(name) for name in _by_normal_name(base.encoder)]
     encoder = {}
     for name, place in encoder_places(tensors, names).items():
         tensor = tensors[place.key]

@@ -1,7 +1,7 @@
 """An edit from whole weights, as other code holds them in memory, and back.
 
-edit = edit_of(base, encoder=pipe.text_encoder.state_dict(), denoiser=pipe.unet.state_dict())
-weights = weights_of(base, edit)               {"text_encoder": {name: tensor}, "unet": {name: tensor}}
+edit = edit_of(base, encoder=encoder.state_dict(), denoiser=denoiser.state_dict())
+weights = weights_of(base, edit)               {"text_encoder": {name: tensor}, what the family calls its denoiser: ...}
 """
 
 from collections.abc import Mapping
@@ -12,8 +12,7 @@ from torch import Tensor
 from expunge.bases.base import Base, denoiser_of
 from expunge.bases.edits import Edit
 from expunge.bases.external_edit import placed
-from expunge.bases.external_files import NOT_READ
-from expunge.bases.families.names import normal_name
+from expunge.bases.external_files import encoder_names
 
 
 @torch.no_grad()
@@ -26,7 +25,8 @@ def edit_of(
     :param denoiser: the T2I denoiser's tensors, or those of them that change.
     :raises InputError: a tensor has no place in the base, another shape, or is not finite; or the encoder is not whole.
     """
-    own = {normal_name(n): tensor for n, tensor in (encoder or {}).items() if not n.endswith(NOT_READ)}
+    given = encoder or {}
+    own = {name: given[key] for name, key in encoder_names(given, base.spec.family).items()}
     new, changed = placed(base, "the weights", own, denoiser or {}, whole=encoder is not None)
     new = (base.encoder if new is None else new).float().eval().requires_grad_(False)
     if changed is None:

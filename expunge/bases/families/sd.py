@@ -45,6 +45,12 @@ SKIPS, READS_PADDING, TEXT_BY_FRAME = True, True, True
 CAUSAL, CROSS_ATTENTION = True, True
 PICTURE_FRAMES = None
 TIED = ()
+UNREAD = ("text_projection.weight", "logit_scale")
+ENCODER_NAMES = ("encoder.layers.", "embeddings.", "final_layer_norm.")
+DENOISER_NAMES = (
+    "down_blocks.", "up_blocks.", "mid_block.", "conv_in.", "conv_out.", "conv_norm_out.", "time_embedding.",
+)  # fmt: skip
+INVERSIONS = True
 LAYERS = "encoder.layers"
 LINEARS = (
     ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"),
