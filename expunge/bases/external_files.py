@@ -42,7 +42,7 @@ def denoiser_names(names: Iterable[str], family: Family) -> dict[str, str]:
 
 def encoder_names(names: Iterable[str], family: Family) -> dict[str, str]:
     """{a tensor's name as in `normal_name`: its name in an encoder's file}, of what a denoiser sees the effect of."""
-    unread = (*IGNORED, *family.UNREAD, *family.TIED)
+    unread = (*IGNORED, *family.NOT_READ, *family.TIED)
     return {normal_name(name): name for name in names if not name.endswith(unread)}
 
 

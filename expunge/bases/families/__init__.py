@@ -95,7 +95,7 @@ class Family(Protocol):
         self,
     ) -> Sequence[str]: ...  # ends of names of the encoder's tensors that are others once more, and stand in no file
     @property
-    def UNREAD(self) -> Sequence[str]: ...  # ends of names of what an encoder's file may hold and nobody reads
+    def NOT_READ(self) -> Sequence[str]: ...  # ends of names of what an encoder's file may hold and nobody reads
     @property
     def ENCODER_NAMES(self) -> Sequence[str]: ...  # how normalised names of the encoder's tensors begin
     @property

@@ -45,7 +45,7 @@ SKIPS, READS_PADDING, TEXT_BY_FRAME = True, True, True
 CAUSAL, CROSS_ATTENTION = True, True
 PICTURE_FRAMES = None
 TIED = ()
-UNREAD = ("text_projection.weight", "logit_scale")
+NOT_READ = ("text_projection.weight", "logit_scale")
 ENCODER_NAMES = ("encoder.layers.", "embeddings.", "final_layer_norm.")
 DENOISER_NAMES = (
     "down_blocks.", "up_blocks.", "mid_block.", "conv_in.", "conv_out.", "conv_norm_out.", "time_embedding.",
