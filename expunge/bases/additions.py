@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from expunge.bases.check_additions import addition_problems
 from expunge.bases.families import Family
 from expunge.bases.loading import readable
-from expunge.bases.lora import DENOISER, TEXT_ENCODER, Factors, change_of, own_names, prefixes, read_lora, weights_of
+from expunge.bases.lora import DENOISER, Factors, change_of, own_names, prefixes, read_lora, weights_of
 from expunge.bases.placement import some
 from expunge.bases.spec import Addition, Spec
 from expunge.core.errors import InputError, Problem
@@ -33,8 +33,9 @@ def add_all(spec: Spec, t2i: Any, t2v: Any | None) -> None:
         _add_inversion(each, t2i)
     denoisers = [getattr(pipe, spec.family.DENOISER) for pipe in (t2i, t2v) if pipe is not None]
     once = list({id(model): model for model in denoisers}.values())  # both pipelines may hold the same model
+    encoders = {part: [getattr(t2i, part)] for part in spec.family.ENCODERS}
     for each in spec.loras:
-        _add_lora(each, {DENOISER: once, TEXT_ENCODER: [t2i.text_encoder]}, spec.family)
+        _add_lora(each, {DENOISER: once, **encoders}, spec.family)
 
 
 def _add_inversion(each: Addition, pipe: Any) -> None:

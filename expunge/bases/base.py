@@ -22,6 +22,7 @@ import torch
 from expunge.bases.additions import add_all
 from expunge.bases.arithmetic import choose_device, choose_dtype
 from expunge.bases.edits import Edit, read_edit, save_edit
+from expunge.bases.encoders import encoder_in
 from expunge.bases.pipelines import load_t2i, load_t2v, quiet, training_schedule
 from expunge.bases.schedule import Schedule
 from expunge.bases.spec import Spec
@@ -34,7 +35,7 @@ class Base:
     dtype: torch.dtype  # of the denoiser's arithmetic
     t2i: Any  # diffusers pipeline
     t2v: Any | None  # diffusers pipeline; None unless asked for
-    encoder: Any  # the original text encoder, float32, frozen
+    encoder: Any  # the original text encoder, or all of them (bases/encoders.py), float32, frozen
     encoder_dtype: torch.dtype  # of the encoder in the base's files; unlearned encoders are stored in it, too
     noise: Schedule  # of the T2I model's training
     sums: Path | None = None  # a folder in which sums over the kept vocabulary are held (bases/vocabulary_sums.py)
@@ -63,7 +64,8 @@ def load(spec: Spec, t2v: bool = False, sums: Path | None = None) -> Base:
         for pipeline in (pipe, video):
             if pipeline is not None:
                 _settle(pipeline, getattr(pipeline, spec.family.DENOISER), device, dtype)
-    return Base(spec, device, dtype, pipe, video, pipe.text_encoder, encoder_dtype, training_schedule(spec, pipe), sums)
+    encoder = encoder_in(spec.family, pipe)
+    return Base(spec, device, dtype, pipe, video, encoder, encoder_dtype, training_schedule(spec, pipe), sums)
 
 
 def denoiser_of(base: Base) -> Any:

@@ -1,11 +1,11 @@
 """The files of an edit that somebody else made: which of them are read, and one digest of their content. No torch.
 
-It is a .safetensors file, or a folder with some: an encoder's, a denoiser's, or a pipeline's with `text_encoder/` and
-the denoiser's own folder in it.
+It is a .safetensors file, or a folder with some: an encoder's, a denoiser's, or a pipeline's with the folders of its
+text encoders and of its denoiser in it.
 """
 
 import stat
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from expunge.bases.families import Family, families
@@ -40,10 +40,29 @@ def denoiser_names(names: Iterable[str], family: Family) -> dict[str, str]:
     return {name.removeprefix(f"{family.DENOISER}."): name for name in names}
 
 
-def encoder_names(names: Iterable[str], family: Family) -> dict[str, str]:
-    """{a tensor's name as in `normal_name`: its name in an encoder's file}, of what a denoiser sees the effect of."""
+def encoder_names(names: Iterable[str], family: Family, part: str = ENCODER_FOLDER) -> dict[str, str]:
+    """{a tensor's name as in `normal_name`: its name in an encoder's file}, of what a denoiser sees the effect of.
+
+    :param part: what the pipeline calls the encoder; the names of those after the first begin with it.
+    """
     unread = (*IGNORED, *family.NOT_READ, *family.TIED)
-    return {normal_name(name): name for name in names if not name.endswith(unread)}
+    return {normal_name(encoder_name(name, part)): name for name in names if not name.endswith(unread)}
+
+
+def encoder_name(name: str, part: str) -> str:
+    """What the text encoders together call a tensor of one of them (bases/encoders.py)."""
+    return name if part == ENCODER_FOLDER else f"{part}.{name}"
+
+
+def encoder_of(file: Path, family: Family) -> str:
+    """Which of the pipeline's text encoders a file holds, by its folder: the first one where that does not tell."""
+    return file.parent.name if file.parent.name in family.ENCODERS else ENCODER_FOLDER
+
+
+def needed_names(own: Iterable[str], whole: Collection[str], family: Family) -> set[str]:
+    """The encoder's own tensors that belong to the text encoders `whole`. :param own: names as in `normal_name`."""
+    first = {name: name.partition(".")[0] for name in own}
+    return {name for name, part in first.items() if (part if part in family.ENCODERS else ENCODER_FOLDER) in whole}
 
 
 def files_of(path: Path) -> dict[str, Path]:
@@ -53,7 +72,7 @@ def files_of(path: Path) -> dict[str, Path]:
     """
     try:
         if path.is_dir():
-            parts = ("", ENCODER_FOLDER, *sorted({family.DENOISER for family in families()}))
+            parts = ("", *sorted({part for family in families() for part in (*family.ENCODERS, family.DENOISER)}))
             found = {
                 f"{part}/{f.name}".lstrip("/"): f for part in parts for f in sorted((path / part).glob("*.safetensors"))
             }

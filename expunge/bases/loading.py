@@ -28,7 +28,7 @@ def load_model(label: str, kind: str, folder: Path, where: str, variant: str | N
     import diffusers
     import transformers
 
-    of_transformers = any(kind == family.ENCODER for family in families())
+    of_transformers = any(kind in family.ENCODERS.values() for family in families())
     loader = getattr(transformers if of_transformers else diffusers, kind)
     dtype = {"dtype" if of_transformers else "torch_dtype": torch.float32}
     with readable(where, label, folder):

@@ -17,15 +17,15 @@ from typing import Any
 from torch import Tensor, nn
 
 from expunge.bases.families import Family
-from expunge.bases.families.names import ENCODER_FOLDER, normal_name
+from expunge.bases.families.names import normal_name
 
 _FACTOR = re.compile(
     r"(?P<module>.+?)(?:"
     r"\.lora_(?P<kohya>down|up)\.weight|\.lora_(?P<peft>A|B)(?:\.default)?\.weight|"
     r"(?:\.|_)lora\.(?P<old>down|up)\.weight|\.lora_linear_layer\.(?P<text>down|up)\.weight|(?P<alpha>\.alpha))"
 )
-DENOISER, TEXT_ENCODER = "denoiser", "text_encoder"  # the parts
-_KOHYA = {"lora_unet_": DENOISER, "lora_te_": TEXT_ENCODER}  # kohya's scripts call every denoiser so
+DENOISER = "denoiser"  # a part; the others are the text encoders, by their names in the pipeline
+_KOHYA = "lora_unet_"  # kohya's scripts call every denoiser so
 METADATA = "lora_adapter_metadata"  # where diffusers writes the settings of a LoRA
 _NOT_PLAIN = ("use_dora", "use_rslora", "alpha_pattern", "rank_pattern")
 
@@ -51,16 +51,19 @@ class Lora:
 
 def prefixes(family: Family) -> dict[str, str]:
     """{how the names of a part's tensors begin in a file: the part}."""
-    return {**_KOHYA, **{f"{name}.": part for part, name in own_names(family).items()}}
+    encoders = list(family.ENCODERS)
+    numbers = [""] if len(encoders) == 1 else range(1, len(encoders) + 1)
+    kohya = {f"lora_te{number}_": part for number, part in zip(numbers, encoders, strict=True)}
+    return {_KOHYA: DENOISER, **kohya, **{f"{name}.": part for part, name in own_names(family).items()}}
 
 
 def own_names(family: Family) -> dict[str, str]:
     """{part: what diffusers calls it}."""
-    return {DENOISER: family.DENOISER, TEXT_ENCODER: ENCODER_FOLDER}
+    return {DENOISER: family.DENOISER, **{part: part for part in family.ENCODERS}}
 
 
 def read_lora(tensors: Mapping[str, Tensor], metadata: Mapping[str, str], family: Family) -> Lora:
-    """The factors in a file. The parts are DENOISER and TEXT_ENCODER.
+    """The factors in a file.
 
     :raises ValueError: what diffusers wrote into the metadata is no mapping, or lacks an alpha.
     """

@@ -92,14 +92,21 @@ def read_json(file: Path) -> dict[str, Any] | None:
     return raw
 
 
-def _tensors(folder: Path, weights: str) -> dict[str, tuple[int, ...]]:
-    """The tensors of a weights file, or of the pieces that its index names; {} where it is missing."""
+def weights_files(folder: Path, weights: str) -> list[Path]:
+    """A weights file, or the pieces that its index names, as far as they are there.
+
+    :raises ValueError: the index is broken.
+    """
     index = read_json(folder / f"{weights}.index.json")
     names = {weights} if index is None else {str(name) for name in (index.get("weight_map") or {}).values()}
+    return [folder / name for name in sorted(names) if (folder / name).is_file()]
+
+
+def _tensors(folder: Path, weights: str) -> dict[str, tuple[int, ...]]:
+    """The tensors of a weights file, or of its pieces; {} where it is missing."""
     tensors: dict[str, tuple[int, ...]] = {}
-    for name in sorted(names):
-        if (folder / name).is_file():
-            tensors |= read_header(folder / name)
+    for file in weights_files(folder, weights):
+        tensors |= read_header(file)
     return tensors
 
 

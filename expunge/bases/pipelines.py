@@ -14,8 +14,9 @@ from expunge.bases import hub
 from expunge.bases.check_motion import what_moves
 from expunge.bases.check_tokenizer import spelling_missing
 from expunge.bases.edits import differing, file_dtype
+from expunge.bases.encoders import encoder_in
 from expunge.bases.families import Family
-from expunge.bases.families.names import ENCODER_FOLDER, TOKENIZER_FOLDER
+from expunge.bases.families.names import ENCODER_FOLDER
 from expunge.bases.loading import load_all, load_model, readable
 from expunge.bases.schedule import Schedule, schedule_of
 from expunge.bases.single_file import load_checkpoint
@@ -55,11 +56,11 @@ def load_t2v(spec: Spec, t2i: Any) -> Any:
             pipe = getattr(diffusers, spec.t2v.pipeline)(**{**optional, **shared, **parts})
         return _with_solver(spec, spec.t2v, pipe)
     pipe = _from_folder(spec, spec.t2v, "t2v", _folder(spec, whole), whole, parts)
-    differ = differing(t2i.text_encoder.state_dict(), pipe.text_encoder.state_dict())
+    differ = differing(*(encoder_in(spec.family, each).state_dict() for each in (t2i, pipe)))
     if differ:
         what = f"the text encoder is not the T2I pipeline's: {len(differ)} tensors differ ({differ[0]}, ...)"
         raise InputError([Problem(whole.source.where, what, "pair models that share one text encoder")])
-    pipe.register_modules(text_encoder=t2i.text_encoder, tokenizer=t2i.tokenizer)
+    pipe.register_modules(**{part: getattr(t2i, part) for part in (*spec.family.ENCODERS, *spec.family.TOKENIZERS)})
     return pipe
 
 
@@ -108,8 +109,9 @@ def _from_folder(
     parts = {**load_all(loads), **parts}
     if label == "t2v":
         _require_motion(family, where, parts)
-    if problems := spelling_missing(family, where, f"{label}.tokenizer", folder / TOKENIZER_FOLDER):
-        raise InputError(problems)
+    problems = [spelling_missing(family, where, f"{label}.{each}", folder / each) for each in family.TOKENIZERS]
+    if any(problems):
+        raise InputError([problem for some in problems for problem in some])
     with readable(where, label, folder):
         pipe = getattr(diffusers, pipeline.pipeline).from_pretrained(
             folder,

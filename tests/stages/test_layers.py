@@ -14,7 +14,7 @@ from tests.support.paths import ROOT
 
 # Words for one architecture, where they are no part of a public name: a setting's, a package's, a metric's.
 ARCHITECTURES = re.compile(r"u-?net|clip", re.IGNORECASE)
-PUBLIC = re.compile(r"clip.?skip|open[-_]clip|clip_sample|clip[ _](score|accuracy)", re.IGNORECASE)
+PUBLIC = re.compile(r"clip.?skip|open[-_]?clip|clip_sample|clip[ _](score|accuracy)", re.IGNORECASE)
 OWN = ("families/", "exports/", "ldm.py", "lora.py", "single_file.py")  # families, and the layouts of public files
 OWN += ("edits.py", "check_tokenizer.py")  # what older versions wrote into an encoder's files
 LINT = "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports(no_cache=True))"

@@ -12,6 +12,7 @@ import torch
 
 from expunge.bases import hub
 from expunge.bases.edits import read_edit
+from expunge.bases.encoders import parts_of
 from expunge.bases.exports import Order
 from expunge.bases.exports.parts import cast, denoiser_changes, dtype_of, own_pipeline
 from expunge.bases.pipelines import quiet
@@ -26,7 +27,7 @@ def write(order: Order, out: Path) -> list[str]:
     dtype, changes = dtype_of(order) or stored, denoiser_changes(order)
     with quiet():
         family = order.spec.family
-        pipe.register_modules(text_encoder=read_edit(order.folder, family, torch.device("cpu")).encoder)
+        pipe.register_modules(**parts_of(family, read_edit(order.folder, family, torch.device("cpu")).encoder))
         _add(getattr(pipe, family.DENOISER), changes, order)
         for part, module in pipe.components.items():
             if isinstance(module, torch.nn.Module):

@@ -51,7 +51,7 @@ class Family(Protocol):
     @property
     def PREDICTIONS(self) -> Sequence[str]: ...  # prediction types of the T2I model that training supports
     @property
-    def ENCODER(self) -> str: ...  # transformers class of the text encoder
+    def ENCODERS(self) -> Mapping[str, str]: ...  # {part of a pipeline that is a text encoder: its class}
     @property
     def CLASSES(self) -> Mapping[str, Sequence[str]]: ...  # {part of a pipeline: the classes that it may have}
     @property
@@ -64,6 +64,8 @@ class Family(Protocol):
     def MODELS(self) -> Mapping[str, str]: ...  # {part of a pipeline that is a model: stem of its weights' file}
     @property
     def OPTIONAL_MODELS(self) -> Sequence[str]: ...  # those of MODELS that only some T2V pipelines have
+    @property
+    def TOKENIZERS(self) -> Sequence[str]: ...  # parts of a pipeline that are tokenizers, one an encoder
     @property
     def TOKENIZER_FILES(self) -> Sequence[str]: ...  # what the tokenizer opens; some of them may be missing
     @property
@@ -78,6 +80,8 @@ class Family(Protocol):
     def FRAMES(self) -> str: ...  # the argument of the T2V pipeline that says how many frames
     @property
     def SKIPS(self) -> bool: ...  # can the last layers of the encoder be left out?
+    @property
+    def UNREAD(self) -> int: ...  # last layers of a text encoder whose states the denoiser does not read
     @property
     def READS_PADDING(self) -> bool: ...  # does the denoiser read what the encoder makes of padding?
     @property
@@ -103,15 +107,15 @@ class Family(Protocol):
     @property
     def INVERSIONS(self) -> bool: ...  # do the pipelines read textual inversions?
     @property
-    def LAYERS(self) -> str: ...  # where the encoder's layers stand
-    @property
     def LINEARS(
         self,
     ) -> Sequence[Sequence[str]]: ...  # linear layers of a layer by the input that they share, in their order
     @property
     def SIZES(
         self,
-    ) -> Sequence[tuple[str, str, str]]: ...  # (setting of a denoiser, part, that part's setting that it must equal)
+    ) -> Sequence[
+        tuple[str, Sequence[str], str]
+    ]: ...  # (setting of a denoiser, parts, the setting of those parts whose sum it must equal)
     @property
     def MEMORY(self) -> str: ...  # the last linear layer of a layer's MLP
     @property
@@ -149,7 +153,9 @@ class Family(Protocol):
     def encode(self, encoder: Any, ids: "Tensor", mask: "Tensor", skip: int | None) -> "Tensor":
         """(N, L, D): what the family's pipelines feed the denoiser, of token ids and their mask (N, L)."""
 
-    def encode_empty(self, encoder: Any, ids: "Tensor", mask: "Tensor", skip: int | None, video: bool) -> "Tensor":
+    def encode_empty(
+        self, pipe: Any, encoder: Any, ids: "Tensor", mask: "Tensor", skip: int | None, video: bool
+    ) -> "Tensor":
         """(1, L, D): the empty prompt as a pipeline feeds it for guidance."""
 
     def scale(self, pipe: Any) -> int:
@@ -165,10 +171,10 @@ class Family(Protocol):
         """A pipeline's latents as (N, C, h, w), or of a video as (N, C, f, h, w)."""
 
     def token_embeddings(self, encoder: Any) -> Any:
-        """The module of an encoder that looks up its tokens."""
+        """The module of one text encoder that looks up its tokens."""
 
     def layers_of(self, encoder: Any) -> Sequence[Any]:
-        """The transformer layers of an encoder, in order."""
+        """The transformer layers of one text encoder, in order."""
 
     def through(self, layer: Any, states: "Tensor", *rest: Any, **options: Any) -> Iterator[Any]:
         """A layer of the encoder in steps (bases/encoder_layers.py)."""
@@ -179,10 +185,14 @@ class Family(Protocol):
     def text_states(self, denoiser: Any, embeddings: "Tensor") -> "Tensor":
         """What the key and value projections receive for embeddings."""
 
-    def denoise(self, denoiser: Any, latents: "Tensor", timesteps: "Tensor", text: "Tensor") -> "Tensor":
-        """The denoiser's prediction, of the shape of the latents (N, C, h, w) or (N, C, F, h, w)."""
+    def denoise(
+        self, denoiser: Any, latents: "Tensor", timesteps: "Tensor", text: "Tensor", size: tuple[int, int]
+    ) -> "Tensor":
+        """The denoiser's prediction, of the shape of the latents (N, C, h, w) or (N, C, F, h, w).
 
-    def call(self, text: "Tensor", empty: "Tensor | None", video: bool) -> dict[str, Any]:
+        :param size: (height, width) of a sample, in pixels."""
+
+    def call(self, denoiser: Any, text: "Tensor", empty: "Tensor | None", video: bool) -> dict[str, Any]:
         """Arguments with which a pipeline draws for embeddings; `empty` is None without guidance."""
 
     def fed(self, kwargs: dict[str, Any], frames: int | None, guided: bool) -> dict[str, Any]:
@@ -191,7 +201,7 @@ class Family(Protocol):
         :param frames: of a video; None: a picture. :param guided: does the empty prompt come first?"""
 
 
-SHARED = ("__init__", "names", "autoencoder_kl", "t5")  # files of this folder that are no family
+SHARED = ("__init__", "names", "autoencoder_kl", "clip", "t5")  # files of this folder that are no family
 
 
 @cache

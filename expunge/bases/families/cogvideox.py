@@ -27,8 +27,10 @@ VIDEO_PARTS = {"transformer": "CogVideoXTransformer3DModel"}
 MOVING = "CogVideoXTransformer3DModel"
 PREDICTIONS = ("epsilon", "v_prediction", "sample")
 ENCODER = "T5EncoderModel"
+ENCODERS = {"text_encoder": ENCODER}
 CLASSES = {
-    "text_encoder": (ENCODER,), "transformer": (MOVING,), "vae": ("AutoencoderKLCogVideoX",), "tokenizer": TOKENIZERS,
+    "text_encoder": (ENCODER,), "transformer": (MOVING,), "vae": ("AutoencoderKLCogVideoX",),
+    "tokenizer": TOKENIZER_CLASSES,
 }  # fmt: skip
 VIDEO_CLASSES = CLASSES
 OTHER_PARTS = ("scheduler",)
@@ -37,9 +39,10 @@ OPTIONAL_MODELS: Sequence[str] = ()
 FRAMES = "num_frames"
 READS_PADDING, CAUSAL, TEXT_BY_FRAME = True, False, False
 CROSS_ATTENTION = False
+UNREAD = 0
 PICTURE_FRAMES = 1
 VIDEO_VAE = True
-SIZES = (("text_embed_dim", "text_encoder", "d_model"), ("in_channels", "vae", "latent_channels"))
+SIZES = (("text_embed_dim", ("text_encoder",), "d_model"), ("in_channels", ("vae",), "latent_channels"))
 LONGEST_PROMPT = 226  # tokens, the end included, where tokenizer_config.json says nothing
 
 
@@ -79,7 +82,7 @@ def encode(encoder: Any, ids: "Tensor", mask: "Tensor", skip: int | None) -> "Te
     return encoder(ids)[0]  # type: ignore[no-any-return]
 
 
-def encode_empty(encoder: Any, ids: "Tensor", mask: "Tensor", skip: int | None, video: bool) -> "Tensor":
+def encode_empty(pipe: Any, encoder: Any, ids: "Tensor", mask: "Tensor", skip: int | None, video: bool) -> "Tensor":
     return encode(encoder, ids, mask, skip)
 
 
@@ -91,7 +94,7 @@ def text_states(denoiser: Any, embeddings: "Tensor") -> "Tensor":
     return embeddings
 
 
-def denoise(denoiser: Any, latents: "Tensor", timesteps: "Tensor", text: "Tensor") -> "Tensor":
+def denoise(denoiser: Any, latents: "Tensor", timesteps: "Tensor", text: "Tensor", size: tuple[int, int]) -> "Tensor":
     """The transformer takes frames before channels."""
     z = latents.unsqueeze(1) if latents.ndim == 4 else latents.transpose(1, 2)
     out = denoiser(z, text, timesteps, image_rotary_emb=positions(denoiser, z), return_dict=False)[0]
@@ -109,7 +112,7 @@ def positions(denoiser: Any, latents: "Tensor") -> Any:
     return CogVideoXPipeline._prepare_rotary_positional_embeddings(pipe, height, width, count, latents.device)
 
 
-def call(text: "Tensor", empty: "Tensor | None", video: bool) -> dict[str, Any]:
+def call(denoiser: Any, text: "Tensor", empty: "Tensor | None", video: bool) -> dict[str, Any]:
     return {"prompt_embeds": text, "negative_prompt_embeds": empty}
 
 

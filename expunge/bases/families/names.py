@@ -18,7 +18,7 @@ IGNORED = ("position_ids",)  # ends of the names of tensors that older files hol
 
 def pipeline_files(family: "Family", variant: str | None = None) -> list[str]:
     """Names and patterns of the files that a pipeline's folder must hold; what OTHER_PARTS names is never loaded."""
-    files = ["model_index.json", "scheduler/scheduler_config.json", f"{TOKENIZER_FOLDER}/*"]
+    files = ["model_index.json", "scheduler/scheduler_config.json", *(f"{each}/*" for each in family.TOKENIZERS)]
     for part, stem in family.MODELS.items():
         if part not in family.OPTIONAL_MODELS:
             files += [f"{part}/config.json", f"{part}/{weights_name(stem, variant)}"]
@@ -40,6 +40,11 @@ def optional_files(family: "Family", variant: str | None = None) -> list[str]:
     return [f"{part}/{name}" for part in family.OPTIONAL_MODELS for name in module_files(variant)]
 
 
+def encoder_folders(family: "Family") -> list[str]:
+    """Where the text encoders lie in an edit's folder: the first in the folder itself."""
+    return [".", *list(family.ENCODERS)[1:]]
+
+
 def weights_name(stem: str, variant: str | None) -> str:
     return f"{stem}.{variant}.safetensors" if variant else f"{stem}.safetensors"
 
@@ -58,5 +63,6 @@ def longest_prompt(tokenizer: Path, otherwise: int) -> int:
 
 
 def normal_name(name: str) -> str:
-    """A tensor's name without its prefix `text_model.`, which only some versions of transformers write."""
-    return re.sub(r"^(text_model\.|text_encoder\.)+", "", name)
+    """A tensor's name without its prefix `text_model.`, which only some versions of transformers write, and without
+    that of the first text encoder."""
+    return re.sub(r"^(text_encoder_\d\.)?(text_model\.|text_encoder\.)*", r"\1", name)

@@ -9,7 +9,8 @@ from expunge.bases.families.names import longest_prompt, normal_name
 if TYPE_CHECKING:
     from torch import Tensor
 
-TOKENIZERS = ("T5Tokenizer", "T5TokenizerFast")
+TOKENIZERS = ("tokenizer",)
+TOKENIZER_CLASSES = ("T5Tokenizer", "T5TokenizerFast")
 TOKENIZER_FILES = (
     "spiece.model", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
 )  # fmt: skip

@@ -26,8 +26,9 @@ VIDEO_PARTS = {"transformer": "WanTransformer3DModel"}
 MOVING = "WanTransformer3DModel"
 PREDICTIONS = ("flow_prediction",)
 ENCODER = "UMT5EncoderModel"
+ENCODERS = {"text_encoder": ENCODER}
 CLASSES = {
-    "text_encoder": (ENCODER,), "transformer": (MOVING,), "vae": ("AutoencoderKLWan",), "tokenizer": TOKENIZERS,
+    "text_encoder": (ENCODER,), "transformer": (MOVING,), "vae": ("AutoencoderKLWan",), "tokenizer": TOKENIZER_CLASSES,
 }  # fmt: skip
 VIDEO_CLASSES = CLASSES
 OTHER_PARTS = ("scheduler",)
@@ -36,9 +37,10 @@ OPTIONAL_MODELS: Sequence[str] = ()
 FRAMES = "num_frames"
 READS_PADDING, CAUSAL, TEXT_BY_FRAME = False, False, False
 CROSS_ATTENTION = True
+UNREAD = 0
 PICTURE_FRAMES = 1
 VIDEO_VAE = True
-SIZES = (("text_dim", "text_encoder", "d_model"), ("in_channels", "vae", "z_dim"))
+SIZES = (("text_dim", ("text_encoder",), "d_model"), ("in_channels", ("vae",), "z_dim"))
 LONGEST_PROMPT = 512  # tokens, the end included, where tokenizer_config.json says nothing
 
 
@@ -80,7 +82,7 @@ def encode(encoder: Any, ids: "Tensor", mask: "Tensor", skip: int | None) -> "Te
     return encoder(ids, attention_mask=mask)[0] * mask[..., None]  # type: ignore[no-any-return]
 
 
-def encode_empty(encoder: Any, ids: "Tensor", mask: "Tensor", skip: int | None, video: bool) -> "Tensor":
+def encode_empty(pipe: Any, encoder: Any, ids: "Tensor", mask: "Tensor", skip: int | None, video: bool) -> "Tensor":
     return encode(encoder, ids, mask, skip)
 
 
@@ -95,13 +97,13 @@ def text_states(denoiser: Any, embeddings: "Tensor") -> "Tensor":
     return denoiser.condition_embedder.text_embedder(embeddings)  # type: ignore[no-any-return]
 
 
-def denoise(denoiser: Any, latents: "Tensor", timesteps: "Tensor", text: "Tensor") -> "Tensor":
+def denoise(denoiser: Any, latents: "Tensor", timesteps: "Tensor", text: "Tensor", size: tuple[int, int]) -> "Tensor":
     z = latents.unsqueeze(2) if latents.ndim == 4 else latents
     out = denoiser(z, timestep=timesteps, encoder_hidden_states=text, return_dict=False)[0]
     return out[:, :, 0] if latents.ndim == 4 else out  # type: ignore[no-any-return]
 
 
-def call(text: "Tensor", empty: "Tensor | None", video: bool) -> dict[str, Any]:
+def call(denoiser: Any, text: "Tensor", empty: "Tensor | None", video: bool) -> dict[str, Any]:
     return {"prompt_embeds": text, "negative_prompt_embeds": empty}
 
 

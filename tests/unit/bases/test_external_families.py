@@ -17,15 +17,17 @@ from torch import Tensor
 from expunge.bases.base import denoiser_of, load, load_edit, store_edit
 from expunge.bases.check import base_problems
 from expunge.bases.check_external import header_problems
+from expunge.bases.encoders import parts_of
 from expunge.bases.external_edit import read_external
 from expunge.bases.external_files import content_digest
+from expunge.bases.families.names import normal_name
 from expunge.bases.sampling import sample_images, sample_videos
 from expunge.bases.spec import load_spec
 from expunge.bases.whole_weights import edit_of, weights_of
 from expunge.concepts.concept import Concept
 from expunge.core.errors import InputError
 from expunge.methods import ConceptData, unlearn
-from tests.support import tiny_pixart, tiny_video
+from tests.support import tiny_pixart, tiny_sdxl, tiny_video
 from tests.support.faults import change_base
 
 WO = "encoder.block.0.layer.1.DenseReluDense.wo"
@@ -215,3 +217,71 @@ def test_a_textual_inversion_is_refused_before_anything_is_loaded(folder: Path, 
     change_base(mine, name, inversions=[{"path": f"{name}/cat.safetensors", "token": "<cat>"}])
     said = "\n".join(map(str, base_problems(load_spec(name, mine))))
     assert f"no pipeline of {base.spec.family.NAME} reads textual inversions; take it out" in said
+
+
+FC1 = {"text_encoder": "encoder.layers.0.mlp.fc1", "text_encoder_2": "text_encoder_2.encoder.layers.1.mlp.fc1"}
+TO_K = "up_blocks.0.attentions.0.transformer_blocks.0.attn2.to_k"
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A base with two text encoders."""
+    return load(load_spec("tiny-sdxl", tiny_sdxl.make_base(tmp_path_factory.mktemp("sdxl") / "bases")), t2v=True)
+
+
+def by_normal_name(encoder: Any) -> dict[str, Tensor]:
+    return {normal_name(name): tensor for name, tensor in encoder.named_parameters()}
+
+
+def test_each_of_two_text_encoders_is_read_from_its_folder(pair: Any, tmp_path: Path) -> None:
+    family, encoder = pair.spec.family, copy.deepcopy(pair.encoder)
+    with torch.no_grad():
+        for module in FC1.values():
+            by_normal_name(encoder)[f"{module}.weight"] += 1
+    for part, each in parts_of(family, encoder).items():
+        each.save_pretrained(tmp_path / "both" / part)
+    shutil.copytree(tmp_path / "both" / "text_encoder_2", tmp_path / "second" / "text_encoder_2")
+    old = by_normal_name(pair.encoder)
+    for path, changed in (
+        (tmp_path / "both", set(FC1.values())),
+        (tmp_path / "both" / "text_encoder", {FC1["text_encoder"]}),
+        (tmp_path / "second", {FC1["text_encoder_2"]}),
+        (tmp_path / "second" / "text_encoder_2" / "model.safetensors", {FC1["text_encoder_2"]}),
+    ):
+        assert header_problems(path, pair.spec) == []
+        new = by_normal_name(read_external(pair, path)[0])
+        assert {name for name in new if not torch.equal(new[name], old[name])} == {f"{each}.weight" for each in changed}
+    weights = weights_of(pair, edit_of(pair, encoder.state_dict()))
+    assert weights.keys() == {"text_encoder", "text_encoder_2", "unet"}
+    stored = load_file(tmp_path / "both/text_encoder_2/model.safetensors")
+    assert {normal_name(name) for name in weights["text_encoder_2"]} == {normal_name(name) for name in stored}
+    file = tmp_path / "second/text_encoder_2/model.safetensors"
+    save_file({name: tensor for name, tensor in stored.items() if "final_layer_norm" not in name}, file)
+    with pytest.raises(InputError, match=r"lacks 2 tensors .*\(text_encoder_2.final_layer_norm.bias, text_encoder_2"):
+        read_external(pair, tmp_path / "second")
+    assert "lacks 2 tensors" in str(header_problems(tmp_path / "second", pair.spec)[0])
+
+
+@pytest.mark.parametrize("names", [("lora_te1", "lora_te2", "lora_unet"), ("text_encoder", "text_encoder_2", "unet")])
+def test_a_lora_of_two_text_encoders(pair: Any, tmp_path: Path, names: tuple[str, ...]) -> None:
+    tensors, file, kohya = dict[str, Tensor](), tmp_path / "lora.safetensors", names[0] == "lora_te1"
+    modules = FC1["text_encoder"], FC1["text_encoder_2"].removeprefix("text_encoder_2."), TO_K
+    own = (*parts_of(pair.spec.family, pair.encoder).values(), denoiser_of(pair))
+    for name, module, model in zip(names, modules, own, strict=True):
+        out, width = next(p for n, p in model.named_parameters() if normal_name(n) == f"{module}.weight").shape
+        inside = module if model is denoiser_of(pair) else f"text_model.{module}"
+        called = f"{name}_{inside.replace('.', '_')}" if kohya else f"{name}.{inside}"
+        sides = ("lora_down", "lora_up") if kohya else ("lora_A", "lora_B")
+        tensors |= {
+            f"{called}.{sides[0]}.weight": torch.ones(1, width),
+            f"{called}.{sides[1]}.weight": torch.ones(out, 1),
+        }
+    save_file(tensors, file)
+    encoder, denoiser, counts = read_external(pair, file)
+    assert counts == {"encoder": 2, "denoiser": 1}
+    for new, old, changed in (
+        (by_normal_name(encoder), by_normal_name(pair.encoder), set(FC1.values())),
+        (by_normal_name(denoiser), by_normal_name(denoiser_of(pair)), {TO_K}),
+    ):
+        assert {name for name in new if not torch.equal(new[name], old[name])} == {f"{each}.weight" for each in changed}
+        assert all(torch.allclose(new[f"{each}.weight"], old[f"{each}.weight"] + 1) for each in changed)
