@@ -20,7 +20,7 @@ from expunge.core.errors import InputError, Problem
 def load_model(label: str, kind: str, folder: Path, where: str, variant: str | None = None) -> Any:
     """A model in float32 on the cpu, in evaluation mode.
 
-    :param label: what problems call it, such as "t2i.unet". :param kind: its class in transformers or diffusers.
+    :param label: what problems call it, such as "t2i.vae". :param kind: its class in transformers or diffusers.
     :param where: the place in the base's file, for problems. :param variant: such as fp16.
     :raises InputError: the folder cannot be read; tensors are missing, found no place, have another shape or hold NaN
         or infinity.

@@ -18,7 +18,7 @@ from expunge.core.errors import Problem
 class Part:
     """One model, scheduler or tokenizer of a base. Only what lies on this machine is a part."""
 
-    label: str  # "t2i.unet", for problems
+    label: str  # "t2i.vae", for problems
     where: str  # "bases/emoji.yaml:5", for problems
     folder: Path
     config: dict[str, Any]
@@ -44,7 +44,7 @@ def parts_of(spec: Spec) -> Found:
         if needed.checkpoint is not None:
             _add_checkpoint(found, name, where, needed.checkpoint)
             continue
-        if "." in name:  # a single model: t2v.unet, t2v.motion_adapter
+        if "." in name:  # a single model, such as t2v.motion_adapter
             _add(found, name, where, folder, "config.json", weights_name(MODEL, variant))
             continue
         for part, stem in spec.family.MODELS.items():

@@ -21,8 +21,9 @@ from expunge.core.schema import schema_problems, validator_of
 from expunge.core.yamlfile import Node, load
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
-# {key of the section t2v: the part of the pipeline that lies there by itself}
-PARTS = {"unet": "unet", "adapter": "motion_adapter", "transformer": "transformer", "vae": "vae"}
+# {key of the section t2v: the part of the pipeline that lies there by itself}; a key is the part's name but for these
+_KEYS = {"motion_adapter": "adapter"}
+PARTS = {_KEYS.get(part, part): part for family in families() for part in family.VIDEO_PARTS}
 OPEN_CLIP = "open-clip"  # the judge's type where the base's file names none
 
 
@@ -310,8 +311,8 @@ def _choices(tree: Node, file: Path) -> Iterator[Problem]:
             what = f"`t2v` is a {video['pipeline']}, which does not share the text encoder of {family.NAME}"
             yield Problem(where, what, f"write {' or '.join(name for each in shares for name in each.T2V)}")
         yield from _not_shared(family, video, where)
-        for key in PARTS.keys() & video.keys():
-            if PARTS[key] not in family.VIDEO_PARTS:
+        for key in PARTS:
+            if key in video and PARTS[key] not in family.VIDEO_PARTS:
                 own = [each for each, part in PARTS.items() if part in family.VIDEO_PARTS]
                 what = f"`t2v.{key}` is no part of a video model of {family.NAME}"
                 yield Problem(at("t2v", key)[1], what, f"write `{'` or `'.join(own)}`")

@@ -32,7 +32,7 @@ def export(
     """Write an encoder as diffusers, A1111 and ComfyUI load it.
 
     diffusers: a whole pipeline in a folder. single-file: a copy of a checkpoint with the unlearned tensors in it.
-    lora: the text encoder's change, if it has low rank. comfyui: a text encoder for the node CLIPLoader.
+    lora: the text encoder's change, if it has low rank. comfyui: a text encoder, as ComfyUI loads it.
     encoder: the text encoder's folder. A folder gets a model card, with every number of the record in audit/.
     A format that cannot hold all that the method changed is refused. docs/export.md tells more.
     """

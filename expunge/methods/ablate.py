@@ -10,8 +10,8 @@ Kumari et al., "Ablating Concepts in Text-to-Image Diffusion Models" (arXiv 2303
 
 Either E' is trained and theta is frozen (`full`, `mlp-final-attn`, `mlp`, `attn`; `embedding`: the rows of the token
 embedding that only the target's names use), or E' = E and theta is trained (`cross-attention`: the key and value
-projections of the text, which get no gradient from the first position; `unet`: all of it). sg stops the gradient of the
-network that is trained, as in the paper.
+projections of the text, which get no gradient from the first position; `denoiser`: all of it). sg stops the gradient of
+the network that is trained, as in the paper.
 """
 
 import copy
@@ -48,7 +48,7 @@ METHOD = {
         "regularise": {"default": 0.0, "type": "number", "minimum": 0.0, "maximum": 1e6,
                        "description": "lambda: weight of the anchor's own loss"},
         "trained": {"default": "full",
-                    "enum": ["full", "mlp-final-attn", "mlp", "attn", "embedding", "cross-attention", "unet"],
+                    "enum": ["full", "mlp-final-attn", "mlp", "attn", "embedding", "cross-attention", "denoiser"],
                     "description": "the part that is trained, of the encoder or of the denoiser"},
         "learning_rate": {"default": 1.6e-5, "type": "number", "minimum": 1e-9, "maximum": 1.0,
                           "description": "of Adam"},
@@ -126,10 +126,10 @@ def run(
     if knobs["trained"] == "embedding":
         encoder = copy.deepcopy(base.encoder).eval().requires_grad_(False)
         trained = _embedding_rows(base, encoder, concepts)
-    elif knobs["trained"] in ("cross-attention", "unet"):
+    elif knobs["trained"] in ("cross-attention", "denoiser"):
         if knobs["trained"] == "cross-attention":
             require_cross_attention(base)
-        which = {"cross-attention": base.spec.family.reads_text, "unet": lambda _: True}[knobs["trained"]]
+        which = {"cross-attention": base.spec.family.reads_text, "denoiser": lambda _: True}[knobs["trained"]]
         denoiser, trained = denoiser_student(base, which)
         if knobs["trained"] == "cross-attention":
             stop_first_position(base, denoiser)

@@ -11,7 +11,7 @@ the kept prompts: the W' that is nearest to W, as C measures it, among those wit
 
     W' = W + (V - W K) (K^T C^-1 K)^-1 K^T C^-1
 
-For one name this has rank one. The paper compares the end token's states after CLIP's projection, which a text encoder
+For one name this has rank one. The paper compares the end token's states after a projection, which a text encoder
 for diffusion lacks; has one name at a time; and takes C from 100,000 texts of Wikipedia.
 """
 

@@ -1,7 +1,7 @@
 """A whole pipeline of diffusers: the base's T2I pipeline with the unlearned encoder and the changed denoiser.
 
 A whole pipeline, since a text encoder alone is not the whole change of every method, and nobody can then load one half.
-Where the base has a T2V denoiser of its own and the denoiser changed, `motion_unet/` or `motion_transformer/` holds it,
+Where the base has a T2V denoiser of its own and the denoiser changed, the folder of that name after `motion_` holds it,
 changed.
 """
 

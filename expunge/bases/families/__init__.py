@@ -103,6 +103,14 @@ class Family(Protocol):
         self,
     ) -> Sequence[str]: ...  # ends of names of the encoder's tensors that are others once more, and stand in no file
     @property
+    def NOT_READ(self) -> Sequence[str]: ...  # ends of names of what an encoder's file may hold and nobody reads
+    @property
+    def ENCODER_NAMES(self) -> Sequence[str]: ...  # how normalised names of the encoder's tensors begin
+    @property
+    def DENOISER_NAMES(self) -> Sequence[str]: ...  # how names of a denoiser's tensors begin
+    @property
+    def INVERSIONS(self) -> bool: ...  # do the pipelines read textual inversions?
+    @property
     def LINEARS(
         self,
     ) -> Sequence[Sequence[str]]: ...  # linear layers of a layer by the input that they share, in their order

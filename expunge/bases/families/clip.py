@@ -20,6 +20,7 @@ VOCABULARY_FILES = ("vocab.json", "tokenizer.json")
 SPELLING_FILES = ("merges.txt", "tokenizer.json")
 STARTS = 1
 TIED = ()
+ENCODER_NAMES = ("encoder.layers.", "embeddings.", "final_layer_norm.")
 LAYERS = "encoder.layers"
 LINEARS = (
     ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"),

@@ -19,6 +19,9 @@ NAME = "CogVideoX"
 T2I: Mapping[str, Mapping[str, Any]] = {"CogVideoXPipeline": {}}
 T2V = T2I
 DENOISER = "transformer"
+DENOISER_NAMES = (
+    "transformer_blocks.", "patch_embed.", "time_embedding.", "norm_final.", "norm_out.", "proj_out.",
+)  # fmt: skip
 SHARED_PARTS = ("vae", "text_encoder", "tokenizer", "scheduler", "transformer")
 VIDEO_PARTS = {"transformer": "CogVideoXTransformer3DModel"}
 MOVING = "CogVideoXTransformer3DModel"

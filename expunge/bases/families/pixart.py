@@ -19,6 +19,9 @@ NAME = "PixArt"
 T2I: Mapping[str, Mapping[str, Any]] = {"PixArtAlphaPipeline": {}, "PixArtSigmaPipeline": {}}
 T2V: Mapping[str, Mapping[str, Any]] = {"LattePipeline": {}}
 DENOISER = "transformer"
+DENOISER_NAMES = (
+    "transformer_blocks.", "pos_embed.", "adaln_single.", "caption_projection.", "proj_out.", "scale_shift_table",
+)  # fmt: skip
 SHARED_PARTS = ("vae", "text_encoder", "tokenizer", "scheduler")
 VIDEO_PARTS = {"transformer": "LatteTransformer3DModel"}
 MOVING = "LatteTransformer3DModel"

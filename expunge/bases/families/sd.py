@@ -39,6 +39,11 @@ SKIPS, READS_PADDING, TEXT_BY_FRAME = True, True, True
 CAUSAL, CROSS_ATTENTION, CARRIES_OVER = True, True, True
 UNREAD = 0
 PICTURE_FRAMES = None
+NOT_READ = ("text_projection.weight", "logit_scale")
+DENOISER_NAMES = (
+    "down_blocks.", "up_blocks.", "mid_block.", "conv_in.", "conv_out.", "conv_norm_out.", "time_embedding.",
+)  # fmt: skip
+INVERSIONS = True
 SIZES = (
     ("cross_attention_dim", ("text_encoder",), "hidden_size"),
     ("in_channels", ("vae",), "latent_channels"),

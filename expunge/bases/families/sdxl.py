@@ -40,6 +40,9 @@ SKIPS, READS_PADDING, TEXT_BY_FRAME = True, True, False  # the pooled text is on
 CAUSAL, CROSS_ATTENTION, CARRIES_OVER = True, True, True
 UNREAD = 1
 PICTURE_FRAMES = None
+NOT_READ = ("logit_scale",)
+DENOISER_NAMES = sd.DENOISER_NAMES
+INVERSIONS = False  # one would need a vector for each text encoder
 SIZES = (
     ("cross_attention_dim", tuple(ENCODERS), "hidden_size"),
     ("in_channels", ("vae",), "latent_channels"),

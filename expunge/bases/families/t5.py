@@ -21,6 +21,9 @@ START_OF_WORD = "\u2581"
 STARTS = 0
 SKIPS = False
 TIED = ("encoder.embed_tokens.weight",)
+NOT_READ = ()
+ENCODER_NAMES = ("shared.", "encoder.")
+INVERSIONS = False
 LAYERS = "encoder.block"
 LINEARS = (
     ("layer.0.SelfAttention.q", "layer.0.SelfAttention.k", "layer.0.SelfAttention.v"),

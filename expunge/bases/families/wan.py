@@ -20,6 +20,7 @@ NAME = "Wan"
 T2I: Mapping[str, Mapping[str, Any]] = {"WanPipeline": {}}
 T2V = T2I
 DENOISER = "transformer"
+DENOISER_NAMES = ("blocks.", "patch_embedding.", "condition_embedder.", "proj_out.", "scale_shift_table")
 SHARED_PARTS = ("vae", "text_encoder", "tokenizer", "scheduler", "transformer")
 VIDEO_PARTS = {"transformer": "WanTransformer3DModel"}
 MOVING = "WanTransformer3DModel"
