@@ -44,6 +44,14 @@ def weights_name(stem: str, variant: str | None) -> str:
     return f"{stem}.{variant}.safetensors" if variant else f"{stem}.safetensors"
 
 
+def index_name(weights: str) -> str:
+    """The name of the index that stands for a weights file which is cut into pieces: "a/model.fp16.safetensors" ->
+    "a/model.safetensors.index.fp16.json", as transformers and diffusers write it."""
+    folder, slash, file = weights.rpartition("/")
+    stem, *variant, kind = file.split(".")
+    return folder + slash + ".".join([stem, kind, "index", *variant, "json"])
+
+
 def prediction_of(scheduler: Mapping[str, Any]) -> str:
     """What the model of a scheduler's config.json predicts."""
     flows = str(scheduler.get("_class_name", "")).startswith("FlowMatch")
