@@ -16,8 +16,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from expunge.bases.families import Family
-from expunge.bases.families.names import normal_name
+from expunge.bases.families.names import normal_name, weights_name
 from expunge.bases.loading import load_model
+from expunge.bases.parts import weight_files
 from expunge.core.errors import InputError, Problem
 
 
@@ -61,13 +62,13 @@ def differing(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> list[st
 
 
 def file_dtype(folder: Path, variant: str | None = None) -> torch.dtype:
-    """The dtype in which a folder stores its encoder; float32 where the weights are not in a single file."""
-    file = folder / (f"model.{variant}.safetensors" if variant else "model.safetensors")
-    if not file.is_file():
-        return torch.float32
-    with safe_open(file, "pt") as tensors:
-        kinds = {tensors.get_tensor(name).dtype for name in tensors.keys()}  # noqa: SIM118 (no iterator)
-    return next((kind for kind in (torch.float32, torch.bfloat16, torch.float16) if kind in kinds), torch.float32)
+    """The dtype in which a folder stores its encoder, whose weights may be in pieces."""
+    kinds: set[str] = set()
+    for file in weight_files(folder, weights_name("model", variant)):
+        with safe_open(file, "pt") as tensors:
+            kinds |= {tensors.get_slice(name).get_dtype() for name in tensors.keys()}  # noqa: SIM118 (no iterator)
+    stored = {"F32": torch.float32, "BF16": torch.bfloat16, "F16": torch.float16}
+    return next((dtype for kind, dtype in stored.items() if kind in kinds), torch.float32)
 
 
 def changed_parameters(original: nn.Module, encoder: nn.Module, dtype: torch.dtype) -> int:
