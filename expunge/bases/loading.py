@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from expunge.bases.families import families
+from expunge.bases.families.names import RENAMED
 from expunge.bases.parts import read_json
 from expunge.bases.placement import placement_problems, some, wrong_class
 from expunge.core.errors import InputError, Problem
@@ -28,12 +29,13 @@ def load_model(label: str, kind: str, folder: Path, where: str, variant: str | N
     import diffusers
     import transformers
 
+    kind = RENAMED.get(kind, kind)
     of_transformers = any(kind == family.ENCODER for family in families())
     loader = getattr(transformers if of_transformers else diffusers, kind)
     dtype = {"dtype" if of_transformers else "torch_dtype": torch.float32}
     with readable(where, label, folder):
         given = (read_json(folder / "config.json") or {}).get("_class_name", kind)
-        if given != kind:
+        if RENAMED.get(given, given) != kind:
             raise InputError([wrong_class(where, label, given, kind)])
         model, found = loader.from_pretrained(
             folder, use_safetensors=True, local_files_only=True, variant=variant, output_loading_info=True, **dtype

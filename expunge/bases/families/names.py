@@ -13,6 +13,7 @@ FLOW = "flow_prediction"
 ENCODER_FOLDER = "text_encoder"
 TOKENIZER_FOLDER = "tokenizer"
 MODEL = "diffusion_pytorch_model"  # stem of the weights' file of a diffusers model
+RENAMED = {"Transformer2DModel": "PixArtTransformer2DModel"}  # what older folders call a class of diffusers
 IGNORED = ("position_ids",)  # ends of the names of tensors that older files hold and no model reads any more
 
 

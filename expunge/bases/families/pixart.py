@@ -25,8 +25,8 @@ MOVING = "LatteTransformer3DModel"
 PREDICTIONS = ("epsilon", "v_prediction", "sample")
 ENCODER = "T5EncoderModel"
 CLASSES = {
-    "text_encoder": (ENCODER,), "transformer": ("PixArtTransformer2DModel",), "vae": ("AutoencoderKL",),
-    "tokenizer": TOKENIZERS,
+    "text_encoder": (ENCODER,), "transformer": ("PixArtTransformer2DModel", "Transformer2DModel"),
+    "vae": ("AutoencoderKL",), "tokenizer": TOKENIZERS,
 }  # fmt: skip
 VIDEO_CLASSES = CLASSES | {"transformer": ("LatteTransformer3DModel",)}
 OTHER_PARTS = ("scheduler",)
