@@ -1,5 +1,7 @@
 """Converts images and videos to latents and back, with the VAE in float32."""
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -8,21 +10,25 @@ from expunge.bases.base import Base
 
 
 @torch.no_grad()
-def decode(base: Base, latents: Tensor) -> np.ndarray:
-    """Latents (N, C, h, w) as the denoiser sees them -> images (N, H, W, 3) uint8."""
+def decode(base: Base, latents: Tensor, vae: Any | None = None) -> np.ndarray:
+    """Latents (N, C, h, w) as the denoiser sees them -> images (N, H, W, 3) uint8.
+
+    :param vae: None: the T2I pipeline's."""
     pictures = []
     for part in latents.to(base.device, torch.float32).split(max(base.spec.t2i.batch, 1)):
-        pictures.append(_bytes(base.spec.family.decode(base.t2i.vae, part)))
+        pictures.append(_bytes(base.spec.family.decode(base.t2i.vae if vae is None else vae, part)))
     return np.concatenate(pictures)
 
 
 @torch.no_grad()
 def decode_videos(base: Base, latents: Tensor) -> np.ndarray:
-    """Latents (N, C, f, h, w) -> videos (N, F, H, W, 3) uint8. A VAE of pictures decodes each frame by itself."""
+    """Latents (N, C, f, h, w) -> videos (N, F, H, W, 3) uint8, with the T2V pipeline's VAE, which may be another than
+    the T2I pipeline's. A VAE of pictures decodes each frame by itself."""
+    vae = base.t2i.vae if base.t2v is None else base.t2v.vae
     if base.spec.family.VIDEO_VAE:
-        videos = [base.spec.family.decode(base.t2i.vae, one) for one in latents.to(base.device, torch.float32).split(1)]
+        videos = [base.spec.family.decode(vae, one) for one in latents.to(base.device, torch.float32).split(1)]
         return np.concatenate([_bytes(video.transpose(1, 2).flatten(0, 1))[None] for video in videos])
-    frames = decode(base, latents.transpose(1, 2).flatten(0, 1))
+    frames = decode(base, latents.transpose(1, 2).flatten(0, 1), vae)
     return frames.reshape(len(latents), -1, *frames.shape[1:])
 
 
