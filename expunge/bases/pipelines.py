@@ -13,11 +13,12 @@ import torch
 from expunge.bases import hub
 from expunge.bases.check_motion import what_moves
 from expunge.bases.check_tokenizer import spelling_missing
-from expunge.bases.edits import differing, file_dtype
+from expunge.bases.edits import file_dtype
 from expunge.bases.families import Family
 from expunge.bases.families.names import ENCODER_FOLDER, TOKENIZER_FOLDER
 from expunge.bases.loading import load_all, load_model, readable
 from expunge.bases.schedule import Schedule, schedule_of
+from expunge.bases.sharing import differing_from
 from expunge.bases.single_file import load_checkpoint
 from expunge.bases.sources import Needed, needed_sources
 from expunge.bases.spec import Pipeline, Spec
@@ -54,12 +55,14 @@ def load_t2v(spec: Spec, t2i: Any) -> Any:
         with readable(where, "t2v", spec.file):
             pipe = getattr(diffusers, spec.t2v.pipeline)(**{**optional, **shared, **parts})
         return _with_solver(spec, spec.t2v, pipe)
-    pipe = _from_folder(spec, spec.t2v, "t2v", _folder(spec, whole), whole, parts)
-    differ = differing(t2i.text_encoder.state_dict(), pipe.text_encoder.state_dict())
+    where, folder, shared = whole.source.where, _folder(spec, whole), {ENCODER_FOLDER: t2i.text_encoder}
+    with readable(where, f"t2v.{ENCODER_FOLDER}", folder):
+        differ = differing_from(spec.family, t2i.text_encoder, folder, ENCODER_FOLDER, whole.source.variant)
     if differ:
         what = f"the text encoder is not the T2I pipeline's: {len(differ)} tensors differ ({differ[0]}, ...)"
-        raise InputError([Problem(whole.source.where, what, "pair models that share one text encoder")])
-    pipe.register_modules(text_encoder=t2i.text_encoder, tokenizer=t2i.tokenizer)
+        raise InputError([Problem(where, what, "pair models that share one text encoder")])
+    pipe = _from_folder(spec, spec.t2v, "t2v", folder, whole, {**shared, **parts})
+    pipe.register_modules(tokenizer=t2i.tokenizer)
     return pipe
 
 
