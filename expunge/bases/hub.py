@@ -35,8 +35,7 @@ def resolve(spec: Spec, source: Source, files: Sequence[str], optional: Sequence
     if folder is None or _missing(source, folder, files):
         folder = _fetched(source, revision, files, optional, folder)
     if source.revision is None:
-        patterns = [*files, *(shard for name in files for shard in _shard_patterns(name))]
-        check_lock(spec, source, folder, patterns)
+        check_lock(spec, source, folder, _patterns(files))
     return folder
 
 
@@ -147,11 +146,13 @@ def _shards(source: Source, folder: Path, name: str) -> list[str]:
     return sorted((Path(name).parent / piece).as_posix() for piece in pieces)
 
 
-def _shard_patterns(name: str) -> list[str]:
-    """Patterns of the files that may replace one large weights file: its index and its shards."""
-    if not name.endswith(".safetensors"):
-        return []
-    return [index_name(name), f"{name.removesuffix('.safetensors')}-*.safetensors"]
+def _patterns(files: Sequence[str]) -> list[str]:
+    """The files, and patterns of what may replace a large one of weights: its index and its pieces."""
+    found = list(files)
+    for name in files:
+        if name.endswith(".safetensors"):
+            found += [index_name(name), f"{name.removesuffix('.safetensors')}-*.safetensors"]
+    return found
 
 
 def _revision(spec: Spec, source: Source) -> str | None:
@@ -190,7 +191,7 @@ def _download(source: Source, revision: str | None, files: Sequence[str], option
 
     if constants.HF_HUB_OFFLINE:
         raise InputError([_not_there(source, revision, (*files, *optional))])
-    wanted = [pattern for name in (*files, *optional) for pattern in (name, *_shard_patterns(name))]
+    wanted = _patterns((*files, *optional))
     try:
         folder = Path(snapshot_download(str(source.repo), revision=revision, allow_patterns=wanted))
     except (HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled, OSError):
@@ -208,7 +209,7 @@ def _not_there(source: Source, revision: str | None, files: Sequence[str]) -> Pr
     :param files: those that are loaded. A repository often holds the same weights several times.
     """
     at = f" --revision {revision}" if revision else ""
-    at += "".join(f' --include "{name}"' for name in files)  # hf takes one pattern an option
+    at += "".join(f' --include "{name}"' for name in _patterns(files))  # hf takes one pattern an option
     fix = (
         f"run `hf download {source.repo}{at}` with the network up (it fills $HF_HOME, by default "
         "~/.cache/huggingface; that folder can be copied here), or put the folder into bases/ and write `path:`"
