@@ -17,8 +17,9 @@ from torch import Tensor, nn
 
 from expunge.bases.encoders import parts_of, together
 from expunge.bases.families import Family
-from expunge.bases.families.names import encoder_folders, normal_name
-from expunge.bases.loading import load_model
+from expunge.bases.families.names import encoder_folders, normal_name, weights_name
+from expunge.bases.parts import weight_files
+from expunge.bases.stored import load_stored
 from expunge.core.errors import InputError, Problem
 
 
@@ -62,13 +63,13 @@ def differing(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> list[st
 
 
 def file_dtype(folder: Path, variant: str | None = None) -> torch.dtype:
-    """The dtype in which a folder stores its encoder; float32 where the weights are not in a single file."""
-    file = folder / (f"model.{variant}.safetensors" if variant else "model.safetensors")
-    if not file.is_file():
-        return torch.float32
-    with safe_open(file, "pt") as tensors:
-        kinds = {tensors.get_tensor(name).dtype for name in tensors.keys()}  # noqa: SIM118 (no iterator)
-    return next((kind for kind in (torch.float32, torch.bfloat16, torch.float16) if kind in kinds), torch.float32)
+    """The dtype in which a folder stores its encoder, whose weights may be in pieces."""
+    kinds: set[str] = set()
+    for file in weight_files(folder, weights_name("model", variant)):
+        with safe_open(file, "pt") as tensors:
+            kinds |= {tensors.get_slice(name).get_dtype() for name in tensors.keys()}  # noqa: SIM118 (no iterator)
+    stored = {"F32": torch.float32, "BF16": torch.bfloat16, "F16": torch.float16}
+    return next((dtype for kind, dtype in stored.items() if kind in kinds), torch.float32)
 
 
 def changed_parameters(original: nn.Module, encoder: nn.Module, dtype: torch.dtype) -> int:
@@ -124,9 +125,10 @@ def _save_encoder(encoder: Any, folder: Path, family: Family, dtype: torch.dtype
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
 
 
-def read_edit(folder: Path, family: Family, device: torch.device) -> Edit:
-    """Read what `save_edit` wrote, onto a device. The encoder is frozen and in float32.
+def read_edit(folder: Path, family: Family, device: torch.device, dtype: torch.dtype = torch.float32) -> Edit:
+    """Read what `save_edit` wrote, onto a device. The encoder is frozen, and computes in float32.
 
+    :param dtype: in which the encoder's layers are held (bases/stored.py).
     :raises InputError: the folder lacks config.json or model.safetensors, or the encoder's tensors do not fit.
     """
     encoders = {}
@@ -135,7 +137,7 @@ def read_edit(folder: Path, family: Family, device: torch.device) -> Edit:
         if not (own / "model.safetensors").is_file() or not (own / "config.json").is_file():
             fix = "run the unlearn stage, or name a folder with config.json and model.safetensors"
             raise InputError([Problem(str(own), "lacks config.json or model.safetensors", fix)])
-        encoders[part] = load_model("the encoder", kind, own, str(own))
+        encoders[part] = load_stored(family, "the encoder", kind, own, str(own), None, dtype)
     encoder = together(encoders)
     encoder.to(device).eval().requires_grad_(False)
     more = {name: folder / f"{name}.safetensors" for name in ("unconditional", "denoiser", "adapter")}

@@ -7,7 +7,7 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
-from expunge.bases.families.names import MODEL, weights_name
+from expunge.bases.families.names import MODEL, index_name, weights_name
 from expunge.bases.hub import find_folder
 from expunge.bases.sources import needed_sources
 from expunge.bases.spec import Spec
@@ -92,22 +92,21 @@ def read_json(file: Path) -> dict[str, Any] | None:
     return raw
 
 
-def weights_files(folder: Path, weights: str) -> list[Path]:
-    """A weights file, or the pieces that its index names, as far as they are there.
-
-    :raises ValueError: the index is broken.
-    """
-    index = read_json(folder / f"{weights}.index.json")
-    names = {weights} if index is None else {str(name) for name in (index.get("weight_map") or {}).values()}
-    return [folder / name for name in sorted(names) if (folder / name).is_file()]
-
-
 def _tensors(folder: Path, weights: str) -> dict[str, tuple[int, ...]]:
-    """The tensors of a weights file, or of its pieces; {} where it is missing."""
+    """The tensors of a weights file, or of the pieces that its index names; {} where it is missing."""
     tensors: dict[str, tuple[int, ...]] = {}
-    for file in weights_files(folder, weights):
+    for file in weight_files(folder, weights):
         tensors |= read_header(file)
     return tensors
+
+
+def weight_files(folder: Path, weights: str) -> list[Path]:
+    """A weights file, or the pieces that its index names, as far as they are there.
+
+    :raises ValueError: the index is no JSON of settings."""
+    index = read_json(folder / index_name(weights))
+    names = {weights} if index is None else {str(name) for name in (index.get("weight_map") or {}).values()}
+    return [folder / name for name in sorted(names) if (folder / name).is_file()]
 
 
 def read_header(file: Path) -> dict[str, tuple[int, ...]]:

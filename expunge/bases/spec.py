@@ -107,6 +107,8 @@ class Spec:
     fps: int
     dtype: str  # float32 | bfloat16 | float16 | auto
     device: str  # auto | cpu | cuda | cuda:N | mps
+    offload: str = "none"  # none | model | layers: bases/offload.py
+    storage: str = "auto"  # auto | float32 | bfloat16
     threads: int | None = None  # CPU threads per worker; None: one process, all cores
     clip_skip: int | None = None  # last layers of the text encoder that are not used, as diffusers counts them
     loras: tuple[Addition, ...] = ()
@@ -179,6 +181,8 @@ class _Reader:
             fps=raw["fps"],
             dtype=raw.get("dtype", "auto"),
             device=raw.get("device", "auto"),
+            offload=raw.get("offload", "none"),
+            storage=raw.get("storage", "auto"),
             threads=raw.get("threads"),
             clip_skip=raw.get("clip_skip"),
             loras=self.additions("loras"),
@@ -331,6 +335,11 @@ def _choices(tree: Node, file: Path) -> Iterator[Problem]:
             yield Problem(where, f"`{label}` has both `{one}` and `{other}`", "keep one of them")
         elif section is not None and needed and one not in section and other not in section:
             yield Problem(where, f"`{label}` has neither `{one}` nor `{other}`", "write one of them")
+    whole = at()[0] or {}
+    away, device = whole.get("offload", "none"), whole.get("device", "auto")
+    if away != "none" and device in ("cpu", "mps"):
+        what = f"`offload: {away}` does nothing on the device {device}, which has no memory of its own"
+        yield Problem(f"{file.as_posix()}:{tree.at(['offload']).line}", what, "leave it out, or write `device: auto`")
     for keys in (("t2i",), ("t2v",), *(("t2v", key) for key in PARTS), ("judge", "pretrained")):
         section, where = at(*keys)
         if section is not None and "repo" in section and "revision" not in section:

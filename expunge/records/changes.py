@@ -6,7 +6,7 @@ from typing import Any
 
 from expunge.bases.families import Family
 from expunge.bases.families.names import encoder_folders, weights_name
-from expunge.bases.parts import parts_of, weights_files
+from expunge.bases.parts import parts_of, weight_files
 from expunge.bases.sources import needed_sources
 from expunge.bases.spec import Spec
 from expunge.records.tensors import changes_between, digests_of, norms_of
@@ -21,7 +21,7 @@ def original_encoders(spec: Spec) -> Originals:
     for part in spec.family.ENCODERS:
         own, variant = found.get(f"t2i.{part}"), needed_sources(spec)["t2i"].source.variant
         weights = weights_name(spec.family.MODELS[part], variant)
-        files[part] = weights_files(own.folder, weights) if own is not None else []
+        files[part] = weight_files(own.folder, weights) if own is not None else []
     return files if all(files.values()) else {}
 
 

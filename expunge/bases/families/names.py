@@ -13,6 +13,7 @@ FLOW = "flow_prediction"
 ENCODER_FOLDER = "text_encoder"
 TOKENIZER_FOLDER = "tokenizer"
 MODEL = "diffusion_pytorch_model"  # stem of the weights' file of a diffusers model
+RENAMED = {"Transformer2DModel": "PixArtTransformer2DModel"}  # what older folders call a class of diffusers
 IGNORED = ("position_ids",)  # ends of the names of tensors that older files hold and no model reads any more
 
 
@@ -47,6 +48,14 @@ def encoder_folders(family: "Family") -> list[str]:
 
 def weights_name(stem: str, variant: str | None) -> str:
     return f"{stem}.{variant}.safetensors" if variant else f"{stem}.safetensors"
+
+
+def index_name(weights: str) -> str:
+    """The name of the index that stands for a weights file which is cut into pieces: "a/model.fp16.safetensors" ->
+    "a/model.safetensors.index.fp16.json", as transformers and diffusers write it."""
+    folder, slash, file = weights.rpartition("/")
+    stem, *variant, kind = file.split(".")
+    return folder + slash + ".".join([stem, kind, "index", *variant, "json"])
 
 
 def prediction_of(scheduler: Mapping[str, Any]) -> str:

@@ -29,8 +29,8 @@ PREDICTIONS = ("epsilon", "v_prediction", "sample")
 ENCODER = "T5EncoderModel"
 ENCODERS = {"text_encoder": ENCODER}
 CLASSES = {
-    "text_encoder": (ENCODER,), "transformer": ("PixArtTransformer2DModel",), "vae": ("AutoencoderKL",),
-    "tokenizer": TOKENIZER_CLASSES,
+    "text_encoder": (ENCODER,), "transformer": ("PixArtTransformer2DModel", "Transformer2DModel"),
+    "vae": ("AutoencoderKL",), "tokenizer": TOKENIZER_CLASSES,
 }  # fmt: skip
 VIDEO_CLASSES = CLASSES | {"transformer": ("LatteTransformer3DModel",)}
 OTHER_PARTS = ("scheduler",)

@@ -54,23 +54,33 @@ def shapes_of(config: Mapping[str, Any], biases: int = 1) -> dict[str, tuple[Any
 def tokenizer_in(
     folder: Path, lower: Callable[[str], str], longest: int
 ) -> tuple[Callable[[str], list[int] | None], int, int] | None:
-    """`Family.light_tokenizer` of tokenizer.json alone: spiece.model needs a library that is not asked for.
+    """`Family.light_tokenizer` of tokenizer.json, or of spiece.model, which is all that many repositories hold.
 
     :param lower: what the pipelines do to a prompt. :param longest: tokens of a prompt, where nothing is said."""
-    from tokenizers import Tokenizer
+    if (folder / "tokenizer.json").is_file():
+        from tokenizers import Tokenizer
 
-    if not (folder / "tokenizer.json").is_file():
+        tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        unknown, size = tokenizer.token_to_id(UNKNOWN), tokenizer.get_vocab_size()
+
+        def encode(text: str) -> list[int]:
+            return tokenizer.encode(text, add_special_tokens=False).ids  # type: ignore[no-any-return]
+    elif (folder / "spiece.model").is_file():
+        from sentencepiece import SentencePieceProcessor
+
+        pieces: Any = SentencePieceProcessor(model_file=str(folder / "spiece.model"))
+        unknown, size, encode = pieces.unk_id(), pieces.get_piece_size(), pieces.encode
+    else:
         return None
-    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
 
     def ids(text: str) -> list[int] | None:
         text = lower(text)
         if any(special in text for special in SPECIAL):
             return None  # T5 reads it as a special token
-        encoded = tokenizer.encode(text, add_special_tokens=False).ids
-        return None if not encoded or tokenizer.token_to_id(UNKNOWN) in encoded else encoded
+        encoded = encode(text)
+        return None if not encoded or unknown in encoded else encoded
 
-    return ids, longest_prompt(folder, longest) - 1, tokenizer.get_vocab_size()
+    return ids, longest_prompt(folder, longest) - 1, size
 
 
 def whole_words(vocabulary: Iterable[str]) -> list[str]:
