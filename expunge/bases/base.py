@@ -114,8 +114,9 @@ def _settle(pipeline: Any, denoiser: Any, device: torch.device, dtype: torch.dty
     for part in pipeline.components.values():
         if isinstance(part, torch.nn.Module):
             part.to(device).eval().requires_grad_(False)
-    if any(isinstance(module, torch.nn.Conv2d) for module in denoiser.modules()):
-        denoiser.to(memory_format=torch.channels_last)  # convolutions are faster so
+    for module in denoiser.modules():
+        if isinstance(module, torch.nn.Conv2d):
+            module.to(memory_format=torch.channels_last)  # it is faster so
     if device.type == "cuda":
         denoiser.to(dtype)  # autocast would cast the weights at every call; the encoder and the VAE stay in float32
     elif (

@@ -121,8 +121,9 @@ def _sizes(family: Family, found: Found) -> list[Problem]:
     problems = []
     for label in (f"t2i.{family.DENOISER}", f"t2v.{family.DENOISER}"):
         part = found.parts.get(label)
+        own_vae = found.parts.get(f"{label[:3]}.vae") or found.parts.get("t2i.vae")
         for key, kinds, own in family.SIZES:
-            others = [each for kind in kinds if (each := found.parts.get(f"t2i.{kind}")) is not None]
+            others = [each for kind in kinds if (each := own_vae if kind == "vae" else found.parts.get(f"t2i.{kind}"))]
             sizes = [int(each.config[own]) for each in others if each.config.get(own) is not None]
             if part is None or len(sizes) < len(kinds) or part.config.get(key) is None:
                 continue

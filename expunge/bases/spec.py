@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from expunge.bases.families import Family, families, family_of
+from expunge.bases.families import Family, families, families_of, family_of
 from expunge.bases.roots import LOCAL, PathError, place_of
 from expunge.bases.single_name import file_problem
 from expunge.core.digest import canonical
@@ -117,7 +117,7 @@ class Spec:
     @property
     def family(self) -> Family:
         """What is special about the base's kind of models (bases/families)."""
-        return family_of(self.t2i.pipeline)
+        return family_of(self.t2i.pipeline, self.t2v.pipeline)
 
     @property
     def lock(self) -> Path:
@@ -271,6 +271,18 @@ def _names(folder: Path) -> str:
     return ", ".join(names) or f"the stem of a file in {folder}/ (there is none)"
 
 
+def _not_shared(family: Family, video: dict[str, Any], where: str) -> Iterator[Problem]:
+    """Parts that a T2V pipeline without a folder of its own neither names nor has from the T2I pipeline. Where it names
+    none at all, that has been said."""
+    keys = {part: key for key, part in PARTS.items()}
+    needed = [part for part in family.MODELS if part not in (*family.OPTIONAL_MODELS, *family.SHARED_PARTS)]
+    lacks = [part for part in needed if keys[part] not in video]
+    if lacks and not {"path", "repo"} & video.keys() and PARTS.keys() & video.keys():
+        ways = " and ".join(f"`{keys[part]}:` with a {family.VIDEO_PARTS[part]}" for part in lacks)
+        what = f"`t2v` has no {' and no '.join(lacks)}, and the T2I pipeline's will not do"
+        yield Problem(where, what, f"write {ways}, or `path:` with a whole pipeline")
+
+
 @cache
 def _validator() -> Any:
     return validator_of(json.loads(Path(__file__).with_name("schema.json").read_text("utf-8")))
@@ -287,16 +299,18 @@ def _choices(tree: Node, file: Path) -> Iterator[Problem]:
         return value if isinstance(value, dict) else None, f"{file.as_posix()}:{tree.at(keys).line}"
 
     video, where = at("t2v")
-    known = {name: each for each in families() for name in each.T2I}
     picture, place = at("t2i")
-    family = known.get((picture or {}).get("pipeline", ""))
-    if picture is not None and "pipeline" in picture and family is None:
+    shares = families_of((picture or {}).get("pipeline", ""))
+    if picture is not None and "pipeline" in picture and not shares:
         what = f"`t2i` is a {picture['pipeline']}, which belongs to no family of models that is known"
+        known = dict.fromkeys(name for each in families() for name in each.T2I)
         yield Problem(place, what, f"write one of {', '.join(known)}")
-    if video is not None and family is not None:
+    if video is not None and shares:
+        family = next((each for each in shares if video.get("pipeline") in each.T2V), shares[0])
         if "pipeline" in video and video["pipeline"] not in family.T2V:
             what = f"`t2v` is a {video['pipeline']}, which does not share the text encoder of {family.NAME}"
-            yield Problem(where, what, f"write {' or '.join(family.T2V)}")
+            yield Problem(where, what, f"write {' or '.join(name for each in shares for name in each.T2V)}")
+        yield from _not_shared(family, video, where)
         for key in PARTS:
             if key in video and PARTS[key] not in family.VIDEO_PARTS:
                 own = [each for each, part in PARTS.items() if part in family.VIDEO_PARTS]

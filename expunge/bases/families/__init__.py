@@ -1,11 +1,13 @@
 """Families of models: what is special about each stands in one file of this folder, and nowhere else.
 
-    family = family_of("StableDiffusionPipeline")       the module expunge.bases.families.sd
+    family = family_of("StableDiffusionPipeline", "AnimateDiffPipeline")     the module expunge.bases.families.sd
     base.spec.family.denoise(denoiser, latents, t, text)
 
 A family is a module with what `Family` lists: names of classes, parts and tensors, and small functions that call the
-models. Importing one imports no torch, so that `expunge validate` stays fast. They are found by their files, and a
-unit's key holds the version of its own base's family alone (`modules_of`): a new family makes nothing anew.
+models. Where a second T2V pipeline shares a text encoder, a module takes what both have from the first one's, and says
+what differs (pixart_allegro.py). Importing one imports no torch, so that `expunge validate` stays fast. They are found
+by their files, and a unit's key holds the version of its own base's family alone (`modules_of`): a new family makes
+nothing anew.
 """
 
 import importlib
@@ -91,7 +93,9 @@ class Family(Protocol):
     @property
     def TEXT_BY_FRAME(self) -> bool: ...  # does the T2V denoiser read a text for each frame?
     @property
-    def VIDEO_VAE(self) -> bool: ...  # does the VAE decode a video as a whole?
+    def VIDEO_VAE(self) -> bool: ...  # does the T2V pipeline's VAE decode a video as a whole?
+    @property
+    def CARRIES_OVER(self) -> bool: ...  # do changes of the T2I denoiser fit the T2V denoiser?
     @property
     def PICTURE_FRAMES(self) -> int | None: ...  # frames of a picture, where the T2I pipeline draws videos
     @property
@@ -133,6 +137,10 @@ class Family(Protocol):
 
     def frames(self, moving: Mapping[str, Any]) -> tuple[int | None, int | None]:
         """(the fewest, the most frames) of a video by the config.json of what moves it; None: any number."""
+
+    def tiles(self, vae: Mapping[str, Any]) -> Sequence[tuple[int, int]]:
+        """((fewest, step) of the frames, the rows and the columns of a video that a VAE of this config.json decodes
+        without a gap; none where it decodes any."""
 
     def light_tokenizer(self, folder: Path) -> tuple[Callable[[str], list[int] | None], int, int] | None:
         """The tokenizer in a folder, without torch: (text -> its own ids, or None if it cannot spell the text; the most
@@ -211,12 +219,18 @@ def families() -> tuple[Family, ...]:
     return tuple(importlib.import_module(f"{__name__}.{name}") for name in files if name not in SHARED)  # type: ignore[misc]
 
 
-def family_of(pipeline: str) -> Family:
-    """The family of a T2I pipeline's class. :raises KeyError: none has it."""
-    return {name: family for family in families() for name in family.T2I}[pipeline]
+def families_of(picture: str) -> list[Family]:
+    """The families that have this T2I pipeline's class: one for each set of T2V pipelines that shares its encoder."""
+    return [family for family in families() if picture in family.T2I]
+
+
+def family_of(picture: str, video: str | None = None) -> Family:
+    """The family of a T2I and a T2V pipeline's class. :param video: None where the T2I model alone is asked about, of
+    which all its families say the same. :raises LookupError: none has both."""
+    return [family for family in families_of(picture) if video is None or video in family.T2V][0]  # noqa: RUF015
 
 
 def modules_of(parts: Mapping[str, Any]) -> list[str]:
     """The module of a base's family, for the keys of what it computes. :param parts: of the base's digest."""
-    pipeline = parts.get("t2i.pipeline")
-    return [family_of(pipeline).__name__] if pipeline is not None else []
+    picture = parts.get("t2i.pipeline")
+    return [family_of(picture, parts.get("t2v.pipeline")).__name__] if picture is not None else []

@@ -1,11 +1,16 @@
 """What families share whose VAE is an AutoencoderKL of pictures. Importing it imports no torch."""
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 VIDEO_VAE = False
+
+
+def tiles(vae: Mapping[str, Any]) -> Sequence[tuple[int, int]]:
+    return ()
 
 
 def scale(pipe: Any) -> int:

@@ -41,7 +41,7 @@ READS_PADDING, CAUSAL, TEXT_BY_FRAME = True, False, False
 CROSS_ATTENTION = False
 UNREAD = 0
 PICTURE_FRAMES = 1
-VIDEO_VAE = True
+VIDEO_VAE = CARRIES_OVER = True
 SIZES = (("text_embed_dim", ("text_encoder",), "d_model"), ("in_channels", ("vae",), "latent_channels"))
 LONGEST_PROMPT = 226  # tokens, the end included, where tokenizer_config.json says nothing
 
@@ -122,6 +122,10 @@ def fed(kwargs: dict[str, Any], frames: int | None, guided: bool) -> dict[str, A
 
 def latents_of(result: "Tensor", frames: int | None) -> "Tensor":
     return result[:, 0] if frames is None else result.transpose(1, 2)
+
+
+def tiles(vae: Mapping[str, Any]) -> Sequence[tuple[int, int]]:
+    return ()
 
 
 def scale(pipe: Any) -> int:

@@ -39,7 +39,7 @@ READS_PADDING, CAUSAL, TEXT_BY_FRAME = False, False, False
 CROSS_ATTENTION = True
 UNREAD = 0
 PICTURE_FRAMES = 1
-VIDEO_VAE = True
+VIDEO_VAE = CARRIES_OVER = True
 SIZES = (("text_dim", ("text_encoder",), "d_model"), ("in_channels", ("vae",), "z_dim"))
 LONGEST_PROMPT = 512  # tokens, the end included, where tokenizer_config.json says nothing
 
@@ -113,6 +113,10 @@ def fed(kwargs: dict[str, Any], frames: int | None, guided: bool) -> dict[str, A
 
 def latents_of(result: "Tensor", frames: int | None) -> "Tensor":
     return result[:, :, 0] if frames is None else result
+
+
+def tiles(vae: Mapping[str, Any]) -> Sequence[tuple[int, int]]:
+    return ()
 
 
 def scale(pipe: Any) -> int:

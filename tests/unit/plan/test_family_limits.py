@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from expunge.bases.families import cogvideox, sd
+from expunge.bases.families import cogvideox, pixart_allegro, sd
 from expunge.plan.family_limits import method_problems
 
 
@@ -34,3 +34,20 @@ def test_methods_that_need_cross_attention(name: str, parameters: dict[str, Any]
     if wrong:
         assert "the denoiser of CogVideoX has none" in str(found[0]) and "such as solve" in str(found[0])
     assert method_problems(plan, SimpleNamespace(family=sd)) == []  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "wrong"),
+    [
+        ("uce", {}, True),
+        ("ablate", {"trained": "denoiser"}, True),
+        ("esd", {"trained": "cross-attention"}, True),
+        ("ablate", {"trained": "full"}, False),
+        ("solve", {}, False),
+    ],
+)
+def test_a_denoiser_of_videos_that_a_change_would_not_fit(name: str, parameters: dict[str, Any], wrong: bool) -> None:
+    found = method_problems(jobs(**{name: parameters}), SimpleNamespace(family=pixart_allegro))  # type: ignore[arg-type]
+    assert bool(found) == wrong
+    if wrong:
+        assert "that of videos of PixArt with Allegro has other layers" in str(found[0])
