@@ -59,6 +59,7 @@ def header_problems(path: Path, spec: Spec | None = None) -> list[Problem]:
             new["encoder"] |= _in_checkpoint(tensors, own.get("encoder", {}), family)
             whole |= {ENCODER_FOLDER} if new["encoder"] else set()
         elif kind == "denoiser":
+            problems += not_carried_over(shown(file), family)
             new["denoiser"] |= {name: tensors[key] for name, key in denoiser_names(tensors, family).items()}
         else:
             part = encoder_of(file, family)
@@ -120,6 +121,14 @@ def unread_layout(where: str, family: Family) -> list[Problem]:
         return []
     what = f"is a checkpoint of one file, and none of {family.NAME} is read"
     return [Problem(where, what, f"give a folder of diffusers with `{ENCODER_FOLDER}/` and `{family.DENOISER}/`")]
+
+
+def not_carried_over(where: str, family: Family) -> list[Problem]:
+    """The problem of a changed T2I denoiser, where the T2V denoiser has other layers, which would stay as they are."""
+    if family.CARRIES_OVER:
+        return []
+    what = f"changes the denoiser of pictures, and that of videos of {family.NAME} has other layers"
+    return [Problem(where, what, "give an edit of the text encoder alone")]
 
 
 def _not_plain(where: str, names: Iterable[str]) -> list[Problem]:

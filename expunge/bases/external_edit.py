@@ -16,7 +16,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from expunge.bases.base import Base, denoiser_of
-from expunge.bases.check_external import misfits, unknown_kind, unread_layout
+from expunge.bases.check_external import misfits, not_carried_over, unknown_kind, unread_layout
 from expunge.bases.encoders import parts_of
 from expunge.bases.external_files import (
     denoiser_names,
@@ -46,6 +46,8 @@ def read_external(base: Base, path: Path) -> tuple[Any, Any, dict[str, Any]]:
         whole |= {part} if parts.get("encoder") else set()
         for part, tensors in parts.items():
             new[part] |= tensors
+    if new["denoiser"] and (problems := not_carried_over(shown(path), base.spec.family)):
+        raise InputError(problems)
     encoder, denoiser = placed(base, shown(path), new["encoder"], new["denoiser"], whole)
     return encoder, denoiser, {part: len(tensors) for part, tensors in new.items()}
 

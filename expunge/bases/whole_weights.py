@@ -30,7 +30,7 @@ def edit_of(
     own = {name: given[key] for name, key in encoder_names(given, base.spec.family).items()}
     whole = base.spec.family.ENCODERS.keys() if encoder is not None else ()
     new, changed = placed(base, "the weights", own, denoiser or {}, whole)
-    new = (base.encoder if new is None else new).float().eval().requires_grad_(False)
+    new = base.encoder if new is None else new.float().eval().requires_grad_(False)
     if changed is None:
         return Edit(new)
     before = dict(denoiser_of(base).named_parameters())

@@ -5,7 +5,7 @@ from expunge.core.errors import Problem
 from expunge.methods import METHODS
 from expunge.plan.contract import Plan
 
-CROSS_ATTENTION, DENOISER = "cross-attention", "unet"  # values of the knob `trained` that mean the denoiser
+CROSS_ATTENTION, DENOISER = "cross-attention", "denoiser"  # values of the knob `trained` that mean the denoiser
 
 
 def method_problems(plan: Plan, spec: Spec) -> list[Problem]:

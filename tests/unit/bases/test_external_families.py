@@ -27,12 +27,13 @@ from expunge.bases.whole_weights import edit_of, weights_of
 from expunge.concepts.concept import Concept
 from expunge.core.errors import InputError
 from expunge.methods import ConceptData, unlearn
-from tests.support import tiny_pixart, tiny_sdxl, tiny_video
+from tests.support import tiny_pixart, tiny_sdxl, tiny_second_video, tiny_video
 from tests.support.faults import change_base
 
 WO = "encoder.block.0.layer.1.DenseReluDense.wo"
 QUERY = {
     "tiny-pixart": "transformer_blocks.0.attn2.to_q",
+    "allegro": "transformer_blocks.0.attn2.to_q",
     "cogvideox": "transformer_blocks.0.attn1.to_q",
     "wan": "blocks.0.attn2.to_q",
 }
@@ -40,7 +41,7 @@ ALPHA = {"r": 2, "lora_alpha": 1}  # of a LoRA
 DATA = ConceptData(Concept("bolt", "bolt", "object"), torch.zeros(0), ("bolt",), ("{}",))
 
 
-@pytest.fixture(scope="module", params=list(QUERY))
+@pytest.fixture(scope="module", params=["tiny-pixart", "cogvideox", "wan"])
 def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the base of that name. Read only."""
     at = tmp_path_factory.mktemp(request.param) / "bases"
@@ -285,3 +286,18 @@ def test_a_lora_of_two_text_encoders(pair: Any, tmp_path: Path, names: tuple[str
     ):
         assert {name for name in new if not torch.equal(new[name], old[name])} == {f"{each}.weight" for each in changed}
         assert all(torch.allclose(new[f"{each}.weight"], old[f"{each}.weight"] + 1) for each in changed)
+
+
+def test_a_denoiser_of_pictures_is_refused_where_videos_have_other_layers(tmp_path: Path) -> None:
+    spec = load_spec("allegro", tiny_second_video.make_base(tmp_path / "bases", "allegro"))
+    base = load(spec)
+    path = pipeline_in(tmp_path / "theirs", base)
+    said = "changes the denoiser of pictures, and that of videos of PixArt with Allegro has other layers"
+    assert said in str(header_problems(path, spec)[0])
+    with pytest.raises(InputError, match=said):
+        read_external(base, path)
+    assert header_problems(path / "text_encoder", spec) == []
+    assert same(read_external(base, path / "text_encoder")[0], theirs(base)[0])
+    write_lora(tmp_path / "lora.safetensors", base, "peft")
+    with pytest.raises(InputError, match=said):
+        read_external(base, tmp_path / "lora.safetensors")

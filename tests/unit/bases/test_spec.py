@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from expunge.bases import hub
-from expunge.bases.families import families
 from expunge.bases.spec import PARTS, load_spec
 from expunge.bases.tokenizer import light_tokenizer
 from expunge.core.errors import InputError
@@ -36,9 +35,7 @@ def test_the_schema_has_a_key_for_each_part_that_a_family_names() -> None:
     schema = json.loads((ROOT / "expunge/bases/schema.json").read_text("utf-8"))["properties"]
     keys = schema["t2v"]["properties"]
     assert PARTS.keys() == keys.keys() - schema["t2i"]["properties"].keys()
-    for key, part in PARTS.items():
-        kinds = {family.VIDEO_PARTS[part] for family in families() if part in family.VIDEO_PARTS}
-        assert all(kind in keys[key]["title"] for kind in kinds) and f"`{key}:`" in schema["t2v"]["description"]
+    assert all(f"`{key}:`" in schema["t2v"]["description"] for key in PARTS)
 
 
 def test_every_error_of_a_spec_at_once_with_lines(tmp_path: Path) -> None:

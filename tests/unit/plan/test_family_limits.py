@@ -40,7 +40,7 @@ def test_methods_that_need_cross_attention(name: str, parameters: dict[str, Any]
     ("name", "parameters", "wrong"),
     [
         ("uce", {}, True),
-        ("ablate", {"trained": "unet"}, True),
+        ("ablate", {"trained": "denoiser"}, True),
         ("esd", {"trained": "cross-attention"}, True),
         ("ablate", {"trained": "full"}, False),
         ("solve", {}, False),
