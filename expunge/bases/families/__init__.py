@@ -122,6 +122,12 @@ class Family(Protocol):
     def frames(self, moving: Mapping[str, Any]) -> tuple[int | None, int | None]:
         """(the fewest, the most frames) of a video by the config.json of what moves it; None: any number."""
 
+    def fitting(self, frames: int, vae: Mapping[str, Any]) -> int:
+        """The most frames, but no more than `frames`, that a video can have whose VAE has this config.json."""
+
+    def side(self, denoiser: Mapping[str, Any], vae: Mapping[str, Any]) -> int:
+        """Pixels of which both sides are multiples, by the config.json of the two."""
+
     def light_tokenizer(self, folder: Path) -> tuple[Callable[[str], list[int] | None], int, int] | None:
         """The tokenizer in a folder, without torch: (text -> its own ids, or None if it cannot spell the text; the most
         ids that fit; how many tokens it knows); None where not all of its files are there."""

@@ -1,11 +1,22 @@
 """What families share whose VAE is an AutoencoderKL of pictures. Importing it imports no torch."""
 
+from collections.abc import Mapping
+from math import lcm
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 VIDEO_VAE = False
+
+
+def fitting(frames: int, vae: Mapping[str, Any]) -> int:
+    return frames  # each frame is a picture
+
+
+def side(denoiser: Mapping[str, Any], vae: Mapping[str, Any]) -> int:
+    """The pipelines ask for 8; a transformer cuts latents into patches."""
+    return lcm(8, 2 ** (len(vae.get("block_out_channels", [0] * 4)) - 1) * denoiser.get("patch_size", 1))
 
 
 def scale(pipe: Any) -> int:

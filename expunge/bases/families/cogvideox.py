@@ -5,6 +5,7 @@ Importing this module imports no torch, so `expunge validate` stays fast.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from math import lcm
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -60,6 +61,19 @@ def through(layer: Any, states: "Tensor", *rest: Any, **options: Any) -> Iterato
 
 def frames(moving: Mapping[str, Any]) -> tuple[int | None, int | None]:
     return None, None
+
+
+def fitting(frames: int, vae: Mapping[str, Any]) -> int:
+    """The VAE decodes latent frames in pairs; of an odd number the first one becomes one frame, not four."""
+    each = vae.get("temporal_compression_ratio", 4)
+    latents = (frames - 1) // each + 1
+    if latents % 2:
+        return (latents - 1) * each + 1
+    return latents * each if latents * each <= frames else (latents - 2) * each + 1
+
+
+def side(denoiser: Mapping[str, Any], vae: Mapping[str, Any]) -> int:
+    return lcm(8, 2 ** (len(vae.get("block_out_channels", [0] * 4)) - 1) * denoiser.get("patch_size", 2))
 
 
 def reads_text(module: str) -> bool:

@@ -7,6 +7,7 @@ Importing this module imports no torch, so `expunge validate` stays fast.
 import html
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from math import lcm
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,6 +65,17 @@ def through(layer: Any, states: "Tensor", *rest: Any, **options: Any) -> Iterato
 
 def frames(moving: Mapping[str, Any]) -> tuple[int | None, int | None]:
     return None, None
+
+
+def fitting(frames: int, vae: Mapping[str, Any]) -> int:
+    """The first latent frame becomes one frame, each other one four."""
+    each = vae.get("scale_factor_temporal", 4)
+    return (frames - 1) // each * each + 1  # type: ignore[no-any-return]
+
+
+def side(denoiser: Mapping[str, Any], vae: Mapping[str, Any]) -> int:
+    """The pipeline asks for 16, and cuts what is no multiple of a patch."""
+    return lcm(16, vae.get("scale_factor_spatial", 8) * denoiser.get("patch_size", (1, 2, 2))[1])
 
 
 def reads_text(module: str) -> bool:
