@@ -15,6 +15,7 @@ from ruamel.yaml import YAML
 from safetensors.torch import load_file, save_file
 
 from expunge.bases.families.names import normal_name
+from expunge.bases.sources import needed_sources
 from expunge.bases.spec import Spec, load_spec
 from expunge.concepts.samples import PlannedSample, read_planned
 from expunge.core.errors import InputError
@@ -161,6 +162,28 @@ def test_a_whole_export_draws_what_was_drawn(project: Project) -> None:
         assert done.exit_code == 0, done.output
         sample, drawn = project.drawn(name, "image")
         assert np.abs(project.stock(sample, f"whole/{name}") - drawn).max() < CLOSE, name
+
+
+def test_a_changed_denoiser_draws_the_video(project: Project) -> None:
+    """Of a T2V pipeline with a denoiser of its own, the export holds that one, changed, too."""
+    import diffusers
+    import torch
+
+    if "list/cut" not in project.encoders:
+        return
+    spec, whole = project.spec, Path("videos")
+    done = command("export", "list/cut", "--to", "diffusers", "--out", str(whole))
+    assert done.exit_code == 0, done.output
+    motion, own = whole / f"motion_{spec.family.DENOISER}", "t2v" in needed_sources(spec)
+    assert motion.is_dir() == own
+    parts = {spec.family.DENOISER: motion} if own else {}
+    loaded = {
+        part: getattr(diffusers, spec.family.MOVING).from_pretrained(each, dtype=torch.float32)
+        for part, each in parts.items()
+    }
+    sample, drawn = project.drawn("cut", "video")
+    assert np.abs(project.stock(sample, project.videos if own else whole, **loaded) - drawn).max() < CLOSE
+    assert np.abs(project.stock(sample, project.videos) - drawn).max() > CLOSE  # with the original
 
 
 def test_the_encoder_draws_the_video_in_the_stock_pipeline(project: Project) -> None:

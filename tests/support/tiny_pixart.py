@@ -13,9 +13,10 @@ FRAMES, WIDTH = 2, 32
 
 
 def make_base(
-    folder: Path, name: str = "tiny-pixart", prediction: str = "epsilon", whole: bool = False, **changes: Any
-) -> Path:
-    """Write a base and return `folder`; `changes` replace top-level keys of its YAML."""
+    folder: Path, name: str = "tiny-pixart", prediction: str = "epsilon", whole: bool = False, layers: int = 2,
+    **changes: Any,
+) -> Path:  # fmt: skip
+    """Write a base and return `folder`; `changes` replace top-level keys of its YAML. :param layers: of Latte."""
     import torch
     from diffusers import LattePipeline
 
@@ -36,7 +37,7 @@ def make_base(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         pictures = make_t2i(parts / "t2i", prediction)
-        videos = make_t2v()
+        videos = make_t2v(layers)
         if whole:
             shared = {part: getattr(pictures, part) for part in ("tokenizer", "text_encoder", "scheduler")}
             LattePipeline(transformer=videos, vae=make_vae().half(), **shared).save_pretrained(parts / "t2v")
@@ -82,11 +83,11 @@ def make_vae() -> Any:
     )  # fmt: skip
 
 
-def make_t2v() -> Any:
+def make_t2v(layers: int) -> Any:
     from diffusers import LatteTransformer3DModel
 
     model: Any = LatteTransformer3DModel(
-        sample_size=16, patch_size=2, in_channels=8, out_channels=16, num_layers=2, num_attention_heads=2,
+        sample_size=16, patch_size=2, in_channels=8, out_channels=16, num_layers=layers, num_attention_heads=2,
         attention_head_dim=12, cross_attention_dim=24, attention_bias=True, activation_fn="gelu-approximate",
         num_embeds_ada_norm=1000, norm_type="ada_norm_single", norm_elementwise_affine=False, norm_eps=1e-6,
         caption_channels=WIDTH, video_length=FRAMES,
