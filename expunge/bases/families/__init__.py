@@ -77,6 +77,12 @@ class Family(Protocol):
     @property
     def FRAMES(self) -> str: ...  # the argument of the T2V pipeline that says how many frames
     @property
+    def LONGEST_PROMPT(self) -> int: ...  # tokens, start and end included, where the tokenizer's settings say nothing
+    @property
+    def CUTS(
+        self,
+    ) -> bool: ...  # do the pipelines cut prompts at LONGEST_PROMPT, whatever the tokenizer's settings say?
+    @property
     def SKIPS(self) -> bool: ...  # can the last layers of the encoder be left out?
     @property
     def READS_PADDING(self) -> bool: ...  # does the denoiser read what the encoder makes of padding?

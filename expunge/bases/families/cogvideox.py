@@ -38,7 +38,7 @@ CROSS_ATTENTION = False
 PICTURE_FRAMES = 1
 VIDEO_VAE = True
 SIZES = (("text_embed_dim", "text_encoder", "d_model"), ("in_channels", "vae", "latent_channels"))
-LONGEST_PROMPT = 226  # tokens, the end included, where tokenizer_config.json says nothing
+LONGEST_PROMPT = 226  # tokens, the end included
 
 
 def texts(prompts: Iterable[str]) -> list[str]:

@@ -42,6 +42,7 @@ SPELLING_FILES = ("merges.txt", "tokenizer.json")
 FRAMES = "num_frames"
 STARTS = 1
 SKIPS, READS_PADDING, TEXT_BY_FRAME = True, True, True
+CUTS = False
 CAUSAL, CROSS_ATTENTION = True, True
 PICTURE_FRAMES = None
 TIED = ()

@@ -19,6 +19,7 @@ SPECIAL = ("<pad>", END, UNKNOWN)
 START_OF_WORD = "\u2581"
 STARTS = 0
 SKIPS = False
+CUTS = True
 TIED = ("encoder.embed_tokens.weight",)
 LAYERS = "encoder.block"
 LINEARS = (
@@ -52,7 +53,7 @@ def tokenizer_in(
 ) -> tuple[Callable[[str], list[int] | None], int, int] | None:
     """`Family.light_tokenizer` of tokenizer.json alone: spiece.model needs a library that is not asked for.
 
-    :param lower: what the pipelines do to a prompt. :param longest: tokens of a prompt, where nothing is said."""
+    :param lower: what the pipelines do to a prompt. :param longest: the most tokens of a prompt."""
     from tokenizers import Tokenizer
 
     if not (folder / "tokenizer.json").is_file():
@@ -66,7 +67,7 @@ def tokenizer_in(
         encoded = tokenizer.encode(text, add_special_tokens=False).ids
         return None if not encoded or tokenizer.token_to_id(UNKNOWN) in encoded else encoded
 
-    return ids, longest_prompt(folder, longest) - 1, tokenizer.get_vocab_size()
+    return ids, min(longest_prompt(folder, longest), longest) - 1, tokenizer.get_vocab_size()
 
 
 def whole_words(vocabulary: Iterable[str]) -> list[str]:

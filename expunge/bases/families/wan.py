@@ -39,7 +39,7 @@ CROSS_ATTENTION = True
 PICTURE_FRAMES = 1
 VIDEO_VAE = True
 SIZES = (("text_dim", "text_encoder", "d_model"), ("in_channels", "vae", "z_dim"))
-LONGEST_PROMPT = 512  # tokens, the end included, where tokenizer_config.json says nothing
+LONGEST_PROMPT = 512  # tokens, the end included
 
 
 def texts(prompts: Iterable[str]) -> list[str]:

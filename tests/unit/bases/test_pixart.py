@@ -93,6 +93,17 @@ def test_the_light_tokenizer_reads_as_the_real_one(base: Any) -> None:
     assert ids("été") is None and ids("</s>") is None
 
 
+@pytest.mark.parametrize("says", [512, None])
+def test_a_prompt_is_cut_where_the_pipelines_cut_it(folder: Path, tmp_path: Path, says: int | None) -> None:
+    bases = broken(folder, tmp_path)
+    config = bases / "tiny-pixart/t2i/tokenizer/tokenizer_config.json"
+    settings = json.loads(config.read_text()) | {"model_max_length": says}
+    config.write_text(json.dumps({key: value for key, value in settings.items() if value is not None}))
+    spec = load_spec("tiny-pixart", bases)
+    assert (light_tokenizer(spec) or (None, 0))[1] == pixart.LONGEST_PROMPT - 1
+    assert encode_prompts(load(spec), ["a " * 200]).shape[1] == pixart.LONGEST_PROMPT
+
+
 def test_a_walk_gives_what_each_layer_receives(base: Any) -> None:
     walk = Walk(base, base.encoder, PROMPTS, 5)
     for layer in pixart.layers_of(base.encoder):
