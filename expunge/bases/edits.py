@@ -61,13 +61,15 @@ def differing(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> list[st
 
 
 def file_dtype(folder: Path, variant: str | None = None) -> torch.dtype:
-    """The dtype in which a folder stores its encoder; float32 where the weights are not in a single file."""
-    file = folder / (f"model.{variant}.safetensors" if variant else "model.safetensors")
-    if not file.is_file():
-        return torch.float32
-    with safe_open(file, "pt") as tensors:
-        kinds = {tensors.get_tensor(name).dtype for name in tensors.keys()}  # noqa: SIM118 (no iterator)
-    return next((kind for kind in (torch.float32, torch.bfloat16, torch.float16) if kind in kinds), torch.float32)
+    """The dtype in which a folder stores its encoder, in one file or in pieces: the widest of its tensors."""
+    stem = f"model.{variant}" if variant else "model"
+    whole = folder / f"{stem}.safetensors"
+    kinds = set()
+    for file in [whole] if whole.is_file() else folder.glob(f"{stem}*-of-*.safetensors"):
+        with safe_open(file, "pt") as tensors:
+            kinds |= {tensors.get_slice(name).get_dtype() for name in tensors.keys()}  # noqa: SIM118 (no iterator)
+    types = {"F32": torch.float32, "BF16": torch.bfloat16, "F16": torch.float16}
+    return next((dtype for kind, dtype in types.items() if kind in kinds), torch.float32)
 
 
 def changed_parameters(original: nn.Module, encoder: nn.Module, dtype: torch.dtype) -> int:
