@@ -103,9 +103,12 @@ def text_states(denoiser: Any, embeddings: "Tensor") -> "Tensor":
 
 
 def denoise(denoiser: Any, latents: "Tensor", timesteps: "Tensor", text: "Tensor") -> "Tensor":
-    """The transformer takes frames before channels."""
+    """The transformer takes frames before channels. That of CogVideoX 1.5 reads them in pairs: the pipeline draws one
+    more in front where their number is odd, and drops it; here the first one stands there twice."""
     z = latents.unsqueeze(1) if latents.ndim == 4 else latents.transpose(1, 2)
-    out = denoiser(z, text, timesteps, image_rotary_emb=positions(denoiser, z), return_dict=False)[0]
+    more = -z.shape[1] % (denoiser.config.patch_size_t or 1)
+    z = z[:, [0] * more + list(range(z.shape[1]))] if more else z
+    out = denoiser(z, text, timesteps, image_rotary_emb=positions(denoiser, z), return_dict=False)[0][:, more:]
     return out[:, 0] if latents.ndim == 4 else out.transpose(1, 2)  # type: ignore[no-any-return]
 
 

@@ -103,6 +103,16 @@ def test_what_is_predicted_is_what_the_schedule_asks_for(base: Any) -> None:
         assert torch.allclose(goal, abar.sqrt() * noise - (1 - abar).sqrt() * z0, atol=1e-5)
 
 
+def test_a_transformer_that_reads_frames_in_pairs_draws_and_predicts_a_picture(tmp_path: Path) -> None:
+    """CogVideoX 1.5."""
+    made = tiny_video.make_base(tmp_path / "bases", "cogvideox", patch_size_t=2, patch_bias=False)
+    own = load(load_spec("cogvideox", made), t2v=True)
+    picture, latents = sample_images(own, ["a cat"], [1], return_latents=True)
+    assert picture.shape == (1, 16, 16, 3) and sample_videos(own, ["a cat"], [1]).shape == (1, 8, 16, 16, 3)
+    with torch.no_grad():
+        assert predict_noise(own, latents, torch.tensor([100]), condition_of(own, ["a cat"])).shape == latents.shape
+
+
 def test_a_walk_gives_what_each_layer_receives(base: Any) -> None:
     family, walk = base.spec.family, Walk(base, base.encoder, PROMPTS)
     for layer in family.layers_of(base.encoder):
