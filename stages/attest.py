@@ -4,19 +4,22 @@ build/ (indexes and encoders), metrics/ (verdicts, rates, frames), concepts/, pa
     audit/<list>/<encoder>.json     an in-toto Statement: expunge.records.statement
     audit/index.json                {"list/encoder": sha256 of its record}
 
-Nothing is drawn, trained or loaded. The same run gives the same bytes; records of encoders that are gone are removed.
+Nothing is drawn, trained or loaded. A T2V pipeline with another text encoder than the T2I pipeline's is refused. The
+same run gives the same bytes; records of encoders that are gone are removed.
 """
 
 from pathlib import Path
 
 from expunge.bases.spec import load_spec
 from expunge.concepts.leaks import mask_of
+from expunge.core.errors import InputError
 from expunge.core.index import read_index, require_unchanged
 from expunge.plan.params import read_params
 from expunge.records.changes import changes_of, original_encoders, tensors_of_encoders
 from expunge.records.files import list_digests, write_records
 from expunge.records.origin import origin_of
 from expunge.records.own_rows import digests_of_rows
+from expunge.records.sharing import sharing_problems
 from expunge.records.statement import STAGES, Evidence, statement
 from expunge.records.tensors import types_of
 from expunge.verdicts.verdict_file import read_verdicts
@@ -45,7 +48,11 @@ def run() -> None:
         tables={name: digests_of_rows(METRICS, name) for name in plan.encoders},
         origin=origin_of(Path()),
     )
-    write_records(AUDIT, {name: statement(name, evidence) for name in plan.encoders}, mask_of(CONCEPTS))
+    records = {name: statement(name, evidence) for name in plan.encoders}
+    for record in list(records.values())[:1]:  # all are of one base
+        if problems := sharing_problems(load_spec(params.base), record):
+            raise InputError(problems)
+    write_records(AUDIT, records, mask_of(CONCEPTS))
 
 
 if __name__ == "__main__":

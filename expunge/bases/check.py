@@ -10,6 +10,7 @@ from expunge.bases.check_additions import addition_problems
 from expunge.bases.check_checkpoint import checkpoint_problems
 from expunge.bases.check_motion import motion_problems
 from expunge.bases.check_scheduler import scheduler_problems
+from expunge.bases.check_sizes import size_problems
 from expunge.bases.check_tokenizer import differing_tokenizers, tokenizer_problems
 from expunge.bases.families import Family
 from expunge.bases.families.names import ENCODER_FOLDER, normal_name, prediction_of
@@ -31,7 +32,7 @@ def base_problems(spec: Spec) -> list[Problem]:
     if not problems:  # sizes of the wrong model say nothing more
         family = spec.family
         problems = [*_encoders(family, found), *_sizes(family, found), *_predictions(family, found)]
-        problems += motion_problems(spec, found)
+        problems += [*motion_problems(spec, found), *size_problems(spec, found)]
         problems += [*checkpoint_problems(found), *_skipped(spec, found)]
     folder = find_folder(spec, needed_sources(spec)["t2i"].source)
     encoder = found.parts.get(f"t2i.{ENCODER_FOLDER}")

@@ -17,11 +17,16 @@ def decode(base: Base, latents: Tensor) -> np.ndarray:
 
 @torch.no_grad()
 def decode_videos(base: Base, latents: Tensor) -> np.ndarray:
-    """Latents (N, C, f, h, w) -> videos (N, F, H, W, 3) uint8, by the T2V pipeline's VAE. A VAE of pictures decodes
-    each frame by itself."""
-    vae = base.t2v.vae  # type: ignore[union-attr]  # who has drawn videos has the pipeline
-    if base.spec.family.VIDEO_VAE:
-        videos = [base.spec.family.decode(vae, one) for one in latents.to(base.device, torch.float32).split(1)]
+    """Latents (N, C, f, h, w) -> videos (N, F, H, W, 3) uint8, with the T2V pipeline's VAE, which may be another than
+    the T2I pipeline's. A VAE of pictures decodes each frame by itself.
+
+    :raises ValueError: the base was loaded without its T2V pipeline.
+    """
+    if base.t2v is None:
+        raise ValueError("the base was loaded without its T2V pipeline: load(spec, t2v=True)")
+    vae, family = base.t2v.vae, base.spec.family
+    if family.VIDEO_VAE:
+        videos = [family.decode(vae, one) for one in latents.to(base.device, torch.float32).split(1)]
         return np.concatenate([_bytes(video.transpose(1, 2).flatten(0, 1))[None] for video in videos])
     frames = _decoded(base, vae, latents.transpose(1, 2).flatten(0, 1))
     return frames.reshape(len(latents), -1, *frames.shape[1:])

@@ -131,6 +131,8 @@ def _from_folder(
             **{**family.T2I, **family.T2V}[pipeline.pipeline],
             **parts,
         )
+    if family.CUTS:
+        pipe.tokenizer.model_max_length = min(pipe.tokenizer.model_max_length, family.LONGEST_PROMPT)
     return _with_solver(spec, pipeline, pipe)
 
 

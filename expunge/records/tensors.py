@@ -15,11 +15,13 @@ from typing import Any
 
 import numpy as np
 
-from expunge.bases.families.names import normal_name
+from expunge.bases.families import families
+from expunge.bases.families.names import IGNORED, normal_name
 from expunge.bases.parts import read_header
 
 TYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "I64": "<i8", "I32": "<i4", "I8": "i1", "U8": "u1"}
-NO_WEIGHT = "position_ids"  # counts from 0 up; some versions of transformers store it
+# Counts from 0 up, and the token embeddings once more: some versions of transformers store them.
+NO_WEIGHT = (*IGNORED, *dict.fromkeys(end for family in families() for end in family.TIED))
 
 
 def tensors_of(file: Path) -> Iterator[tuple[str, Any]]:

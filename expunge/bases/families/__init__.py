@@ -81,6 +81,12 @@ class Family(Protocol):
     @property
     def FRAMES(self) -> str: ...  # the argument of the T2V pipeline that says how many frames
     @property
+    def LONGEST_PROMPT(self) -> int: ...  # tokens, start and end included, where the tokenizer's settings say nothing
+    @property
+    def CUTS(
+        self,
+    ) -> bool: ...  # do the pipelines cut prompts at LONGEST_PROMPT, whatever the tokenizer's settings say?
+    @property
     def SKIPS(self) -> bool: ...  # can the last layers of the encoder be left out?
     @property
     def UNREAD(self) -> int: ...  # last layers of a text encoder whose states the denoiser does not read
@@ -141,6 +147,12 @@ class Family(Protocol):
     def tiles(self, vae: Mapping[str, Any]) -> Sequence[tuple[int, int]]:
         """((fewest, step) of the frames, the rows and the columns of a video that a VAE of this config.json decodes
         without a gap; none where it decodes any."""
+
+    def fitting(self, frames: int, vae: Mapping[str, Any]) -> int:
+        """The most frames, but no more than `frames`, that a video can have whose VAE has this config.json."""
+
+    def side(self, denoiser: Mapping[str, Any], vae: Mapping[str, Any]) -> int:
+        """Pixels of which both sides are multiples, by the config.json of the two."""
 
     def light_tokenizer(self, folder: Path) -> tuple[Callable[[str], list[int] | None], int, int] | None:
         """The tokenizer in a folder, without torch: (text -> its own ids, or None if it cannot spell the text; the most

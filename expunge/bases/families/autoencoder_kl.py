@@ -1,6 +1,7 @@
 """What families share whose VAE is an AutoencoderKL of pictures. Importing it imports no torch."""
 
 from collections.abc import Mapping, Sequence
+from math import lcm
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -11,6 +12,15 @@ VIDEO_VAE = False
 
 def tiles(vae: Mapping[str, Any]) -> Sequence[tuple[int, int]]:
     return ()
+
+
+def fitting(frames: int, vae: Mapping[str, Any]) -> int:
+    return frames  # each frame is a picture
+
+
+def side(denoiser: Mapping[str, Any], vae: Mapping[str, Any]) -> int:
+    """The pipelines ask for 8; a transformer cuts latents into patches."""
+    return lcm(8, 2 ** (len(vae.get("block_out_channels", [0] * 4)) - 1) * denoiser.get("patch_size", 1))
 
 
 def scale(pipe: Any) -> int:

@@ -5,6 +5,7 @@ Importing this module imports no torch, so `expunge validate` stays fast.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from math import lcm
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -43,7 +44,7 @@ UNREAD = 0
 PICTURE_FRAMES = 1
 VIDEO_VAE = CARRIES_OVER = True
 SIZES = (("text_embed_dim", ("text_encoder",), "d_model"), ("in_channels", ("vae",), "latent_channels"))
-LONGEST_PROMPT = 226  # tokens, the end included, where tokenizer_config.json says nothing
+LONGEST_PROMPT = 226  # tokens, the end included
 
 
 def texts(prompts: Iterable[str]) -> list[str]:
@@ -66,6 +67,19 @@ def through(layer: Any, states: "Tensor", *rest: Any, **options: Any) -> Iterato
 
 def frames(moving: Mapping[str, Any]) -> tuple[int | None, int | None]:
     return None, None
+
+
+def fitting(frames: int, vae: Mapping[str, Any]) -> int:
+    """The VAE decodes latent frames in pairs; of an odd number the first one becomes one frame, not four."""
+    each = vae.get("temporal_compression_ratio", 4)
+    latents = (frames - 1) // each + 1
+    if latents % 2:
+        return (latents - 1) * each + 1
+    return latents * each if latents * each <= frames else (latents - 2) * each + 1
+
+
+def side(denoiser: Mapping[str, Any], vae: Mapping[str, Any]) -> int:
+    return lcm(8, 2 ** (len(vae.get("block_out_channels", [0] * 4)) - 1) * denoiser.get("patch_size", 2))
 
 
 def reads_text(module: str) -> bool:
@@ -95,9 +109,12 @@ def text_states(denoiser: Any, embeddings: "Tensor") -> "Tensor":
 
 
 def denoise(denoiser: Any, latents: "Tensor", timesteps: "Tensor", text: "Tensor", size: tuple[int, int]) -> "Tensor":
-    """The transformer takes frames before channels."""
+    """The transformer takes frames before channels. That of CogVideoX 1.5 reads them in pairs: the pipeline draws one
+    more in front where their number is odd, and drops it; here the first one stands there twice."""
     z = latents.unsqueeze(1) if latents.ndim == 4 else latents.transpose(1, 2)
-    out = denoiser(z, text, timesteps, image_rotary_emb=positions(denoiser, z), return_dict=False)[0]
+    more = -z.shape[1] % (denoiser.config.patch_size_t or 1)
+    z = z[:, [0] * more + list(range(z.shape[1]))] if more else z
+    out = denoiser(z, text, timesteps, image_rotary_emb=positions(denoiser, z), return_dict=False)[0][:, more:]
     return out[:, 0] if latents.ndim == 4 else out.transpose(1, 2)  # type: ignore[no-any-return]
 
 

@@ -42,7 +42,7 @@ CAUSAL, CROSS_ATTENTION, CARRIES_OVER = False, True, True
 UNREAD = 0
 PICTURE_FRAMES = None
 SIZES = (("caption_channels", ("text_encoder",), "d_model"), ("in_channels", ("vae",), "latent_channels"))
-LONGEST_PROMPT = 120  # tokens, the end included, where tokenizer_config.json says nothing: what LattePipeline reads
+LONGEST_PROMPT = 120  # tokens, the end included: what LattePipeline reads
 HIDDEN = -10000.0  # what diffusers adds to the attention to what a mask hides
 
 

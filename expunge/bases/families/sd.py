@@ -36,6 +36,7 @@ OPTIONAL_MODELS = ("motion_adapter",)
 TOKENIZERS = ("tokenizer",)
 FRAMES = "num_frames"
 SKIPS, READS_PADDING, TEXT_BY_FRAME = True, True, True
+CUTS = False
 CAUSAL, CROSS_ATTENTION, CARRIES_OVER = True, True, True
 UNREAD = 0
 PICTURE_FRAMES = None

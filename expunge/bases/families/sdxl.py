@@ -37,6 +37,7 @@ MODELS = sd.MODELS | {"text_encoder_2": "model"}
 OPTIONAL_MODELS = sd.OPTIONAL_MODELS
 FRAMES = sd.FRAMES
 SKIPS, READS_PADDING, TEXT_BY_FRAME = True, True, False  # the pooled text is one for all frames
+CUTS = False
 CAUSAL, CROSS_ATTENTION, CARRIES_OVER = True, True, True
 UNREAD = 1
 PICTURE_FRAMES = None

@@ -20,6 +20,7 @@ SPECIAL = ("<pad>", END, UNKNOWN)
 START_OF_WORD = "\u2581"
 STARTS = 0
 SKIPS = False
+CUTS = True
 TIED = ("encoder.embed_tokens.weight",)
 NOT_READ = ()
 ENCODER_NAMES = ("shared.", "encoder.")
@@ -56,7 +57,7 @@ def tokenizer_in(
 ) -> tuple[Callable[[str], list[int] | None], int, int] | None:
     """`Family.light_tokenizer` of tokenizer.json, or of spiece.model, which is all that many repositories hold.
 
-    :param lower: what the pipelines do to a prompt. :param longest: tokens of a prompt, where nothing is said."""
+    :param lower: what the pipelines do to a prompt. :param longest: the most tokens of a prompt."""
     if (folder / "tokenizer.json").is_file():
         from tokenizers import Tokenizer
 
@@ -80,7 +81,7 @@ def tokenizer_in(
         encoded = encode(text)
         return None if not encoded or unknown in encoded else encoded
 
-    return ids, longest_prompt(folder, longest) - 1, size
+    return ids, min(longest_prompt(folder, longest), longest) - 1, size
 
 
 def whole_words(vocabulary: Iterable[str]) -> list[str]:

@@ -7,6 +7,7 @@ Importing this module imports no torch, so `expunge validate` stays fast.
 import html
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from math import lcm
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,7 +42,7 @@ UNREAD = 0
 PICTURE_FRAMES = 1
 VIDEO_VAE = CARRIES_OVER = True
 SIZES = (("text_dim", ("text_encoder",), "d_model"), ("in_channels", ("vae",), "z_dim"))
-LONGEST_PROMPT = 512  # tokens, the end included, where tokenizer_config.json says nothing
+LONGEST_PROMPT = 512  # tokens, the end included
 
 
 def texts(prompts: Iterable[str]) -> list[str]:
@@ -67,6 +68,17 @@ def through(layer: Any, states: "Tensor", *rest: Any, **options: Any) -> Iterato
 
 def frames(moving: Mapping[str, Any]) -> tuple[int | None, int | None]:
     return None, None
+
+
+def fitting(frames: int, vae: Mapping[str, Any]) -> int:
+    """The first latent frame becomes one frame, each other one four."""
+    each = vae.get("scale_factor_temporal", 4)
+    return (frames - 1) // each * each + 1  # type: ignore[no-any-return]
+
+
+def side(denoiser: Mapping[str, Any], vae: Mapping[str, Any]) -> int:
+    """The pipeline asks for 16, and cuts what is no multiple of a patch."""
+    return lcm(16, vae.get("scale_factor_spatial", 8) * denoiser.get("patch_size", (1, 2, 2))[1])
 
 
 def reads_text(module: str) -> bool:

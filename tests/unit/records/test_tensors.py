@@ -23,8 +23,8 @@ def tensors(dtype: torch.dtype) -> dict[str, torch.Tensor]:
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
 def test_digests_are_those_of_torch(tmp_path: Path, dtype: torch.dtype) -> None:
-    own = {**tensors(dtype), "text_model.embeddings.position_ids": torch.arange(4)}
-    save_file(own, tmp_path / "x.safetensors")
+    own, twice = tensors(dtype), {"encoder.embed_tokens.weight": torch.ones(2, dtype=dtype)}  # T5's `shared` once more
+    save_file({**own, **twice, "text_model.embeddings.position_ids": torch.arange(4)}, tmp_path / "x.safetensors")
     assert digests_of([tmp_path / "x.safetensors"]) == tensor_digests(own)
 
 
