@@ -23,7 +23,7 @@ from expunge.core.errors import InputError
 from expunge.core.index import read_index
 from expunge.core.media import read_png, read_strip
 from stages import attack, attest, drift, fewshot, plan, render, report, score, unlearn, verdict
-from tests.support import tiny, tiny_pixart, tiny_video
+from tests.support import tiny, tiny_pixart, tiny_sdxl, tiny_video
 from tests.support.attested import command, record
 from tests.support.project import PARAMS, make_project
 
@@ -56,7 +56,9 @@ class Family:
 TOKENS = {"max_sequence_length": tiny_video.CONTEXT}
 PICTURE = {"max_sequence_length": tiny.CONTEXT, "use_resolution_binning": False}
 T5, UMT5 = {"text_encoder": "T5EncoderModel"}, {"text_encoder": "UMT5EncoderModel"}
+BOTH = {"text_encoder": "CLIPTextModel", "text_encoder_2": "CLIPTextModelWithProjection"}
 FAMILIES = {
+    "sdxl": Family("tiny-sdxl", partial(tiny_sdxl.make_base, whole=True), BOTH, {}, {}),
     "pixart": Family("tiny-pixart", partial(tiny_pixart.make_base, whole=True), T5, {"clean_caption": False}, PICTURE),
     "cogvideox": Family("cogvideox", partial(tiny_video.make_base, kind="cogvideox"), T5, TOKENS, {"num_frames": 1}),
     "wan": Family("wan", partial(tiny_video.make_base, kind="wan"), UMT5, TOKENS, {"num_frames": 1}),
@@ -207,7 +209,9 @@ def test_the_record_names_the_encoder_that_both_share(project: Project) -> None:
     own = {normal_name(name) for name in load_file(project.videos / "text_encoder" / "model.safetensors")}
     assert own <= told["base"]["tensors"].keys() and told["changes"]["encoder"].keys() < told["base"]["tensors"].keys()
     found = command("compatible", "list/solved", str(project.videos))
-    assert found.exit_code == 0 and "has the original text encoder (model.safetensors)" in found.stdout, found.output
+    assert found.exit_code == 0 and "has the original text encoder (text_encoder/model.safetensors" in found.stdout, (
+        found.output
+    )
     found = command("compatible", "list/solved", str(ENCODER))
     assert found.exit_code == 1 and "tensors that differ" in found.stdout
 

@@ -11,15 +11,20 @@ from tests.support import tiny
 WIDTH, WIDTH_2, POOLED, FRAMES = 32, 48, 24, 2
 
 
-def make_base(folder: Path, name: str = "tiny-sdxl", zeros: bool = True, **changes: Any) -> Path:
-    """Write a base and return `folder`. :param zeros: does the pipeline take zeros for the empty prompt?"""
-    import torch
-    from diffusers import MotionAdapter
+def make_base(folder: Path, name: str = "tiny-sdxl", zeros: bool = True, whole: bool = False, **changes: Any) -> Path:
+    """Write a base and return `folder`.
 
+    :param zeros: does the pipeline take zeros for the empty prompt? :param whole: the T2V pipeline has a folder of its
+        own, not an adapter alone.
+    """
+    import torch
+    from diffusers import AnimateDiffSDXLPipeline, MotionAdapter
+
+    own = {"path": f"{name}/t2v"} if whole else {"adapter": f"{name}/adapter"}
     tiny.make_base(
         folder, name,
         t2i={"pipeline": "StableDiffusionXLPipeline", "path": f"{name}/t2i"},
-        t2v={"pipeline": "AnimateDiffSDXLPipeline", "adapter": f"{name}/adapter"},
+        t2v={"pipeline": "AnimateDiffSDXLPipeline", **own},
         judge={"model": f"{name}-judge/judge", "vocabulary": f"{name}/vocabulary.yaml", "motion": None},
         frames=FRAMES, **changes,
     )  # fmt: skip
@@ -29,17 +34,22 @@ def make_base(folder: Path, name: str = "tiny-sdxl", zeros: bool = True, **chang
         (parts / part).rename(folder / f"{name}-judge" / part)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        make_t2i(parts / "t2i", zeros)
+        images = make_t2i(parts / "t2i", zeros)
         motion: Any = MotionAdapter(
             block_out_channels=(16, 32), motion_layers_per_block=1, motion_num_attention_heads=2,
             motion_norm_num_groups=8, motion_max_seq_length=8, use_motion_mid_block=False,
         )  # fmt: skip
         motion.half().save_pretrained(parts / "adapter")
+        if whole:
+            models = {key: each for key, each in images.components.items() if key not in ("image_encoder",)}
+            video: Any = AnimateDiffSDXLPipeline(**models, motion_adapter=motion)
+            video.unet.half()
+            video.save_pretrained(parts / "t2v")
     return folder
 
 
-def make_t2i(folder: Path, zeros: bool = True) -> None:
-    from diffusers import AutoencoderKL, EulerDiscreteScheduler, StableDiffusionXLPipeline, UNet2DConditionModel
+def make_t2i(folder: Path, zeros: bool = True) -> Any:
+    from diffusers import AutoencoderKL, DPMSolverMultistepScheduler, StableDiffusionXLPipeline, UNet2DConditionModel
     from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
     tokenizers = [tiny.make_tokenizer(folder / part) for part in ("tokenizer", "tokenizer_2")]
@@ -69,8 +79,9 @@ def make_t2i(folder: Path, zeros: bool = True) -> None:
     pipe: Any = StableDiffusionXLPipeline(
         vae=vae, text_encoder=encoders[0], text_encoder_2=encoders[1], tokenizer=tokenizers[0],
         tokenizer_2=tokenizers[1], unet=unet, force_zeros_for_empty_prompt=zeros, add_watermarker=False,
-        scheduler=EulerDiscreteScheduler(beta_schedule="scaled_linear", steps_offset=1),
+        scheduler=DPMSolverMultistepScheduler(beta_schedule="scaled_linear"),
     )  # fmt: skip
     for part in (*encoders, vae, unet):
         part.half()
     pipe.save_pretrained(folder)
+    return pipe
