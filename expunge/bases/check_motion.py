@@ -37,28 +37,11 @@ def motion_problems(spec: Spec, found: Found) -> list[Problem]:
     if fewest is not None and spec.frames < fewest:
         what = f"{moving.label}: it was made for {fewest} frames, and `frames` is {spec.frames}"
         problems.append(Problem(moving.where, what, f"write `frames: {fewest}`"))
-    problems += _gaps(spec, found)
     denoiser = own or found.parts.get(f"t2i.{family.DENOISER}")
     if adapter is not None and adapter is moving and denoiser is not None:
         for what in _misfits(denoiser.config, adapter.config):
             fix = "use an adapter that was made for this model"
             problems.append(Problem(adapter.where, f"{adapter.label}: {what}", fix))
-    return problems
-
-
-def _gaps(spec: Spec, found: Found) -> list[Problem]:
-    """Sizes of a video of which its VAE would leave a part empty."""
-    vae = found.parts.get("t2v.vae") or found.parts.get("t2i.vae")
-    if vae is None:
-        return []
-    problems = []
-    given = (("frames", spec.frames), ("rows", spec.t2v.height), ("columns", spec.t2v.width))
-    for (unit, size), (fewest, step) in zip(given, spec.family.tiles(vae.config), strict=False):
-        if size != fewest and (step <= 0 or size < fewest or (size - fewest) % step):
-            sizes = f"{fewest}, {fewest + step}, {fewest + 2 * step} or so on" if step > 0 else str(fewest)
-            what = f"{vae.label}: it decodes {sizes} {unit}, and the base's file asks for {size}"
-            fix = "correct `frames`" if unit == "frames" else "correct `resolution` of `t2v`"
-            problems.append(Problem(vae.where, what, fix))
     return problems
 
 

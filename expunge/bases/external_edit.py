@@ -20,14 +20,13 @@ from expunge.bases.check_external import misfits, not_carried_over, unknown_kind
 from expunge.bases.encoders import parts_of
 from expunge.bases.external_files import (
     denoiser_names,
-    encoder_name,
     encoder_names,
     encoder_of,
     files_of,
     kind_of,
     needed_names,
 )
-from expunge.bases.families.names import ENCODER_FOLDER, normal_name
+from expunge.bases.families.names import ENCODER_FOLDER, encoder_name, normal_name
 from expunge.bases.ldm import denoiser_places, encoder_places
 from expunge.bases.lora import DENOISER, METADATA, change_of, prefixes, read_lora, weights_of
 from expunge.bases.placement import some

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from expunge.bases.families import Family, families
-from expunge.bases.families.names import ENCODER_FOLDER, IGNORED, normal_name
+from expunge.bases.families.names import ENCODER_FOLDER, IGNORED, encoder_name, normal_name
 from expunge.core.digest import digest, file_digest
 from expunge.core.errors import InputError, Problem, shown
 
@@ -47,11 +47,6 @@ def encoder_names(names: Iterable[str], family: Family, part: str = ENCODER_FOLD
     """
     unread = (*IGNORED, *family.NOT_READ, *family.TIED)
     return {normal_name(encoder_name(name, part)): name for name in names if not name.endswith(unread)}
-
-
-def encoder_name(name: str, part: str) -> str:
-    """What the text encoders together call a tensor of one of them (bases/encoders.py)."""
-    return name if part == ENCODER_FOLDER else f"{part}.{name}"
 
 
 def encoder_of(file: Path, family: Family) -> str:

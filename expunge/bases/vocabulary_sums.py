@@ -50,30 +50,36 @@ def once(base: Base, key: tuple[Any, ...], make: Callable[[], T]) -> T:
     return made[key]
 
 
-def looked_at(base: Base, prompts: Sequence[str], others: Sequence[str] = ()) -> Tensor:
+def looked_at(base: Base, prompts: Sequence[str], others: Sequence[str] = (), longest: int = 0) -> Tensor:
     """(N, L) weights of the positions that count: all tokens, and, if the denoiser reads padding, PADDING
     positions after the longest prompt (all positions, if what comes later reaches what stands before).
 
     :param others: prompts that go with them position by position: where either has a token, it counts as one.
+    :param longest: tokens of the longest prompt of all whose sums are added to these or taken from them: what a
+        position counts for depends on it.
     """
     own = tokens_in(base, prompts)
     counts = torch.maximum(own, tokens_in(base, others)) if others else own
     if not base.spec.family.READS_PADDING:
-        return position_weights(own, int(counts.max()), 0).to(base.device)
+        return position_weights(own, int(counts.max()), 0).to(base.device)  # a token counts 1 whatever the length
     whole = base.t2i.tokenizer.model_max_length
     if not base.spec.family.CAUSAL:  # what stands before the padding depends on it
         return position_weights(counts, whole, whole).to(base.device)
-    return position_weights(counts, min(int(counts.max()) + PADDING, whole), whole).to(base.device)
+    length = min(max(int(counts.max()), longest) + PADDING, whole)
+    return position_weights(counts, length, whole).to(base.device)
 
 
-def sums_of(base: Base, prompts: Sequence[str]) -> Sums:
-    """sum of x x^T over the prompts in the original encoder, rounded to float32 as files hold them."""
-    return dict(_each_sum(base, prompts)) if prompts else {}
+def sums_of(base: Base, prompts: Sequence[str], longest: int = 0) -> Sums:
+    """sum of x x^T over the prompts in the original encoder, rounded to float32 as files hold them.
+
+    :param longest: as of `looked_at`.
+    """
+    return dict(_each_sum(base, prompts, longest)) if prompts else {}
 
 
-def _each_sum(base: Base, prompts: Sequence[str]) -> Iterator[tuple[tuple[int, str], Tensor]]:
+def _each_sum(base: Base, prompts: Sequence[str], longest: int) -> Iterator[tuple[tuple[int, str], Tensor]]:
     """`sums_of`, one after another."""
-    weights = looked_at(base, prompts)
+    weights = looked_at(base, prompts, longest=longest)
     walk = Walk(base, base.encoder, prompts, weights.shape[1])
     family = base.spec.family
     for depth in range(len(layers_of(family, base.encoder))):
@@ -88,8 +94,8 @@ class Passing:
 
     They are asked for in the order of the layers, each once; none is held."""
 
-    def __init__(self, base: Base, prompts: Sequence[str]) -> None:
-        self._sums, self._count = _each_sum(base, prompts), len(prompts)
+    def __init__(self, base: Base, prompts: Sequence[str], longest: int) -> None:
+        self._sums, self._count = _each_sum(base, prompts, longest), len(prompts)
 
     def __getitem__(self, key: tuple[int, str]) -> Tensor:
         place, own = next(self._sums)
@@ -103,10 +109,11 @@ def vocabulary_means(base: Base, whole: Sequence[str], gone: Sequence[str]) -> S
     count = len(whole) - len(gone)
     if not count:
         return {}
+    longest = int(tokens_in(base, whole).max())
     if _numbers(base) > MOST_NUMBERS:
         without = set(gone)
-        return Passing(base, [prompt for prompt in whole if prompt not in without])
-    general, less = vocabulary_sums(base, whole), sums_of(base, gone)
+        return Passing(base, [prompt for prompt in whole if prompt not in without], longest)
+    general, less = vocabulary_sums(base, whole), sums_of(base, gone, longest)
     return {key: (each - less.get(key, 0)) / count for key, each in general.items()}
 
 

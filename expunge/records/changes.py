@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from expunge.bases.families import Family
-from expunge.bases.families.names import encoder_folders, weights_name
+from expunge.bases.families.names import encoder_folders, encoder_name, weights_name
 from expunge.bases.parts import parts_of, weight_files
 from expunge.bases.sources import needed_sources
 from expunge.bases.spec import Spec
@@ -28,8 +28,8 @@ def original_encoders(spec: Spec) -> Originals:
 def tensors_of_encoders(originals: Originals) -> dict[str, str]:
     """{tensor: digest} of all text encoders; the names of those after the first begin with the part's."""
     own: dict[str, str] = {}
-    for place, (part, files) in enumerate(originals.items()):
-        own |= {_named(place, part, name): sha256 for name, sha256 in digests_of(files).items()}
+    for part, files in originals.items():
+        own |= {encoder_name(name, part): sha256 for name, sha256 in digests_of(files).items()}
     return own
 
 
@@ -40,12 +40,8 @@ def changes_of(originals: Originals, folder: Path, family: Family) -> dict[str, 
     :raises ValueError: a file is broken, or has other tensors than the original.
     """
     encoder: dict[str, Any] = {}
-    for place, (within, (part, files)) in enumerate(zip(encoder_folders(family), originals.items(), strict=False)):
+    for within, (part, files) in zip(encoder_folders(family), originals.items(), strict=False):
         changes = changes_between(files, [folder / within / "model.safetensors"])
-        encoder |= {_named(place, part, name): norms for name, norms in changes.items()}
+        encoder |= {encoder_name(name, part): norms for name, norms in changes.items()}
     others = {part: folder / f"{part}.safetensors" for part in OTHERS}
     return {"encoder": encoder} | {part: norms_of(file) for part, file in others.items() if file.is_file()}
-
-
-def _named(place: int, part: str, name: str) -> str:
-    return f"{part}.{name}" if place else name

@@ -16,6 +16,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from expunge.bases.families.names import Size
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -144,15 +146,9 @@ class Family(Protocol):
     def frames(self, moving: Mapping[str, Any]) -> tuple[int | None, int | None]:
         """(the fewest, the most frames) of a video by the config.json of what moves it; None: any number."""
 
-    def tiles(self, vae: Mapping[str, Any]) -> Sequence[tuple[int, int]]:
-        """((fewest, step) of the frames, the rows and the columns of a video that a VAE of this config.json decodes
-        without a gap; none where it decodes any."""
-
-    def fitting(self, frames: int, vae: Mapping[str, Any]) -> int:
-        """The most frames, but no more than `frames`, that a video can have whose VAE has this config.json."""
-
-    def side(self, denoiser: Mapping[str, Any], vae: Mapping[str, Any]) -> int:
-        """Pixels of which both sides are multiples, by the config.json of the two."""
+    def fitting(self, size: Size, denoiser: Mapping[str, Any], vae: Mapping[str, Any]) -> Size:
+        """The largest picture or video that models of these config.json draw whole, in no dimension above `size`; 0
+        where none is so small."""
 
     def light_tokenizer(self, folder: Path) -> tuple[Callable[[str], list[int] | None], int, int] | None:
         """The tokenizer in a folder, without torch: (text -> its own ids, or None if it cannot spell the text; the most
@@ -221,7 +217,14 @@ class Family(Protocol):
         :param frames: of a video; None: a picture. :param guided: does the empty prompt come first?"""
 
 
-SHARED = ("__init__", "names", "autoencoder_kl", "clip", "t5")  # files of this folder that are no family
+SHARED = (
+    "__init__",
+    "names",
+    "autoencoder_kl",
+    "clip",
+    "one_pipeline",
+    "t5",
+)  # files of this folder that are no family
 
 
 @cache

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from expunge.bases.families import Family
 
+Size = tuple[int | None, int, int]  # frames (None: a picture), height and width in pixels
 FLOW = "flow_prediction"
 ENCODER_FOLDER = "text_encoder"
 TOKENIZER_FOLDER = "tokenizer"
@@ -44,6 +45,16 @@ def optional_files(family: "Family", variant: str | None = None) -> list[str]:
 def encoder_folders(family: "Family") -> list[str]:
     """Where the text encoders lie in an edit's folder: the first in the folder itself."""
     return [".", *list(family.ENCODERS)[1:]]
+
+
+def encoder_name(name: str, part: str) -> str:
+    """What the text encoders together call a tensor of one of them (bases/encoders.py)."""
+    return name if part == ENCODER_FOLDER else f"{part}.{name}"
+
+
+def most(size: int, step: int, fewest: int = 0) -> int:
+    """The largest of fewest, fewest + step, fewest + 2 step, ... that is no more than `size`; 0 if there is none."""
+    return fewest + (size - fewest) // step * step if size >= fewest else 0
 
 
 def weights_name(stem: str, variant: str | None) -> str:

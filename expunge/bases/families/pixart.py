@@ -4,7 +4,7 @@
 Importing this module imports no torch, so `expunge validate` stays fast.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,16 +49,6 @@ HIDDEN = -10000.0  # what diffusers adds to the attention to what a mask hides
 def texts(prompts: Iterable[str]) -> list[str]:
     """As both pipelines do without `clean_caption`."""
     return [prompt.lower().strip() for prompt in prompts]
-
-
-def encoder_shapes(config: Mapping[str, Any]) -> dict[str, tuple[Any, ...] | None]:
-    return shapes_of(config)
-
-
-def through(layer: Any, states: "Tensor", *rest: Any, **options: Any) -> Iterator[Any]:
-    """:param rest: the mask, and the bias of positions, which the first layer makes for all."""
-    mask, bias, *_ = rest
-    return steps(layer, states, lambda attention, x: attention(x, mask=mask, position_bias=bias))
 
 
 def frames(moving: Mapping[str, Any]) -> tuple[int | None, int | None]:

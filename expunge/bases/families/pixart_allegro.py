@@ -5,11 +5,13 @@
 Importing this module imports no torch, so `expunge validate` stays fast.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from math import lcm
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from expunge.bases.families import pixart
+from expunge.bases.families.names import Size, most
 from expunge.bases.families.pixart import *
 
 if TYPE_CHECKING:
@@ -29,11 +31,16 @@ def frames(moving: Mapping[str, Any]) -> tuple[int | None, int | None]:
     return None, None
 
 
-def tiles(vae: Mapping[str, Any]) -> Sequence[tuple[int, int]]:
-    """Those of AutoencoderKLAllegro, which overlap by 8 frames, 120 rows and 80 columns. It decodes whole tiles alone,
-    and what they do not reach is grey."""
+def fitting(size: Size, denoiser: Mapping[str, Any], vae: Mapping[str, Any]) -> Size:
+    """AutoencoderKLAllegro decodes whole tiles alone, which overlap by 8 frames, 120 rows and 80 columns; what they do
+    not reach is grey. The transformer cuts latents into patches, so both sides are multiples of those, too."""
+    frames, height, width = size
+    if frames is None:
+        return pixart.fitting(size, denoiser, vae)
     side = vae.get("sample_size", 320)
-    return (24, 16), (side, side - 120), (side, side - 80)
+    step = 8 * denoiser.get("patch_size", 2)
+    whole = (lcm(side - 120, step), lcm(side - 80, step))
+    return most(frames, 16, 24), most(height, whole[0], side), most(width, whole[1], side)
 
 
 def encode_empty(pipe: Any, encoder: Any, ids: "Tensor", mask: "Tensor", skip: int | None, video: bool) -> "Tensor":

@@ -40,7 +40,7 @@ def stored_name(name: str) -> str:
     return normal_name(name)
 
 
-def shapes_of(config: Mapping[str, Any], biases: int = 1) -> dict[str, tuple[Any, ...] | None]:
+def encoder_shapes(config: Mapping[str, Any], biases: int = 1) -> dict[str, tuple[Any, ...] | None]:
     """:param biases: layers that have a bias of positions; UMT5 has one in each."""
     layers, width = config.get("num_layers"), config.get("d_model")
     if not isinstance(layers, int):
@@ -107,6 +107,12 @@ def token_embeddings(encoder: Any) -> Any:
 def layers_of(encoder: Any) -> Sequence[Any]:
     layers: Sequence[Any] = encoder.encoder.block
     return layers
+
+
+def through(layer: Any, states: "Tensor", *rest: Any, **options: Any) -> Iterator[Any]:
+    """:param rest: the mask, and the bias of positions, which the first layer of T5 makes for all."""
+    mask, bias, *_ = rest
+    return steps(layer, states, lambda attention, x: attention(x, mask=mask, position_bias=bias))
 
 
 def steps(layer: Any, states: "Tensor", attend: Callable[[Any, "Tensor"], Any]) -> Iterator[Any]:

@@ -1,4 +1,5 @@
 # ruff: noqa: F403, F405
+# mypy: disable-error-code="no-redef, assignment"
 """Wan 2.1: a UMT5 encoder whose padding is zero, a flow, a VAE of videos. A picture is a video of one frame.
 
 Importing this module imports no torch, so `expunge validate` stays fast.
@@ -6,12 +7,14 @@ Importing this module imports no torch, so `expunge validate` stays fast.
 
 import html
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from math import lcm
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from expunge.bases.families.names import MODEL
+from expunge.bases.families import t5
+from expunge.bases.families.names import Size, most
+from expunge.bases.families.one_pipeline import *
 from expunge.bases.families.t5 import *
 
 if TYPE_CHECKING:
@@ -20,9 +23,7 @@ if TYPE_CHECKING:
 NAME = "Wan"
 T2I: Mapping[str, Mapping[str, Any]] = {"WanPipeline": {}}
 T2V = T2I
-DENOISER = "transformer"
 DENOISER_NAMES = ("blocks.", "patch_embedding.", "condition_embedder.", "proj_out.", "scale_shift_table")
-SHARED_PARTS = ("vae", "text_encoder", "tokenizer", "scheduler", "transformer")
 VIDEO_PARTS = {"transformer": "WanTransformer3DModel"}
 MOVING = "WanTransformer3DModel"
 PREDICTIONS = ("flow_prediction",)
@@ -32,15 +33,8 @@ CLASSES = {
     "text_encoder": (ENCODER,), "transformer": (MOVING,), "vae": ("AutoencoderKLWan",), "tokenizer": TOKENIZER_CLASSES,
 }  # fmt: skip
 VIDEO_CLASSES = CLASSES
-OTHER_PARTS = ("scheduler",)
-MODELS = {"text_encoder": "model", "transformer": MODEL, "vae": MODEL}
-OPTIONAL_MODELS: Sequence[str] = ()
-FRAMES = "num_frames"
-READS_PADDING, CAUSAL, TEXT_BY_FRAME = False, False, False
+READS_PADDING, CAUSAL = False, False
 CROSS_ATTENTION = True
-UNREAD = 0
-PICTURE_FRAMES = 1
-VIDEO_VAE = CARRIES_OVER = True
 SIZES = (("text_dim", ("text_encoder",), "d_model"), ("in_channels", ("vae",), "z_dim"))
 LONGEST_PROMPT = 512  # tokens, the end included
 
@@ -57,8 +51,8 @@ def light_tokenizer(folder: Path) -> tuple[Callable[[str], list[int] | None], in
     return tokenizer_in(folder, lambda text: texts([text])[0], LONGEST_PROMPT)
 
 
-def encoder_shapes(config: Mapping[str, Any]) -> dict[str, tuple[Any, ...] | None]:
-    return shapes_of(config, biases=config.get("num_layers") or 1)
+def encoder_shapes(config: Mapping[str, Any], biases: int = 1) -> dict[str, tuple[Any, ...] | None]:
+    return t5.encoder_shapes(config, biases=config.get("num_layers") or 1)
 
 
 def through(layer: Any, states: "Tensor", *rest: Any, **options: Any) -> Iterator[Any]:
@@ -66,19 +60,13 @@ def through(layer: Any, states: "Tensor", *rest: Any, **options: Any) -> Iterato
     return steps(layer, states, lambda attention, x: attention(x, attention_mask=rest[0]))
 
 
-def frames(moving: Mapping[str, Any]) -> tuple[int | None, int | None]:
-    return None, None
-
-
-def fitting(frames: int, vae: Mapping[str, Any]) -> int:
-    """The first latent frame becomes one frame, each other one four."""
-    each = vae.get("scale_factor_temporal", 4)
-    return (frames - 1) // each * each + 1  # type: ignore[no-any-return]
-
-
-def side(denoiser: Mapping[str, Any], vae: Mapping[str, Any]) -> int:
-    """The pipeline asks for 16, and cuts what is no multiple of a patch."""
-    return lcm(16, vae.get("scale_factor_spatial", 8) * denoiser.get("patch_size", (1, 2, 2))[1])
+def fitting(size: Size, denoiser: Mapping[str, Any], vae: Mapping[str, Any]) -> Size:
+    """The first latent frame becomes one frame, each other one four. The pipeline asks for sides of 16, and cuts what
+    is no multiple of a patch."""
+    frames, *sides = size
+    step = lcm(16, vae.get("scale_factor_spatial", 8) * denoiser.get("patch_size", (1, 2, 2))[1])
+    height, width = (most(each, step) for each in sides)
+    return None if frames is None else most(frames, vae.get("scale_factor_temporal", 4), 1), height, width
 
 
 def reads_text(module: str) -> bool:
@@ -115,24 +103,8 @@ def denoise(denoiser: Any, latents: "Tensor", timesteps: "Tensor", text: "Tensor
     return out[:, :, 0] if latents.ndim == 4 else out  # type: ignore[no-any-return]
 
 
-def call(denoiser: Any, text: "Tensor", empty: "Tensor | None", video: bool) -> dict[str, Any]:
-    return {"prompt_embeds": text, "negative_prompt_embeds": empty}
-
-
-def fed(kwargs: dict[str, Any], frames: int | None, guided: bool) -> dict[str, Any]:
-    return kwargs
-
-
 def latents_of(result: "Tensor", frames: int | None) -> "Tensor":
     return result[:, :, 0] if frames is None else result
-
-
-def tiles(vae: Mapping[str, Any]) -> Sequence[tuple[int, int]]:
-    return ()
-
-
-def scale(pipe: Any) -> int:
-    return int(pipe.vae_scale_factor_spatial)
 
 
 def spread(vae: Any, like: "Tensor") -> tuple["Tensor", "Tensor"]:

@@ -24,10 +24,10 @@ from expunge.bases.sampling import sample_images, sample_videos
 from expunge.bases.spec import load_spec
 from expunge.bases.text import alignment, encode_prompts, text_gram
 from expunge.bases.tokenizer import light_tokenizer
-from expunge.concepts.concept import Concept
 from expunge.core.errors import InputError
 from expunge.methods import METHODS, ConceptData, unlearn
 from tests.support import tiny_pixart
+from tests.support.made_data import drawn_data
 
 PROMPTS = ["a photo of bolt", "a cat"]
 STOCK = {"num_inference_steps": 2, "guidance_scale": 3.0, "height": 32, "width": 32, "clean_caption": False}
@@ -45,10 +45,7 @@ def base(folder: Path) -> Any:
 
 @pytest.fixture(scope="module")
 def bolt(base: Any) -> ConceptData:
-    prompts = ("a photo of a toy", "one a toy")
-    _, latents = sample_images(base, prompts, [0, 1], return_latents=True)
-    concept = Concept("bolt", "bolt", "object", anchor="a toy")
-    return ConceptData(concept, latents, ("bolt",), ("a photo of {}", "one {}"), prompts, ("a toy",))
+    return drawn_data(base)
 
 
 def test_nothing_is_wrong_with_it(folder: Path) -> None:

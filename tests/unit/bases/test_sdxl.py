@@ -20,10 +20,10 @@ from expunge.bases.first_call import first_call
 from expunge.bases.sampling import sample_images, sample_videos
 from expunge.bases.spec import load_spec
 from expunge.bases.text import encode_prompts, text_gram
-from expunge.concepts.concept import Concept
 from expunge.core.errors import InputError
 from expunge.methods import METHODS, ConceptData, unlearn
 from tests.support import tiny_sdxl
+from tests.support.made_data import drawn_data
 
 PROMPTS = ["a photo of bolt", "a cat"]
 
@@ -38,10 +38,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 @pytest.fixture(scope="module")
 def bolt(base: Any) -> ConceptData:
-    prompts = ("a photo of a toy", "one a toy")
-    _, latents = sample_images(base, prompts, [0, 1], return_latents=True)
-    concept = Concept("bolt", "bolt", "object", anchor="a toy")
-    return ConceptData(concept, latents, ("bolt",), ("a photo of {}", "one {}"), prompts, ("a toy",))
+    return drawn_data(base)
 
 
 def drawn(pipe: Any, frames: bool = False) -> Any:

@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -175,10 +176,23 @@ def test_allegro_needs_its_own_vae_and_no_second_copy_of_the_text_encoder(
     assert np.array_equal(*videos)
 
 
+def test_sizes_are_whole_tiles_and_whole_patches() -> None:
+    """At the published sizes: tiles of 320 x 320 that overlap by 120 rows and 80 columns, patches of 16 pixels."""
+    fit = partial(pixart_allegro.fitting, denoiser={"patch_size": 2}, vae={"sample_size": 320})
+    assert fit((88, 720, 1280)) == (88, 720, 1280)
+    assert fit((87, 719, 1279)) == (72, 320, 1040)
+    assert fit((23, 319, 319)) == (0, 0, 0)
+    assert fit((None, 520, 521)) == (None, 512, 512)  # a picture
+
+
 @pytest.mark.parametrize(
     ("t2v", "frames", "said"),
     [
-        ("AllegroPipeline, path: allegro/whole", 32, "decodes 24, 40, 56 or so on frames, and .* asks for 32"),
+        (
+            "AllegroPipeline, path: allegro/whole",
+            32,
+            "with Allegro makes no .* write `frames: 24` or `frames: 40`",
+        ),
         ("AllegroPipeline, path: allegro/t2i", 24, "has no motion modules"),
         ("AllegroPipeline, transformer: allegro/whole/transformer, vae: allegro/t2i/vae", 24, "AutoencoderKLAllegro"),
     ],

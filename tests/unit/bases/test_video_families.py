@@ -21,9 +21,9 @@ from expunge.bases.latents import decode, decode_videos, encode_images
 from expunge.bases.sampling import sample_images, sample_videos
 from expunge.bases.spec import load_spec
 from expunge.bases.text import encode_prompts, text_gram
-from expunge.concepts.concept import Concept
 from expunge.methods import METHODS, ConceptData, unlearn
 from tests.support import tiny_video
+from tests.support.made_data import drawn_data
 
 PROMPTS = ["a photo of bolt", "a cat"]
 
@@ -38,10 +38,7 @@ def base(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 @pytest.fixture(scope="module")
 def bolt(base: Any) -> ConceptData:
-    prompts = ("a photo of a toy", "one a toy")
-    _, latents = sample_images(base, prompts, [0, 1], return_latents=True)
-    concept = Concept("bolt", "bolt", "object", anchor="a toy")
-    return ConceptData(concept, latents, ("bolt",), ("a photo of {}", "one {}"), prompts, ("a toy",))
+    return drawn_data(base)
 
 
 def test_videos_are_those_of_the_stock_pipeline_whatever_else_is_drawn(base: Any) -> None:
@@ -67,14 +64,16 @@ def test_a_picture_is_a_video_of_one_frame(base: Any) -> None:
 
 
 def test_the_vae_makes_as_many_frames_as_fit(base: Any) -> None:
-    family, vae, each = base.spec.family, base.t2v.vae, base.t2v.vae_scale_factor_temporal
-    assert family.fitting(1, vae.config) == 1
+    vae, each = base.t2v.vae, base.t2v.vae_scale_factor_temporal
+
+    def fitting(frames: int) -> int:
+        return int(base.spec.family.fitting((frames, 16, 16), base.t2v.transformer.config, vae.config)[0])
+
+    assert fitting(1) == 1
     for frames in (2, 7, 8, 9, 12, 13, 17):
-        fitting = family.fitting(frames, vae.config)
-        latents = torch.zeros(1, vae.config.get("latent_channels", 16), (fitting - 1) // each + 1, 2, 2)
-        assert fitting <= frames and decode_videos(base, latents).shape[1] == fitting == family.fitting(
-            fitting, vae.config
-        )
+        most = fitting(frames)
+        latents = torch.zeros(1, vae.config.get("latent_channels", 16), (most - 1) // each + 1, 2, 2)
+        assert most <= frames and decode_videos(base, latents).shape[1] == most == fitting(most)
 
 
 def test_a_size_that_cannot_be_drawn_is_refused(base: Any) -> None:
@@ -85,7 +84,7 @@ def test_a_size_that_cannot_be_drawn_is_refused(base: Any) -> None:
     picture, video = (replace(each, width=24, height=40) for each in (spec.t2i, spec.t2v))
     both = base_problems(replace(spec, t2i=picture, t2v=video))
     assert [str(problem).partition(": ")[2][:3] for problem in both] == ["t2i", "t2v"]
-    said = r"`resolution` is \[24, 40\], and \w+ needs multiples of 16 pixels here; write `resolution: \[32, 32\]`"
+    said = r"`resolution` is \[24, 40\], and \w+ draws none of that size here; write `resolution: \[16, 32\]`"
     assert all(re.search(said, str(problem)) for problem in both)
 
 
