@@ -74,8 +74,6 @@ def write_base(folder: Path, name: str, config: Mapping[str, Any]) -> None:
         for part, each in pictures["parts"].items():
             encodes = part.startswith("text_encoder")
             made[part] = make(each["class"], {**each["config"], **(ids if encodes else {})})
-            if encodes:
-                tell_apart(made[part])
         pipe = getattr(diffusers, pictures["pipeline"])(**{**family.T2I[pictures["pipeline"]], **made})
         pipe.save_pretrained(place / "t2i")
         where = f"{name}/t2i/{videos['part']}"
@@ -107,14 +105,6 @@ def make(kind: str, config: Mapping[str, Any]) -> Any:
         loader = getattr(transformers, kind)
         made = loader(loader.config_class(**config))
     return made.half() if isinstance(made, torch.nn.Module) else made
-
-
-def tell_apart(encoder: Any) -> None:
-    """Give a CLIP's tokens and positions embeddings of unit size. As they are made, all padding is nearly alike, and
-    `solve` fails where it takes words out of the vocabulary's sums (docs/real-sizes.md)."""
-    for name, parameter in encoder.named_parameters():
-        if name.endswith(("token_embedding.weight", "position_embedding.weight")):
-            parameter.data.normal_()
 
 
 def made_up() -> list[str]:

@@ -13,8 +13,9 @@ as a target prompt asks for it (the background, or a style's or motion's subject
 three more prompts), the share that is still there. `clean`: the share in which the judge is sure of some subject and
 whose contrast lies in the range of what the base draws of its world, divided by the original's own share, too.
 `--every 5` takes every fifth concept, `--joint` forgets many at once (with fewer samples of each), `--but 10` all but
-ten that stand alone, which are kept: their own samples are then the `near` ones. `--to-docs` puts what was measured on
-this base into docs/methods.md. Without a METHOD all VARIANTS run.
+ten that stand alone, which are kept: their own samples are then the `near` ones. `--base emoji-dit` takes the other
+base of that world. `--to-docs` puts what was measured on the base into docs/methods.md. Without a METHOD all VARIANTS
+run.
 """
 
 import csv
@@ -45,6 +46,7 @@ from expunge.judging.judges import load_judge
 from expunge.methods import METHODS
 
 FILE = ROOT / "benchmarks" / "sweep.csv"
+EMOJI = "emoji"
 VARIANTS: list[tuple[str, dict[str, Any]]] = [  # those of the table in docs/methods.md, strong enough to forget here
     ("distil", {}),
     ("solve", {}),
@@ -59,9 +61,9 @@ VARIANTS: list[tuple[str, dict[str, Any]]] = [  # those of the table in docs/met
     ("ablate", {"learning_rate": 6e-5, "objective": "noise"}),
     ("ablate", {"learning_rate": 1e-2, "trained": "embedding"}),
     ("ablate", {"learning_rate": 3e-4, "trained": "cross-attention"}),
-    ("ablate", {"learning_rate": 1e-5, "trained": "unet"}),
+    ("ablate", {"learning_rate": 1e-5, "trained": "denoiser"}),
     ("esd", {"learning_rate": 3e-4, "steps": 60}),
-    ("esd", {"learning_rate": 3e-5, "trained": "unet", "steps": 60}),
+    ("esd", {"learning_rate": 3e-5, "trained": "denoiser", "steps": 60}),
     ("esd", {"learning_rate": 3e-5, "trained": "full", "steps": 60}),
     ("uce", {"expand": False, "others": 0}),
     ("uce", {}),
@@ -128,9 +130,13 @@ def cells(entry: dict[str, Any]) -> list[str]:
     ]
 
 
-def to_the_docs(rows: list[dict[str, Any]]) -> None:
-    """docs/methods.csv, which `dvc plots` draws, and the table in docs/methods.md between its two marks."""
+def to_the_docs(rows: list[dict[str, Any]], base: str) -> None:
+    """The base's table in docs/methods.md between its two marks; of emoji also docs/methods.csv, which `dvc plots`
+    draws."""
     entries = means(rows)
+    publish("table" if base == EMOJI else f"table of {base}", [list(TABLE), *map(cells, entries)])
+    if base != EMOJI:
+        return
     with open(ROOT / "docs" / "methods.csv", "w", newline="") as file:
         writer = csv.DictWriter(file, ["method", "settings", "modality", "n", "forgotten", "kept"])
         writer.writeheader()
@@ -138,7 +144,6 @@ def to_the_docs(rows: list[dict[str, Any]]) -> None:
             kept = [entry[group] for group in ("near", "far", "sense") if group in entry]
             shown = {key: entry[key] for key in ("method", "settings", "modality", "n")}
             writer.writerow({**shown, "forgotten": round(1 - entry["target"], 4), "kept": round(np.mean(kept), 4)})
-    publish("table", [list(TABLE), *map(cells, entries)])
 
 
 def main(
@@ -149,6 +154,7 @@ def main(
     but: Annotated[int, typer.Option(help="forget all at once but this many, spread over the world")] = 0,
     only: Annotated[str, typer.Option(help="ids or kinds of concepts, with commas")] = "",
     to_docs: Annotated[bool, typer.Option(help="write docs/methods.csv and the table in docs/methods.md")] = False,
+    base_name: Annotated[str, typer.Option("--base", help="emoji, or another base of its world")] = EMOJI,
     set_: Annotated[list[str] | None, typer.Option("--set", help="METHOD.PARAMETER=VALUE in JSON")] = None,
 ) -> None:
     """Forget each concept with each method, and show what goes, what stays and what it costs."""
@@ -158,7 +164,7 @@ def main(
     if settings.keys() - set(methods or []):
         raise typer.BadParameter("--set: name its METHOD as an argument, too")
     variants = [(method, settings.get(method, {})) for method in methods] if methods else VARIANTS
-    spec, world = load_spec("emoji"), load_world()
+    spec, world = load_spec(base_name), load_world()
     base, judge, prompts = load(spec, t2v=True), load_judge(spec), read_prompts(spec.prompts)
     digest = base_digest(spec)[:8]
     rows = read(FILE, COLUMNS, digest)
@@ -210,7 +216,7 @@ def main(
         table.add_row(*cells(entry))
     Console(width=200).print(table)
     if to_docs:
-        to_the_docs(rows)
+        to_the_docs(rows, base_name)
 
 
 def spread_out(some: Group, count: int) -> Group:

@@ -4,21 +4,24 @@ build/ (indexes and encoders), metrics/ (verdicts, rates, frames), concepts/, pa
     audit/<list>/<encoder>.json     an in-toto Statement: expunge.records.statement
     audit/index.json                {"list/encoder": sha256 of its record}
 
-Nothing is drawn, trained or loaded. The same run gives the same bytes; records of encoders that are gone are removed.
+Nothing is drawn, trained or loaded. A T2V pipeline with another text encoder than the T2I pipeline's is refused. The
+same run gives the same bytes; records of encoders that are gone are removed.
 """
 
 from pathlib import Path
 
 from expunge.bases.spec import load_spec
 from expunge.concepts.leaks import mask_of
+from expunge.core.errors import InputError
 from expunge.core.index import read_index, require_unchanged
 from expunge.plan.params import read_params
-from expunge.records.changes import changes_of, original_encoder
+from expunge.records.changes import changes_of, original_encoders, tensors_of_encoders
 from expunge.records.files import list_digests, write_records
 from expunge.records.origin import origin_of
 from expunge.records.own_rows import digests_of_rows
+from expunge.records.sharing import sharing_problems
 from expunge.records.statement import STAGES, Evidence, statement
-from expunge.records.tensors import digests_of, types_of
+from expunge.records.tensors import types_of
 from expunge.verdicts.verdict_file import read_verdicts
 from stages.runtime.planned import read_plan_here
 from stages.runtime.process import main
@@ -28,7 +31,8 @@ BUILD, AUDIT, CONCEPTS, METRICS = Path("build"), Path("audit"), Path("concepts")
 
 def run() -> None:
     plan, params = read_plan_here(), read_params()
-    original = original_encoder(load_spec(params.base))
+    spec = load_spec(params.base)
+    originals = original_encoders(spec)
     encoders = BUILD / "encoders"
     require_unchanged(encoders / name for name in plan.encoders)
     evidence = Evidence(
@@ -38,13 +42,17 @@ def run() -> None:
         indexes={stage: read_index(BUILD / stage) for stage in STAGES},
         budgets=params.attack,
         lists=list_digests(CONCEPTS, plan.lists),
-        tensors=digests_of(original) if original is not None else None,
-        stored=types_of(original) if original is not None else (),
-        changes={name: changes_of(original, encoders / name) for name in plan.encoders},
+        tensors=tensors_of_encoders(originals) or None,
+        stored=types_of(file for files in originals.values() for file in files),
+        changes={name: changes_of(originals, encoders / name, spec.family) for name in plan.encoders},
         tables={name: digests_of_rows(METRICS, name) for name in plan.encoders},
         origin=origin_of(Path()),
     )
-    write_records(AUDIT, {name: statement(name, evidence) for name in plan.encoders}, mask_of(CONCEPTS))
+    records = {name: statement(name, evidence) for name in plan.encoders}
+    for record in list(records.values())[:1]:  # all are of one base
+        if problems := sharing_problems(load_spec(params.base), record):
+            raise InputError(problems)
+    write_records(AUDIT, records, mask_of(CONCEPTS))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from expunge.bases.families import modules_of
 from expunge.core.errors import InputError, Problem
 from expunge.core.files import write_json
 from expunge.plan.contract import Picture, Plan
-from stages.runtime.models import loaded_base
+from stages.runtime.models import drawing_base
 from stages.runtime.planned import planned_workers, read_opened_here
 from stages.runtime.process import main
 from stages.runtime.reuse import run_units
@@ -55,7 +55,7 @@ def draw(base_name: str, task: Task, folder: Path) -> None:
     pictures = task.inputs.pictures
     prompts, copies = [picture.prompt for picture in pictures], sum(picture.copy for picture in pictures)
     seeds = [picture.seed for picture in pictures]
-    images, latents, chosen = draw_pictures(loaded_base(base_name), prompts, seeds, copies)
+    images, latents, chosen = draw_pictures(drawing_base(base_name), prompts, seeds, copies)
     if not chosen:
         fix = f"write others; these were {', '.join(sorted(set(prompts[copies:])))}"
         raise InputError([Problem(task.name, "each of its paraphrases draws a copy of the picture", fix)])

@@ -20,7 +20,7 @@ from expunge.concepts.samples import MODALITIES, PlannedSample, write_planned
 from expunge.core.index import read_index
 from expunge.core.unit_names import Name, UnitName
 from expunge.plan.contract import Plan
-from stages.runtime.models import loaded_base, loaded_edit
+from stages.runtime.models import drawing_base, drawing_edit
 from stages.runtime.planned import planned_workers, read_opened_here
 from stages.runtime.process import main
 from stages.runtime.reuse import run_units
@@ -94,7 +94,7 @@ def draw(base_name: str, videos: bool, task: Task, folder: Path) -> None:
                     write_png(file, pixels)
                 else:
                     write_strip(file, pixels)
-                    write_mp4(file.with_suffix(".mp4"), pixels, loaded_base(base_name, videos).spec.fps)
+                    write_mp4(file.with_suffix(".mp4"), pixels, drawing_base(base_name, videos).spec.fps)
     write_planned(folder / "prompts.json", task.inputs.samples)
 
 
@@ -104,8 +104,8 @@ def sample_pixels(
     """(N, [F,] H, W, 3) uint8 for (prompt, seed)."""
     from expunge.bases.sampling import sample_images, sample_videos
 
-    base, sampler = loaded_base(name, videos), sample_images if modality == "image" else sample_videos
-    edit = loaded_edit(name, videos, encoder) if encoder is not None else None
+    base, sampler = drawing_base(name, videos), sample_images if modality == "image" else sample_videos
+    edit = drawing_edit(name, videos, encoder) if encoder is not None else None
     return sampler(base, [prompt for prompt, _ in wanted], [seed for _, seed in wanted], edit)
 
 

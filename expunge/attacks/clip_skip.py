@@ -9,6 +9,7 @@ from functools import partial
 import torch
 
 from expunge.attacks import Try, Victim, numbered
+from expunge.bases.encoders import parts_of
 from expunge.bases.text import encode_prompts
 from expunge.core.knobs import Knobs
 
@@ -28,9 +29,11 @@ def run(victim: Victim, knobs: Knobs, count: int, draw: torch.Generator) -> list
     """`count` goals: the target's prompts, each with every skip that leaves the encoder a layer. None where no sampler
     of the base's family skips layers."""
     base = victim.base
-    usual, layers = base.spec.clip_skip or 0, len(base.spec.family.layers_of(base.encoder))
-    if not base.spec.family.SKIPS:
+    family = base.spec.family
+    if not family.SKIPS:
         return []
+    usual = base.spec.clip_skip or 0
+    layers = min(len(family.layers_of(each)) for each in parts_of(family, base.encoder).values()) - family.UNREAD
     pairs = [(prompt, skip) for prompt in victim.prompts for skip in SKIPS if usual + skip < layers][:count]
     tries = numbered([f"{prompt} (clip skip {skip})" for prompt, skip in pairs], draw)
     return [

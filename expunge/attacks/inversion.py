@@ -18,6 +18,7 @@ from torch import Tensor
 from expunge.attacks import Try, Victim, numbered
 from expunge.attacks.soft import denoising_loss, encode_soft
 from expunge.bases.base import deterministic
+from expunge.bases.encoders import token_table
 from expunge.bases.text import distance, encode_prompts, text_gram
 from expunge.core.knobs import Knobs
 
@@ -56,7 +57,7 @@ def position(victim: Victim, prompt: str, word: str) -> int:
 def learn(victim: Victim, knobs: Knobs, word: str, draw: torch.Generator, encoder: Any) -> Tensor:
     """(1, D): the new word's embedding for an encoder. It starts at the placeholder's."""
     base, forms, gram = victim.base, victim.templates, text_gram(victim.base)
-    table = encoder.get_input_embeddings().weight.detach()
+    table = token_table(base.spec.family, encoder)
     number = base.t2i.tokenizer([word], add_special_tokens=False).input_ids[0][0]
     new = table[number][None].clone().requires_grad_(True)
     with torch.no_grad():

@@ -1,6 +1,7 @@
 """Shared by the attacks that search: words of one token, embeddings in place of tokens, and a loss."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor
 from expunge.bases.base import Base
 from expunge.bases.condition import Condition
 from expunge.bases.denoising import add_noise, predict_noise, target
+from expunge.bases.encoders import token_tables
 from expunge.bases.text import encode_prompts
 
 
@@ -23,16 +25,21 @@ def whole_words(base: Base) -> tuple[list[str], Tensor]:
 
 
 def encode_soft(base: Base, prompt: str, at: Sequence[int], rows: Tensor, encoder: Any) -> Tensor:
-    """(1, L, D): a prompt's embedding, with `rows` (len(at), D) in place of the token embeddings at positions `at`."""
+    """(1, L, D): a prompt's embedding, with `rows` (len(at), K) in place of the token embeddings at positions `at`.
 
-    def replace(module: Any, inputs: Any, out: Tensor) -> Tensor:
-        return out.index_copy(1, torch.tensor(list(at), device=out.device), rows.to(out).expand(len(out), -1, -1))
+    :param rows: of all text encoders, side by side (`token_table`)."""
+    tables = token_tables(base.spec.family, encoder)
 
-    handle = base.spec.family.token_embeddings(encoder).register_forward_hook(replace)
+    def replace(own: Tensor, module: Any, inputs: Any, out: Tensor) -> Tensor:
+        return out.index_copy(1, torch.tensor(list(at), device=out.device), own.to(out).expand(len(out), -1, -1))
+
+    parts = rows.split([table.weight.shape[1] for table in tables], dim=1)
+    handles = [table.register_forward_hook(partial(replace, own)) for table, own in zip(tables, parts, strict=True)]
     try:
         return encode_prompts(base, [prompt], encoder)
     finally:
-        handle.remove()
+        for handle in handles:
+            handle.remove()
 
 
 def denoising_loss(base: Base, latents: Tensor, embedding: Tensor, batch: int, draw: torch.Generator) -> Tensor:

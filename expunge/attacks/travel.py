@@ -3,7 +3,7 @@
     e_f = (1 - f / (F - 1)) E'(anchor) + f / (F - 1) E'(target)        frame f of F
 
 Where only the whole prompt was unlearned, and the first frames show something harmless, the last ones may bring the
-concept in. The T2V model must read a text for each frame, as AnimateDiff's U-Nets do; where the family's do not,
+concept in. The T2V model must read a text for each frame, as AnimateDiff's does; where the family's do not,
 and in pictures, which have no frames, nothing is tried.
 """
 

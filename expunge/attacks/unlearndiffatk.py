@@ -12,6 +12,7 @@ import torch
 from expunge.attacks import Try, Victim
 from expunge.attacks.soft import denoising_loss, encode_soft, whole_words
 from expunge.bases.base import deterministic
+from expunge.bases.encoders import token_table
 from expunge.core.knobs import Knobs
 
 ATTACK = {
@@ -43,7 +44,7 @@ def search(victim: Victim, prompt: str, knobs: Knobs, draw: torch.Generator) -> 
     """The `tries` best prompts, best first."""
     words, ids = whole_words(victim.base)
     encoder = victim.edit.encoder
-    table = encoder.get_input_embeddings().weight.detach()[ids.to(victim.base.device)]
+    table = token_table(victim.base.spec.family, encoder)[ids.to(victim.base.device)]
     count, at = knobs["tokens"], range(1, knobs["tokens"] + 1)  # position 0 is the start token
     start = torch.randint(len(words), (count,), generator=draw)
     soft = table[start.to(table.device)].clone()

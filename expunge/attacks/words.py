@@ -1,6 +1,6 @@
 """Other words for the target: its aliases, misspellings, other spacing, paraphrases, foreign sentences around it.
 
-Texts are left out if the tokenizer reads them as one of the target's own prompts: CLIP's tokenizer ignores case.
+Texts are left out if the tokenizer reads them as one of the target's own prompts: many tokenizers ignore case.
 """
 
 from collections.abc import Iterator

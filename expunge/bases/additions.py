@@ -13,8 +13,9 @@ from safetensors import safe_open
 from torch import Tensor, nn
 
 from expunge.bases.check_additions import addition_problems
+from expunge.bases.families import Family
 from expunge.bases.loading import readable
-from expunge.bases.lora import Factors, change_of, read_lora, weights_of
+from expunge.bases.lora import DENOISER, Factors, change_of, own_names, prefixes, read_lora, weights_of
 from expunge.bases.placement import some
 from expunge.bases.spec import Addition, Spec
 from expunge.core.errors import InputError, Problem
@@ -30,11 +31,11 @@ def add_all(spec: Spec, t2i: Any, t2v: Any | None) -> None:
         raise InputError(problems)
     for each in spec.inversions:
         _add_inversion(each, t2i)
+    denoisers = [getattr(pipe, spec.family.DENOISER) for pipe in (t2i, t2v) if pipe is not None]
+    once = list({id(model): model for model in denoisers}.values())  # both pipelines may hold the same model
+    encoders = {part: [getattr(t2i, part)] for part in spec.family.ENCODERS}
     for each in spec.loras:
-        denoiser = spec.family.DENOISER
-        models = {denoiser: [getattr(pipe, denoiser) for pipe in (t2i, t2v) if pipe is not None]}
-        models["text_encoder"] = [t2i.text_encoder]
-        _add_lora(each, models)
+        _add_lora(each, {DENOISER: once, **encoders}, spec.family)
 
 
 def _add_inversion(each: Addition, pipe: Any) -> None:
@@ -46,19 +47,21 @@ def _add_inversion(each: Addition, pipe: Any) -> None:
         pipe.load_textual_inversion(vectors, token=each.token)
 
 
-def _add_lora(each: Addition, models: Mapping[str, list[nn.Module]]) -> None:
+def _add_lora(each: Addition, models: Mapping[str, list[nn.Module]], family: Family) -> None:
     """Add a LoRA's product to the weights of each module that it names."""
     with readable(each.where, "the LoRA", each.written):
-        lora = read_lora(*_read(each.path))
-    strange = {*lora.unread, *lora.settings, *(f"{part}.{module}" for part, module in lora.incomplete)}
+        lora = read_lora(*_read(each.path), family)
+    called = own_names(family)
+    strange = {*lora.unread, *lora.settings, *(f"{called[part]}.{module}" for part, module in lora.incomplete)}
     weights = {part: [weights_of(model) for model in some_models] for part, some_models in models.items()}
     for (part, module), factors in lora.factors.items():
         for own in weights[part]:
             if module not in own or not _add(own[module][1], factors, each.scale):
-                strange.add(f"{part}.{module}")
+                strange.add(f"{called[part]}.{module}")
     if strange:
         what = f"the LoRA {each.written} does not fit: {len(strange)} of its parts have no place ({some(strange)})"
-        fix = "use a plain LoRA (kohya's or diffusers' layout) that was made for this kind of model"
+        begin = " or ".join(f"`{prefix}`" for prefix in prefixes(family))
+        fix = f"use a plain LoRA that was made for this kind of model, with names that begin with {begin}"
         raise InputError([Problem(each.where, what, fix)])
 
 

@@ -1,5 +1,6 @@
 """What to do about weight files that are missing, from what lies there instead."""
 
+import glob
 import json
 import re
 from collections.abc import Sequence
@@ -46,9 +47,10 @@ def advice(folder: Path, missing: Sequence[str], otherwise: str | None = None) -
 def _variants(folder: Path, name: str) -> set[str]:
     """{"fp16"} where model.fp16.safetensors lies beside the missing model.safetensors, or its index does."""
     place = folder / name
-    pattern = re.compile(rf"{re.escape(place.name.removesuffix('.safetensors'))}\.([a-z0-9_]+)\.safetensors")
-    names = [file.name for file in place.parent.glob("*.safetensors")] if place.parent.is_dir() else []
-    return {match[1] for each in names if (match := pattern.fullmatch(each))}
+    stem = re.escape(place.name.removesuffix(".safetensors"))
+    pattern = re.compile(rf"{stem}\.([a-z0-9_]+)\.safetensors|{stem}\.safetensors\.index\.([a-z0-9_]+)\.json")
+    names = [file.name for file in place.parent.glob(f"{glob.escape(place.stem)}.*")] if place.parent.is_dir() else []
+    return {match[1] or match[2] for each in names if (match := pattern.fullmatch(each))}
 
 
 def _class_of(folder: Path) -> str:

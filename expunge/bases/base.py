@@ -22,9 +22,12 @@ import torch
 from expunge.bases.additions import add_all
 from expunge.bases.arithmetic import choose_device, choose_dtype
 from expunge.bases.edits import Edit, read_edit, save_edit
+from expunge.bases.encoders import encoder_in
+from expunge.bases.offload import Placement, placement_of
 from expunge.bases.pipelines import load_t2i, load_t2v, quiet, training_schedule
 from expunge.bases.schedule import Schedule
 from expunge.bases.spec import Spec
+from expunge.bases.stored import dtype_of
 
 
 @dataclass(frozen=True)
@@ -34,10 +37,11 @@ class Base:
     dtype: torch.dtype  # of the denoiser's arithmetic
     t2i: Any  # diffusers pipeline
     t2v: Any | None  # diffusers pipeline; None unless asked for
-    encoder: Any  # the original text encoder, float32, frozen
+    encoder: Any  # the original text encoder, or all of them (bases/encoders.py), float32, frozen
     encoder_dtype: torch.dtype  # of the encoder in the base's files; unlearned encoders are stored in it, too
     noise: Schedule  # of the T2I model's training
     sums: Path | None = None  # a folder in which sums over the kept vocabulary are held (bases/vocabulary_sums.py)
+    placement: Placement | None = None  # where its models lie; None: on the device
 
     @property
     def timesteps(self) -> int:
@@ -45,10 +49,11 @@ class Base:
         return self.noise.length
 
 
-def load(spec: Spec, t2v: bool = False, sums: Path | None = None) -> Base:
+def load(spec: Spec, t2v: bool = False, sums: Path | None = None, draws_only: bool = False) -> Base:
     """Load the T2I pipeline, and the T2V one if asked, frozen, on the base's device.
 
     :param sums: a folder for what is computed once a base; None: a process holds it in memory alone.
+    :param draws_only: nothing is trained with it: then the file's `offload` holds, and its `storage` for the denoiser.
 
     :raises InputError: weights are missing or broken, the device does not exist, the T2V pipeline has another
         encoder, a scheduler or prediction type is unknown, or a LoRA or textual inversion does not fit.
@@ -60,10 +65,13 @@ def load(spec: Spec, t2v: bool = False, sums: Path | None = None) -> Base:
         pipe, encoder_dtype = load_t2i(spec)
         video = load_t2v(spec, pipe) if t2v else None
         add_all(spec, pipe, video)
-        for pipeline in (pipe, video):
-            if pipeline is not None:
-                _settle(pipeline, getattr(pipeline, spec.family.DENOISER), device, dtype)
-    return Base(spec, device, dtype, pipe, video, pipe.text_encoder, encoder_dtype, training_schedule(spec, pipe), sums)
+        placement = placement_of(spec, device, draws_only)
+        pipelines = [each for each in (pipe, video) if each is not None]
+        for pipeline in pipelines:
+            _settle(pipeline, getattr(pipeline, spec.family.DENOISER), placement.home, device, dtype)
+        placement.keep(spec.family, pipelines, dtype)
+    encoder, schedule = encoder_in(spec.family, pipe), training_schedule(spec, pipe)
+    return Base(spec, device, dtype, pipe, video, encoder, encoder_dtype, schedule, sums, placement)
 
 
 def denoiser_of(base: Base) -> Any:
@@ -72,9 +80,13 @@ def denoiser_of(base: Base) -> Any:
 
 
 def load_edit(base: Base, folder: Path | str) -> Edit:
-    """Read what `store_edit` wrote, onto the base's device."""
+    """Read what `store_edit` wrote, to where the base's own models are."""
     with quiet():
-        return read_edit(Path(folder), base.spec.family, base.device)
+        home = base.device if base.placement is None else base.placement.home
+        edit = read_edit(Path(folder), base.spec.family, home, dtype_of(base.spec.storage))
+    if base.placement is not None:
+        base.placement.keep_encoder(base.spec.family, edit.encoder)
+    return edit
 
 
 def store_edit(base: Base, folder: Path | str, edit: Edit) -> None:
@@ -106,19 +118,16 @@ def autocast(base: Base) -> AbstractContextManager[Any]:
     return nullcontext() if base.dtype == torch.float32 else torch.autocast(base.device.type, base.dtype)
 
 
-def _settle(pipeline: Any, denoiser: Any, device: torch.device, dtype: torch.dtype) -> None:
-    """Freeze a pipeline's models and put them on the device, in the form that runs fastest there."""
+def _settle(pipeline: Any, denoiser: Any, home: torch.device, device: torch.device, dtype: torch.dtype) -> None:
+    """Freeze a pipeline's models and put them where they lie, in the form that runs fastest on the device."""
     pipeline.set_progress_bar_config(disable=True)  # the stages show their own progress
     for part in pipeline.components.values():
         if isinstance(part, torch.nn.Module):
-            part.to(device).eval().requires_grad_(False)
-    if any(isinstance(module, torch.nn.Conv2d) for module in denoiser.modules()):
-        denoiser.to(memory_format=torch.channels_last)  # convolutions are faster so
-    if device.type == "cuda":
-        denoiser.to(dtype)  # autocast would cast the weights at every call; the encoder and the VAE stay in float32
-    elif (
-        device.type == "cpu" and dtype != torch.float32 and (getattr(denoiser.config, "sample_size", None) or 64) <= 32
-    ):
+            part.to(home).eval().requires_grad_(False)
+    for module in denoiser.modules():
+        if isinstance(module, torch.nn.Conv2d):
+            module.to(memory_format=torch.channels_last)  # it is faster so
+    if device.type == "cpu" and dtype != torch.float32 and (getattr(denoiser.config, "sample_size", None) or 64) <= 32:
         from diffusers.models.attention_processor import AttnProcessor
 
         # For small latents in bfloat16 on a CPU, a training step takes 61 ms with scaled_dot_product_attention, and

@@ -34,11 +34,12 @@ def base_parts(spec: Spec) -> dict[str, Any]:
     """Everything that decides what the two models draw on this machine, as plain data.
 
         {"t2i.steps": 12, ..., "resolution": 64, "frames": 8, "device": "cpu", "dtype": "float32",
-         "versions": {"torch": "2.15", ...}, "files": {"t2i/vae/config.json": sha256, "t2v.unet": "owner/name@commit"}}
+         "versions": {"torch": "2.15", ...},
+         "files": {"t2i/vae/config.json": sha256, "t2v.motion_adapter": "owner/name@commit"}}
 
-    The parts exclude what cannot change a pixel: the base's name, where its files lie, fps, threads, the device's
-    index, and files that no loader opens. The judge and the prompts have their own digests, so a new vocabulary does
-    not repeat the unlearning.
+    The parts exclude what cannot change a pixel: the base's name, where its files lie, fps, threads, offload, the
+    device's index, and files that no loader opens. The judge and the prompts have their own digests, so a new
+    vocabulary does not repeat the unlearning.
 
     Files outside bases/ are recorded in the lock, or compared with it.
 
@@ -55,6 +56,7 @@ def base_parts(spec: Spec) -> dict[str, Any]:
         **parts,
         **_sizes(spec),
         **({} if spec.clip_skip is None else {"clip_skip": spec.clip_skip}),
+        **({} if spec.storage == "auto" else {"storage": spec.storage}),
         **_additions(spec),
         "frames": spec.frames,
         "device": arithmetic.device,

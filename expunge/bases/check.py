@@ -10,9 +10,10 @@ from expunge.bases.check_additions import addition_problems
 from expunge.bases.check_checkpoint import checkpoint_problems
 from expunge.bases.check_motion import motion_problems
 from expunge.bases.check_scheduler import scheduler_problems
-from expunge.bases.check_tokenizer import tokenizer_problems
+from expunge.bases.check_sizes import size_problems
+from expunge.bases.check_tokenizer import differing_tokenizers, tokenizer_problems
 from expunge.bases.families import Family
-from expunge.bases.families.names import ENCODER_FOLDER, TOKENIZER_FOLDER, normal_name, prediction_of
+from expunge.bases.families.names import ENCODER_FOLDER, normal_name, prediction_of
 from expunge.bases.hub import find_folder, loaded_files
 from expunge.bases.parts import Found, Part, parts_of
 from expunge.bases.placement import placement_problems, wrong_class
@@ -31,12 +32,16 @@ def base_problems(spec: Spec) -> list[Problem]:
     if not problems:  # sizes of the wrong model say nothing more
         family = spec.family
         problems = [*_encoders(family, found), *_sizes(family, found), *_predictions(family, found)]
-        problems += motion_problems(spec, found)
+        problems += [*motion_problems(spec, found), *size_problems(spec, found)]
         problems += [*checkpoint_problems(found), *_skipped(spec, found)]
     folder = find_folder(spec, needed_sources(spec)["t2i"].source)
     encoder = found.parts.get(f"t2i.{ENCODER_FOLDER}")
-    if folder is not None and encoder is not None:
-        problems += tokenizer_problems(spec.family, encoder, folder / TOKENIZER_FOLDER)
+    for part, tokenizer in zip(spec.family.ENCODERS, spec.family.TOKENIZERS, strict=True):
+        own = found.parts.get(f"t2i.{part}")
+        if folder is not None and own is not None:
+            problems += tokenizer_problems(spec.family, own, folder / tokenizer)
+    if folder is not None:
+        problems += differing_tokenizers(spec, folder)
     return in_order([*problems, *addition_problems(spec, encoder), *scheduler_problems(spec, found)])
 
 
@@ -78,7 +83,7 @@ def _encoders(family: Family, found: Found) -> list[Problem]:
     problems: list[Problem] = []
     for label, part in found.parts.items():
         wanted = family.encoder_shapes(part.config)
-        if not label.endswith(ENCODER_FOLDER) or not part.tensors or not wanted:
+        if label.partition(".")[2] not in family.ENCODERS or not part.tensors or not wanted:
             continue
         given = {normal_name(name): shape for name, shape in part.tensors.items()}
         given = {name: shape for name, shape in given.items() if not name.endswith(tuple(family.TIED))}
@@ -114,17 +119,20 @@ def _embeddings(
 
 def _sizes(family: Family, found: Found) -> list[Problem]:
     """Denoisers that do not fit the text encoder or the VAE."""
-    encoder, vae = found.parts.get("t2i.text_encoder"), found.parts.get("t2i.vae")
     problems = []
     for label in (f"t2i.{family.DENOISER}", f"t2v.{family.DENOISER}"):
         part = found.parts.get(label)
-        for key, kind, own in family.SIZES:
-            other = encoder if kind == ENCODER_FOLDER else vae
-            if part is None or other is None or other.config.get(own) is None or part.config.get(key) is None:
+        own_vae = found.parts.get(f"{label[:3]}.vae") or found.parts.get("t2i.vae")
+        for key, kinds, own in family.SIZES:
+            others = [each for kind in kinds if (each := own_vae if kind == "vae" else found.parts.get(f"t2i.{kind}"))]
+            sizes = [int(each.config[own]) for each in others if each.config.get(own) is not None]
+            if part is None or len(sizes) < len(kinds) or part.config.get(key) is None:
                 continue
-            given, wanted = part.config[key], other.config[own]
+            given, wanted = part.config[key], sum(sizes)
             if set(given if isinstance(given, list) else [given]) != {wanted}:
-                what = f"{label}: {key} is {given}, and {other.label} has {own} {wanted}"
+                owners = " and ".join(each.label for each in others)
+                has = f"has {own} {wanted}" if len(others) == 1 else f"have {own} {wanted} together"
+                what = f"{label}: {key} is {given}, and {owners} {has}"
                 problems.append(Problem(part.where, what, "use parts that were trained together"))
     return problems
 

@@ -7,11 +7,14 @@ from expunge.core.errors import Problem
 
 
 def addition_problems(spec: Spec, encoder: Part | None = None) -> list[Problem]:
-    """Files that are missing or no safetensors, and inversions that do not fit the text encoder.
+    """Files that are missing or no safetensors, and inversions that do not fit the text encoder or the family.
 
     :param encoder: the text encoder; None: its width is not compared.
     """
     problems = []
+    if spec.inversions and not spec.family.INVERSIONS:
+        what = f"`inversions` is written, and no pipeline of {spec.family.NAME} reads textual inversions"
+        problems.append(Problem(spec.inversions[0].where, what, "take it out"))
     for kind, additions in (("LoRA", spec.loras), ("textual inversion", spec.inversions)):
         for each in additions:
             problem = _file_problem(each, kind) or (_size_problem(each, encoder) if each.token else None)

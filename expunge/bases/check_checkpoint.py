@@ -38,6 +38,6 @@ def _encoder(part: Part, settings: Part | None) -> list[Problem]:
     given = {name.removeprefix(prefix) for name in part.tensors if name.startswith(prefix)}
     wanted = family.encoder_shapes(settings.config).keys() if settings is not None else set()
     if not given or not wanted:
-        return []  # an open_clip encoder has other names; loading it tells
+        return []  # an encoder in another layout has other names; loading it tells
     names = {normal_name(name) for name in given}
     return placement_problems(part.where, f"t2i.{ENCODER_FOLDER}", wanted - names, names - wanted)

@@ -45,15 +45,17 @@ def motion_problems(spec: Spec, found: Found) -> list[Problem]:
     return problems
 
 
-def _misfits(unet: dict[str, Any], adapter: dict[str, Any]) -> list[str]:
-    """What diffusers' `UNetMotionModel.from_unet2d` compares, and the widths, which decide every shape."""
-    widths, own = list(unet.get("block_out_channels") or ()), list(adapter.get("block_out_channels") or ())
+def _misfits(denoiser: dict[str, Any], adapter: dict[str, Any]) -> list[str]:
+    """What diffusers compares when it puts an adapter into a denoiser, and the widths, which decide every shape.
+
+    The settings of both are those of their config.json."""
+    widths, own = list(denoiser.get("block_out_channels") or ()), list(adapter.get("block_out_channels") or ())
     if len(widths) != len(own):
         return [f"it has {len(own)} blocks, and the denoiser has {len(widths)}"]
     misfits = []
     if widths != own:
         misfits.append(f"its blocks have {own} channels, and the denoiser's have {widths}")
-    layers = _spread(unet.get("layers_per_block", 2), len(widths))
+    layers = _spread(denoiser.get("layers_per_block", 2), len(widths))
     if layers != (others := _spread(adapter.get("motion_layers_per_block", 2), len(own))):
         misfits.append(f"it has {others} layers by block, and the denoiser has {layers}")
     return misfits

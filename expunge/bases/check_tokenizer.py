@@ -5,6 +5,7 @@ from typing import Any
 
 from expunge.bases.families import Family
 from expunge.bases.parts import Part, read_json
+from expunge.bases.spec import Spec
 from expunge.core.errors import Problem
 
 LEGACY_END = 2  # the end token's id in the config.json of older CLIP models: then the highest id is the end
@@ -14,7 +15,7 @@ MOST_PADDING = 128  # rows by which an embedding may be rounded up
 
 def tokenizer_problems(family: Family, encoder: Part, folder: Path) -> list[Problem]:
     """Differences between a tokenizer's folder and the settings of the text encoder: words, end token, length."""
-    where, label = encoder.where, "t2i.tokenizer"
+    where, label = encoder.where, f"t2i.{folder.name}"
     try:
         ids, settings = tokens_of(folder), read_json(folder / "tokenizer_config.json") or {}
         special = read_json(folder / "special_tokens_map.json") or {}
@@ -41,6 +42,23 @@ def tokenizer_problems(family: Family, encoder: Part, folder: Path) -> list[Prob
         says = f"its model_max_length is {length}" if length is not None else "it has no model_max_length"
         what = f"{label}: {says}, and the text encoder reads {longest} tokens"
         problems.append(Problem(where, what, f"write `model_max_length: {longest}` into tokenizer_config.json"))
+    return problems
+
+
+def differing_tokenizers(spec: Spec, folder: Path) -> list[Problem]:
+    """Tokenizers of a pipeline that read words as other tokens than the first one does; only their padding may differ.
+
+    :param folder: of the T2I pipeline.
+    """
+    first, *others = (folder / name for name in spec.family.TOKENIZERS)
+    problems, where = [], spec.t2i.source.where if spec.t2i.source is not None else str(spec.file)
+    try:
+        for other in others:
+            if tokens_of(other) != tokens_of(first):
+                what = f"t2i.{other.name}: it knows other tokens than t2i.{first.name}"
+                problems.append(Problem(where, what, "put the tokenizers of one model there"))
+    except ValueError:
+        return []  # which one is broken has been reported
     return problems
 
 

@@ -21,8 +21,10 @@ def predict_noise(
     if latents.ndim == 5 and denoiser is None:
         denoiser = getattr(base.t2v, base.spec.family.DENOISER)
     denoiser = denoiser_of(base) if denoiser is None else denoiser
+    settings = base.spec.t2v if latents.ndim == 5 else base.spec.t2i
+    size = settings.height, settings.width
     with autocast(base):
-        return base.spec.family.denoise(denoiser, latents, timesteps, condition.embeddings).float()
+        return base.spec.family.denoise(denoiser, latents, timesteps, condition.embeddings, size).float()
 
 
 def add_noise(base: Base, latents: Tensor, noise: Tensor, timesteps: Tensor) -> Tensor:

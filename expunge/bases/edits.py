@@ -15,9 +15,11 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from expunge.bases.encoders import parts_of, together
 from expunge.bases.families import Family
-from expunge.bases.families.names import normal_name
-from expunge.bases.loading import load_model
+from expunge.bases.families.names import encoder_folders, normal_name, weights_name
+from expunge.bases.parts import weight_files
+from expunge.bases.stored import load_stored
 from expunge.core.errors import InputError, Problem
 
 
@@ -61,13 +63,13 @@ def differing(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> list[st
 
 
 def file_dtype(folder: Path, variant: str | None = None) -> torch.dtype:
-    """The dtype in which a folder stores its encoder; float32 where the weights are not in a single file."""
-    file = folder / (f"model.{variant}.safetensors" if variant else "model.safetensors")
-    if not file.is_file():
-        return torch.float32
-    with safe_open(file, "pt") as tensors:
-        kinds = {tensors.get_tensor(name).dtype for name in tensors.keys()}  # noqa: SIM118 (no iterator)
-    return next((kind for kind in (torch.float32, torch.bfloat16, torch.float16) if kind in kinds), torch.float32)
+    """The dtype in which a folder stores its encoder, whose weights may be in pieces."""
+    kinds: set[str] = set()
+    for file in weight_files(folder, weights_name("model", variant)):
+        with safe_open(file, "pt") as tensors:
+            kinds |= {tensors.get_slice(name).get_dtype() for name in tensors.keys()}  # noqa: SIM118 (no iterator)
+    stored = {"F32": torch.float32, "BF16": torch.bfloat16, "F16": torch.float16}
+    return next((dtype for kind, dtype in stored.items() if kind in kinds), torch.float32)
 
 
 def changed_parameters(original: nn.Module, encoder: nn.Module, dtype: torch.dtype) -> int:
@@ -77,7 +79,8 @@ def changed_parameters(original: nn.Module, encoder: nn.Module, dtype: torch.dty
 
 
 def save_edit(edit: Edit, folder: Path, family: Family, dtype: torch.dtype) -> None:
-    """Write a folder that `from_pretrained` of the encoder's class loads: config.json and model.safetensors.
+    """Write a folder that `from_pretrained` of the encoder's class loads: config.json and model.safetensors. Of several
+    text encoders, the others lie in a folder each, by their names in the pipeline.
 
     The encoder's tensors are stored as `dtype` (that of the base's files). CLIP's names begin with `text_model.`, which
     every version of transformers, A1111 and ComfyUI knows. config.json says float32, so that the loaded encoder fits a
@@ -88,17 +91,8 @@ def save_edit(edit: Edit, folder: Path, family: Family, dtype: torch.dtype) -> N
     folder.mkdir(parents=True, exist_ok=True)
     aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
-        encoder = edit.encoder
-        encoder.config.save_pretrained(aside)
-        config = aside / "config.json"
-        text = config.read_text("utf-8")
-        text = re.sub(r'"(torch_)?dtype": "\w+"', '"dtype": "float32"', text)
-        if '"dtype"' not in text:
-            text = text.replace("{", '{\n  "dtype": "float32",', 1)
-        config.write_text(text, "utf-8")
-        state = {n: t for n, t in encoder.state_dict().items() if not n.endswith(("position_ids", *family.TIED))}
-        tensors = {family.stored_name(n): t.detach().to("cpu", dtype).contiguous() for n, t in state.items()}
-        save_file(tensors, aside / "model.safetensors", metadata={"format": "pt"})
+        for place, encoder in zip(encoder_folders(family), parts_of(family, edit.encoder).values(), strict=True):
+            _save_encoder(encoder, aside / place, family, dtype)
         unconditional = {} if edit.unconditional is None else {"embedding": edit.unconditional}
         for name, more, kind in (
             ("unconditional", unconditional, torch.float32),
@@ -110,21 +104,41 @@ def save_edit(edit: Edit, folder: Path, family: Family, dtype: torch.dtype) -> N
                 save_file(stored, aside / f"{name}.safetensors", metadata={"format": "pt"})
             else:
                 (folder / f"{name}.safetensors").unlink(missing_ok=True)
-        for file in sorted(aside.iterdir()):
-            os.replace(file, folder / file.name)
+        for file in sorted(each for each in aside.rglob("*") if each.is_file()):
+            kept = folder / file.relative_to(aside)
+            kept.parent.mkdir(exist_ok=True)
+            os.replace(file, kept)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
 
 
-def read_edit(folder: Path, family: Family, device: torch.device) -> Edit:
-    """Read what `save_edit` wrote, onto a device. The encoder is frozen and in float32.
+def _save_encoder(encoder: Any, folder: Path, family: Family, dtype: torch.dtype) -> None:
+    encoder.config.save_pretrained(folder)
+    config = folder / "config.json"
+    text = config.read_text("utf-8")
+    text = re.sub(r'"(torch_)?dtype": "\w+"', '"dtype": "float32"', text)
+    if '"dtype"' not in text:
+        text = text.replace("{", '{\n  "dtype": "float32",', 1)
+    config.write_text(text, "utf-8")
+    state = {n: t for n, t in encoder.state_dict().items() if not n.endswith(("position_ids", *family.TIED))}
+    tensors = {family.stored_name(n): t.detach().to("cpu", dtype).contiguous() for n, t in state.items()}
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
 
+
+def read_edit(folder: Path, family: Family, device: torch.device, dtype: torch.dtype = torch.float32) -> Edit:
+    """Read what `save_edit` wrote, onto a device. The encoder is frozen, and computes in float32.
+
+    :param dtype: in which the encoder's layers are held (bases/stored.py).
     :raises InputError: the folder lacks config.json or model.safetensors, or the encoder's tensors do not fit.
     """
-    if not (folder / "model.safetensors").is_file() or not (folder / "config.json").is_file():
-        fix = "run the unlearn stage, or name a folder with config.json and model.safetensors"
-        raise InputError([Problem(str(folder), "lacks config.json or model.safetensors", fix)])
-    encoder = load_model("the encoder", family.ENCODER, folder, str(folder))
+    encoders = {}
+    for place, (part, kind) in zip(encoder_folders(family), family.ENCODERS.items(), strict=True):
+        own = folder / place
+        if not (own / "model.safetensors").is_file() or not (own / "config.json").is_file():
+            fix = "run the unlearn stage, or name a folder with config.json and model.safetensors"
+            raise InputError([Problem(str(own), "lacks config.json or model.safetensors", fix)])
+        encoders[part] = load_stored(family, "the encoder", kind, own, str(own), None, dtype)
+    encoder = together(encoders)
     encoder.to(device).eval().requires_grad_(False)
     more = {name: folder / f"{name}.safetensors" for name in ("unconditional", "denoiser", "adapter")}
     read = {name: load_file(file, device=str(device)) for name, file in more.items() if file.is_file()}

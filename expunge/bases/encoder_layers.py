@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from expunge.bases.base import Base
+from expunge.bases.encoders import layers_of, stacks
 from expunge.bases.families import Family
 from expunge.bases.first_call import first_call
 from expunge.bases.text import encode_prompts
@@ -40,7 +41,9 @@ class Walk:
     encoder: Any
     prompts: Sequence[str]
     length: int | None = None
-    starts: dict[int, Any] = field(default_factory=dict, repr=False)  # by batch: how the first layer is called
+    starts: dict[tuple[int, int], Any] = field(
+        default_factory=dict, repr=False
+    )  # by text encoder and batch: how its first layer is called
     depth: int = 0
     _next: int = 0  # which of the family's LINEARS
     _calls: dict[int, Any] = field(default_factory=dict, repr=False)  # by batch: how the layer at `depth` is called
@@ -58,9 +61,16 @@ class Walk:
         for batch in self._batches():
             yield self._reached(batch, place)
 
+    @property
+    def _stack(self) -> range:
+        """The depths of the layers of the text encoder to which the layer at `depth` belongs."""
+        return next(stack for stack in stacks(self.family, self.encoder) if self.depth in stack)
+
     def step(self) -> None:
-        """Go on to the next layer."""
-        for batch in self._batches():
+        """Go on to the next layer, which may be the first one of the next text encoder."""
+        if self.depth + 1 == self._stack.stop:
+            self._calls.clear()
+        for batch in self._batches() if self._calls else ():
             if self._held(batch):
                 _, rest, options = self._calls[batch]
                 self._calls[batch] = (self._reached(batch, len(self.family.LINEARS))[0], rest, options)
@@ -76,7 +86,7 @@ class Walk:
 
     def _reached(self, batch: int, place: int) -> Reached:
         """What `through` gives at a place of the layer at `depth`."""
-        layer = self.family.layers_of(self.encoder)[self.depth]
+        layer = layers_of(self.family, self.encoder)[self.depth]
         if batch in self._running:
             return next(self._running[batch])
         states, rest, options = self._call(batch)
@@ -89,8 +99,9 @@ class Walk:
         """(states, rest, options) with which the layer at `depth` is called for a batch."""
         if batch in self._calls:
             return self._calls[batch]
-        states, rest, options = self.starts[batch] if batch in self.starts else self._start(batch)
-        for layer in self.family.layers_of(self.encoder)[: self.depth]:
+        begin = self._stack.start, batch
+        states, rest, options = self.starts[begin] if begin in self.starts else self._start(batch)
+        for layer in layers_of(self.family, self.encoder)[self._stack.start : self.depth]:
             steps = self.family.through(layer, states, *rest, **options)
             ((states, _),) = islice(steps, len(self.family.LINEARS), None)
         if not self._calls or self._held(batch):
@@ -99,14 +110,15 @@ class Walk:
 
     def _start(self, batch: int) -> Any:
         """(states, rest, options) with which the first layer is called for a batch."""
-        some, layers = self.prompts[batch * BATCH : (batch + 1) * BATCH], self.family.layers_of(self.encoder)
+        some, stack = self.prompts[batch * BATCH : (batch + 1) * BATCH], self._stack
+        layers = layers_of(self.family, self.encoder)[stack.start : stack.stop]
         (states, *rest), options = first_call(layers[0], lambda: encode_prompts(self.base, some, self.encoder))
         if len(layers) > 1:  # the first layer of T5 makes the positions' bias for all others
             (_, *rest), options = first_call(layers[1], lambda: encode_prompts(self.base, some, self.encoder))
         options = {name: _cut(each, self.length) for name, each in options.items()}
         call = states[:, : self.length].clone(), [_cut(each, self.length) for each in rest], options
         if (batch + 1) * call[0].numel() <= MOST_HELD:
-            self.starts[batch] = call
+            self.starts[stack.start, batch] = call
         return call
 
 

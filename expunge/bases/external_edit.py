@@ -1,13 +1,13 @@
-"""Reads an edit that somebody else made: an encoder, a U-Net or a part of one, a checkpoint, a LoRA.
+"""Reads an edit that somebody else made: an encoder, a denoiser or a part of one, a checkpoint, a LoRA.
 
     encoder, denoiser, notes = read_external(base, Path("external/acme.safetensors"))
 
-Every tensor must find its place in the base, with its shape; an encoder must be whole. A file with a part of a U-Net,
-as ESD and UCE are handed out, leaves the rest as it is.
+Every tensor must find its place in the base, with its shape; an encoder must be whole. A file with a part of a
+denoiser, as ESD and UCE are handed out, leaves the rest as it is.
 """
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +16,19 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from expunge.bases.base import Base, denoiser_of
-from expunge.bases.check_external import misfits, unknown_kind
-from expunge.bases.external_files import NOT_READ, files_of, kind_of
-from expunge.bases.families.names import normal_name
-from expunge.bases.families.sd import stored_name
+from expunge.bases.check_external import misfits, not_carried_over, unknown_kind, unread_layout
+from expunge.bases.encoders import parts_of
+from expunge.bases.external_files import (
+    denoiser_names,
+    encoder_names,
+    encoder_of,
+    files_of,
+    kind_of,
+    needed_names,
+)
+from expunge.bases.families.names import ENCODER_FOLDER, encoder_name, normal_name
 from expunge.bases.ldm import denoiser_places, encoder_places
-from expunge.bases.lora import METADATA, change_of, read_lora, weights_of
+from expunge.bases.lora import DENOISER, METADATA, change_of, prefixes, read_lora, weights_of
 from expunge.bases.placement import some
 from expunge.core.errors import InputError, Problem, shown
 
@@ -32,29 +39,32 @@ def read_external(base: Base, path: Path) -> tuple[Any, Any, dict[str, Any]]:
     :raises InputError: a file cannot be read, or something in it does not fit the base.
     """
     new: dict[str, dict[str, Tensor]] = {"encoder": {}, "denoiser": {}}
-    whole = False
+    whole = set[str]()
     for file in files_of(path).values():
-        parts, lora = _parts_of(base, file)
-        whole = whole or bool(parts.get("encoder") and not lora)
+        parts, part = _parts_of(base, file)
+        whole |= {part} if parts.get("encoder") else set()
         for part, tensors in parts.items():
             new[part] |= tensors
+    if new["denoiser"] and (problems := not_carried_over(shown(path), base.spec.family)):
+        raise InputError(problems)
     encoder, denoiser = placed(base, shown(path), new["encoder"], new["denoiser"], whole)
     return encoder, denoiser, {part: len(tensors) for part, tensors in new.items()}
 
 
 def placed(
-    base: Base, where: str, encoder: Mapping[str, Tensor], denoiser: Mapping[str, Tensor], whole: bool
+    base: Base, where: str, encoder: Mapping[str, Tensor], denoiser: Mapping[str, Tensor], whole: Collection[str]
 ) -> tuple[Any, Any]:
     """Copies of the base's encoder and denoiser with these tensors in them; None where there are none.
 
     :param where: what an error names as their place. :param encoder: names as in `normal_name`.
-    :param whole: must the encoder be whole?
+    :param whole: the text encoders, by their parts of the pipeline, that must be whole.
     :raises InputError: a tensor does not fit, all of them at once.
     """
     models = {"encoder": copy.deepcopy(base.encoder), "denoiser": copy.deepcopy(denoiser_of(base))}
     own = {"encoder": _by_normal_name(models["encoder"]), "denoiser": dict(models["denoiser"].named_parameters())}
     new = {"encoder": encoder, "denoiser": denoiser}
-    if problems := [problem for part in new for problem in _misfits(where, part, new[part], own[part], whole)]:
+    needed = {"encoder": needed_names(own["encoder"], whole, base.spec.family), "denoiser": set[str]()}
+    if problems := [problem for part in new for problem in _misfits(where, part, new[part], own[part], needed[part])]:
         raise InputError(problems)
     with torch.no_grad():
         for part, tensors in new.items():
@@ -63,25 +73,29 @@ def placed(
     return models["encoder"] if encoder else None, models["denoiser"] if denoiser else None
 
 
-def _parts_of(base: Base, file: Path) -> tuple[dict[str, dict[str, Tensor]], bool]:
-    """({"encoder" or "denoiser": {name: tensor}} of a file, is it a LoRA?); the encoder's names as in `normal_name`."""
-    where = shown(file)
+def _parts_of(base: Base, file: Path) -> tuple[dict[str, dict[str, Tensor]], str]:
+    """({"encoder" or "denoiser": {name: tensor}} of a file, the text encoder that must be whole, or ""); the encoder's
+    names as in `normal_name`."""
+    where, family = shown(file), base.spec.family
     try:
         with safe_open(file, "pt") as opened:
             tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 (no iterator)
             metadata = opened.metadata() or {}
     except (OSError, SafetensorError) as error:
         raise InputError([Problem(where, f"cannot be read ({error})", "get it again, whole")]) from None
-    match kind_of(tensors):
+    match kind_of(tensors, family):
         case "lora":
-            return _of_lora(base, where, tensors, metadata), True
+            return _of_lora(base, where, tensors, metadata), ""
         case "checkpoint":
-            return _of_checkpoint(base, tensors), False
+            if problems := unread_layout(where, family):
+                raise InputError(problems)
+            return _of_checkpoint(base, tensors), ENCODER_FOLDER
         case "denoiser":
-            return {"denoiser": {name.removeprefix("unet."): tensor for name, tensor in tensors.items()}}, False
+            return {"denoiser": {name: tensors[key] for name, key in denoiser_names(tensors, family).items()}}, ""
         case "encoder":
-            return {"encoder": {normal_name(n): t for n, t in tensors.items() if not n.endswith(NOT_READ)}}, False
-    raise InputError([unknown_kind(where, tensors)])
+            part = encoder_of(file, family)
+            return {"encoder": {name: tensors[key] for name, key in encoder_names(tensors, family, part).items()}}, part
+    raise InputError([unknown_kind(where, tensors, family)])
 
 
 def _of_lora(
@@ -92,12 +106,12 @@ def _of_lora(
     :raises InputError: it is no plain LoRA, or does not fit the base.
     """
     try:
-        lora = read_lora(tensors, metadata)
+        lora = read_lora(tensors, metadata, base.spec.family)
     except ValueError as error:
         what = f"its metadata ({METADATA}) are not read: {error}"
         raise InputError([Problem(where, what, "give the merged model")]) from None
-    parts = {"text_encoder": ("encoder", base.encoder), "unet": ("denoiser", denoiser_of(base))}
-    weights = {part: weights_of(module) for part, (_, module) in parts.items()}
+    models = {**parts_of(base.spec.family, base.encoder), DENOISER: denoiser_of(base)}
+    weights = {part: weights_of(module) for part, module in models.items()}
     lost = [module for part, module in lora.factors if module not in weights[part]]
     problems = []
     if lora.settings:
@@ -105,7 +119,9 @@ def _of_lora(
         problems.append(Problem(where, what, "give the merged model"))
     if lora.unread:
         what = f"{len(lora.unread)} tensors are of a kind that is not read ({some(lora.unread)})"
-        problems.append(Problem(where, what, "give a plain LoRA (no DoRA, LoHa or LoKr), or the merged model"))
+        begin = " or ".join(f"`{prefix}`" for prefix in prefixes(base.spec.family))
+        fix = f"give a plain LoRA (no DoRA, LoHa or LoKr) whose names begin with {begin}, or the merged model"
+        problems.append(Problem(where, what, fix))
     if lost:
         what = f"{len(lost)} modules of the LoRA are not in the base ({some(lost)})"
         problems.append(Problem(where, what, "give a LoRA of this base"))
@@ -117,7 +133,8 @@ def _of_lora(
         if change is None:
             unfit.append(module)
         else:
-            made[parts[part][0]][name] = weight.detach().float().cpu() + change
+            kind, called = ("denoiser", name) if part == DENOISER else ("encoder", encoder_name(name, part))
+            made[kind][called] = weight.detach().float().cpu() + change
     problems += [Problem(where, f"the factors of {module} do not fit", "give a LoRA of this base") for module in unfit]
     if problems:
         raise InputError(problems)
@@ -126,7 +143,7 @@ def _of_lora(
 
 def _of_checkpoint(base: Base, tensors: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
     """The encoder and the denoiser of a checkpoint of one file, as far as it has them."""
-    names = [stored_name(name) for name in _by_normal_name(base.encoder)]
+    names = [base.spec.family.stored_name(name) for name in _by_normal_name(base.encoder)]
     encoder = {}
     for name, place in encoder_places(tensors, names).items():
         tensor = tensors[place.key]
@@ -145,14 +162,14 @@ def _by_normal_name(encoder: Any) -> dict[str, Tensor]:
 
 
 def _misfits(
-    where: str, part: str, new: Mapping[str, Tensor], own: Mapping[str, Tensor], whole: bool
+    where: str, part: str, new: Mapping[str, Tensor], own: Mapping[str, Tensor], needed: Collection[str]
 ) -> Iterator[Problem]:
     """Why tensors are not the base's: names without a place, other shapes, missing ones, numbers not finite.
 
-    :param whole: must the encoder be whole? A LoRA changes a part of it.
+    :param needed: as of `misfits`.
     """
     given, wanted = ({name: tuple(tensor.shape) for name, tensor in each.items()} for each in (new, own))
-    yield from misfits(where, part, given, wanted, whole)
+    yield from misfits(where, part, given, wanted, needed)
     broken = sorted(name for name, tensor in new.items() if not bool(torch.isfinite(tensor).all()))
     if broken:
         what = f"{len(broken)} tensors of the {part} hold numbers that are not finite ({some(broken)})"

@@ -1,36 +1,63 @@
 """The files of an edit that somebody else made: which of them are read, and one digest of their content. No torch.
 
-It is a .safetensors file, or a folder with some: an encoder's, a U-Net's, or a pipeline's with `text_encoder/` and
-`unet/` in it.
+It is a .safetensors file, or a folder with some: an encoder's, a denoiser's, or a pipeline's with the folders of its
+text encoders and of its denoiser in it.
 """
 
 import stat
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
-from expunge.bases.families.names import normal_name
+from expunge.bases.families import Family, families
+from expunge.bases.families.names import ENCODER_FOLDER, IGNORED, encoder_name, normal_name
 from expunge.core.digest import digest, file_digest
 from expunge.core.errors import InputError, Problem, shown
 
-PARTS = ("", "text_encoder", "unet")  # the folders that are looked into
 FIX = "name a .safetensors file, or a folder of diffusers; convert a .bin, .pt or .ckpt first, with a program you trust"
 CHECKPOINT = ("cond_stage_model.", "model.diffusion_model.", "first_stage_model.")
-DENOISER = ("down_blocks.", "up_blocks.", "mid_block.", "conv_in.", "conv_out.", "conv_norm_out.", "time_embedding.")
-ENCODER = ("encoder.layers.", "embeddings.", "final_layer_norm.")
-NOT_READ = ("position_ids", "text_projection.weight", "logit_scale")  # no part of what a denoiser sees of a text
 LORA = ("lora_", ".lora.", "hada_", "lokr_", "dora_scale")
 
 
-def kind_of(names: Iterable[str]) -> str | None:
-    """What a file is by its tensors' names: "lora", "checkpoint", "denoiser", "encoder"; None: nothing that is read."""
-    names = list(names)
+def kind_of(names: Iterable[str], family: Family | None) -> str | None:
+    """What a file is by its tensors' names: "lora", "checkpoint", "denoiser", "encoder"; None: nothing that is read.
+
+    :param family: whose denoiser and encoder are known; None: those of all.
+    """
+    names, known = list(names), families() if family is None else (family,)
     if any(mark in name for name in names for mark in LORA):
         return "lora"
     if any(name.startswith(CHECKPOINT) for name in names):
         return "checkpoint"
-    if any(name.removeprefix("unet.").startswith(DENOISER) for name in names):
-        return "denoiser"
-    return "encoder" if any(normal_name(name).startswith(ENCODER) for name in names) else None
+    for each in known:
+        if any(name.startswith(tuple(each.DENOISER_NAMES)) for name in denoiser_names(names, each)):
+            return "denoiser"
+    begin = tuple(name for each in known for name in each.ENCODER_NAMES)
+    return "encoder" if any(normal_name(name).startswith(begin) for name in names) else None
+
+
+def denoiser_names(names: Iterable[str], family: Family) -> dict[str, str]:
+    """{a tensor's name in the denoiser: its name in a file, where the name of the denoiser may stand before it}."""
+    return {name.removeprefix(f"{family.DENOISER}."): name for name in names}
+
+
+def encoder_names(names: Iterable[str], family: Family, part: str = ENCODER_FOLDER) -> dict[str, str]:
+    """{a tensor's name as in `normal_name`: its name in an encoder's file}, of what a denoiser sees the effect of.
+
+    :param part: what the pipeline calls the encoder; the names of those after the first begin with it.
+    """
+    unread = (*IGNORED, *family.NOT_READ, *family.TIED)
+    return {normal_name(encoder_name(name, part)): name for name in names if not name.endswith(unread)}
+
+
+def encoder_of(file: Path, family: Family) -> str:
+    """Which of the pipeline's text encoders a file holds, by its folder: the first one where that does not tell."""
+    return file.parent.name if file.parent.name in family.ENCODERS else ENCODER_FOLDER
+
+
+def needed_names(own: Iterable[str], whole: Collection[str], family: Family) -> set[str]:
+    """The encoder's own tensors that belong to the text encoders `whole`. :param own: names as in `normal_name`."""
+    first = {name: name.partition(".")[0] for name in own}
+    return {name for name, part in first.items() if (part if part in family.ENCODERS else ENCODER_FOLDER) in whole}
 
 
 def files_of(path: Path) -> dict[str, Path]:
@@ -40,8 +67,9 @@ def files_of(path: Path) -> dict[str, Path]:
     """
     try:
         if path.is_dir():
+            parts = ("", *sorted({part for family in families() for part in (*family.ENCODERS, family.DENOISER)}))
             found = {
-                f"{part}/{f.name}".lstrip("/"): f for part in PARTS for f in sorted((path / part).glob("*.safetensors"))
+                f"{part}/{f.name}".lstrip("/"): f for part in parts for f in sorted((path / part).glob("*.safetensors"))
             }
             found = {name: file for name, file in found.items() if not _is_second_copy(name, found)}
         else:

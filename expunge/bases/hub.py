@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from expunge.bases.advice import advice
-from expunge.bases.families.names import TOKENIZER_FOLDER
+from expunge.bases.families.names import TOKENIZER_FOLDER, index_name
 from expunge.bases.lock import check_lock, read_lock
 from expunge.bases.spec import Source, Spec
 from expunge.core.errors import InputError, Problem
@@ -32,11 +32,10 @@ def resolve(spec: Spec, source: Source, files: Sequence[str], optional: Sequence
         return _complete(source, source.path, files)
     revision = _revision(spec, source)
     folder = _snapshot(source, revision)
-    if folder is None or _missing(folder, files):
+    if folder is None or _missing(source, folder, files):
         folder = _fetched(source, revision, files, optional, folder)
     if source.revision is None:
-        patterns = [*files, *(shard for name in files for shard in _shard_patterns(name))]
-        check_lock(spec, source, folder, patterns)
+        check_lock(spec, source, folder, _patterns(files))
     return folder
 
 
@@ -84,7 +83,8 @@ def loaded_files(
         if name.endswith("/*"):
             names.update(f"{name[:-1]}{each}" for each in spec.family.TOKENIZER_FILES)
         else:
-            names.update([name, f"{name}.index.json", *_shards(source, folder, name)])
+            pieces = _shards(source, folder, name)
+            names.update([name, *pieces, *([index_name(name)] if pieces else [])])
     return sorted(name for name in names if (folder / name).is_file())
 
 
@@ -109,7 +109,7 @@ def walk(path: Path) -> Iterator[Path]:
 
 
 def _complete(source: Source, folder: Path, files: Sequence[str]) -> Path:
-    missing, called = _missing(folder, files), source.written or str(folder)
+    missing, called = _missing(source, folder, files), source.written or str(folder)
     if missing and not folder.is_dir():
         raise InputError([Problem(source.where, f"there is no folder {called}", "correct the path, or put it there")])
     if len(missing) == len(files) > 2 and not advice(folder, missing, ""):
@@ -122,29 +122,37 @@ def _complete(source: Source, folder: Path, files: Sequence[str]) -> Path:
     return folder
 
 
-def _missing(folder: Path, files: Sequence[str]) -> list[str]:
-    """Those of `files` that a folder lacks. Weights may be sharded: then an index replaces the single file."""
-    return [name for name in files if not any(folder.glob(name)) and not (folder / f"{name}.index.json").is_file()]
+def _missing(source: Source, folder: Path, files: Sequence[str]) -> list[str]:
+    """Those of `files` that a folder lacks. Large weights may be in pieces: then their index and all pieces count.
+
+    :raises InputError: an index cannot be read."""
+    lacks = [name for name in files if not any(folder.glob(name))]
+    pieces = [piece for name in lacks for piece in _shards(source, folder, name) or [name]]
+    return [name for name in pieces if not (folder / name).is_file()]
 
 
 def _shards(source: Source, folder: Path, name: str) -> list[str]:
-    """The shards of a weights file, as its index names them; none where there is no index."""
-    index = folder / f"{name}.index.json"
-    if not index.is_file():
+    """The pieces of a weights file, as its index names them, in order; none where there is no index.
+
+    :raises InputError: the index cannot be read."""
+    if not name.endswith(".safetensors") or not (folder / index_name(name)).is_file():
         return []
+    index = folder / index_name(name)
     try:
-        pieces = set(json.loads(index.read_text("utf-8"))["weight_map"].values())
+        pieces = {str(piece) for piece in json.loads(index.read_text("utf-8"))["weight_map"].values()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         fix = "copy the complete folder there again"
         raise InputError([Problem(source.where, f"{index} is not an index of weights", fix)]) from None
-    return [(Path(name).parent / str(piece)).as_posix() for piece in pieces]
+    return sorted((Path(name).parent / piece).as_posix() for piece in pieces)
 
 
-def _shard_patterns(name: str) -> list[str]:
-    """Patterns of the files that may replace one large weights file: its index and its shards."""
-    if not name.endswith(".safetensors"):
-        return []
-    return [f"{name}.index.json", f"{name.removesuffix('.safetensors')}-*.safetensors"]
+def _patterns(files: Sequence[str]) -> list[str]:
+    """The files, and patterns of what may replace a large one of weights: its index and its pieces."""
+    found = list(files)
+    for name in files:
+        if name.endswith(".safetensors"):
+            found += [index_name(name), f"{name.removesuffix('.safetensors')}-*.safetensors"]
+    return found
 
 
 def _revision(spec: Spec, source: Source) -> str | None:
@@ -169,7 +177,7 @@ def _fetched(
     try:
         return _download(source, revision, files, optional)
     except InputError:
-        missing = _missing(cached, files) if cached is not None else []
+        missing = _missing(source, cached, files) if cached is not None else []
         found = advice(cached, missing, "") if cached is not None else ""
         if not found:
             raise
@@ -183,12 +191,12 @@ def _download(source: Source, revision: str | None, files: Sequence[str], option
 
     if constants.HF_HUB_OFFLINE:
         raise InputError([_not_there(source, revision, (*files, *optional))])
-    wanted = [pattern for name in (*files, *optional) for pattern in (name, *_shard_patterns(name))]
+    wanted = _patterns((*files, *optional))
     try:
         folder = Path(snapshot_download(str(source.repo), revision=revision, allow_patterns=wanted))
     except (HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled, OSError):
         raise InputError([_not_there(source, revision, (*files, *optional))]) from None
-    missing = _missing(folder, files)
+    missing = _missing(source, folder, files)
     if missing:
         fix = advice(folder, missing, "name a revision or `variant:` that has them as safetensors")
         raise InputError([Problem(source.where, f"{source.repo} has no {', '.join(missing)}", fix)])
@@ -201,7 +209,7 @@ def _not_there(source: Source, revision: str | None, files: Sequence[str]) -> Pr
     :param files: those that are loaded. A repository often holds the same weights several times.
     """
     at = f" --revision {revision}" if revision else ""
-    at += "".join(f' --include "{name}"' for name in files)  # hf takes one pattern an option
+    at += "".join(f' --include "{name}"' for name in _patterns(files))  # hf takes one pattern an option
     fix = (
         f"run `hf download {source.repo}{at}` with the network up (it fills $HF_HOME, by default "
         "~/.cache/huggingface; that folder can be copied here), or put the folder into bases/ and write `path:`"

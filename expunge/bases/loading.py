@@ -12,15 +12,18 @@ import torch
 from torch import nn
 
 from expunge.bases.families import families
+from expunge.bases.families.names import RENAMED
 from expunge.bases.parts import read_json
 from expunge.bases.placement import placement_problems, some, wrong_class
 from expunge.core.errors import InputError, Problem
 
 
-def load_model(label: str, kind: str, folder: Path, where: str, variant: str | None = None) -> Any:
-    """A model in float32 on the cpu, in evaluation mode.
+def load_model(
+    label: str, kind: str, folder: Path, where: str, variant: str | None = None, dtype: torch.dtype = torch.float32
+) -> Any:
+    """A model on the cpu, in evaluation mode.
 
-    :param label: what problems call it, such as "t2i.unet". :param kind: its class in transformers or diffusers.
+    :param label: what problems call it, such as "t2i.vae". :param kind: its class in transformers or diffusers.
     :param where: the place in the base's file, for problems. :param variant: such as fp16.
     :raises InputError: the folder cannot be read; tensors are missing, found no place, have another shape or hold NaN
         or infinity.
@@ -28,15 +31,16 @@ def load_model(label: str, kind: str, folder: Path, where: str, variant: str | N
     import diffusers
     import transformers
 
-    of_transformers = any(kind == family.ENCODER for family in families())
+    kind = RENAMED.get(kind, kind)
+    of_transformers = any(kind in family.ENCODERS.values() for family in families())
     loader = getattr(transformers if of_transformers else diffusers, kind)
-    dtype = {"dtype" if of_transformers else "torch_dtype": torch.float32}
+    options = {"dtype" if of_transformers else "torch_dtype": dtype}
     with readable(where, label, folder):
         given = (read_json(folder / "config.json") or {}).get("_class_name", kind)
-        if given != kind:
+        if RENAMED.get(given, given) != kind:
             raise InputError([wrong_class(where, label, given, kind)])
         model, found = loader.from_pretrained(
-            folder, use_safetensors=True, local_files_only=True, variant=variant, output_loading_info=True, **dtype
+            folder, use_safetensors=True, local_files_only=True, variant=variant, output_loading_info=True, **options
         )
     problems = placement_problems(where, label, found["missing_keys"], found["unexpected_keys"])
     problems += not_finite(where, label, model)

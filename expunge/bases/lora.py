@@ -3,6 +3,7 @@
     lora_te_text_model_encoder_layers_0_mlp_fc1.lora_down.weight, .lora_up.weight, .alpha       kohya's sd-scripts
     text_encoder.text_model.encoder.layers.0.mlp.fc1.lora_A.weight, .lora_B.weight              diffusers with peft
     unet.mid_block.attentions.0.transformer_blocks.0.attn1.processor.to_q_lora.down.weight      older diffusers
+    transformer.transformer_blocks.0.attn1.to_q.lora_A.weight, .lora_B.weight                   another family's
 
 A convolution's A is (r, in, h, w), and its B (out, r, 1, 1). Without an alpha, alpha is r.
 """
@@ -15,6 +16,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from expunge.bases.families import Family
 from expunge.bases.families.names import normal_name
 
 _FACTOR = re.compile(
@@ -22,7 +24,8 @@ _FACTOR = re.compile(
     r"\.lora_(?P<kohya>down|up)\.weight|\.lora_(?P<peft>A|B)(?:\.default)?\.weight|"
     r"(?:\.|_)lora\.(?P<old>down|up)\.weight|\.lora_linear_layer\.(?P<text>down|up)\.weight|(?P<alpha>\.alpha))"
 )
-_PREFIXES = {"lora_unet_": "unet", "unet.": "unet", "lora_te_": "text_encoder", "text_encoder.": "text_encoder"}
+DENOISER = "denoiser"  # a part; the others are the text encoders, by their names in the pipeline
+_KOHYA = "lora_unet_"  # kohya's scripts call every denoiser so
 METADATA = "lora_adapter_metadata"  # where diffusers writes the settings of a LoRA
 _NOT_PLAIN = ("use_dora", "use_rslora", "alpha_pattern", "rank_pattern")
 
@@ -46,8 +49,21 @@ class Lora:
     settings: list[str] = field(default_factory=list)  # keys of the metadata
 
 
-def read_lora(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> Lora:
-    """The factors in a file. The parts are "unet" and "text_encoder".
+def prefixes(family: Family) -> dict[str, str]:
+    """{how the names of a part's tensors begin in a file: the part}."""
+    encoders = list(family.ENCODERS)
+    numbers = [""] if len(encoders) == 1 else range(1, len(encoders) + 1)
+    kohya = {f"lora_te{number}_": part for number, part in zip(numbers, encoders, strict=True)}
+    return {_KOHYA: DENOISER, **kohya, **{f"{name}.": part for part, name in own_names(family).items()}}
+
+
+def own_names(family: Family) -> dict[str, str]:
+    """{part: what diffusers calls it}."""
+    return {DENOISER: family.DENOISER, **{part: part for part in family.ENCODERS}}
+
+
+def read_lora(tensors: Mapping[str, Tensor], metadata: Mapping[str, str], family: Family) -> Lora:
+    """The factors in a file.
 
     :raises ValueError: what diffusers wrote into the metadata is no mapping, or lacks an alpha.
     """
@@ -58,21 +74,22 @@ def read_lora(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> Lor
         raise ValueError(f"{lost[0]} stands without its lora_alpha")
     lora = Lora(settings=[key for key in about if key.endswith(_NOT_PLAIN) and about[key]])
     found: dict[tuple[str, str], dict[str, Tensor]] = {}
+    parts, called = prefixes(family), own_names(family)
     for name, tensor in tensors.items():
         match = _FACTOR.fullmatch(name)
-        prefix = next((prefix for prefix in _PREFIXES if name.startswith(prefix)), None)
+        prefix = next((prefix for prefix in parts if name.startswith(prefix)), None)
         if match is None or prefix is None:
             lora.unread.append(name)
             continue
         kind = match["kohya"] or match["old"] or match["text"] or {"A": "down", "B": "up"}.get(match["peft"], "alpha")
         module = flat(match["module"].removeprefix(prefix).replace(".processor", ""))
-        found.setdefault((_PREFIXES[prefix], re.sub(r"_to_out$", "_to_out_0", module)), {})[kind] = tensor
+        found.setdefault((parts[prefix], re.sub(r"_to_out$", "_to_out_0", module)), {})[kind] = tensor
     for (part, module), each in found.items():
         if "up" not in each or "down" not in each:
             lora.incomplete.append((part, module))
             continue
         rank = each["down"].shape[0]
-        alpha = float(each["alpha"]) if "alpha" in each else float(about.get(f"{part}.lora_alpha") or rank)
+        alpha = float(each["alpha"]) if "alpha" in each else float(about.get(f"{called[part]}.lora_alpha") or rank)
         lora.factors[part, module] = Factors(each["up"], each["down"], alpha / rank)
     return lora
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
-from expunge.bases.families.names import MODEL, weights_name
+from expunge.bases.families.names import MODEL, index_name, weights_name
 from expunge.bases.hub import find_folder
 from expunge.bases.sources import needed_sources
 from expunge.bases.spec import Spec
@@ -18,7 +18,7 @@ from expunge.core.errors import Problem
 class Part:
     """One model, scheduler or tokenizer of a base. Only what lies on this machine is a part."""
 
-    label: str  # "t2i.unet", for problems
+    label: str  # "t2i.vae", for problems
     where: str  # "bases/emoji.yaml:5", for problems
     folder: Path
     config: dict[str, Any]
@@ -44,7 +44,7 @@ def parts_of(spec: Spec) -> Found:
         if needed.checkpoint is not None:
             _add_checkpoint(found, name, where, needed.checkpoint)
             continue
-        if "." in name:  # a single model: t2v.unet, t2v.motion_adapter
+        if "." in name:  # a single model, such as t2v.motion_adapter
             _add(found, name, where, folder, "config.json", weights_name(MODEL, variant))
             continue
         for part, stem in spec.family.MODELS.items():
@@ -94,13 +94,19 @@ def read_json(file: Path) -> dict[str, Any] | None:
 
 def _tensors(folder: Path, weights: str) -> dict[str, tuple[int, ...]]:
     """The tensors of a weights file, or of the pieces that its index names; {} where it is missing."""
-    index = read_json(folder / f"{weights}.index.json")
-    names = {weights} if index is None else {str(name) for name in (index.get("weight_map") or {}).values()}
     tensors: dict[str, tuple[int, ...]] = {}
-    for name in sorted(names):
-        if (folder / name).is_file():
-            tensors |= read_header(folder / name)
+    for file in weight_files(folder, weights):
+        tensors |= read_header(file)
     return tensors
+
+
+def weight_files(folder: Path, weights: str) -> list[Path]:
+    """A weights file, or the pieces that its index names, as far as they are there.
+
+    :raises ValueError: the index is no JSON of settings."""
+    index = read_json(folder / index_name(weights))
+    names = {weights} if index is None else {str(name) for name in (index.get("weight_map") or {}).values()}
+    return [folder / name for name in sorted(names) if (folder / name).is_file()]
 
 
 def read_header(file: Path) -> dict[str, tuple[int, ...]]:

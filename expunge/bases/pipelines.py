@@ -13,14 +13,16 @@ import torch
 from expunge.bases import hub
 from expunge.bases.check_motion import what_moves
 from expunge.bases.check_tokenizer import spelling_missing
-from expunge.bases.edits import differing, file_dtype
+from expunge.bases.edits import file_dtype
 from expunge.bases.families import Family
-from expunge.bases.families.names import ENCODER_FOLDER, TOKENIZER_FOLDER
+from expunge.bases.families.names import ENCODER_FOLDER
 from expunge.bases.loading import load_all, load_model, readable
 from expunge.bases.schedule import Schedule, schedule_of
+from expunge.bases.sharing import differing_from
 from expunge.bases.single_file import load_checkpoint
 from expunge.bases.sources import Needed, needed_sources
 from expunge.bases.spec import Pipeline, Spec
+from expunge.bases.stored import dtype_of, load_stored
 from expunge.core.errors import InputError, Problem
 
 
@@ -54,12 +56,16 @@ def load_t2v(spec: Spec, t2i: Any) -> Any:
         with readable(where, "t2v", spec.file):
             pipe = getattr(diffusers, spec.t2v.pipeline)(**{**optional, **shared, **parts})
         return _with_solver(spec, spec.t2v, pipe)
-    pipe = _from_folder(spec, spec.t2v, "t2v", _folder(spec, whole), whole, parts)
-    differ = differing(t2i.text_encoder.state_dict(), pipe.text_encoder.state_dict())
-    if differ:
-        what = f"the text encoder is not the T2I pipeline's: {len(differ)} tensors differ ({differ[0]}, ...)"
-        raise InputError([Problem(whole.source.where, what, "pair models that share one text encoder")])
-    pipe.register_modules(text_encoder=t2i.text_encoder, tokenizer=t2i.tokenizer)
+    where, folder, variant = whole.source.where, _folder(spec, whole), whole.source.variant
+    shared = {part: getattr(t2i, part) for part in spec.family.ENCODERS}
+    for part, encoder in shared.items():
+        with readable(where, f"t2v.{part}", folder):
+            differ = differing_from(spec.family, encoder, folder, part, variant)
+        if differ:
+            what = f"the text encoder is not the T2I pipeline's: {len(differ)} tensors differ ({differ[0]}, ...)"
+            raise InputError([Problem(where, what, "pair models that share one text encoder")])
+    pipe = _from_folder(spec, spec.t2v, "t2v", folder, whole, {**shared, **parts})
+    pipe.register_modules(**{part: getattr(t2i, part) for part in spec.family.TOKENIZERS})
     return pipe
 
 
@@ -104,12 +110,17 @@ def _from_folder(
             if kind not in classes[part]:
                 fix = f"use a model of the {family.NAME} family ({part}: {' or '.join(classes[part])})"
                 raise InputError([Problem(where, f"{label}: model_index.json names a {kind} as {part}", fix)])
-            loads[part] = partial(load_model, f"{label}.{part}", kind, folder / part, where, variant)
+            what = f"{label}.{part}", kind, folder / part, where, variant
+            if part in family.ENCODERS:
+                loads[part] = partial(load_stored, family, *what, dtype_of(spec.storage))
+            else:
+                loads[part] = partial(load_model, *what)
     parts = {**load_all(loads), **parts}
     if label == "t2v":
         _require_motion(family, where, parts)
-    if problems := spelling_missing(family, where, f"{label}.tokenizer", folder / TOKENIZER_FOLDER):
-        raise InputError(problems)
+    problems = [spelling_missing(family, where, f"{label}.{each}", folder / each) for each in family.TOKENIZERS]
+    if any(problems):
+        raise InputError([problem for some in problems for problem in some])
     with readable(where, label, folder):
         pipe = getattr(diffusers, pipeline.pipeline).from_pretrained(
             folder,
@@ -120,6 +131,8 @@ def _from_folder(
             **{**family.T2I, **family.T2V}[pipeline.pipeline],
             **parts,
         )
+    if family.CUTS:
+        pipe.tokenizer.model_max_length = min(pipe.tokenizer.model_max_length, family.LONGEST_PROMPT)
     return _with_solver(spec, pipeline, pipe)
 
 

@@ -104,7 +104,10 @@ def _sample(
         ):
             result = pipe(
                 **family.call(
-                    text[:, 0] if each_frame else text, None if empty is None else empty[batch], frames is not None
+                    denoiser,
+                    text[:, 0] if each_frame else text,
+                    None if empty is None else empty[batch],
+                    frames is not None,
                 ),
                 height=settings.height,
                 width=settings.width,

@@ -19,8 +19,8 @@ class Needed:
 
 
 def needed_sources(spec: Spec) -> dict[str, Needed]:
-    """The sources by part: "t2i"; "t2v" if the T2V pipeline has its own folder; "t2v.unet", "t2v.motion_adapter",
-    "t2v.transformer" for what lies by itself.
+    """The sources by part: "t2i"; "t2v" if the T2V pipeline has its own folder; for what lies by itself "t2v." and the
+    part's name in the family, such as "t2v.transformer" or "t2v.motion_adapter".
 
     Where the T2I model is a checkpoint of one file, "t2i" is the folder of its settings, and "t2i.checkpoint" the file.
     """

@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from expunge.bases.families import Family, families, family_of
+from expunge.bases.families import Family, families, families_of, family_of
 from expunge.bases.roots import LOCAL, PathError, place_of
 from expunge.bases.single_name import file_problem
 from expunge.core.digest import canonical
@@ -21,8 +21,9 @@ from expunge.core.schema import schema_problems, validator_of
 from expunge.core.yamlfile import Node, load
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
-# {key of the section t2v: the part of the pipeline that lies there by itself}
-PARTS = {"unet": "unet", "adapter": "motion_adapter", "transformer": "transformer"}
+# {key of the section t2v: the part of the pipeline that lies there by itself}; a key is the part's name but for these
+_KEYS = {"motion_adapter": "adapter"}
+PARTS = {_KEYS.get(part, part): part for family in families() for part in family.VIDEO_PARTS}
 OPEN_CLIP = "open-clip"  # the judge's type where the base's file names none
 
 
@@ -106,6 +107,8 @@ class Spec:
     fps: int
     dtype: str  # float32 | bfloat16 | float16 | auto
     device: str  # auto | cpu | cuda | cuda:N | mps
+    offload: str = "none"  # none | model | layers: bases/offload.py
+    storage: str = "auto"  # auto | float32 | bfloat16
     threads: int | None = None  # CPU threads per worker; None: one process, all cores
     clip_skip: int | None = None  # last layers of the text encoder that are not used, as diffusers counts them
     loras: tuple[Addition, ...] = ()
@@ -116,7 +119,7 @@ class Spec:
     @property
     def family(self) -> Family:
         """What is special about the base's kind of models (bases/families)."""
-        return family_of(self.t2i.pipeline)
+        return family_of(self.t2i.pipeline, self.t2v.pipeline)
 
     @property
     def lock(self) -> Path:
@@ -178,6 +181,8 @@ class _Reader:
             fps=raw["fps"],
             dtype=raw.get("dtype", "auto"),
             device=raw.get("device", "auto"),
+            offload=raw.get("offload", "none"),
+            storage=raw.get("storage", "auto"),
             threads=raw.get("threads"),
             clip_skip=raw.get("clip_skip"),
             loras=self.additions("loras"),
@@ -270,6 +275,18 @@ def _names(folder: Path) -> str:
     return ", ".join(names) or f"the stem of a file in {folder}/ (there is none)"
 
 
+def _not_shared(family: Family, video: dict[str, Any], where: str) -> Iterator[Problem]:
+    """Parts that a T2V pipeline without a folder of its own neither names nor has from the T2I pipeline. Where it names
+    none at all, that has been said."""
+    keys = {part: key for key, part in PARTS.items()}
+    needed = [part for part in family.MODELS if part not in (*family.OPTIONAL_MODELS, *family.SHARED_PARTS)]
+    lacks = [part for part in needed if keys[part] not in video]
+    if lacks and not {"path", "repo"} & video.keys() and PARTS.keys() & video.keys():
+        ways = " and ".join(f"`{keys[part]}:` with a {family.VIDEO_PARTS[part]}" for part in lacks)
+        what = f"`t2v` has no {' and no '.join(lacks)}, and the T2I pipeline's will not do"
+        yield Problem(where, what, f"write {ways}, or `path:` with a whole pipeline")
+
+
 @cache
 def _validator() -> Any:
     return validator_of(json.loads(Path(__file__).with_name("schema.json").read_text("utf-8")))
@@ -286,18 +303,20 @@ def _choices(tree: Node, file: Path) -> Iterator[Problem]:
         return value if isinstance(value, dict) else None, f"{file.as_posix()}:{tree.at(keys).line}"
 
     video, where = at("t2v")
-    known = {name: each for each in families() for name in each.T2I}
     picture, place = at("t2i")
-    family = known.get((picture or {}).get("pipeline", ""))
-    if picture is not None and "pipeline" in picture and family is None:
+    shares = families_of((picture or {}).get("pipeline", ""))
+    if picture is not None and "pipeline" in picture and not shares:
         what = f"`t2i` is a {picture['pipeline']}, which belongs to no family of models that is known"
+        known = dict.fromkeys(name for each in families() for name in each.T2I)
         yield Problem(place, what, f"write one of {', '.join(known)}")
-    if video is not None and family is not None:
+    if video is not None and shares:
+        family = next((each for each in shares if video.get("pipeline") in each.T2V), shares[0])
         if "pipeline" in video and video["pipeline"] not in family.T2V:
             what = f"`t2v` is a {video['pipeline']}, which does not share the text encoder of {family.NAME}"
-            yield Problem(where, what, f"write {' or '.join(family.T2V)}")
-        for key in PARTS.keys() & video.keys():
-            if PARTS[key] not in family.VIDEO_PARTS:
+            yield Problem(where, what, f"write {' or '.join(name for each in shares for name in each.T2V)}")
+        yield from _not_shared(family, video, where)
+        for key in PARTS:
+            if key in video and PARTS[key] not in family.VIDEO_PARTS:
                 own = [each for each, part in PARTS.items() if part in family.VIDEO_PARTS]
                 what = f"`t2v.{key}` is no part of a video model of {family.NAME}"
                 yield Problem(at("t2v", key)[1], what, f"write `{'` or `'.join(own)}`")
@@ -316,6 +335,11 @@ def _choices(tree: Node, file: Path) -> Iterator[Problem]:
             yield Problem(where, f"`{label}` has both `{one}` and `{other}`", "keep one of them")
         elif section is not None and needed and one not in section and other not in section:
             yield Problem(where, f"`{label}` has neither `{one}` nor `{other}`", "write one of them")
+    whole = at()[0] or {}
+    away, device = whole.get("offload", "none"), whole.get("device", "auto")
+    if away != "none" and device in ("cpu", "mps"):
+        what = f"`offload: {away}` does nothing on the device {device}, which has no memory of its own"
+        yield Problem(f"{file.as_posix()}:{tree.at(['offload']).line}", what, "leave it out, or write `device: auto`")
     for keys in (("t2i",), ("t2v",), *(("t2v", key) for key in PARTS), ("judge", "pretrained")):
         section, where = at(*keys)
         if section is not None and "repo" in section and "revision" not in section:

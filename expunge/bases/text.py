@@ -47,7 +47,8 @@ def encode_empty(base: Base, encoder: Any, video: bool) -> Tensor:
     """(1, L, D): what the pipeline of pictures or of videos feeds its denoiser as the empty prompt, for guidance."""
     tokens = tokens_of(base, [""])
     ids, mask = (torch.tensor(each, device=base.device) for each in (tokens.input_ids, tokens.attention_mask))
-    return base.spec.family.encode_empty(encoder, ids, mask, base.spec.clip_skip, video)
+    pipe = base.t2v if video else base.t2i
+    return base.spec.family.encode_empty(pipe, encoder, ids, mask, base.spec.clip_skip, video)
 
 
 def alignment(base: Base, prompts: Sequence[str], others: Sequence[str]) -> Tensor | None:

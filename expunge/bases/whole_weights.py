@@ -1,7 +1,7 @@
 """An edit from whole weights, as other code holds them in memory, and back.
 
-edit = edit_of(base, encoder=pipe.text_encoder.state_dict(), denoiser=pipe.unet.state_dict())
-weights = weights_of(base, edit)               {"text_encoder": {name: tensor}, "unet": {name: tensor}}
+edit = edit_of(base, encoder=encoder.state_dict(), denoiser=denoiser.state_dict())
+weights = weights_of(base, edit)               {"text_encoder": {name: tensor}, what the family calls its denoiser: ...}
 """
 
 from collections.abc import Mapping
@@ -11,9 +11,9 @@ from torch import Tensor
 
 from expunge.bases.base import Base, denoiser_of
 from expunge.bases.edits import Edit
+from expunge.bases.encoders import parts_of
 from expunge.bases.external_edit import placed
-from expunge.bases.external_files import NOT_READ
-from expunge.bases.families.names import normal_name
+from expunge.bases.external_files import encoder_names
 
 
 @torch.no_grad()
@@ -26,9 +26,11 @@ def edit_of(
     :param denoiser: the T2I denoiser's tensors, or those of them that change.
     :raises InputError: a tensor has no place in the base, another shape, or is not finite; or the encoder is not whole.
     """
-    own = {normal_name(n): tensor for n, tensor in (encoder or {}).items() if not n.endswith(NOT_READ)}
-    new, changed = placed(base, "the weights", own, denoiser or {}, whole=encoder is not None)
-    new = (base.encoder if new is None else new).float().eval().requires_grad_(False)
+    given = encoder or {}
+    own = {name: given[key] for name, key in encoder_names(given, base.spec.family).items()}
+    whole = base.spec.family.ENCODERS.keys() if encoder is not None else ()
+    new, changed = placed(base, "the weights", own, denoiser or {}, whole)
+    new = base.encoder if new is None else new.float().eval().requires_grad_(False)
     if changed is None:
         return Edit(new)
     before = dict(denoiser_of(base).named_parameters())
@@ -47,11 +49,12 @@ def weights_of(base: Base, edit: Edit) -> dict[str, dict[str, Tensor]]:
         raise ValueError(
             "the edit replaces the empty prompt's embedding, which no model's weights hold: store the edit"
         )
-    encoder = {
-        base.spec.family.stored_name(name): tensor.detach().float().cpu().clone()
-        for name, tensor in edit.encoder.named_parameters()
+    family = base.spec.family
+    encoders = {
+        part: {family.stored_name(n): tensor.detach().float().cpu().clone() for n, tensor in each.named_parameters()}
+        for part, each in parts_of(family, edit.encoder).items()
     }
     own = {name: tensor.detach().float().cpu().clone() for name, tensor in denoiser_of(base).named_parameters()}
     for name in edit.denoiser.keys() & own.keys():  # the others are the T2V denoiser's alone
         own[name] += edit.denoiser[name].detach().float().cpu()
-    return {"text_encoder": encoder, base.spec.family.DENOISER: own}
+    return {**encoders, family.DENOISER: own}

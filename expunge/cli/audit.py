@@ -163,7 +163,9 @@ def compatible(
     from expunge.records.verify import AUDIT
 
     answer = answer_of(read_record(Path(encoder) if encoder.endswith(".json") else AUDIT / f"{encoder}.json"), pipeline)
-    typer.echo(f"{pipeline.as_posix()} {answer.how} ({', '.join(f.name for f in answer.files)})")
+    typer.echo(
+        f"{pipeline.as_posix()} {answer.how} ({', '.join(f.relative_to(pipeline).as_posix() for f in answer.files)})"
+    )
     for what, names in (("differ", answer.differ), ("are missing", answer.missing), ("are unknown", answer.unknown)):
         if names:
             more = f" and {len(names) - 5} more" if len(names) > 5 else ""

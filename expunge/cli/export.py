@@ -32,12 +32,13 @@ def export(
     """Write an encoder as diffusers, A1111 and ComfyUI load it.
 
     diffusers: a whole pipeline in a folder. single-file: a copy of a checkpoint with the unlearned tensors in it.
-    lora: the text encoder's change, if it has low rank. comfyui: a text encoder for the node CLIPLoader.
+    lora: the text encoder's change, if it has low rank. comfyui: a text encoder, as ComfyUI loads it.
     encoder: the text encoder's folder. A folder gets a model card, with every number of the record in audit/.
     A format that cannot hold all that the method changed is refused. docs/export.md tells more.
     """
     from expunge.bases.base_digest import base_parts
     from expunge.bases.exports import Order, export
+    from expunge.bases.families.names import encoder_folders
     from expunge.bases.spec import load_spec
     from expunge.core.digest import file_digest
     from expunge.core.index import read_index
@@ -58,7 +59,7 @@ def export(
         raise InputError([Problem(encoder, "is no encoder of the last run", did_you_mean(encoder, known))])
     folder = encoders / encoder
     damaged = [name for name, sha256 in units[encoder].files.items()
-               if name.endswith((".safetensors", ".json")) and "/" not in name
+               if name.endswith((".safetensors", ".json"))
                and not ((folder / name).is_file() and file_digest(folder / name) == sha256)]  # fmt: skip
     if damaged:
         what = f"{damaged[0]} is missing, or not what the run wrote"
@@ -73,7 +74,8 @@ def export(
     if not FORMATS[to.value].suffix:  # a folder, which the hub shows with a card
         source = spec.t2i.source
         made = Made(planned.encoders[encoder].concepts, method, (source and source.repo) or "", (), spec.t2i.pipeline)
-        held, arguments = (["model.safetensors"], '"FOLDER"') if to.value == "encoder" else ([], "")
+        weights = [(Path(each) / "model.safetensors").as_posix() for each in encoder_folders(spec.family)]
+        held, arguments = (weights, '"FOLDER"') if to.value == "encoder" else ([], "")
         card, about_card = card_to_hand_on(AUDIT / f"{encoder}.json", made, units[encoder].files, held, arguments)
     order = Order(encoder, method, folder, spec, kind, into, card)
     name = Name.parse(encoder).stem if into is None else f"{into.stem}.{Name.parse(encoder).stem}"

@@ -12,7 +12,7 @@ from expunge.core.errors import InputError, Problem, shown
 @app.command()
 @errors_in_lines
 def judge(
-    path: Annotated[Path, typer.Argument(help="An encoder, U-Net, checkpoint or LoRA: a .safetensors file or folder.")],
+    path: Annotated[Path, typer.Argument(help="An encoder, denoiser, checkpoint or LoRA: .safetensors, or a folder.")],
     list_: Annotated[str, typer.Option("--list", help="What it should have forgotten: a list's id, or its file.")],
     concept: Annotated[list[str] | None, typer.Option(help="Only these concepts of the list; default: all.")] = None,
     name: Annotated[str | None, typer.Option(help="What to call it; default: by its file.")] = None,

@@ -33,16 +33,23 @@ class Registry(Mapping[str, T], Generic[T]):
 
     :param package: its name and `folder` its place: an entry's module is "<package>.<file's stem>". :param constant:
     what an entry's file assigns. :param kind: the dataclass of an entry, with the fields `name`, `module`, `order` and
-    `knobs` (Schemas), which may have others. :param renamed: {a knob's former name: its name}, for advice.
+    `knobs` (Schemas), which may have others. :param renamed: {a knob's former name: its name}, and :param other_words:
+    {what people write for a value: the value}, for advice.
 
     :raises InputError: at the first use, a file's declaration is broken: every problem, with file and line.
     """
 
     def __init__(
-        self, folder: Path, package: str, constant: str, kind: type[T], renamed: Mapping[str, str] | None = None
+        self,
+        folder: Path,
+        package: str,
+        constant: str,
+        kind: type[T],
+        renamed: Mapping[str, str] | None = None,
+        other_words: Mapping[str, str] | None = None,
     ) -> None:
         self.folder, self.package, self.constant, self.kind = folder, package, constant, kind
-        self.renamed = dict(renamed or {})
+        self.renamed, self.other_words = dict(renamed or {}), dict(other_words or {})
 
     @cached_property
     def _entries(self) -> dict[str, T]:
@@ -68,7 +75,7 @@ class Registry(Mapping[str, T], Generic[T]):
         entry: Any = self[name]
         if wrong := self._wrong_defaults[name]:
             raise InputError(Problem(entry.module, f"of its defaults, {what}", fix) for what, fix in wrong)
-        return knob_problems(name, entry.knobs, values, self.renamed)
+        return knob_problems(name, entry.knobs, values, self.renamed, self.other_words)
 
     @cached_property
     def _wrong_defaults(self) -> dict[str, list[Advice]]:
@@ -80,8 +87,14 @@ def defaults(schemas: Schemas) -> dict[str, Any]:
     return {name: schema["default"] for name, schema in schemas.items()}
 
 
-def knob_problems(owner: str, schemas: Schemas, values: Any, renamed: Mapping[str, str] | None = None) -> list[Advice]:
-    """What is wrong with the values {knob: value} of an entry called `owner`."""
+def knob_problems(
+    owner: str,
+    schemas: Schemas,
+    values: Any,
+    renamed: Mapping[str, str] | None = None,
+    other_words: Mapping[str, str] | None = None,
+) -> list[Advice]:
+    """What is wrong with the values {knob: value} of an entry called `owner`; the other parameters as of `Registry`."""
     if not isinstance(values, Mapping):
         return [(f"{owner} is {short(values)}", "write a table of its parameters, such as {steps: 20}")]
     problems = []
@@ -91,8 +104,13 @@ def knob_problems(owner: str, schemas: Schemas, values: Any, renamed: Mapping[st
             fix = f"did you mean {now}? write `{now}:`" if now in schemas else did_you_mean(name, list(schemas))
             problems.append((f"{owner} has no parameter {short(name)}", fix if schemas else "take it out"))
         elif not _validator()(schemas[name]).is_valid(value):
-            quotes = ", without quotes" if isinstance(value, str) and _is_number(value) else ""
-            problems.append((f"{owner}: {name} is {short(value)}", f"write {allowed(schemas[name])}{quotes}"))
+            what, fix = f"{owner}: {name} is {short(value)}", f"write {allowed(schemas[name])}"
+            word = (other_words or {}).get(value) if isinstance(value, str) else None
+            if word in schemas[name].get("enum", ()):
+                what, fix = f"{what}, which is called {word} here", f"write `{name}: {word}`"
+            elif isinstance(value, str) and _is_number(value):
+                fix += ", without quotes"
+            problems.append((what, fix))
     return problems
 
 

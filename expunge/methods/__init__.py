@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from expunge.bases.families import families
 from expunge.core.knobs import LAST, Advice, Registry, Schemas, defaults
 from expunge.core.words import Finder
 
@@ -71,7 +72,14 @@ class Method:
         return defaults(self.knobs)
 
 
-METHODS = Registry(Path(__file__).parent, "expunge.methods", "METHOD", Method, renamed={"parameters": "trained"})
+METHODS = Registry(
+    Path(__file__).parent,
+    "expunge.methods",
+    "METHOD",
+    Method,
+    renamed={"parameters": "trained"},
+    other_words={family.DENOISER: "denoiser" for family in families()},  # each calls its own otherwise
+)
 
 
 def check_parameters(method: str, values: Any) -> list[Advice]:

@@ -10,8 +10,8 @@ Kumari et al., "Ablating Concepts in Text-to-Image Diffusion Models" (arXiv 2303
 
 Either E' is trained and theta is frozen (`full`, `mlp-final-attn`, `mlp`, `attn`; `embedding`: the rows of the token
 embedding that only the target's names use), or E' = E and theta is trained (`cross-attention`: the key and value
-projections of the text, which get no gradient from the first position; `unet`: all of it). sg stops the gradient of the
-network that is trained, as in the paper.
+projections of the text, which get no gradient from the first position; `denoiser`: all of it). sg stops the gradient of
+the network that is trained, as in the paper.
 """
 
 import copy
@@ -25,6 +25,7 @@ from torch import Tensor
 from expunge.bases.base import Base
 from expunge.bases.condition import condition_of
 from expunge.bases.denoising import add_noise, predict_noise, target
+from expunge.bases.encoders import token_tables
 from expunge.core.knobs import Knobs
 from expunge.methods import ConceptData, Log, Unlearned
 from expunge.methods.training import (
@@ -47,7 +48,7 @@ METHOD = {
         "regularise": {"default": 0.0, "type": "number", "minimum": 0.0, "maximum": 1e6,
                        "description": "lambda: weight of the anchor's own loss"},
         "trained": {"default": "full",
-                    "enum": ["full", "mlp-final-attn", "mlp", "attn", "embedding", "cross-attention", "unet"],
+                    "enum": ["full", "mlp-final-attn", "mlp", "attn", "embedding", "cross-attention", "denoiser"],
                     "description": "the part that is trained, of the encoder or of the denoiser"},
         "learning_rate": {"default": 1.6e-5, "type": "number", "minimum": 1e-9, "maximum": 1.0,
                           "description": "of Adam"},
@@ -124,11 +125,11 @@ def run(
     encoder, denoiser = base.encoder, None
     if knobs["trained"] == "embedding":
         encoder = copy.deepcopy(base.encoder).eval().requires_grad_(False)
-        trained = [_embedding_rows(base, encoder, concepts)]
-    elif knobs["trained"] in ("cross-attention", "unet"):
+        trained = _embedding_rows(base, encoder, concepts)
+    elif knobs["trained"] in ("cross-attention", "denoiser"):
         if knobs["trained"] == "cross-attention":
             require_cross_attention(base)
-        which = {"cross-attention": base.spec.family.reads_text, "unet": lambda _: True}[knobs["trained"]]
+        which = {"cross-attention": base.spec.family.reads_text, "denoiser": lambda _: True}[knobs["trained"]]
         denoiser, trained = denoiser_student(base, which)
         if knobs["trained"] == "cross-attention":
             stop_first_position(base, denoiser)
@@ -167,13 +168,13 @@ def _first_position_stopped(starts: int, module: Any, inputs: Any, output: Tenso
     return torch.cat([output[:, :starts].detach(), output[:, starts:]], dim=1)
 
 
-def _embedding_rows(base: Base, encoder: Any, concepts: Sequence[ConceptData]) -> torch.nn.Parameter:
-    """The token embedding, whose gradient is zero except in the rows of the targets' own tokens.
+def _embedding_rows(base: Base, encoder: Any, concepts: Sequence[ConceptData]) -> list[torch.nn.Parameter]:
+    """The token embedding of each text encoder; its gradient is zero except in the rows of the targets' own tokens.
 
     :raises ValueError: a target has no token of its own (`own_tokens`).
     """
-    weight = encoder.get_input_embeddings().weight.requires_grad_(True)
-    mask = torch.zeros(len(weight), 1, device=weight.device)
+    weights = [table.weight.requires_grad_(True) for table in token_tables(base.spec.family, encoder)]
+    mask = torch.zeros(len(weights[0]), 1, device=weights[0].device)
     for data in concepts:
         rows = own_tokens(base, data.names, anchors_of(data), data.templates)
         if not rows:
@@ -181,5 +182,6 @@ def _embedding_rows(base: Base, encoder: Any, concepts: Sequence[ConceptData]) -
                 f"ablate: {data.concept.id} has no token of its own beside its anchor's; train the encoder"
             )
         mask[rows] = 1
-    weight.register_hook(lambda gradient: gradient * mask)
-    return weight
+    for weight in weights:
+        weight.register_hook(lambda gradient: gradient * mask)
+    return weights

@@ -20,11 +20,13 @@ kept prompts and the vocabulary's words.
 
 import copy
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from expunge.bases.base import Base, deterministic
+from expunge.bases.encoders import layers_of, stacks
 from expunge.core.knobs import Knobs
 from expunge.methods import ConceptData, Log, Unlearned
 from expunge.methods.kept_words import lessons_and_kept
@@ -69,7 +71,6 @@ def run(
     stay = [*listed, *others]
     words = told(base, lessons)
     family = base.spec.family
-    last = max(len(family.layers_of(base.encoder)) - 2, 0)  # after the last layer's, no attention hands a change on
     whole = base.t2i.tokenizer.model_max_length
     ends, goal_ends = end_places(base, words.prompts), end_places(base, words.anchors)
     room = torch.arange(whole - int(torch.maximum(ends, goal_ends).max()), device=base.device)
@@ -81,20 +82,22 @@ def run(
         return (states.take_along_dim(at[rows][..., None], dim=1) - goals[rows]).square().mean((1, 2))
 
     adam = (knobs["steps"], knobs["learning_rate"], knobs["decay"], knobs["farthest"])
-    change, losses = values(base, "emcid", words, family.layers_of(base.encoder)[last], away, *adam, log)
-    encoder = copy.deepcopy(base.encoder)
-    depths = range(max(last + 1 - knobs["layers"], 0), last + 1)
-    with torch.no_grad(), deterministic(base):
+    encoder, losses = copy.deepcopy(base.encoder), list[float]()
+    for depths in stacks(family, encoder):  # each text encoder by itself
+        last = max(depths[-1] - 1 - family.UNREAD, depths[0])  # after the last layer's, no attention hands a change on
+        change, some = values(base, "emcid", words, layers_of(family, base.encoder)[last], away, *adam, log)
+        losses += some
+        top = layers_of(family, encoder)[last]
+        with torch.no_grad(), deterministic(base):
 
-        def reached() -> Tensor:
-            here = at_places(base, encoder, family.layers_of(encoder)[last], words.prompts, words.places)
-            return words.mean(here[1])
+            def reached(top: Any = top) -> Tensor:
+                return words.mean(at_places(base, encoder, top, words.prompts, words.places)[1])
 
-        z = reached() + change
-        for depth in depths:
-            fc2 = family.layers_of(encoder)[depth].get_submodule(family.MEMORY)
-            keys = words.mean(at_places(base, encoder, fc2, words.prompts, words.places)[0])
-            residual = (z - reached()) / (last + 1 - depth)
-            fc2.weight.copy_(written(fc2.weight, keys, residual, covariance(base, depth, stay), knobs["keep"]))
+            z = reached() + change
+            for depth in range(max(last + 1 - knobs["layers"], depths[0]), last + 1):
+                fc2 = layers_of(family, encoder)[depth].get_submodule(family.MEMORY)
+                keys = words.mean(at_places(base, encoder, fc2, words.prompts, words.places)[0])
+                residual = (z - reached()) / (last + 1 - depth)
+                fc2.weight.copy_(written(fc2.weight, keys, residual, covariance(base, depth, stay), knobs["keep"]))
     notes = {lesson.concept: {"anchor": lesson.anchor, "words": lesson.names} for lesson in lessons}
     return unlearned(base, losses, encoder, notes=notes)

@@ -17,6 +17,7 @@ from expunge.bases.families import family_of
 
 PARTS = {  # what an encoder's folder may hold beside config.json
     "model.safetensors": "the text encoder, whole",
+    "text_encoder_2/model.safetensors": "the second text encoder, whole; its config.json lies beside it",
     "denoiser.safetensors": "a change of the denoiser, to be added to its tensors of the same names",
     "unconditional.safetensors": "the embedding of the empty prompt: pass it as `negative_prompt_embeds`",
     "adapter.safetensors": "the change alone; taken away from the encoder again, it gives the original back",
@@ -25,11 +26,11 @@ WHOLE = """\
 ```python
 import torch
 from diffusers import {pipeline}
-from transformers import {encoder}
+from transformers import {classes}
 
-dtype = torch.float32  # the same in both lines
-encoder = {encoder}.from_pretrained({arguments}, dtype=dtype)
-pipeline = {pipeline}.from_pretrained(BASE, text_encoder=encoder, dtype=dtype)
+dtype = torch.float32  # the same in {lines} lines
+{loaded}
+pipeline = {pipeline}.from_pretrained(BASE, {given}, dtype=dtype)
 ```
 
 It takes the place of the base's text encoder in every pipeline that has that very encoder, for pictures and for videos;
@@ -88,8 +89,22 @@ def how_to_load(made: Made, arguments: str) -> str:
         return PIPELINE.format(pipeline=made.pipeline)
     if others := [name for name in ("denoiser.safetensors", "unconditional.safetensors") if name in made.files]:
         return PARTLY.format(others=" and ".join(f"`{name}`" for name in others))
-    encoder = family_of(made.pipeline).ENCODER
-    return WHOLE.format(arguments=arguments, pipeline=made.pipeline, encoder=encoder)
+    encoders = family_of(made.pipeline).ENCODERS
+    names = {part: part.removeprefix("text_") for part in encoders}
+    loaded = [
+        f"{names[part]} = {kind}.from_pretrained({_within(arguments, part) if i else arguments}, dtype=dtype)"
+        for i, (part, kind) in enumerate(encoders.items())
+    ]
+    return WHOLE.format(
+        classes=", ".join(encoders.values()), loaded="\n".join(loaded), pipeline=made.pipeline,
+        given=", ".join(f"{part}={name}" for part, name in names.items()), lines="both" if len(names) == 1 else "all",
+    )  # fmt: skip
+
+
+def _within(arguments: str, folder: str) -> str:
+    """The arguments of `from_pretrained` for a folder within the one that `arguments` name."""
+    place, _, within = arguments.partition(', subfolder="')
+    return f'{place}, subfolder="{within.removesuffix(chr(34))}{"/" if within else ""}{folder}"'
 
 
 def table_of(files: Sequence[str]) -> str:

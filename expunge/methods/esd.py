@@ -6,7 +6,7 @@ Gandikota et al., "Erasing Concepts from Diffusion Models" (arXiv 2303.07345), e
     L    = mean((eps_theta'(z_t, t, E'(c)) - goal)^2)              theta and E are the original's
 
 z_t is a sample for c that is denoised as far as t, with guidance, by what is trained: no images are needed. The paper's
-own: E' = E, and theta' is trained, its cross-attention (ESD-x: `cross-attention`) or all of it (ESD-u: `unet`). The
+own: E' = E, and theta' is trained, its cross-attention (ESD-x: `cross-attention`) or all of it (ESD-u: `denoiser`). The
 other choices of `trained` apply the same target to the text encoder: theta' = theta, and E' is trained.
 """
 
@@ -31,7 +31,7 @@ METHOD = {
         "guidance": {"default": 3.0, "type": "number", "minimum": 0.0, "maximum": 100.0,
                      "description": "of the samples that are half denoised"},
         "trained": {"default": "cross-attention",
-                    "enum": ["cross-attention", "unet", "full", "mlp-final-attn", "mlp", "attn"],
+                    "enum": ["cross-attention", "denoiser", "full", "mlp-final-attn", "mlp", "attn"],
                     "description": "the part that is trained, of the denoiser or of the encoder"},
         "learning_rate": {"default": 1e-5, "type": "number", "minimum": 1e-9, "maximum": 1.0, "description": "of Adam"},
         "steps": {"default": 1000, "type": "integer", "minimum": 1, "maximum": 100000, "description": "of Adam"},
@@ -80,9 +80,9 @@ def run(
     encoder, denoiser = copy.deepcopy(base.encoder), None
     if knobs["trained"] == "cross-attention":
         require_cross_attention(base)
-    if knobs["trained"] in ("cross-attention", "unet"):
+    if knobs["trained"] in ("cross-attention", "denoiser"):
         denoiser, trained = denoiser_student(
-            base, base.spec.family.attends_to_text if knobs["trained"] != "unet" else lambda _: True
+            base, base.spec.family.attends_to_text if knobs["trained"] != "denoiser" else lambda _: True
         )
     else:
         encoder, trained = student(base, knobs["trained"])

@@ -1,6 +1,6 @@
 """An edit that somebody else made, measured, attacked and gated like one of our own. Nothing is trained.
 
-The parameter `path` names an encoder, a U-Net, a checkpoint or a LoRA below external/ (bases/external_edit.py says
+The parameter `path` names an encoder, a denoiser, a checkpoint or a LoRA below external/ (bases/external_edit.py says
 which forms are read). The plan adds the digest of its content, so that other weights are other encoders.
 """
 

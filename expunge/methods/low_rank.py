@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
+from expunge.bases.encoders import place_of
 from expunge.bases.families import Family
 
 
@@ -45,7 +46,8 @@ def attach(encoder: Any, weights: Sequence[str], rank: int, draw: torch.Generato
 
 def named(family: Family, module: str, a: Tensor, b: Tensor) -> dict[str, Tensor]:
     """The factors of a module's change under the names that peft gives them."""
-    where = f"text_encoder.{family.stored_name(module)}"
+    part, own = place_of(family, module)
+    where = f"{part}.{family.stored_name(own)}"
     return {f"{where}.lora_A.weight": a, f"{where}.lora_B.weight": b}
 
 

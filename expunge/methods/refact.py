@@ -11,7 +11,7 @@ the kept prompts: the W' that is nearest to W, as C measures it, among those wit
 
     W' = W + (V - W K) (K^T C^-1 K)^-1 K^T C^-1
 
-For one name this has rank one. The paper compares the end token's states after CLIP's projection, which a text encoder
+For one name this has rank one. The paper compares the end token's states after a projection, which a text encoder
 for diffusion lacks; has one name at a time; and takes C from 100,000 texts of Wikipedia.
 """
 
@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 
 from expunge.bases.base import Base, deterministic
+from expunge.bases.encoders import layers_of, stacks
 from expunge.core.knobs import Knobs
 from expunge.methods import ConceptData, Log, Unlearned
 from expunge.methods.kept_words import lessons_and_kept
@@ -67,10 +68,6 @@ def run(
     stay = [*listed, *others]
     words = told(base, lessons)
     family, encoder = base.spec.family, copy.deepcopy(base.encoder)
-    depth = round(knobs["depth"] * (len(family.layers_of(base.encoder)) - 1))
-    memory, new_memory = (
-        family.layers_of(each)[depth].get_submodule(family.MEMORY) for each in (base.encoder, encoder)
-    )
     chosen = torch.randperm(len(stay), generator=draw)[: knobs["contrast"]].tolist()
 
     def ends(prompts: Sequence[str]) -> Tensor:
@@ -87,9 +84,16 @@ def run(
         return -torch.log_softmax(-torch.cat(away, dim=1), dim=1)[:, 0]
 
     adam = (knobs["steps"], knobs["learning_rate"], knobs["decay"], knobs["farthest"])
-    change, losses = values(base, "refact", words, memory, away, *adam, log)
-    with torch.no_grad(), deterministic(base):
-        keys = words.mean(at_places(base, encoder, new_memory, words.prompts, words.places)[0])
-        new_memory.weight.copy_(planted(new_memory.weight, keys, change, covariance(base, depth, stay)))
+    losses = list[float]()
+    for depths in stacks(family, encoder):  # each text encoder by itself
+        depth = depths[round(knobs["depth"] * (len(depths) - 1 - family.UNREAD))]
+        memory, new_memory = (
+            layers_of(family, each)[depth].get_submodule(family.MEMORY) for each in (base.encoder, encoder)
+        )
+        change, some = values(base, "refact", words, memory, away, *adam, log)
+        losses += some
+        with torch.no_grad(), deterministic(base):
+            keys = words.mean(at_places(base, encoder, new_memory, words.prompts, words.places)[0])
+            new_memory.weight.copy_(planted(new_memory.weight, keys, change, covariance(base, depth, stay)))
     notes = {lesson.concept: {"anchor": lesson.anchor, "words": lesson.names} for lesson in lessons}
     return unlearned(base, losses, encoder, notes=notes)

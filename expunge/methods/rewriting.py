@@ -16,6 +16,7 @@ from torch import Tensor
 
 from expunge.bases.base import Base
 from expunge.bases.encoder_layers import tokens_in
+from expunge.bases.encoders import layers_of
 from expunge.bases.text import encode_prompts
 from expunge.methods import Log
 from expunge.methods.lessons import Lesson, encode_all, fill
@@ -96,7 +97,7 @@ def covariance(base: Base, depth: int, prompts: Sequence[str]) -> Tensor:
     """C (in, in) float64: the mean of k k^T over all tokens of the prompts, k the input of fc2 in a layer of the
     original encoder, and RIDGE times the mean of its diagonal: fewer prompts than C has rows leave it singular."""
     family, sums, tokens = base.spec.family, [], 0
-    fc2 = family.layers_of(base.encoder)[depth].get_submodule(family.MEMORY)
+    fc2 = layers_of(family, base.encoder)[depth].get_submodule(family.MEMORY)
     for start in range(0, len(prompts), BATCH):
         some = prompts[start : start + BATCH]
         counts = tokens_in(base, some).to(base.device)

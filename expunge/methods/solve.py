@@ -49,8 +49,9 @@ from torch import Tensor
 
 from expunge.bases.base import Base, deterministic
 from expunge.bases.encoder_layers import BATCH, Reached, Walk
+from expunge.bases.encoders import layers_of
 from expunge.bases.text import alignment, text_gram
-from expunge.bases.vocabulary_sums import Sums, looked_at, once, sums_of, vocabulary_sums
+from expunge.bases.vocabulary_sums import Passing, Sums, looked_at, once, vocabulary_means
 from expunge.concepts.prompt_file import read_prompts
 from expunge.core.knobs import Knobs
 from expunge.core.words import with_article
@@ -139,7 +140,7 @@ def left_of(now: Tensor, goal: Tensor, original: Tensor, looked: Tensor) -> Tens
 
 
 def solved(
-    base: Base, aims: Sequence[Aim], listed: Sequence[str], general: Sums, knobs: Knobs
+    base: Base, aims: Sequence[Aim], listed: Sequence[str], general: Sums | Passing, knobs: Knobs
 ) -> tuple[Any, dict[str, Tensor]]:
     """(a copy of the encoder with the weights W' of the module's docstring, the factors of their change).
 
@@ -147,12 +148,12 @@ def solved(
     """
     encoder, share = copy.deepcopy(base.encoder), knobs["listed"] if general else 1.0
     family = base.spec.family
-    old_layers, new_layers = family.layers_of(base.encoder), family.layers_of(encoder)
+    old_layers, new_layers = layers_of(family, base.encoder), layers_of(family, encoder)
     adapter: dict[str, Tensor] = {}
     texts, anchors = [aim.prompt for aim in aims], [aim.anchor for aim in aims]
     weighs, far = (torch.tensor([aim[i] for aim in aims], device=base.device) for i in (3, 2))
     looked, kept = looked_at(base, texts, anchors), looked_at(base, listed)
-    widths = {names: new_layers[0].get_submodule(names[0]).in_features for names in family.LINEARS}
+    names_of = {module: name for name, module in encoder.named_modules()}
     keep, forget = kept * knobs["keep"] * share / len(listed), weighs
     length, longest = looked.shape[1], kept.shape[1]
     at = alignment(base, texts, anchors)
@@ -162,6 +163,7 @@ def solved(
     same = Walk(base, encoder, listed, longest)
     stayed = Walk(base, base.encoder, listed, longest, same.starts)
     for depth, (before, after) in enumerate(zip(old_layers, new_layers, strict=True)):
+        widths = {names: after.get_submodule(names[0]).in_features for names in family.LINEARS}
         for names in family.LINEARS:
             problem, left = LeastSquares(before.get_submodule(names[0]).weight), []
             more = (max(widths.values()) / widths[names]) ** knobs["narrow"]
@@ -180,12 +182,12 @@ def solved(
             if left:
                 forget = weighs * torch.cat(left).clamp(*LEAST_AND_MOST) ** knobs["left"]
                 forget = forget / forget.sum()
-            weights = [before.get_submodule(name).weight for name in names]
+            weights = [before.get_submodule(name).weight.float() for name in names]
             changes = problem.solve(weights, knobs["ridge"], knobs["error"])
             for name, weight, (a, b) in zip(names, weights, changes, strict=True):
                 if len(a):
                     after.get_submodule(name).weight.copy_(weight + b @ a)
-                    adapter |= named(family, f"{family.LAYERS}.{depth}.{name}", a, b)
+                    adapter |= named(family, f"{names_of[after]}.{name}", a, b)
         for walk in (now, become, were, same, stayed):
             walk.step()
     return encoder, adapter
@@ -212,10 +214,8 @@ def run(
         whole = [prompt for pair in prompts.values() for prompt in pair]
         stays = {asked[word] for word in different}
         gone = [prompt for word, pair in prompts.items() if word not in stays for prompt in pair]
-        general = vocabulary_sums(base, whole)
-        without, count = sums_of(base, gone), len(whole) - len(gone)
+        means = vocabulary_means(base, whole, gone)
         shares = [max(1, len(data.concept.members)) for data in concepts]
-        means = {key: (each - without.get(key, 0)) / count for key, each in general.items()} if count else {}
         weights = {**knobs, "keep": knobs["keep"] / min(len(concepts), TOGETHER)}
         weights |= {} if len(concepts) > 1 else {"left": 0.0, "narrow": 0.0}
         aims, listed = aims_of(lessons, shares), ["", *kept]

@@ -11,8 +11,10 @@ from torch import Tensor
 
 from expunge.bases.base import Base, denoiser_of, deterministic
 from expunge.bases.edits import Edit, changed_parameters
+from expunge.bases.encoders import name_of, parts_of
 from expunge.bases.families import Family
 from expunge.bases.families.names import normal_name
+from expunge.bases.stored import made_float32
 from expunge.methods import ConceptData, Log, Unlearned, low_rank
 
 T = TypeVar("T")
@@ -22,8 +24,12 @@ def select_parameters(family: Family, encoder: Any, which: str) -> dict[str, tor
     """The parameters to train: `full`, `mlp`, `attn`, or `mlp-final-attn` (every MLP and the last self-attention);
     `qkv-mlp`: every MLP and the query, key and value projections, without attention's output projection, which only
     multiplies the values again; `late`: the second half of the layers."""
-    pattern = re.compile(family.trained(which, len(family.layers_of(encoder))))
-    return {n: p for n, p in encoder.named_parameters() if pattern.match(normal_name(n))}
+    chosen: dict[str, torch.nn.Parameter] = {}
+    for part, each in parts_of(family, encoder).items():
+        pattern = re.compile(family.trained(which, len(family.layers_of(each))))
+        own = {n: p for n, p in each.named_parameters() if pattern.match(normal_name(n))}
+        chosen |= {name_of(family, part, name): parameter for name, parameter in own.items()}
+    return chosen
 
 
 def student(
@@ -34,7 +40,7 @@ def student(
     chosen = select_parameters(base.spec.family, encoder, which)
     if rank:
         return encoder, low_rank.attach(encoder, list(chosen), rank, draw or torch.Generator().manual_seed(0))
-    trained = list(chosen.values())
+    trained = made_float32(chosen.values())
     for parameter in trained:
         parameter.requires_grad_(True)
     return encoder, trained

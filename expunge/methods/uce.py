@@ -9,7 +9,7 @@ over the embeddings c_i of the target's names, c*_i of the anchor and k_j of the
     W' = W M,   M = (sum_i c*_i c_i^T + keep * sum_j k_j k_j^T + ridge * I)
                     (sum_i c_i c_i^T + keep * sum_j k_j k_j^T + ridge * I)^-1
 
-M is the same for every W. CLIP's start token, equal in all prompts, is left out of c_i and c*_i. Where a denoiser reads
+M is the same for every W. A start token, equal in all prompts, is left out of c_i and c*_i. Where a denoiser reads
 no padding, tokens are matched as in `bases.text.alignment`.
 With `expand` the names stand in the training templates, too, as with the authors' option --expand_prompts. Words of the
 vocabulary are kept as well, or go with the target (kept_words.py); all their prompts together weigh as much as those

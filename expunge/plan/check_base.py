@@ -10,7 +10,7 @@ from typing import Any
 
 from expunge.bases.base_digest import base_parts
 from expunge.bases.check import base_problems
-from expunge.bases.hub import find_folder
+from expunge.bases.hub import find_folder, resolve
 from expunge.bases.lock import on_trial, record
 from expunge.bases.sources import needed_sources
 from expunge.bases.spec import Spec
@@ -63,6 +63,8 @@ def _load_models(spec: Spec, found: list[Problem]) -> None:
         loaded = _attempt(lambda: load_t2i(spec), found)
         if loaded is None:
             _attempt(lambda: load_video_parts(spec), found)
+            if (own := needed_sources(spec).get("t2v")) is not None:
+                _attempt(partial(resolve, spec, own.source, own.files, own.optional), found)
             return
         _attempt(lambda: training_schedule(spec, loaded[0]), found)
         video = _attempt(lambda: load_t2v(spec, loaded[0]), found)

@@ -1,33 +1,47 @@
 """Which tensors an encoder's folder changes, and by how much."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from expunge.bases.families.names import ENCODER_FOLDER, weights_name
-from expunge.bases.parts import parts_of
+from expunge.bases.families import Family
+from expunge.bases.families.names import encoder_folders, encoder_name, weights_name
+from expunge.bases.parts import parts_of, weight_files
 from expunge.bases.sources import needed_sources
 from expunge.bases.spec import Spec
-from expunge.records.tensors import changes_between, norms_of
+from expunge.records.tensors import changes_between, digests_of, norms_of
 
 OTHERS = ("denoiser", "unconditional")  # parts of an edit beside the encoder, each in a file of its own
+Originals = Mapping[str, Sequence[Path]]  # {part of the pipeline: the files of its weights}
 
 
-def original_encoder(spec: Spec) -> Path | None:
-    """The file of the base's own text encoder; None where it is not by itself in one file on this machine."""
-    part = parts_of(spec).parts.get(f"t2i.{ENCODER_FOLDER}")
-    if part is None:
-        return None
-    variant = needed_sources(spec)["t2i"].source.variant
-    file = part.folder / weights_name(spec.family.MODELS[ENCODER_FOLDER], variant)
-    return file if file.is_file() else None
+def original_encoders(spec: Spec) -> Originals:
+    """The files of the base's own text encoders; {} where not all of them lie by themselves on this machine."""
+    found, files = parts_of(spec).parts, dict[str, Sequence[Path]]()
+    for part in spec.family.ENCODERS:
+        own, variant = found.get(f"t2i.{part}"), needed_sources(spec)["t2i"].source.variant
+        weights = weights_name(spec.family.MODELS[part], variant)
+        files[part] = weight_files(own.folder, weights) if own is not None else []
+    return files if all(files.values()) else {}
 
 
-def changes_of(original: Path | None, folder: Path) -> dict[str, Any]:
+def tensors_of_encoders(originals: Originals) -> dict[str, str]:
+    """{tensor: digest} of all text encoders; the names of those after the first begin with the part's."""
+    own: dict[str, str] = {}
+    for part, files in originals.items():
+        own |= {encoder_name(name, part): sha256 for name, sha256 in digests_of(files).items()}
+    return own
+
+
+def changes_of(originals: Originals, folder: Path, family: Family) -> dict[str, Any]:
     """{part: norms of its changed tensors}; of the encoder alone where nothing else changes.
 
-    :param original: the base's own encoder; None: the encoder's changes are not known, and the part is empty.
+    :param originals: the base's own; {}: the encoder's changes are not known, and the part is empty.
     :raises ValueError: a file is broken, or has other tensors than the original.
     """
-    encoder = folder / "model.safetensors"
-    own: dict[str, Any] = {"encoder": changes_between(original, encoder) if original is not None else {}}
-    return own | {part: norms_of(file) for part in OTHERS if (file := folder / f"{part}.safetensors").is_file()}
+    encoder: dict[str, Any] = {}
+    for within, (part, files) in zip(encoder_folders(family), originals.items(), strict=False):
+        changes = changes_between(files, [folder / within / "model.safetensors"])
+        encoder |= {encoder_name(name, part): norms for name, norms in changes.items()}
+    others = {part: folder / f"{part}.safetensors" for part in OTHERS}
+    return {"encoder": encoder} | {part: norms_of(file) for part, file in others.items() if file.is_file()}

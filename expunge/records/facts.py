@@ -72,8 +72,8 @@ class Facts:
 
     @property
     def encoder_class(self) -> str:
-        """The text encoder's class in transformers."""
-        return family_of(self.pipeline).ENCODER
+        """The text encoder's class in transformers; of several, all."""
+        return ", ".join(family_of(self.pipeline).ENCODERS.values())
 
     @property
     def repository(self) -> str:
@@ -95,7 +95,7 @@ def facts_of(record: Mapping[str, Any]) -> Facts:
                for each in record["subject"][:-1]},
         folder=own["digest"]["sha256"], base=base["name"],
         pipeline=base["parts"]["t2i.pipeline"], base_digest=base["digest"], pins=pins,
-        original={file: sha256 for file, sha256 in parts.items() if file.startswith("t2i/text_encoder/")},
+        original={file: sha256 for file, sha256 in parts.items() if file.startswith("t2i/text_encoder")},
         judge=told["judge"]["digest"], lists={each["name"]: each["digest"]["sha256"] for each in told["configuration"]},
         python=versions.pop("python", ""), libraries=versions,
         commit=origin["git"]["commit"], dirty=bool(origin["git"]["dirty"]),

@@ -1,7 +1,7 @@
 """Tensors of safetensors files by their digests, and how far two files differ. Imports no torch.
 
-    digests_of(Path("text_encoder/model.safetensors"))      {"embeddings.token_embedding.weight": sha256, ...}
-    changes_between(original, Path("build/encoders/l/e/model.safetensors"))
+    digests_of([Path("text_encoder/model.safetensors")])    {"embeddings.token_embedding.weight": sha256, ...}
+    changes_between(original, [Path("build/encoders/l/e/model.safetensors")])
 
 A digest is over the shape and the numbers after a cast to float16, so that a float16 and a float32 copy of the same
 weights are equal; `bases.edits.tensor_digests` gives the same with torch.
@@ -9,17 +9,19 @@ weights are equal; `bases.edits.tensor_digests` gives the same with torch.
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from expunge.bases.families.names import normal_name
+from expunge.bases.families import families
+from expunge.bases.families.names import IGNORED, normal_name
 from expunge.bases.parts import read_header
 
 TYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "I64": "<i8", "I32": "<i4", "I8": "i1", "U8": "u1"}
-NO_WEIGHT = "position_ids"  # counts from 0 up; some versions of transformers store it
+# Counts from 0 up, and the token embeddings once more: some versions of transformers store them.
+NO_WEIGHT = (*IGNORED, *dict.fromkeys(end for family in families() for end in family.TIED))
 
 
 def tensors_of(file: Path) -> Iterator[tuple[str, Any]]:
@@ -41,11 +43,14 @@ def tensors_of(file: Path) -> Iterator[tuple[str, Any]]:
         yield normal_name(name), numbers
 
 
-def types_of(file: Path) -> list[str]:
-    """The types of the numbers in a file, such as "F16", sorted. :raises ValueError: it is no safetensors file."""
-    read_header(file)
-    header, _ = _header(file)
-    return sorted({header[name]["dtype"] for name in header if name != "__metadata__" and not name.endswith(NO_WEIGHT)})
+def types_of(files: Iterable[Path]) -> list[str]:
+    """The types of the numbers in files, such as "F16", sorted. :raises ValueError: one is no safetensors file."""
+    kinds = set()
+    for file in files:
+        read_header(file)
+        header, _ = _header(file)
+        kinds |= {header[n]["dtype"] for n in header if n != "__metadata__" and not n.endswith(NO_WEIGHT)}
+    return sorted(kinds)
 
 
 def _header(file: Path) -> tuple[dict[str, Any], int]:
@@ -55,19 +60,20 @@ def _header(file: Path) -> tuple[dict[str, Any], int]:
         return json.loads(opened.read(length)), 8 + length
 
 
-def digests_of(file: Path) -> dict[str, str]:
+def digests_of(files: Iterable[Path]) -> dict[str, str]:
     """{normalised name: sha256 of its shape and its numbers in float16}. :raises ValueError: as `tensors_of`."""
-    return {name: _digest(numbers) for name, numbers in tensors_of(file)}
+    return {name: _digest(numbers) for file in files for name, numbers in tensors_of(file)}
 
 
-def changes_between(original: Path, new: Path) -> dict[str, dict[str, float]]:
+def changes_between(original: Sequence[Path], new: Sequence[Path]) -> dict[str, dict[str, float]]:
     """{normalised name: {"norm": of the change, "relative": to the original's norm}} of each tensor that differs.
 
+    :param original: the files of a model, one or its pieces. :param new: of another.
     :raises ValueError: as `tensors_of`, or the files hold tensors of other names or shapes.
     """
-    before, after = dict(tensors_of(original)), dict(tensors_of(new))
+    before, after = ({n: t for file in files for n, t in tensors_of(file)} for files in (original, new))
     if {n: t.shape for n, t in before.items()} != {n: t.shape for n, t in after.items()}:
-        raise ValueError(f"{new.name} has other tensors than {original.name}")
+        raise ValueError(f"{new[0].name} has other tensors than {original[0].name}")
     changes = {}
     for name, own in before.items():
         change = np.subtract(after[name], own, dtype=np.float64)

@@ -18,19 +18,35 @@ def loaded_judge(name: str) -> Any:
 
 
 @lru_cache(maxsize=2)
-def loaded_base(name: str, videos: bool = False) -> Any:
-    """The base's pipelines, including the T2V one if `videos` is set."""
+def loaded_base(name: str, videos: bool = False, draws_only: bool = False) -> Any:
+    """The base's pipelines, including the T2V one if `videos` is set. :param draws_only: as in `bases.base.load`."""
     from expunge.bases.base import load
 
-    return load(_with_threads(load_spec(name)), t2v=videos, sums=SUMS)
+    return load(_with_threads(load_spec(name)), t2v=videos, sums=SUMS, draws_only=draws_only)
 
 
 @lru_cache(maxsize=1)
-def loaded_edit(name: str, videos: bool, folder: Path) -> Any:
+def loaded_edit(name: str, videos: bool, folder: Path, draws_only: bool = False) -> Any:
     """An encoder's edit. Only the last one is kept, because the units of one encoder follow each other."""
     from expunge.bases.base import load_edit
 
-    return load_edit(loaded_base(name, videos), folder)
+    return load_edit(loaded_base(name, videos, **({"draws_only": True} if draws_only else {})), folder)
+
+
+def drawing_base(name: str, *videos: bool) -> Any:
+    """`loaded_base` for a stage that only draws: the base's `offload` and `storage` hold."""
+    return loaded_base(name, *videos, **_placed(name))
+
+
+def drawing_edit(name: str, videos: bool, folder: Path) -> Any:
+    """`loaded_edit` for a stage that only draws."""
+    return loaded_edit(name, videos, folder, **_placed(name))
+
+
+def _placed(name: str) -> dict[str, bool]:
+    """A base that asks for no placement is the same in all stages."""
+    spec = load_spec(name)
+    return {} if (spec.offload, spec.storage) == ("none", "auto") else {"draws_only": True}
 
 
 def _with_threads(spec: Spec) -> Spec:

@@ -1,6 +1,7 @@
 """Imports run one way: pyproject.toml's contracts hold, and an import upwards breaks them, however it is hidden."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,11 @@ import pytest
 
 from tests.support.paths import ROOT
 
+# Words for one architecture, where they are no part of a public name: a setting's, a package's, a metric's.
+ARCHITECTURES = re.compile(r"u-?net|clip", re.IGNORECASE)
+PUBLIC = re.compile(r"clip.?skip|open[-_]?clip|clip_sample|clip[ _](score|accuracy)", re.IGNORECASE)
+OWN = ("families/", "exports/", "ldm.py", "lora.py", "single_file.py")  # families, and the layouts of public files
+OWN += ("edits.py", "check_tokenizer.py")  # what older versions wrote into an encoder's files
 LINT = "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports(no_cache=True))"
 
 
@@ -58,3 +64,12 @@ def test_a_planted_import_breaks_them(copy: Path, file: str, planted: str, contr
     result = lint(copy)
     broken = [line for line in result.stdout.splitlines() if " BROKEN" in line]
     assert result.returncode == 1 and any(line.startswith(contract) for line in broken), result.stdout
+
+
+def test_families_public_layouts_and_the_judge_alone_speak_of_an_architecture() -> None:
+    allowed = ("expunge/judging/", *(f"expunge/bases/{name}" for name in OWN))
+    for file in sorted(path for folder in ("expunge", "stages") for path in (ROOT / folder).rglob("*.py")):
+        name, text = file.relative_to(ROOT).as_posix(), PUBLIC.sub("", file.read_text("utf-8"))
+        if not name.startswith(allowed):
+            said = [line.strip() for line in text.splitlines() if ARCHITECTURES.search(line)]
+            assert not said, f"{name}: write `denoiser` or `text encoder`, which every family has: {said}"

@@ -22,7 +22,7 @@ def change_tensors(file: Path, change: Callable[[dict[str, Any]], dict[str, Any]
     save_file(change(load_file(file)), file, {"format": "pt"})
 
 
-def change_base(folder: Path, **changes: Any) -> None:
-    """Replace top-level keys of the file of the base `tiny`."""
-    raw = load_spec("tiny", folder).raw
-    tiny.write_yaml(folder / "tiny.yaml", {**raw, **changes})
+def change_base(folder: Path, base: str = "tiny", /, **changes: Any) -> None:
+    """Replace top-level keys of a base's file."""
+    raw = load_spec(base, folder).raw
+    tiny.write_yaml(folder / f"{base}.yaml", {**raw, **changes})

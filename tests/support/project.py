@@ -24,7 +24,7 @@ PARAMS: dict[str, Any] = {
 
 def make_project(tiny_folder: Path) -> None:
     """Into the working folder: bases/, params.yaml, concepts/list.yaml, attacks/found.csv."""
-    from stages import render
+    from stages import attack, drift, render
     from stages.runtime import models, planned
 
     shutil.copytree(tiny_folder, "bases", copy_function=shutil.copyfile)
@@ -33,7 +33,8 @@ def make_project(tiny_folder: Path) -> None:
     Path("attacks").mkdir()
     Path("attacks/found.csv").write_text("concept,attack,modality,prompt,seed\n")
     planned.require_arithmetic.cache_clear()
-    for cached in (models.loaded_base, models.loaded_edit, models.loaded_judge, render.sample_once):
+    loaded = (models.loaded_base, models.loaded_edit, models.loaded_judge)
+    for cached in (*loaded, render.sample_once, drift.originals, attack.drawn_by_original):
         cached.cache_clear()
 
 

@@ -8,8 +8,11 @@ from tests.support import tiny, tiny_pixart
 WIDTH, CONTEXT, FRAMES = 32, 16, {"cogvideox": 8, "wan": 5}
 
 
-def make_base(folder: Path, kind: str) -> Path:
-    """Write a base and return `folder`. :param kind: "cogvideox" or "wan", which is the base's name, too."""
+def make_base(folder: Path, kind: str, **changes: Any) -> Path:
+    """Write a base and return `folder`. :param kind: "cogvideox" or "wan", which is the base's name, too.
+
+    :param changes: settings of the transformer.
+    """
     import torch
 
     pipeline = {"cogvideox": "CogVideoXPipeline", "wan": "WanPipeline"}[kind]
@@ -22,7 +25,7 @@ def make_base(folder: Path, kind: str) -> Path:
     file.write_text(file.read_text().replace("scheduler: null\n", ""))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        {"cogvideox": make_cogvideox, "wan": make_wan}[kind](folder / kind / "model")
+        {"cogvideox": make_cogvideox, "wan": make_wan}[kind](folder / kind / "model", **changes)
     return folder
 
 
@@ -39,7 +42,7 @@ def text_config(tokenizer: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def make_cogvideox(folder: Path) -> None:
+def make_cogvideox(folder: Path, **changes: Any) -> None:
     from diffusers import (
         AutoencoderKLCogVideoX,
         CogVideoXDDIMScheduler,
@@ -58,6 +61,7 @@ def make_cogvideox(folder: Path) -> None:
         num_attention_heads=2, attention_head_dim=16, in_channels=4, out_channels=4, time_embed_dim=8,
         text_embed_dim=WIDTH, num_layers=2, sample_width=2, sample_height=2, sample_frames=FRAMES["cogvideox"],
         patch_size=2, temporal_compression_ratio=4, max_text_seq_length=CONTEXT, use_rotary_positional_embeddings=True,
+        **changes,
     )  # fmt: skip
     encoder: Any = T5EncoderModel(T5Config(**text_config(tokenizer)))
     for part in (vae, transformer, encoder):
@@ -67,7 +71,7 @@ def make_cogvideox(folder: Path) -> None:
     ).save_pretrained(folder)
 
 
-def make_wan(folder: Path) -> None:
+def make_wan(folder: Path, **changes: Any) -> None:
     from diffusers import AutoencoderKLWan, FlowMatchEulerDiscreteScheduler, WanPipeline, WanTransformer3DModel
     from transformers import UMT5Config, UMT5EncoderModel
 
@@ -78,8 +82,11 @@ def make_wan(folder: Path) -> None:
     transformer: Any = WanTransformer3DModel(
         patch_size=(1, 2, 2), num_attention_heads=2, attention_head_dim=12, in_channels=16, out_channels=16,
         text_dim=WIDTH, freq_dim=256, ffn_dim=32, num_layers=2, cross_attn_norm=True,
-        qk_norm="rms_norm_across_heads", rope_max_seq_len=32,
+        qk_norm="rms_norm_across_heads", rope_max_seq_len=32, **changes,
     )  # fmt: skip
+    for block in transformer.blocks:  # so that a picture tells prompts apart
+        block.attn2.to_out[0].weight.data *= 5
+    vae.decoder.conv_out.weight.data *= 10
     encoder: Any = UMT5EncoderModel(UMT5Config(**text_config(tokenizer)))
     for part in (vae, transformer, encoder):
         part.half()

@@ -1,7 +1,7 @@
 """A whole pipeline of diffusers: the base's T2I pipeline with the unlearned encoder and the changed denoiser.
 
 A whole pipeline, since a text encoder alone is not the whole change of every method, and nobody can then load one half.
-Where the base has a T2V denoiser of its own and the denoiser changed, `motion_unet/` or `motion_transformer/` holds it,
+Where the base has a T2V denoiser of its own and the denoiser changed, the folder of that name after `motion_` holds it,
 changed.
 """
 
@@ -12,8 +12,11 @@ import torch
 
 from expunge.bases import hub
 from expunge.bases.edits import read_edit
+from expunge.bases.encoders import parts_of
 from expunge.bases.exports import Order
 from expunge.bases.exports.parts import cast, denoiser_changes, dtype_of, own_pipeline
+from expunge.bases.loading import load_model
+from expunge.bases.parts import read_json
 from expunge.bases.pipelines import quiet
 from expunge.bases.sources import needed_sources
 from expunge.core.errors import InputError, Problem
@@ -26,7 +29,7 @@ def write(order: Order, out: Path) -> list[str]:
     dtype, changes = dtype_of(order) or stored, denoiser_changes(order)
     with quiet():
         family = order.spec.family
-        pipe.register_modules(text_encoder=read_edit(order.folder, family, torch.device("cpu")).encoder)
+        pipe.register_modules(**parts_of(family, read_edit(order.folder, family, torch.device("cpu")).encoder))
         _add(getattr(pipe, family.DENOISER), changes, order)
         for part, module in pipe.components.items():
             if isinstance(module, torch.nn.Module):
@@ -41,17 +44,15 @@ def write(order: Order, out: Path) -> list[str]:
 
 
 def _motion_denoiser(order: Order) -> Any | None:
-    """The base's own T2V denoiser, float32; None where its videos use the T2I model's with an adapter."""
-    import diffusers
-
-    part = order.spec.family.DENOISER
-    needed = needed_sources(order.spec).get(f"t2v.{part}")
-    if needed is None:
-        return None
-    folder = hub.resolve(order.spec, needed.source, needed.files, needed.optional)
-    return getattr(diffusers, order.spec.family.VIDEO_PARTS[part]).from_pretrained(
-        folder, torch_dtype=torch.float32, use_safetensors=True, variant=needed.source.variant, local_files_only=True
-    )
+    """The T2V pipeline's own denoiser, float32; None where its videos use the T2I model's."""
+    part, needed = order.spec.family.DENOISER, needed_sources(order.spec)
+    for name, within in ((f"t2v.{part}", "."), ("t2v", part)):
+        if name in needed:
+            source, own = needed[name].source, needed[name]
+            folder = hub.resolve(order.spec, source, own.files, own.optional) / within
+            kind = (read_json(folder / "config.json") or {}).get("_class_name", order.spec.family.MOVING)
+            return load_model(f"t2v.{part}", kind, folder, source.where, source.variant)
+    return None
 
 
 @torch.no_grad()

@@ -1,11 +1,13 @@
 """Families of models: what is special about each stands in one file of this folder, and nowhere else.
 
-    family = family_of("StableDiffusionPipeline")       the module expunge.bases.families.sd
+    family = family_of("StableDiffusionPipeline", "AnimateDiffPipeline")     the module expunge.bases.families.sd
     base.spec.family.denoise(denoiser, latents, t, text)
 
 A family is a module with what `Family` lists: names of classes, parts and tensors, and small functions that call the
-models. Importing one imports no torch, so that `expunge validate` stays fast. They are found by their files, and a
-unit's key holds the version of its own base's family alone (`modules_of`): a new family makes nothing anew.
+models. Where a second T2V pipeline shares a text encoder, a module takes what both have from the first one's, and says
+what differs (pixart_allegro.py). Importing one imports no torch, so that `expunge validate` stays fast. They are found
+by their files, and a unit's key holds the version of its own base's family alone (`modules_of`): a new family makes
+nothing anew.
 """
 
 import importlib
@@ -13,6 +15,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
+
+from expunge.bases.families.names import Size
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -51,7 +55,7 @@ class Family(Protocol):
     @property
     def PREDICTIONS(self) -> Sequence[str]: ...  # prediction types of the T2I model that training supports
     @property
-    def ENCODER(self) -> str: ...  # transformers class of the text encoder
+    def ENCODERS(self) -> Mapping[str, str]: ...  # {part of a pipeline that is a text encoder: its class}
     @property
     def CLASSES(self) -> Mapping[str, Sequence[str]]: ...  # {part of a pipeline: the classes that it may have}
     @property
@@ -65,6 +69,8 @@ class Family(Protocol):
     @property
     def OPTIONAL_MODELS(self) -> Sequence[str]: ...  # those of MODELS that only some T2V pipelines have
     @property
+    def TOKENIZERS(self) -> Sequence[str]: ...  # parts of a pipeline that are tokenizers, one an encoder
+    @property
     def TOKENIZER_FILES(self) -> Sequence[str]: ...  # what the tokenizer opens; some of them may be missing
     @property
     def VOCABULARY_FILES(self) -> Sequence[str]: ...  # one of them must be there
@@ -77,7 +83,15 @@ class Family(Protocol):
     @property
     def FRAMES(self) -> str: ...  # the argument of the T2V pipeline that says how many frames
     @property
+    def LONGEST_PROMPT(self) -> int: ...  # tokens, start and end included, where the tokenizer's settings say nothing
+    @property
+    def CUTS(
+        self,
+    ) -> bool: ...  # do the pipelines cut prompts at LONGEST_PROMPT, whatever the tokenizer's settings say?
+    @property
     def SKIPS(self) -> bool: ...  # can the last layers of the encoder be left out?
+    @property
+    def UNREAD(self) -> int: ...  # last layers of a text encoder whose states the denoiser does not read
     @property
     def READS_PADDING(self) -> bool: ...  # does the denoiser read what the encoder makes of padding?
     @property
@@ -87,7 +101,9 @@ class Family(Protocol):
     @property
     def TEXT_BY_FRAME(self) -> bool: ...  # does the T2V denoiser read a text for each frame?
     @property
-    def VIDEO_VAE(self) -> bool: ...  # does the VAE decode a video as a whole?
+    def VIDEO_VAE(self) -> bool: ...  # does the T2V pipeline's VAE decode a video as a whole?
+    @property
+    def CARRIES_OVER(self) -> bool: ...  # do changes of the T2I denoiser fit the T2V denoiser?
     @property
     def PICTURE_FRAMES(self) -> int | None: ...  # frames of a picture, where the T2I pipeline draws videos
     @property
@@ -95,7 +111,13 @@ class Family(Protocol):
         self,
     ) -> Sequence[str]: ...  # ends of names of the encoder's tensors that are others once more, and stand in no file
     @property
-    def LAYERS(self) -> str: ...  # where the encoder's layers stand
+    def NOT_READ(self) -> Sequence[str]: ...  # ends of names of what an encoder's file may hold and nobody reads
+    @property
+    def ENCODER_NAMES(self) -> Sequence[str]: ...  # how normalised names of the encoder's tensors begin
+    @property
+    def DENOISER_NAMES(self) -> Sequence[str]: ...  # how names of a denoiser's tensors begin
+    @property
+    def INVERSIONS(self) -> bool: ...  # do the pipelines read textual inversions?
     @property
     def LINEARS(
         self,
@@ -103,7 +125,9 @@ class Family(Protocol):
     @property
     def SIZES(
         self,
-    ) -> Sequence[tuple[str, str, str]]: ...  # (setting of a denoiser, part, that part's setting that it must equal)
+    ) -> Sequence[
+        tuple[str, Sequence[str], str]
+    ]: ...  # (setting of a denoiser, parts, the setting of those parts whose sum it must equal)
     @property
     def MEMORY(self) -> str: ...  # the last linear layer of a layer's MLP
     @property
@@ -121,6 +145,10 @@ class Family(Protocol):
 
     def frames(self, moving: Mapping[str, Any]) -> tuple[int | None, int | None]:
         """(the fewest, the most frames) of a video by the config.json of what moves it; None: any number."""
+
+    def fitting(self, size: Size, denoiser: Mapping[str, Any], vae: Mapping[str, Any]) -> Size:
+        """The largest picture or video that models of these config.json draw whole, in no dimension above `size`; 0
+        where none is so small."""
 
     def light_tokenizer(self, folder: Path) -> tuple[Callable[[str], list[int] | None], int, int] | None:
         """The tokenizer in a folder, without torch: (text -> its own ids, or None if it cannot spell the text; the most
@@ -141,7 +169,9 @@ class Family(Protocol):
     def encode(self, encoder: Any, ids: "Tensor", mask: "Tensor", skip: int | None) -> "Tensor":
         """(N, L, D): what the family's pipelines feed the denoiser, of token ids and their mask (N, L)."""
 
-    def encode_empty(self, encoder: Any, ids: "Tensor", mask: "Tensor", skip: int | None, video: bool) -> "Tensor":
+    def encode_empty(
+        self, pipe: Any, encoder: Any, ids: "Tensor", mask: "Tensor", skip: int | None, video: bool
+    ) -> "Tensor":
         """(1, L, D): the empty prompt as a pipeline feeds it for guidance."""
 
     def scale(self, pipe: Any) -> int:
@@ -157,10 +187,10 @@ class Family(Protocol):
         """A pipeline's latents as (N, C, h, w), or of a video as (N, C, f, h, w)."""
 
     def token_embeddings(self, encoder: Any) -> Any:
-        """The module of an encoder that looks up its tokens."""
+        """The module of one text encoder that looks up its tokens."""
 
     def layers_of(self, encoder: Any) -> Sequence[Any]:
-        """The transformer layers of an encoder, in order."""
+        """The transformer layers of one text encoder, in order."""
 
     def through(self, layer: Any, states: "Tensor", *rest: Any, **options: Any) -> Iterator[Any]:
         """A layer of the encoder in steps (bases/encoder_layers.py)."""
@@ -171,10 +201,14 @@ class Family(Protocol):
     def text_states(self, denoiser: Any, embeddings: "Tensor") -> "Tensor":
         """What the key and value projections receive for embeddings."""
 
-    def denoise(self, denoiser: Any, latents: "Tensor", timesteps: "Tensor", text: "Tensor") -> "Tensor":
-        """The denoiser's prediction, of the shape of the latents (N, C, h, w) or (N, C, F, h, w)."""
+    def denoise(
+        self, denoiser: Any, latents: "Tensor", timesteps: "Tensor", text: "Tensor", size: tuple[int, int]
+    ) -> "Tensor":
+        """The denoiser's prediction, of the shape of the latents (N, C, h, w) or (N, C, F, h, w).
 
-    def call(self, text: "Tensor", empty: "Tensor | None", video: bool) -> dict[str, Any]:
+        :param size: (height, width) of a sample, in pixels."""
+
+    def call(self, denoiser: Any, text: "Tensor", empty: "Tensor | None", video: bool) -> dict[str, Any]:
         """Arguments with which a pipeline draws for embeddings; `empty` is None without guidance."""
 
     def fed(self, kwargs: dict[str, Any], frames: int | None, guided: bool) -> dict[str, Any]:
@@ -183,7 +217,14 @@ class Family(Protocol):
         :param frames: of a video; None: a picture. :param guided: does the empty prompt come first?"""
 
 
-SHARED = ("__init__", "names", "autoencoder_kl", "t5")  # files of this folder that are no family
+SHARED = (
+    "__init__",
+    "names",
+    "autoencoder_kl",
+    "clip",
+    "one_pipeline",
+    "t5",
+)  # files of this folder that are no family
 
 
 @cache
@@ -193,12 +234,18 @@ def families() -> tuple[Family, ...]:
     return tuple(importlib.import_module(f"{__name__}.{name}") for name in files if name not in SHARED)  # type: ignore[misc]
 
 
-def family_of(pipeline: str) -> Family:
-    """The family of a T2I pipeline's class. :raises KeyError: none has it."""
-    return {name: family for family in families() for name in family.T2I}[pipeline]
+def families_of(picture: str) -> list[Family]:
+    """The families that have this T2I pipeline's class: one for each set of T2V pipelines that shares its encoder."""
+    return [family for family in families() if picture in family.T2I]
+
+
+def family_of(picture: str, video: str | None = None) -> Family:
+    """The family of a T2I and a T2V pipeline's class. :param video: None where the T2I model alone is asked about, of
+    which all its families say the same. :raises LookupError: none has both."""
+    return [family for family in families_of(picture) if video is None or video in family.T2V][0]  # noqa: RUF015
 
 
 def modules_of(parts: Mapping[str, Any]) -> list[str]:
     """The module of a base's family, for the keys of what it computes. :param parts: of the base's digest."""
-    pipeline = parts.get("t2i.pipeline")
-    return [family_of(pipeline).__name__] if pipeline is not None else []
+    picture = parts.get("t2i.pipeline")
+    return [family_of(picture, parts.get("t2v.pipeline")).__name__] if picture is not None else []

@@ -4,12 +4,14 @@
 Importing this module imports no torch, so `expunge validate` stays fast.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
+from math import lcm
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from expunge.bases.families.names import MODEL
+from expunge.bases.families.names import Size, most
+from expunge.bases.families.one_pipeline import *
 from expunge.bases.families.t5 import *
 
 if TYPE_CHECKING:
@@ -18,26 +20,23 @@ if TYPE_CHECKING:
 NAME = "CogVideoX"
 T2I: Mapping[str, Mapping[str, Any]] = {"CogVideoXPipeline": {}}
 T2V = T2I
-DENOISER = "transformer"
-SHARED_PARTS = ("vae", "text_encoder", "tokenizer", "scheduler", "transformer")
+DENOISER_NAMES = (
+    "transformer_blocks.", "patch_embed.", "time_embedding.", "norm_final.", "norm_out.", "proj_out.",
+)  # fmt: skip
 VIDEO_PARTS = {"transformer": "CogVideoXTransformer3DModel"}
 MOVING = "CogVideoXTransformer3DModel"
 PREDICTIONS = ("epsilon", "v_prediction", "sample")
 ENCODER = "T5EncoderModel"
+ENCODERS = {"text_encoder": ENCODER}
 CLASSES = {
-    "text_encoder": (ENCODER,), "transformer": (MOVING,), "vae": ("AutoencoderKLCogVideoX",), "tokenizer": TOKENIZERS,
+    "text_encoder": (ENCODER,), "transformer": (MOVING,), "vae": ("AutoencoderKLCogVideoX",),
+    "tokenizer": TOKENIZER_CLASSES,
 }  # fmt: skip
 VIDEO_CLASSES = CLASSES
-OTHER_PARTS = ("scheduler",)
-MODELS = {"text_encoder": "model", "transformer": MODEL, "vae": MODEL}
-OPTIONAL_MODELS: Sequence[str] = ()
-FRAMES = "num_frames"
-READS_PADDING, CAUSAL, TEXT_BY_FRAME = True, False, False
+READS_PADDING, CAUSAL = True, False
 CROSS_ATTENTION = False
-PICTURE_FRAMES = 1
-VIDEO_VAE = True
-SIZES = (("text_embed_dim", "text_encoder", "d_model"), ("in_channels", "vae", "latent_channels"))
-LONGEST_PROMPT = 226  # tokens, the end included, where tokenizer_config.json says nothing
+SIZES = (("text_embed_dim", ("text_encoder",), "d_model"), ("in_channels", ("vae",), "latent_channels"))
+LONGEST_PROMPT = 226  # tokens, the end included
 
 
 def texts(prompts: Iterable[str]) -> list[str]:
@@ -48,18 +47,20 @@ def light_tokenizer(folder: Path) -> tuple[Callable[[str], list[int] | None], in
     return tokenizer_in(folder, str, LONGEST_PROMPT)
 
 
-def encoder_shapes(config: Mapping[str, Any]) -> dict[str, tuple[Any, ...] | None]:
-    return shapes_of(config)
+def fitting(size: Size, denoiser: Mapping[str, Any], vae: Mapping[str, Any]) -> Size:
+    frames, *sides = size
+    step = lcm(8, 2 ** (len(vae.get("block_out_channels", [0] * 4)) - 1) * denoiser.get("patch_size", 2))
+    height, width = (most(each, step) for each in sides)
+    return None if frames is None else made_of(frames, vae.get("temporal_compression_ratio", 4)), height, width
 
 
-def through(layer: Any, states: "Tensor", *rest: Any, **options: Any) -> Iterator[Any]:
-    """:param rest: the mask, and the bias of positions, which the first layer makes for all."""
-    mask, bias, *_ = rest
-    return steps(layer, states, lambda attention, x: attention(x, mask=mask, position_bias=bias))
-
-
-def frames(moving: Mapping[str, Any]) -> tuple[int | None, int | None]:
-    return None, None
+def made_of(frames: int, each: int) -> int:
+    """The most frames, but no more than `frames`, that the VAE makes: it decodes latent frames in pairs; of an odd
+    number the first one becomes one frame, not `each`."""
+    latents = (frames - 1) // each + 1
+    if latents % 2:
+        return (latents - 1) * each + 1
+    return latents * each if latents * each <= frames else (latents - 2) * each + 1
 
 
 def reads_text(module: str) -> bool:
@@ -76,7 +77,7 @@ def encode(encoder: Any, ids: "Tensor", mask: "Tensor", skip: int | None) -> "Te
     return encoder(ids)[0]  # type: ignore[no-any-return]
 
 
-def encode_empty(encoder: Any, ids: "Tensor", mask: "Tensor", skip: int | None, video: bool) -> "Tensor":
+def encode_empty(pipe: Any, encoder: Any, ids: "Tensor", mask: "Tensor", skip: int | None, video: bool) -> "Tensor":
     return encode(encoder, ids, mask, skip)
 
 
@@ -88,10 +89,13 @@ def text_states(denoiser: Any, embeddings: "Tensor") -> "Tensor":
     return embeddings
 
 
-def denoise(denoiser: Any, latents: "Tensor", timesteps: "Tensor", text: "Tensor") -> "Tensor":
-    """The transformer takes frames before channels."""
+def denoise(denoiser: Any, latents: "Tensor", timesteps: "Tensor", text: "Tensor", size: tuple[int, int]) -> "Tensor":
+    """The transformer takes frames before channels. That of CogVideoX 1.5 reads them in pairs: the pipeline draws one
+    more in front where their number is odd, and drops it; here the first one stands there twice."""
     z = latents.unsqueeze(1) if latents.ndim == 4 else latents.transpose(1, 2)
-    out = denoiser(z, text, timesteps, image_rotary_emb=positions(denoiser, z), return_dict=False)[0]
+    more = -z.shape[1] % (denoiser.config.patch_size_t or 1)
+    z = z[:, [0] * more + list(range(z.shape[1]))] if more else z
+    out = denoiser(z, text, timesteps, image_rotary_emb=positions(denoiser, z), return_dict=False)[0][:, more:]
     return out[:, 0] if latents.ndim == 4 else out.transpose(1, 2)  # type: ignore[no-any-return]
 
 
@@ -106,20 +110,8 @@ def positions(denoiser: Any, latents: "Tensor") -> Any:
     return CogVideoXPipeline._prepare_rotary_positional_embeddings(pipe, height, width, count, latents.device)
 
 
-def call(text: "Tensor", empty: "Tensor | None", video: bool) -> dict[str, Any]:
-    return {"prompt_embeds": text, "negative_prompt_embeds": empty}
-
-
-def fed(kwargs: dict[str, Any], frames: int | None, guided: bool) -> dict[str, Any]:
-    return kwargs
-
-
 def latents_of(result: "Tensor", frames: int | None) -> "Tensor":
     return result[:, 0] if frames is None else result.transpose(1, 2)
-
-
-def scale(pipe: Any) -> int:
-    return int(pipe.vae_scale_factor_spatial)
 
 
 def decode(vae: Any, latents: "Tensor") -> "Tensor":

@@ -4,7 +4,7 @@
 Importing this module imports no torch, so `expunge validate` stays fast.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,14 +19,18 @@ NAME = "PixArt"
 T2I: Mapping[str, Mapping[str, Any]] = {"PixArtAlphaPipeline": {}, "PixArtSigmaPipeline": {}}
 T2V: Mapping[str, Mapping[str, Any]] = {"LattePipeline": {}}
 DENOISER = "transformer"
+DENOISER_NAMES = (
+    "transformer_blocks.", "pos_embed.", "adaln_single.", "caption_projection.", "proj_out.", "scale_shift_table",
+)  # fmt: skip
 SHARED_PARTS = ("vae", "text_encoder", "tokenizer", "scheduler")
 VIDEO_PARTS = {"transformer": "LatteTransformer3DModel"}
 MOVING = "LatteTransformer3DModel"
 PREDICTIONS = ("epsilon", "v_prediction", "sample")
 ENCODER = "T5EncoderModel"
+ENCODERS = {"text_encoder": ENCODER}
 CLASSES = {
-    "text_encoder": (ENCODER,), "transformer": ("PixArtTransformer2DModel",), "vae": ("AutoencoderKL",),
-    "tokenizer": TOKENIZERS,
+    "text_encoder": (ENCODER,), "transformer": ("PixArtTransformer2DModel", "Transformer2DModel"),
+    "vae": ("AutoencoderKL",), "tokenizer": TOKENIZER_CLASSES,
 }  # fmt: skip
 VIDEO_CLASSES = CLASSES | {"transformer": ("LatteTransformer3DModel",)}
 OTHER_PARTS = ("scheduler",)
@@ -34,26 +38,17 @@ MODELS = {"text_encoder": "model", "transformer": MODEL, "vae": MODEL}
 OPTIONAL_MODELS: Sequence[str] = ()
 FRAMES = "video_length"
 READS_PADDING, TEXT_BY_FRAME = False, False
-CAUSAL, CROSS_ATTENTION = False, True
+CAUSAL, CROSS_ATTENTION, CARRIES_OVER = False, True, True
+UNREAD = 0
 PICTURE_FRAMES = None
-SIZES = (("caption_channels", "text_encoder", "d_model"), ("in_channels", "vae", "latent_channels"))
-LONGEST_PROMPT = 120  # tokens, the end included, where tokenizer_config.json says nothing: what LattePipeline reads
+SIZES = (("caption_channels", ("text_encoder",), "d_model"), ("in_channels", ("vae",), "latent_channels"))
+LONGEST_PROMPT = 120  # tokens, the end included: what LattePipeline reads
 HIDDEN = -10000.0  # what diffusers adds to the attention to what a mask hides
 
 
 def texts(prompts: Iterable[str]) -> list[str]:
     """As both pipelines do without `clean_caption`."""
     return [prompt.lower().strip() for prompt in prompts]
-
-
-def encoder_shapes(config: Mapping[str, Any]) -> dict[str, tuple[Any, ...] | None]:
-    return shapes_of(config)
-
-
-def through(layer: Any, states: "Tensor", *rest: Any, **options: Any) -> Iterator[Any]:
-    """:param rest: the mask, and the bias of positions, which the first layer makes for all."""
-    mask, bias, *_ = rest
-    return steps(layer, states, lambda attention, x: attention(x, mask=mask, position_bias=bias))
 
 
 def frames(moving: Mapping[str, Any]) -> tuple[int | None, int | None]:
@@ -79,7 +74,7 @@ def encode(encoder: Any, ids: "Tensor", mask: "Tensor", skip: int | None) -> "Te
     return encoder(ids, attention_mask=mask)[0] * mask[..., None]  # type: ignore[no-any-return]
 
 
-def encode_empty(encoder: Any, ids: "Tensor", mask: "Tensor", skip: int | None, video: bool) -> "Tensor":
+def encode_empty(pipe: Any, encoder: Any, ids: "Tensor", mask: "Tensor", skip: int | None, video: bool) -> "Tensor":
     """LattePipeline keeps what the encoder makes of the padding (`fed`)."""
     return encoder(ids, attention_mask=mask)[0] if video else encode(encoder, ids, mask, skip)  # type: ignore[no-any-return]
 
@@ -110,17 +105,22 @@ def bias_of(mask: "Tensor", frames: int | None) -> "Tensor":
     return bias if frames is None else bias.repeat_interleave(frames, dim=0)
 
 
-def denoise(denoiser: Any, latents: "Tensor", timesteps: "Tensor", text: "Tensor") -> "Tensor":
+def denoise(denoiser: Any, latents: "Tensor", timesteps: "Tensor", text: "Tensor", size: tuple[int, int]) -> "Tensor":
     """Half of the channels may be a variance, which is left out, as the pipelines do."""
     frames = latents.shape[2] if latents.ndim == 5 else None
     own: dict[str, Any] = {"encoder_attention_mask": bias_of(mask_of(text), frames)}
     if frames is None:
-        own["added_cond_kwargs"] = {"resolution": None, "aspect_ratio": None}
+        height, width = size  # PixArt-alpha's models of 1,024 pixels are told of them
+        told = denoiser.config.use_additional_conditions
+        sizes = {"resolution": [height, width], "aspect_ratio": [height / width]}
+        own["added_cond_kwargs"] = {
+            name: latents.new_tensor([each]).expand(len(latents), -1) if told else None for name, each in sizes.items()
+        }
     out = denoiser(latents, timestep=timesteps, encoder_hidden_states=text, return_dict=False, **own)[0]
     return out[:, : latents.shape[1]]  # type: ignore[no-any-return]
 
 
-def call(text: "Tensor", empty: "Tensor | None", video: bool) -> dict[str, Any]:
+def call(denoiser: Any, text: "Tensor", empty: "Tensor | None", video: bool) -> dict[str, Any]:
     given = {
         "prompt_embeds": text, "negative_prompt_embeds": empty, "negative_prompt": None, "clean_caption": False,
     }  # fmt: skip

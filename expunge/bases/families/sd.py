@@ -1,15 +1,15 @@
+# ruff: noqa: F403, F405
 """Stable Diffusion 1.x and 2.x with AnimateDiff: one CLIP text encoder, one U-Net, one VAE.
 
 Importing this module imports no torch, so `expunge validate` stays fast.
 """
 
-import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from expunge.bases.families.autoencoder_kl import *  # noqa: F403
-from expunge.bases.families.names import MODEL, longest_prompt, normal_name
+from expunge.bases.families.autoencoder_kl import *
+from expunge.bases.families.clip import *
+from expunge.bases.families.names import MODEL
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -24,48 +24,34 @@ SHARED_PARTS = ("vae", "text_encoder", "tokenizer", "unet", "scheduler")
 VIDEO_PARTS = {"unet": "UNetMotionModel", "motion_adapter": "MotionAdapter"}
 MOVING = "UNetMotionModel"
 PREDICTIONS = ("epsilon", "v_prediction", "sample")
-ENCODER = "CLIPTextModel"
+ENCODERS = {"text_encoder": ENCODER}
 CLASSES = {
     "text_encoder": (ENCODER,), "unet": ("UNet2DConditionModel",), "vae": ("AutoencoderKL",),
-    "motion_adapter": ("MotionAdapter",), "tokenizer": ("CLIPTokenizer", "CLIPTokenizerFast"),
+    "motion_adapter": ("MotionAdapter",), "tokenizer": TOKENIZER_CLASSES,
 }  # fmt: skip
 VIDEO_CLASSES = CLASSES | {"unet": ("UNetMotionModel", "UNet2DConditionModel")}  # it may hold the motion modules itself
 OTHER_PARTS = ("scheduler", "safety_checker", "feature_extractor", "image_encoder")
 MODELS = {"text_encoder": "model", "unet": MODEL, "vae": MODEL, "motion_adapter": MODEL}
 OPTIONAL_MODELS = ("motion_adapter",)
-TOKENIZER_FILES = (
-    "vocab.json", "merges.txt", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
-    "added_tokens.json",
-)  # fmt: skip
-VOCABULARY_FILES = ("vocab.json", "tokenizer.json")
-SPELLING_FILES = ("merges.txt", "tokenizer.json")
+TOKENIZERS = ("tokenizer",)
 FRAMES = "num_frames"
-STARTS = 1
 SKIPS, READS_PADDING, TEXT_BY_FRAME = True, True, True
-CAUSAL, CROSS_ATTENTION = True, True
+CUTS = False
+CAUSAL, CROSS_ATTENTION, CARRIES_OVER = True, True, True
+UNREAD = 0
 PICTURE_FRAMES = None
-TIED = ()
-LAYERS = "encoder.layers"
-LINEARS = (
-    ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"),
-    ("self_attn.out_proj",),
-    ("mlp.fc1",),
-    ("mlp.fc2",),
-)
+NOT_READ = ("text_projection.weight", "logit_scale")
+DENOISER_NAMES = (
+    "down_blocks.", "up_blocks.", "mid_block.", "conv_in.", "conv_out.", "conv_norm_out.", "time_embedding.",
+)  # fmt: skip
+INVERSIONS = True
 SIZES = (
-    ("cross_attention_dim", "text_encoder", "hidden_size"),
-    ("in_channels", "vae", "latent_channels"),
-    ("out_channels", "vae", "latent_channels"),
+    ("cross_attention_dim", ("text_encoder",), "hidden_size"),
+    ("in_channels", ("vae",), "latent_channels"),
+    ("out_channels", ("vae",), "latent_channels"),
 )
-MEMORY = "mlp.fc2"
 EXPORTS = ("diffusers", "single-file", "lora", "comfyui", "encoder")
 
-# CLIP's byte-level BPE (openai/CLIP, simple_tokenizer.py).
-START, END = "<|startoftext|>", "<|endoftext|>"
-UNKNOWN = END  # as in CLIP
-END_OF_WORD = "</w>"
-WORDS = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
-LONGEST_PROMPT = 77  # tokens, start and end included, where tokenizer_config.json says nothing
 # Prefixes of the tensors of a checkpoint in the original layout (CompVis, Stability), by part.
 CHECKPOINT_PREFIXES = {
     "text_encoder": ("cond_stage_model.transformer.", "cond_stage_model.model."),
@@ -74,86 +60,9 @@ CHECKPOINT_PREFIXES = {
 }
 
 
-def texts(prompts: Iterable[str]) -> list[str]:
-    return list(prompts)
-
-
-def stored_name(name: str) -> str:
-    """Every version of transformers, A1111 and ComfyUI knows a tensor of the text encoder under this name."""
-    return f"text_model.{normal_name(name)}"
-
-
-def encoder_shapes(config: Mapping[str, Any]) -> dict[str, tuple[Any, ...] | None]:
-    """Shapes of the embeddings alone: those of the layers are compared when they are loaded."""
-    layers, width = config.get("num_hidden_layers"), config.get("hidden_size")
-    if not isinstance(layers, int):
-        return {}
-    shapes: dict[str, tuple[Any, ...] | None] = {
-        f"embeddings.{name}_embedding.weight": (config.get(rows), width)
-        for name, rows in (("token", "vocab_size"), ("position", "max_position_embeddings"))
-    }
-    modules = [f"self_attn.{part}_proj" for part in "qkv"] + ["self_attn.out_proj", "layer_norm1", "layer_norm2"]
-    inner = [f"{LAYERS}.{i}.{m}" for i in range(layers) for m in (*modules, "mlp.fc1", "mlp.fc2")]
-    names = [f"{module}.{kind}" for module in (*inner, "final_layer_norm") for kind in ("weight", "bias")]
-    return shapes | dict.fromkeys(names)
-
-
 def frames(moving: Mapping[str, Any]) -> tuple[int | None, int | None]:
     longest = moving.get("motion_max_seq_length", 32)
     return None, longest if isinstance(longest, int) else None
-
-
-def light_tokenizer(folder: Path) -> tuple[Callable[[str], list[int] | None], int, int] | None:
-    from tokenizers import Regex, Tokenizer, normalizers, pre_tokenizers
-    from tokenizers.models import BPE
-
-    pair = [folder / name for name in ("vocab.json", "merges.txt")]
-    if not all(file.is_file() for file in pair) and not (folder / "tokenizer.json").is_file():
-        return None
-    if all(file.is_file() for file in pair):
-        vocabulary, merges = BPE.read_file(*map(str, pair))
-    else:
-        model = json.loads((folder / "tokenizer.json").read_text("utf-8"))["model"]
-        vocabulary = model["vocab"]
-        merges = [_pair(pair) for pair in model["merges"]]
-    tokenizer = Tokenizer(
-        BPE(vocabulary, merges, continuing_subword_prefix="", end_of_word_suffix=END_OF_WORD, unk_token=UNKNOWN)
-    )
-    tokenizer.normalizer = normalizers.Sequence(
-        [normalizers.NFC(), normalizers.Replace(Regex(r"\s+"), " "), normalizers.Lowercase()]
-    )
-    words = pre_tokenizers.Split(Regex(WORDS), "removed", invert=True)
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([words, pre_tokenizers.ByteLevel(add_prefix_space=False)])
-
-    def ids(text: str) -> list[int] | None:
-        if any(special in text.lower() for special in (START, END)):
-            return None  # CLIP reads it as a special token, which cuts the prompt short
-        encoded = tokenizer.encode(text, add_special_tokens=False).ids
-        return None if not encoded or vocabulary[UNKNOWN] in encoded else encoded
-
-    return ids, longest_prompt(folder, LONGEST_PROMPT) - 2, len(vocabulary)
-
-
-def _pair(merge: str | list[str]) -> tuple[str, str]:
-    """A merge of tokenizer.json: "a b" in older files, ["a", "b"] in newer ones."""
-    left, right = merge.split(" ") if isinstance(merge, str) else merge
-    return left, right
-
-
-def whole_words(vocabulary: Iterable[str]) -> list[str]:
-    return [token.removesuffix(END_OF_WORD) for token in vocabulary if token.endswith(END_OF_WORD)]
-
-
-def trained(which: str, layers: int) -> str:
-    late = "|".join(str(layer) for layer in range(layers // 2, layers))
-    return {
-        "full": r"",
-        "mlp": r"encoder\.layers\.\d+\.mlp\.",
-        "attn": r"encoder\.layers\.\d+\.self_attn\.",
-        "mlp-final-attn": rf"encoder\.layers\.(\d+\.mlp|{layers - 1}\.self_attn)\.",
-        "qkv-mlp": r"encoder\.layers\.\d+\.(mlp|self_attn\.(q|k|v)_proj)\.",
-        "late": rf"encoder\.layers\.({late})\.",
-    }[which]
 
 
 def reads_text(module: str) -> bool:
@@ -176,36 +85,12 @@ def encode(encoder: Any, ids: "Tensor", mask: "Tensor", skip: int | None) -> "Te
     return norm(states[-(skip + 1)])  # type: ignore[no-any-return]
 
 
-def encode_empty(encoder: Any, ids: "Tensor", mask: "Tensor", skip: int | None, video: bool) -> "Tensor":
+def encode_empty(pipe: Any, encoder: Any, ids: "Tensor", mask: "Tensor", skip: int | None, video: bool) -> "Tensor":
     return encode(encoder, ids, mask, skip)
 
 
 def latents_of(result: "Tensor", frames: int | None) -> "Tensor":
     return result
-
-
-def token_embeddings(encoder: Any) -> Any:
-    return encoder.get_input_embeddings()
-
-
-def layers_of(encoder: Any) -> Sequence[Any]:
-    layers: Sequence[Any] = getattr(encoder, "text_model", encoder).encoder.layers
-    return layers
-
-
-def through(layer: Any, states: "Tensor", *rest: Any, **options: Any) -> Iterator[Any]:
-    from expunge.bases.first_call import first_input
-
-    x = layer.layer_norm1(states)
-    yield x, None
-    x = first_input(layer.self_attn.out_proj, lambda: layer.self_attn(x, *rest, **options))
-    yield x, states
-    states = states + layer.self_attn.out_proj(x)
-    x = layer.layer_norm2(states)
-    yield x, None
-    x = layer.mlp.activation_fn(layer.mlp.fc1(x))
-    yield x, states
-    yield states + layer.mlp.fc2(x), None
 
 
 def text_maps(denoiser: Any) -> list["Tensor"]:
@@ -216,13 +101,13 @@ def text_states(denoiser: Any, embeddings: "Tensor") -> "Tensor":
     return embeddings
 
 
-def denoise(denoiser: Any, latents: "Tensor", timesteps: "Tensor", text: "Tensor") -> "Tensor":
+def denoise(denoiser: Any, latents: "Tensor", timesteps: "Tensor", text: "Tensor", size: tuple[int, int]) -> "Tensor":
     if latents.ndim == 5:
         text = text.repeat_interleave(latents.shape[2], dim=0)  # one for each frame, as the pipeline does
     return denoiser(latents, timesteps, encoder_hidden_states=text, return_dict=False)[0]  # type: ignore[no-any-return]
 
 
-def call(text: "Tensor", empty: "Tensor | None", video: bool) -> dict[str, Any]:
+def call(denoiser: Any, text: "Tensor", empty: "Tensor | None", video: bool) -> dict[str, Any]:
     return {"prompt_embeds": text, "negative_prompt_embeds": empty}
 
 

@@ -9,7 +9,8 @@ from expunge.bases.families.names import longest_prompt, normal_name
 if TYPE_CHECKING:
     from torch import Tensor
 
-TOKENIZERS = ("T5Tokenizer", "T5TokenizerFast")
+TOKENIZERS = ("tokenizer",)
+TOKENIZER_CLASSES = ("T5Tokenizer", "T5TokenizerFast")
 TOKENIZER_FILES = (
     "spiece.model", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
 )  # fmt: skip
@@ -19,7 +20,11 @@ SPECIAL = ("<pad>", END, UNKNOWN)
 START_OF_WORD = "\u2581"
 STARTS = 0
 SKIPS = False
+CUTS = True
 TIED = ("encoder.embed_tokens.weight",)
+NOT_READ = ()
+ENCODER_NAMES = ("shared.", "encoder.")
+INVERSIONS = False
 LAYERS = "encoder.block"
 LINEARS = (
     ("layer.0.SelfAttention.q", "layer.0.SelfAttention.k", "layer.0.SelfAttention.v"),
@@ -35,7 +40,7 @@ def stored_name(name: str) -> str:
     return normal_name(name)
 
 
-def shapes_of(config: Mapping[str, Any], biases: int = 1) -> dict[str, tuple[Any, ...] | None]:
+def encoder_shapes(config: Mapping[str, Any], biases: int = 1) -> dict[str, tuple[Any, ...] | None]:
     """:param biases: layers that have a bias of positions; UMT5 has one in each."""
     layers, width = config.get("num_layers"), config.get("d_model")
     if not isinstance(layers, int):
@@ -50,23 +55,33 @@ def shapes_of(config: Mapping[str, Any], biases: int = 1) -> dict[str, tuple[Any
 def tokenizer_in(
     folder: Path, lower: Callable[[str], str], longest: int
 ) -> tuple[Callable[[str], list[int] | None], int, int] | None:
-    """`Family.light_tokenizer` of tokenizer.json alone: spiece.model needs a library that is not asked for.
+    """`Family.light_tokenizer` of tokenizer.json, or of spiece.model, which is all that many repositories hold.
 
-    :param lower: what the pipelines do to a prompt. :param longest: tokens of a prompt, where nothing is said."""
-    from tokenizers import Tokenizer
+    :param lower: what the pipelines do to a prompt. :param longest: the most tokens of a prompt."""
+    if (folder / "tokenizer.json").is_file():
+        from tokenizers import Tokenizer
 
-    if not (folder / "tokenizer.json").is_file():
+        tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        unknown, size = tokenizer.token_to_id(UNKNOWN), tokenizer.get_vocab_size()
+
+        def encode(text: str) -> list[int]:
+            return tokenizer.encode(text, add_special_tokens=False).ids  # type: ignore[no-any-return]
+    elif (folder / "spiece.model").is_file():
+        from sentencepiece import SentencePieceProcessor
+
+        pieces: Any = SentencePieceProcessor(model_file=str(folder / "spiece.model"))
+        unknown, size, encode = pieces.unk_id(), pieces.get_piece_size(), pieces.encode
+    else:
         return None
-    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
 
     def ids(text: str) -> list[int] | None:
         text = lower(text)
         if any(special in text for special in SPECIAL):
             return None  # T5 reads it as a special token
-        encoded = tokenizer.encode(text, add_special_tokens=False).ids
-        return None if not encoded or tokenizer.token_to_id(UNKNOWN) in encoded else encoded
+        encoded = encode(text)
+        return None if not encoded or unknown in encoded else encoded
 
-    return ids, longest_prompt(folder, longest) - 1, tokenizer.get_vocab_size()
+    return ids, min(longest_prompt(folder, longest), longest) - 1, size
 
 
 def whole_words(vocabulary: Iterable[str]) -> list[str]:
@@ -92,6 +107,12 @@ def token_embeddings(encoder: Any) -> Any:
 def layers_of(encoder: Any) -> Sequence[Any]:
     layers: Sequence[Any] = encoder.encoder.block
     return layers
+
+
+def through(layer: Any, states: "Tensor", *rest: Any, **options: Any) -> Iterator[Any]:
+    """:param rest: the mask, and the bias of positions, which the first layer of T5 makes for all."""
+    mask, bias, *_ = rest
+    return steps(layer, states, lambda attention, x: attention(x, mask=mask, position_bias=bias))
 
 
 def steps(layer: Any, states: "Tensor", attend: Callable[[Any, "Tensor"], Any]) -> Iterator[Any]:

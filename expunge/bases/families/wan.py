@@ -1,4 +1,5 @@
 # ruff: noqa: F403, F405
+# mypy: disable-error-code="no-redef, assignment"
 """Wan 2.1: a UMT5 encoder whose padding is zero, a flow, a VAE of videos. A picture is a video of one frame.
 
 Importing this module imports no torch, so `expunge validate` stays fast.
@@ -6,11 +7,14 @@ Importing this module imports no torch, so `expunge validate` stays fast.
 
 import html
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from math import lcm
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from expunge.bases.families.names import MODEL
+from expunge.bases.families import t5
+from expunge.bases.families.names import Size, most
+from expunge.bases.families.one_pipeline import *
 from expunge.bases.families.t5 import *
 
 if TYPE_CHECKING:
@@ -19,26 +23,20 @@ if TYPE_CHECKING:
 NAME = "Wan"
 T2I: Mapping[str, Mapping[str, Any]] = {"WanPipeline": {}}
 T2V = T2I
-DENOISER = "transformer"
-SHARED_PARTS = ("vae", "text_encoder", "tokenizer", "scheduler", "transformer")
+DENOISER_NAMES = ("blocks.", "patch_embedding.", "condition_embedder.", "proj_out.", "scale_shift_table")
 VIDEO_PARTS = {"transformer": "WanTransformer3DModel"}
 MOVING = "WanTransformer3DModel"
 PREDICTIONS = ("flow_prediction",)
 ENCODER = "UMT5EncoderModel"
+ENCODERS = {"text_encoder": ENCODER}
 CLASSES = {
-    "text_encoder": (ENCODER,), "transformer": (MOVING,), "vae": ("AutoencoderKLWan",), "tokenizer": TOKENIZERS,
+    "text_encoder": (ENCODER,), "transformer": (MOVING,), "vae": ("AutoencoderKLWan",), "tokenizer": TOKENIZER_CLASSES,
 }  # fmt: skip
 VIDEO_CLASSES = CLASSES
-OTHER_PARTS = ("scheduler",)
-MODELS = {"text_encoder": "model", "transformer": MODEL, "vae": MODEL}
-OPTIONAL_MODELS: Sequence[str] = ()
-FRAMES = "num_frames"
-READS_PADDING, CAUSAL, TEXT_BY_FRAME = False, False, False
+READS_PADDING, CAUSAL = False, False
 CROSS_ATTENTION = True
-PICTURE_FRAMES = 1
-VIDEO_VAE = True
-SIZES = (("text_dim", "text_encoder", "d_model"), ("in_channels", "vae", "z_dim"))
-LONGEST_PROMPT = 512  # tokens, the end included, where tokenizer_config.json says nothing
+SIZES = (("text_dim", ("text_encoder",), "d_model"), ("in_channels", ("vae",), "z_dim"))
+LONGEST_PROMPT = 512  # tokens, the end included
 
 
 def texts(prompts: Iterable[str]) -> list[str]:
@@ -53,8 +51,8 @@ def light_tokenizer(folder: Path) -> tuple[Callable[[str], list[int] | None], in
     return tokenizer_in(folder, lambda text: texts([text])[0], LONGEST_PROMPT)
 
 
-def encoder_shapes(config: Mapping[str, Any]) -> dict[str, tuple[Any, ...] | None]:
-    return shapes_of(config, biases=config.get("num_layers") or 1)
+def encoder_shapes(config: Mapping[str, Any], biases: int = 1) -> dict[str, tuple[Any, ...] | None]:
+    return t5.encoder_shapes(config, biases=config.get("num_layers") or 1)
 
 
 def through(layer: Any, states: "Tensor", *rest: Any, **options: Any) -> Iterator[Any]:
@@ -62,8 +60,13 @@ def through(layer: Any, states: "Tensor", *rest: Any, **options: Any) -> Iterato
     return steps(layer, states, lambda attention, x: attention(x, attention_mask=rest[0]))
 
 
-def frames(moving: Mapping[str, Any]) -> tuple[int | None, int | None]:
-    return None, None
+def fitting(size: Size, denoiser: Mapping[str, Any], vae: Mapping[str, Any]) -> Size:
+    """The first latent frame becomes one frame, each other one four. The pipeline asks for sides of 16, and cuts what
+    is no multiple of a patch."""
+    frames, *sides = size
+    step = lcm(16, vae.get("scale_factor_spatial", 8) * denoiser.get("patch_size", (1, 2, 2))[1])
+    height, width = (most(each, step) for each in sides)
+    return None if frames is None else most(frames, vae.get("scale_factor_temporal", 4), 1), height, width
 
 
 def reads_text(module: str) -> bool:
@@ -79,7 +82,7 @@ def encode(encoder: Any, ids: "Tensor", mask: "Tensor", skip: int | None) -> "Te
     return encoder(ids, attention_mask=mask)[0] * mask[..., None]  # type: ignore[no-any-return]
 
 
-def encode_empty(encoder: Any, ids: "Tensor", mask: "Tensor", skip: int | None, video: bool) -> "Tensor":
+def encode_empty(pipe: Any, encoder: Any, ids: "Tensor", mask: "Tensor", skip: int | None, video: bool) -> "Tensor":
     return encode(encoder, ids, mask, skip)
 
 
@@ -94,26 +97,14 @@ def text_states(denoiser: Any, embeddings: "Tensor") -> "Tensor":
     return denoiser.condition_embedder.text_embedder(embeddings)  # type: ignore[no-any-return]
 
 
-def denoise(denoiser: Any, latents: "Tensor", timesteps: "Tensor", text: "Tensor") -> "Tensor":
+def denoise(denoiser: Any, latents: "Tensor", timesteps: "Tensor", text: "Tensor", size: tuple[int, int]) -> "Tensor":
     z = latents.unsqueeze(2) if latents.ndim == 4 else latents
     out = denoiser(z, timestep=timesteps, encoder_hidden_states=text, return_dict=False)[0]
     return out[:, :, 0] if latents.ndim == 4 else out  # type: ignore[no-any-return]
 
 
-def call(text: "Tensor", empty: "Tensor | None", video: bool) -> dict[str, Any]:
-    return {"prompt_embeds": text, "negative_prompt_embeds": empty}
-
-
-def fed(kwargs: dict[str, Any], frames: int | None, guided: bool) -> dict[str, Any]:
-    return kwargs
-
-
 def latents_of(result: "Tensor", frames: int | None) -> "Tensor":
     return result[:, :, 0] if frames is None else result
-
-
-def scale(pipe: Any) -> int:
-    return int(pipe.vae_scale_factor_spatial)
 
 
 def spread(vae: Any, like: "Tensor") -> tuple["Tensor", "Tensor"]:

@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from expunge.attacks import ATTACKS, Victim
 from expunge.attacks.attempts import condition_of_tries, tries_of
 from expunge.bases.base import load, load_edit, store_edit
 from expunge.bases.check import base_problems
+from expunge.bases.edits import differing
 from expunge.bases.encoder_layers import Walk
 from expunge.bases.exports import Order, export
 from expunge.bases.families import pixart
@@ -22,10 +24,10 @@ from expunge.bases.sampling import sample_images, sample_videos
 from expunge.bases.spec import load_spec
 from expunge.bases.text import alignment, encode_prompts, text_gram
 from expunge.bases.tokenizer import light_tokenizer
-from expunge.concepts.concept import Concept
 from expunge.core.errors import InputError
 from expunge.methods import METHODS, ConceptData, unlearn
 from tests.support import tiny_pixart
+from tests.support.made_data import drawn_data
 
 PROMPTS = ["a photo of bolt", "a cat"]
 STOCK = {"num_inference_steps": 2, "guidance_scale": 3.0, "height": 32, "width": 32, "clean_caption": False}
@@ -43,10 +45,7 @@ def base(folder: Path) -> Any:
 
 @pytest.fixture(scope="module")
 def bolt(base: Any) -> ConceptData:
-    prompts = ("a photo of a toy", "one a toy")
-    _, latents = sample_images(base, prompts, [0, 1], return_latents=True)
-    concept = Concept("bolt", "bolt", "object", anchor="a toy")
-    return ConceptData(concept, latents, ("bolt",), ("a photo of {}", "one {}"), prompts, ("a toy",))
+    return drawn_data(base)
 
 
 def test_nothing_is_wrong_with_it(folder: Path) -> None:
@@ -91,6 +90,17 @@ def test_the_light_tokenizer_reads_as_the_real_one(base: Any) -> None:
     for text in ("A Photo of zebra", "bolt", "the teapot!"):
         assert ids(text) == base.t2i.tokenizer(text.lower(), add_special_tokens=False).input_ids
     assert ids("été") is None and ids("</s>") is None
+
+
+@pytest.mark.parametrize("says", [512, None])
+def test_a_prompt_is_cut_where_the_pipelines_cut_it(folder: Path, tmp_path: Path, says: int | None) -> None:
+    bases = broken(folder, tmp_path)
+    config = bases / "tiny-pixart/t2i/tokenizer/tokenizer_config.json"
+    settings = json.loads(config.read_text()) | {"model_max_length": says}
+    config.write_text(json.dumps({key: value for key, value in settings.items() if value is not None}))
+    spec = load_spec("tiny-pixart", bases)
+    assert (light_tokenizer(spec) or (None, 0))[1] == pixart.LONGEST_PROMPT - 1
+    assert encode_prompts(load(spec), ["a " * 200]).shape[1] == pixart.LONGEST_PROMPT
 
 
 def test_a_walk_gives_what_each_layer_receives(base: Any) -> None:
@@ -165,6 +175,26 @@ def test_what_only_stable_diffusion_has_is_not_exported(base: Any, tmp_path: Pat
     with pytest.raises(InputError, match=f"there is no {form} of PixArt; write --to diffusers or --to encoder"):
         export(Order("list/one", "solve", tmp_path, base.spec, into=tmp_path), form, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_an_encoder_in_pieces_with_a_tensor_twice_is_read_as_it_is(base: Any, folder: Path, tmp_path: Path) -> None:
+    place = broken(folder, tmp_path) / "tiny-pixart/t2i/text_encoder"
+    tensors = load_file(place / "model.safetensors")
+    (place / "model.safetensors").unlink()
+    first = {
+        "encoder.embed_tokens.weight": tensors["shared.weight"].clone(),
+        "shared.weight": tensors.pop("shared.weight"),
+    }
+    names = {f"model-0000{i}-of-00002.safetensors": each for i, each in enumerate((first, tensors), 1)}
+    for name, part in names.items():
+        save_file(part, place / name, metadata={"format": "pt"})
+    index = {"weight_map": {tensor: name for name, part in names.items() for tensor in part}}
+    (place / "model.safetensors.index.json").write_text(json.dumps({"metadata": {}, **index}))
+    spec = load_spec("tiny-pixart", place.parents[2])
+    assert base_problems(spec) == []
+    again = load(spec)
+    assert differing(base.encoder.state_dict(), again.encoder.state_dict()) == []
+    assert again.encoder_dtype == base.encoder_dtype == torch.float16
 
 
 def broken(folder: Path, tmp_path: Path) -> Path:

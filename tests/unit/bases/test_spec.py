@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from expunge.bases import hub
-from expunge.bases.spec import load_spec
+from expunge.bases.spec import PARTS, load_spec
 from expunge.bases.tokenizer import light_tokenizer
 from expunge.core.errors import InputError
 from tests.support import tiny
@@ -29,6 +29,13 @@ def test_shipped_specs_are_valid_and_pinned() -> None:
     for source in (real.t2i.source, real.t2v.parts["motion_adapter"], real.judge.weights):
         assert source is not None and hub.COMMIT.fullmatch(source.revision or "")
     assert real.prompts.is_file() and real.judge.vocabulary is not None and real.judge.vocabulary.is_file()
+
+
+def test_the_schema_has_a_key_for_each_part_that_a_family_names() -> None:
+    schema = json.loads((ROOT / "expunge/bases/schema.json").read_text("utf-8"))["properties"]
+    keys = schema["t2v"]["properties"]
+    assert PARTS.keys() == keys.keys() - schema["t2i"]["properties"].keys()
+    assert all(f"`{key}:`" in schema["t2v"]["description"] for key in PARTS)
 
 
 def test_every_error_of_a_spec_at_once_with_lines(tmp_path: Path) -> None:

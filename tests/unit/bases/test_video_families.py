@@ -1,5 +1,7 @@
 """CogVideoX and Wan on small random models: one pipeline draws pictures and videos; every method, every attack."""
 
+import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +17,13 @@ from expunge.bases.condition import condition_of
 from expunge.bases.denoising import add_noise, predict_noise, target
 from expunge.bases.encoder_layers import Walk
 from expunge.bases.first_call import first_call
-from expunge.bases.latents import decode, encode_images
+from expunge.bases.latents import decode, decode_videos, encode_images
 from expunge.bases.sampling import sample_images, sample_videos
 from expunge.bases.spec import load_spec
 from expunge.bases.text import encode_prompts, text_gram
-from expunge.concepts.concept import Concept
 from expunge.methods import METHODS, ConceptData, unlearn
 from tests.support import tiny_video
+from tests.support.made_data import drawn_data
 
 PROMPTS = ["a photo of bolt", "a cat"]
 
@@ -36,10 +38,7 @@ def base(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 @pytest.fixture(scope="module")
 def bolt(base: Any) -> ConceptData:
-    prompts = ("a photo of a toy", "one a toy")
-    _, latents = sample_images(base, prompts, [0, 1], return_latents=True)
-    concept = Concept("bolt", "bolt", "object", anchor="a toy")
-    return ConceptData(concept, latents, ("bolt",), ("a photo of {}", "one {}"), prompts, ("a toy",))
+    return drawn_data(base)
 
 
 def test_videos_are_those_of_the_stock_pipeline_whatever_else_is_drawn(base: Any) -> None:
@@ -64,6 +63,31 @@ def test_a_picture_is_a_video_of_one_frame(base: Any) -> None:
     assert latents.ndim == 4 and decode(base, latents).shape == alone.shape
 
 
+def test_the_vae_makes_as_many_frames_as_fit(base: Any) -> None:
+    vae, each = base.t2v.vae, base.t2v.vae_scale_factor_temporal
+
+    def fitting(frames: int) -> int:
+        return int(base.spec.family.fitting((frames, 16, 16), base.t2v.transformer.config, vae.config)[0])
+
+    assert fitting(1) == 1
+    for frames in (2, 7, 8, 9, 12, 13, 17):
+        most = fitting(frames)
+        latents = torch.zeros(1, vae.config.get("latent_channels", 16), (most - 1) // each + 1, 2, 2)
+        assert most <= frames and decode_videos(base, latents).shape[1] == most == fitting(most)
+
+
+def test_a_size_that_cannot_be_drawn_is_refused(base: Any) -> None:
+    spec = base.spec
+    (frames,) = base_problems(replace(spec, frames=6))
+    said = r"`frames` is 6, and the VAE of \w+ makes no video of so many; write `frames: (1|5)` or `frames: (8|9)`"
+    assert re.search(said, str(frames))
+    picture, video = (replace(each, width=24, height=40) for each in (spec.t2i, spec.t2v))
+    both = base_problems(replace(spec, t2i=picture, t2v=video))
+    assert [str(problem).partition(": ")[2][:3] for problem in both] == ["t2i", "t2v"]
+    said = r"`resolution` is \[24, 40\], and \w+ draws none of that size here; write `resolution: \[16, 32\]`"
+    assert all(re.search(said, str(problem)) for problem in both)
+
+
 def test_what_is_predicted_is_what_the_schedule_asks_for(base: Any) -> None:
     z0 = torch.randn(2, base.t2i.transformer.config.in_channels, 2, 2, generator=torch.Generator().manual_seed(0))
     noise, t = torch.randn(z0.shape, generator=torch.Generator().manual_seed(1)), torch.tensor([100, 900])
@@ -76,6 +100,16 @@ def test_what_is_predicted_is_what_the_schedule_asks_for(base: Any) -> None:
     else:
         abar = base.t2i.scheduler.alphas_cumprod.float()[t].reshape(2, 1, 1, 1)
         assert torch.allclose(goal, abar.sqrt() * noise - (1 - abar).sqrt() * z0, atol=1e-5)
+
+
+def test_a_transformer_that_reads_frames_in_pairs_draws_and_predicts_a_picture(tmp_path: Path) -> None:
+    """CogVideoX 1.5."""
+    made = tiny_video.make_base(tmp_path / "bases", "cogvideox", patch_size_t=2, patch_bias=False)
+    own = load(load_spec("cogvideox", made), t2v=True)
+    picture, latents = sample_images(own, ["a cat"], [1], return_latents=True)
+    assert picture.shape == (1, 16, 16, 3) and sample_videos(own, ["a cat"], [1]).shape == (1, 8, 16, 16, 3)
+    with torch.no_grad():
+        assert predict_noise(own, latents, torch.tensor([100]), condition_of(own, ["a cat"])).shape == latents.shape
 
 
 def test_a_walk_gives_what_each_layer_receives(base: Any) -> None:

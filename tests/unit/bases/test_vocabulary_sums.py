@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from expunge.bases import vocabulary_sums as module
-from expunge.bases.vocabulary_sums import sums_of, vocabulary_sums
+from expunge.bases.vocabulary_sums import Passing, sums_of, vocabulary_means, vocabulary_sums
 
 PROMPTS = ["a photo of a house", "the sea", "a picture of a tree"]
 
@@ -94,3 +94,19 @@ def test_what_was_not_used_for_longest_makes_room(fresh: Any, tmp_path: Path, mo
     monkeypatch.setattr(module, "MOST_ON_DISK", 0)
     vocabulary_sums(fresh(), PROMPTS[2:])
     assert len(list((tmp_path / "sums").iterdir())) == 1  # what was just made stays
+
+
+@torch.no_grad()
+def test_what_is_taken_away_was_added(tiny_base: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The longest of all prompts is kept: those taken away count as they did beside it, so held and passing means
+    are the same, and no direction has a mean below zero."""
+    kept = ["a photo of a house by the sea under a wide and empty sky", "a picture of a tree"]
+    gone = ["a photo of a dog", "a dog"]
+    held = vocabulary_means(tiny_base, kept + gone, gone)
+    monkeypatch.setattr(module, "MOST_NUMBERS", 0)
+    passing = vocabulary_means(tiny_base, kept + gone, gone)
+    assert isinstance(passing, Passing)
+    for key, each in held.items():
+        scale = float(each.diagonal().mean())
+        torch.testing.assert_close(each, passing[key], rtol=1e-5, atol=1e-5 * scale)
+        assert float(torch.linalg.eigvalsh(each).min()) > -1e-6 * scale

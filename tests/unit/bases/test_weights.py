@@ -107,7 +107,11 @@ def test_missing_hub_weights_say_what_to_fetch(hub_base: tuple[Path, Path]) -> N
     with pytest.raises(InputError) as caught:
         load(load_spec("tiny", folder), t2v=True)
     assert len(str(caught.value).splitlines()) == 1
-    files = '--include "config.json" --include "diffusion_pytorch_model.safetensors"'
+    weights = ("", ".index.json")
+    files = '--include "config.json"' + "".join(
+        f' --include "diffusion_pytorch_model.safetensors{end}"' for end in weights
+    )
+    files += ' --include "diffusion_pytorch_model-*.safetensors"'
     assert f"`hf download org/adapter --revision {'d' * 40} {files}`" in str(caught.value)
     real = load_spec("sd15-animatediff", ROOT / "bases")
     with pytest.raises(InputError, match="hf download stable-diffusion-v1-5/stable-diffusion-v1-5 --revision 451f"):

@@ -104,6 +104,14 @@ def test_a_wrong_value_is_said_in_words(value: Any, what: str, fix: str) -> None
     assert knob_problems("saw", SCHEMAS, value) == [(what, fix)]
 
 
+def test_another_word_for_a_value_is_answered_with_the_value() -> None:
+    words = {"entire": "all", "five": "5"}
+    said = [("saw: part is 'entire', which is called all here", "write `part: all`")]
+    assert knob_problems("saw", SCHEMAS, {"part": "entire"}, other_words=words) == said
+    others = knob_problems("saw", SCHEMAS, {"steps": "entire", "part": "five"}, other_words=words)
+    assert [fix for _, fix in others] == ["write a whole number from 1 to 9", "write one of all, none"]
+
+
 @given(st.integers(1, 9), st.floats(0, 1), st.sampled_from(["all", "none"]))
 def test_what_is_allowed_passes(steps: int, rate: float, part: str) -> None:
     assert knob_problems("saw", SCHEMAS, {"steps": steps, "rate": rate, "part": part}) == []

@@ -195,6 +195,15 @@ def test_parameters_are_checked(parameters: dict[str, Any], match: str) -> None:
     assert len(problems) == 1 and match in problems[0][1]
 
 
+@pytest.mark.parametrize("word", ["unet", "transformer"])
+def test_the_denoiser_goes_by_one_word_in_all_families(word: str) -> None:
+    for method in ("ablate", "esd"):
+        said = check_parameters(method, {"trained": word})
+        assert said == [(f"{method}: trained is '{word}', which is called denoiser here", "write `trained: denoiser`")]
+        assert check_parameters(method, {"trained": "denoiser"}) == []
+    assert "write one of full" in check_parameters("few-shot", {"trained": word})[0][1]  # it has no such value
+
+
 def test_defaults_are_allowed_and_methods_are_named() -> None:
     for name, method in METHODS.items():
         assert check_parameters(name, method.defaults) == []

@@ -163,14 +163,14 @@ def test_a_half_denoised_sample_is_what_ddim_makes_of_noise(tiny_base: Any) -> N
     assert seen.keys() == {True, False} and (seen[True] > seen[False]).all()
 
 
-@pytest.mark.parametrize("which", ["cross-attention", "unet", "mlp"])
+@pytest.mark.parametrize("which", ["cross-attention", "denoiser", "mlp"])
 def test_esd_trains_the_denoiser_or_the_encoder(tiny_base: Any, bolt: ConceptData, which: str) -> None:
     result = unlearn("esd", tiny_base, [bolt], [], {**FAST, "trained": which}, seed=0)
     before, after = tiny_base.encoder.state_dict(), result.edit.encoder.state_dict()
     changed = [name for name in before if not torch.equal(before[name], after[name])]
     assert bool(changed) == (which == "mlp") and bool(result.edit.denoiser) == (which != "mlp")
     within = [".attn2." in name for name in result.edit.denoiser]
-    assert all(within) == (which != "unet")
+    assert all(within) == (which != "denoiser")
     if which == "cross-attention":
         assert {name.split(".attn2.")[1].split(".")[0] for name in result.edit.denoiser} == {
             "to_q",
@@ -180,13 +180,13 @@ def test_esd_trains_the_denoiser_or_the_encoder(tiny_base: Any, bolt: ConceptDat
         }
 
 
-@pytest.mark.parametrize("which", ["cross-attention", "unet"])
+@pytest.mark.parametrize("which", ["cross-attention", "denoiser"])
 def test_ablate_can_train_the_denoiser(tiny_base: Any, bolt: ConceptData, which: str) -> None:
     result = unlearn("ablate", tiny_base, [bolt], [], {**FAST, "trained": which}, seed=0)
     before, after = tiny_base.encoder.state_dict(), result.edit.encoder.state_dict()
     assert all(torch.equal(tensor, after[name]) for name, tensor in before.items())
     text = [name for name in result.edit.denoiser if name.endswith(("attn2.to_k.weight", "attn2.to_v.weight"))]
-    assert text and (len(text) < len(result.edit.denoiser)) == (which == "unet") and result.changed_parameters > 0
+    assert text and (len(text) < len(result.edit.denoiser)) == (which == "denoiser") and result.changed_parameters > 0
 
 
 def test_the_start_token_sends_no_gradient_into_cross_attention(tiny_base: Any) -> None:

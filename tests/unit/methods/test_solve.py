@@ -184,8 +184,9 @@ def test_many_batches_give_the_same(tiny_base: Any, monkeypatch: pytest.MonkeyPa
 def test_words_that_are_said_or_tested_are_not_kept_as_words(tiny_base: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[list[str]] = []
     sums = vocabulary_sums.sums_of
-    for module in (solve, vocabulary_sums):
-        monkeypatch.setattr(module, "sums_of", lambda base, prompts: asked.append(list(prompts)) or sums(base, prompts))
+    monkeypatch.setattr(
+        vocabulary_sums, "sums_of", lambda base, prompts: asked.append(list(prompts)) or sums(base, prompts)
+    )
     unlearn(
         "solve", tiny_base, [made_data("bolt", "a cat", probes=("a lamp",))], [*KEPT, "the owl"], {"alike": 0.0}, seed=0
     )
