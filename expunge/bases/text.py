@@ -10,6 +10,7 @@ and drift is measured in d.
 """
 
 from collections.abc import Sequence
+from functools import reduce
 from typing import Any
 
 import torch
@@ -90,8 +91,8 @@ def text_gram(base: Base) -> Tensor:
     """W^T W, (D, D) float32, of all key and value projections W of both denoisers' cross-attention, stacked."""
     family = base.spec.family
     denoisers = [getattr(pipe, family.DENOISER) for pipe in (base.t2i, base.t2v) if pipe is not None]
-    maps = [each.float() for denoiser in denoisers for each in family.text_maps(denoiser)]
-    return torch.stack([each.T @ each for each in maps]).sum(0)
+    maps = (each.float() for denoiser in denoisers for each in family.text_maps(denoiser))
+    return reduce(torch.add, (each.T @ each for each in maps))  # one by one: 64 MiB each at T5-XXL's width
 
 
 def distance(gram: Tensor, a: Tensor, b: Tensor) -> Tensor:

@@ -1,12 +1,16 @@
-"""The T2I model: a PixArt transformer and the T5 encoder together, on v prediction."""
+"""The T2I model: a PixArt transformer and the T5 encoder together, on v prediction.
+
+The lesson "t2i_more" goes on from the written weights.
+"""
 
 import random
 from typing import Any
 
 import torch
 from diffusers import DDPMScheduler, DPMSolverMultistepScheduler, PixArtSigmaPipeline, PixArtTransformer2DModel
+from transformers import T5EncoderModel
 
-from ..common import Ema, autocast, device, halved, train
+from ..common import Ema, autocast, device, halved, lesson, train
 from ..train_t2i import encode_scenes, load_vae, scenes
 from ..world import caption
 from .text import FOLDER, load_text, load_tokenizer, tokens
@@ -46,19 +50,31 @@ def v_weight(noises: DDPMScheduler, gamma: float = 5.0, least: float = 0.0) -> t
     return (snr + least).clamp(max=gamma) / (snr + 1)
 
 
-def main(config: dict[str, Any]) -> None:
-    torch.manual_seed(config["seed"] + 1)
-    settings, where = config["t2i"], device(config)
-    tokenizer, vae, all_scenes = load_tokenizer(), load_vae(config), scenes(settings, config["seed"])
-    latents = encode_scenes(config, vae, all_scenes, 1, "t2i-latents")[:, 0]
-    model, text = build(config).to(where), load_text(config, tokenizer).to(where)
-    start_small(model)
+def written(config: dict[str, Any]) -> tuple[PixArtTransformer2DModel, T5EncoderModel]:
+    """The models that the folder holds, to be trained on."""
+    model = PixArtTransformer2DModel.from_pretrained(FOLDER / "t2i" / "transformer", torch_dtype=torch.float32)
+    model.register_to_config(_name_or_path="emoji-dit")  # else this machine's folder would be shipped in the config
+    return model, T5EncoderModel.from_pretrained(FOLDER / "t2i" / "text_encoder", dtype=torch.float32)
+
+
+def main(config: dict[str, Any], name: str = "t2i") -> None:
+    more = name == "t2i_more"
+    torch.manual_seed(config["seed"] + (6 if more else 1))
+    settings, where = lesson(config, name), device(config)
+    tokenizer, vae, all_scenes = load_tokenizer(), load_vae(config), scenes(settings, config["seed"] + 10 * more)
+    latents = encode_scenes(config, vae, all_scenes, 1, f"{name}-latents")[:, 0]
+    if more:
+        model, text = written(config)
+    else:
+        model, text = build(config), load_text(config, tokenizer)
+        start_small(model)
+    model, text = model.to(where).train(), text.to(where).train()
     noises = DDPMScheduler(num_train_timesteps=1000, **SCHEDULE)
-    weight = v_weight(noises).to(where)
+    weight = v_weight(noises, least=settings["least_weight"]).to(where)
     ema = {"transformer": Ema(model, settings["ema"]), "text_encoder": Ema(text, settings["ema"])}
 
     def batch(step: int) -> tuple[torch.Tensor, ...]:
-        rng, generator = random.Random(f"t2i {step}"), torch.Generator().manual_seed(step)
+        rng, generator = random.Random(f"{name} {step}"), torch.Generator().manual_seed(step)
         chosen = [rng.randrange(len(all_scenes)) for _ in range(settings["batch"])]
         words = ["" if rng.random() < settings["drop_caption"] else caption(all_scenes[i], rng) for i in chosen]
         x = latents[chosen].float()
@@ -90,5 +106,5 @@ def main(config: dict[str, Any]) -> None:
         {"params": list(model.parameters()), "lr": settings["learning_rate"]},
         {"params": list(text.parameters()), "lr": settings["text_learning_rate"]},
     ]
-    train("t2i", config, {"transformer": model, "text_encoder": text}, groups, batch, loss, ema=ema, on_save=export)
+    train(name, config, {"transformer": model, "text_encoder": text}, groups, batch, loss, ema=ema, on_save=export)
     export(settings["steps"])
