@@ -16,6 +16,7 @@ from unittest.mock import patch
 import torch
 
 from benchmarks.work import Work, seconds, synchronise
+from expunge.bases import vocabulary_sums
 from expunge.bases.base import Base
 from expunge.bases.condition import condition_of
 from expunge.bases.denoising import predict_noise
@@ -89,8 +90,8 @@ def solve(base: Base, steps: int, words: int, count: int) -> dict[str, TIMED]:
     def run() -> None:
         train(base, data, kept, "solve", {"others": words}, 0)
 
-    made = ("known_words", "vocabulary_sums")
-    with Work() as work, aside(solving, made, work) as once, aside(solving, ("solved",), work) as layers:
+    made = [(solving, "known_words"), (vocabulary_sums, "vocabulary_sums")]
+    with Work() as work, aside(made, work) as once, aside([(solving, "solved")], work) as layers:
         whole = seconds(run)
     all_but = less((whole, work.flops), once)
     again = [seconds(run) for _ in range(steps)]
@@ -105,8 +106,8 @@ def less(whole: TIMED, part: TIMED) -> TIMED:
 
 
 @contextmanager
-def aside(module: Any, names: Sequence[str], work: Work) -> Iterator[Any]:
-    """[seconds, flops] that are spent in some functions of a module; they grow while these run."""
+def aside(functions: Sequence[tuple[Any, str]], work: Work) -> Iterator[Any]:
+    """[seconds, flops] that are spent in functions, each given by its module and name; they grow while these run."""
     spent: list[Any] = [0.0, dict[str, float]()]
 
     def counted(call: Callable[..., Any]) -> Callable[..., Any]:
@@ -121,10 +122,9 @@ def aside(module: Any, names: Sequence[str], work: Work) -> Iterator[Any]:
 
         return run
 
-    changed = {name: counted(getattr(module, name)) for name in names}
     with ExitStack() as stack:
-        for name, call in changed.items():
-            stack.enter_context(patch.object(module, name, call))
+        for module, name in functions:
+            stack.enter_context(patch.object(module, name, counted(getattr(module, name))))
         yield spent
 
 
