@@ -21,14 +21,20 @@ from expunge.bases.families import Family
 from expunge.bases.first_call import first_call
 from expunge.bases.text import encode_prompts
 
-BATCH = 256  # prompts that are encoded at once
+BATCH = 256  # prompts that are encoded at once, at most
+POSITIONS = 2**15  # and no more positions than so many: T5-XXL holds 4 GiB for them
 MOST_HELD = 2**27  # numbers of a walk's states that are held; those of further batches are computed anew each time
 Reached = tuple[Tensor, Tensor | None]  # an input (N, L, in), and the state (N, L, D) to which the output is added
 
 
+def batch_of(base: Base) -> int:
+    """How many prompts a `Walk` encodes at once."""
+    return max(1, min(BATCH, POSITIONS // base.t2i.tokenizer.model_max_length))
+
+
 @dataclass
 class Walk:
-    """Prompts on their way through an encoder, in batches of BATCH, layer by layer.
+    """Prompts on their way through an encoder, in batches of `batch_of` prompts, layer by layer.
 
     For each layer, call `inputs` for each of the family's LINEARS and then `step`. The encoder's weights may change
     between the calls: each call uses them as they are then.
@@ -78,7 +84,7 @@ class Walk:
         self._running.clear()
 
     def _batches(self) -> range:
-        return range(-(-len(self.prompts) // BATCH))
+        return range(-(-len(self.prompts) // batch_of(self.base)))
 
     def _held(self, batch: int) -> bool:
         """Is a batch's state held between the calls?"""
@@ -110,7 +116,8 @@ class Walk:
 
     def _start(self, batch: int) -> Any:
         """(states, rest, options) with which the first layer is called for a batch."""
-        some, stack = self.prompts[batch * BATCH : (batch + 1) * BATCH], self._stack
+        size, stack = batch_of(self.base), self._stack
+        some = self.prompts[batch * size : (batch + 1) * size]
         layers = layers_of(self.family, self.encoder)[stack.start : stack.stop]
         (states, *rest), options = first_call(layers[0], lambda: encode_prompts(self.base, some, self.encoder))
         if len(layers) > 1:  # the first layer of T5 makes the positions' bias for all others

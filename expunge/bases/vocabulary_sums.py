@@ -25,7 +25,7 @@ from torch import Tensor
 from expunge.bases import encoder_layers
 from expunge.bases.base import Base
 from expunge.bases.base_digest import minor_versions
-from expunge.bases.encoder_layers import BATCH, Walk, gram, position_weights, token_ids, tokens_in
+from expunge.bases.encoder_layers import Walk, batch_of, gram, position_weights, token_ids, tokens_in
 from expunge.bases.encoders import layers_of, parts_of
 from expunge.core.digest import digest
 from expunge.core.files import write_aside
@@ -84,7 +84,8 @@ def _each_sum(base: Base, prompts: Sequence[str], longest: int) -> Iterator[tupl
     family = base.spec.family
     for depth in range(len(layers_of(family, base.encoder))):
         for name, *_ in family.LINEARS:
-            grams = (gram(x, x, w) for (x, _), w in zip(walk.inputs(), weights.split(BATCH), strict=True))
+            batches = zip(walk.inputs(), weights.split(batch_of(base)), strict=True)
+            grams = (gram(x, x, w) for (x, _), w in batches)
             yield (depth, name), sum(grams, torch.zeros((), dtype=torch.float64)).float().double()
         walk.step()
 

@@ -48,7 +48,7 @@ import torch
 from torch import Tensor
 
 from expunge.bases.base import Base, deterministic
-from expunge.bases.encoder_layers import BATCH, Reached, Walk
+from expunge.bases.encoder_layers import Reached, Walk, batch_of
 from expunge.bases.encoders import layers_of
 from expunge.bases.text import alignment, text_gram
 from expunge.bases.vocabulary_sums import Passing, Sums, looked_at, once, vocabulary_means
@@ -157,7 +157,8 @@ def solved(
     keep, forget = kept * knobs["keep"] * share / len(listed), weighs
     length, longest = looked.shape[1], kept.shape[1]
     at = alignment(base, texts, anchors)
-    counterparts = [None] * -(-len(texts) // BATCH) if at is None else list(at[:, :length].split(BATCH))
+    size = batch_of(base)
+    counterparts = [None] * -(-len(texts) // size) if at is None else list(at[:, :length].split(size))
     now, become = Walk(base, encoder, texts, length), Walk(base, base.encoder, anchors, length)
     were = Walk(base, base.encoder, texts, length, now.starts)
     same = Walk(base, encoder, listed, longest)
@@ -167,14 +168,14 @@ def solved(
         for names in family.LINEARS:
             problem, left = LeastSquares(before.get_submodule(names[0]).weight), []
             more = (max(widths.values()) / widths[names]) ** knobs["narrow"]
-            prompts = zip(looked.split(BATCH), forget.split(BATCH), far.split(BATCH), counterparts, strict=True)
+            prompts = zip(looked.split(size), forget.split(size), far.split(size), counterparts, strict=True)
             reached = zip(now.inputs(), become.inputs(), were.inputs(), strict=True)
             for (own, anchor, original), (look, weight, b, places) in zip(reached, prompts, strict=True):
                 goal = beyond(moved(anchor, places), original, b)
                 problem.add(own, goal, look * weight[:, None])
                 if own[1] is not None and goal[1] is not None and original[1] is not None:
                     left.append(left_of(own[1], goal[1], original[1], look))
-            for own, original, weight in zip(same.inputs(), stayed.inputs(), keep.split(BATCH), strict=True):
+            for own, original, weight in zip(same.inputs(), stayed.inputs(), keep.split(size), strict=True):
                 problem.add(own, original, weight * more)
             if general:
                 words = more * knobs["keep"] * (1 - share) * general[depth, names[0]]

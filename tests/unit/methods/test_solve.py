@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from expunge.bases import encoder_layers, vocabulary_sums
-from expunge.bases.encoder_layers import Walk, gram, position_weights, tokens_in
+from expunge.bases.encoder_layers import Walk, batch_of, gram, position_weights, tokens_in
 from expunge.bases.families.sd import LINEARS, layers_of
 from expunge.bases.text import distance, encode_prompts, text_gram
 from expunge.methods import solve, unlearn
@@ -174,8 +174,9 @@ def test_many_batches_give_the_same(tiny_base: Any, monkeypatch: pytest.MonkeyPa
         )
 
     whole = weights()
-    for module in (solve, encoder_layers, vocabulary_sums):
-        monkeypatch.setattr(module, "BATCH", 2)
+    assert batch_of(tiny_base) == encoder_layers.BATCH
+    monkeypatch.setattr(encoder_layers, "POSITIONS", 3 * tiny_base.t2i.tokenizer.model_max_length - 1)
+    assert batch_of(tiny_base) == 2
     monkeypatch.setattr(encoder_layers, "MOST_HELD", 1)
     for name, weight in weights().items():
         assert torch.allclose(weight, whole[name], atol=1e-4), name
@@ -185,7 +186,9 @@ def test_words_that_are_said_or_tested_are_not_kept_as_words(tiny_base: Any, mon
     asked: list[list[str]] = []
     sums = vocabulary_sums.sums_of
     monkeypatch.setattr(
-        vocabulary_sums, "sums_of", lambda base, prompts: asked.append(list(prompts)) or sums(base, prompts)
+        vocabulary_sums,
+        "sums_of",
+        lambda base, prompts, *more: asked.append(list(prompts)) or sums(base, prompts, *more),
     )
     unlearn(
         "solve", tiny_base, [made_data("bolt", "a cat", probes=("a lamp",))], [*KEPT, "the owl"], {"alike": 0.0}, seed=0
