@@ -1,5 +1,6 @@
 """Weights that are cut into pieces with an index, as those of T5-XXL and Wan are published, and their variants."""
 
+import copy
 import json
 import shutil
 from pathlib import Path
@@ -21,6 +22,8 @@ from expunge.bases.parts import parts_of
 from expunge.bases.sampling import sample_images, sample_videos
 from expunge.bases.spec import load_spec
 from expunge.core.errors import InputError
+from expunge.records.changes import changes_of, original_encoders, tensors_of_encoders
+from expunge.records.tensors import types_of
 from tests.support import tiny, tiny_pixart, tiny_video
 
 BASES = {"pixart": "tiny-pixart", "wan": "wan", "cogvideox": "cogvideox"}
@@ -73,6 +76,25 @@ def test_a_base_in_pieces_is_the_same_base(kind: str, variant: str | None, tmp_p
     stored = load_file(tmp_path / "edit" / "model.safetensors")
     assert {tensor.dtype for tensor in stored.values()} == {torch.float16}
     assert load_edit(base, tmp_path / "edit").encoder.dtype == torch.float32
+
+
+def test_the_record_reads_all_pieces(tmp_path: Path) -> None:
+    """What the stage attest writes of an encoder: which tensors it changes, and the digests of the original's."""
+    folder, name = make(tmp_path / "bases", "pixart")
+    (whole,) = original_encoders(load_spec(name, folder)).values()
+    digests = tensors_of_encoders({"text_encoder": whole})
+    cut(folder, "pixart")
+    spec = load_spec(name, folder)
+    originals = original_encoders(spec)
+    assert len(originals["text_encoder"]) > 2
+    assert tensors_of_encoders(originals) == digests
+    assert types_of(originals["text_encoder"]) == ["F16"]
+    base = load(spec)
+    encoder = copy.deepcopy(base.encoder)
+    changed = next(key for key, tensor in encoder.named_parameters() if tensor.dim() == 2 and "layer.0" in key)
+    encoder.get_parameter(changed).data.mul_(2.0)
+    store_edit(base, tmp_path / "edit", Edit(encoder))
+    assert list(changes_of(originals, tmp_path / "edit", spec.family)["encoder"]) == [changed]
 
 
 def test_every_piece_counts_and_a_missing_one_is_said(tmp_path: Path) -> None:
