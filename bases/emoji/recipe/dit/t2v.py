@@ -11,7 +11,7 @@ from ..common import Ema, autocast, device, halved, train
 from ..train_t2i import encode_scenes, load_vae
 from ..train_t2v import scenes
 from ..world import caption, load_world
-from .t2i import SCHEDULE, v_weight
+from .t2i import SCHEDULE, settled, v_weight
 from .text import FOLDER, load_tokenizer, tokens
 
 
@@ -58,7 +58,8 @@ def build(config: dict[str, Any], t2i: PixArtTransformer2DModel) -> LatteTransfo
 def main(config: dict[str, Any]) -> None:
     torch.manual_seed(config["seed"] + 3)
     settings, where = config["t2v"], device(config)
-    tokenizer, all_scenes = load_tokenizer(), scenes(settings, config["seed"] + 2)
+    tokenizer = load_tokenizer()
+    all_scenes = [settled(each, settings["spread"]) for each in scenes(settings, config["seed"] + 2)]
     latents = encode_scenes(config, load_vae(config), all_scenes, load_world()["frames"], "t2v-latents")
     text = T5EncoderModel.from_pretrained(FOLDER / "t2i" / "text_encoder", dtype=torch.float32)
     text = text.to(where).eval().requires_grad_(False)
