@@ -12,6 +12,7 @@ from ruamel.yaml import YAML
 
 from expunge.verdicts.frame_curves import read_curves
 from tests.support.paths import ROOT
+from tests.support.tiny import write_yaml
 
 CONCEPT = """
   - id: {id}
@@ -79,11 +80,12 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "render": {"images": {"target": 1, "near": 1}, "videos": {}},
         }
     }  # fmt: skip
-    with open(folder / "params.yaml", "w") as file:
-        YAML(typ="safe").dump(params, file)
+    write_yaml(folder / "params.yaml", params)
     (folder / "concepts" / "tiny.yaml").write_text(HEAD + TRUCK + BALL)
     run(folder, "git", "init", "-q")
     repro(folder)
+    # The first run had a process for each core. To start them takes most of the time of the runs that follow.
+    write_yaml(folder / "params.yaml", params | {"run": {"executor": "inline"}})
     return folder
 
 
