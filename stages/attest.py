@@ -49,9 +49,9 @@ def run() -> None:
         origin=origin_of(Path()),
     )
     records = {name: statement(name, evidence) for name in plan.encoders}
-    for record in list(records.values())[:1]:  # all are of one base
-        if problems := sharing_problems(load_spec(params.base), record):
-            raise InputError(problems)
+    one = next(iter(records.values()), None)  # all are of one base
+    if one is not None and (problems := sharing_problems(spec, one)):
+        raise InputError(problems)
     write_records(AUDIT, records, mask_of(CONCEPTS))
 
 

@@ -22,7 +22,7 @@ from expunge.bases.first_call import first_call
 from expunge.bases.text import encode_prompts
 
 BATCH = 256  # prompts that are encoded at once, at most
-POSITIONS = 2**15  # and no more positions than so many: T5-XXL holds 4 GiB for them
+POSITIONS = 2**15  # and no more positions than so many: a wide MLP holds all of them at once
 MOST_HELD = 2**27  # numbers of a walk's states that are held; those of further batches are computed anew each time
 Reached = tuple[Tensor, Tensor | None]  # an input (N, L, in), and the state (N, L, D) to which the output is added
 

@@ -16,10 +16,8 @@ from expunge.attacks.attempts import condition_of_tries, tries_of
 from expunge.bases.base import load, load_edit, store_edit
 from expunge.bases.check import base_problems
 from expunge.bases.edits import differing
-from expunge.bases.encoder_layers import Walk
 from expunge.bases.exports import Order, export
 from expunge.bases.families import pixart
-from expunge.bases.first_call import first_call
 from expunge.bases.sampling import sample_images, sample_videos
 from expunge.bases.spec import load_spec
 from expunge.bases.text import alignment, encode_prompts, text_gram
@@ -28,6 +26,7 @@ from expunge.core.errors import InputError
 from expunge.methods import METHODS, ConceptData, unlearn
 from tests.support import tiny_pixart
 from tests.support.made_data import drawn_data
+from tests.support.walked import assert_walked
 
 PROMPTS = ["a photo of bolt", "a cat"]
 STOCK = {"num_inference_steps": 2, "guidance_scale": 3.0, "height": 32, "width": 32, "clean_caption": False}
@@ -104,15 +103,7 @@ def test_a_prompt_is_cut_where_the_pipelines_cut_it(folder: Path, tmp_path: Path
 
 
 def test_a_walk_gives_what_each_layer_receives(base: Any) -> None:
-    walk = Walk(base, base.encoder, PROMPTS, 5)
-    for layer in pixart.layers_of(base.encoder):
-        for name, *_ in pixart.LINEARS:
-            (wanted,), _ = first_call(layer.get_submodule(name), lambda: encode_prompts(base, PROMPTS))
-            with torch.no_grad():
-                ((x, _),) = walk.inputs()
-            assert torch.allclose(x[0], wanted[0, :5], atol=1e-5), name
-        with torch.no_grad():
-            walk.step()
+    assert_walked(base, PROMPTS, length=5, count=1)  # of the second prompt some is padding
 
 
 @pytest.mark.parametrize("method", sorted(METHODS.keys() - {"external"}))

@@ -14,9 +14,8 @@ from expunge.bases.base import load, load_edit, store_edit
 from expunge.bases.check import base_problems
 from expunge.bases.condition import condition_of
 from expunge.bases.denoising import predict_noise
-from expunge.bases.encoder_layers import Walk, tokens_in
-from expunge.bases.encoders import layers_of, stacks
-from expunge.bases.first_call import first_call
+from expunge.bases.encoder_layers import tokens_in
+from expunge.bases.encoders import stacks
 from expunge.bases.sampling import sample_images, sample_videos
 from expunge.bases.spec import load_spec
 from expunge.bases.text import encode_prompts, text_gram
@@ -24,6 +23,7 @@ from expunge.core.errors import InputError
 from expunge.methods import METHODS, ConceptData, unlearn
 from tests.support import tiny_sdxl
 from tests.support.made_data import drawn_data
+from tests.support.walked import assert_walked
 
 PROMPTS = ["a photo of bolt", "a cat"]
 
@@ -88,16 +88,8 @@ def test_the_pooled_text_is_predicted_from_and_weighed(base: Any) -> None:
 
 
 def test_a_walk_goes_through_both_encoders(base: Any) -> None:
-    family, walk = base.spec.family, Walk(base, base.encoder, PROMPTS)
-    assert stacks(family, base.encoder) == [range(3), range(3, 7)]
-    for layer in layers_of(family, base.encoder):
-        for name, *_ in family.LINEARS:
-            (wanted,), _ = first_call(layer.get_submodule(name), lambda: encode_prompts(base, PROMPTS))
-            with torch.no_grad():
-                ((x, _),) = walk.inputs()
-            assert torch.allclose(x, wanted, atol=1e-5), name
-        with torch.no_grad():
-            walk.step()
+    assert stacks(base.spec.family, base.encoder) == [range(3), range(3, 7)]
+    assert_walked(base, PROMPTS)
 
 
 def test_solve_moves_both_encoders_and_the_pooled_text_to_the_anchor(base: Any, bolt: ConceptData) -> None:

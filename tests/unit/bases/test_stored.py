@@ -10,15 +10,14 @@ import torch
 
 from expunge.bases import vocabulary_sums
 from expunge.bases.base import load, load_edit, store_edit
-from expunge.bases.encoder_layers import Walk
 from expunge.bases.encoders import layers_of
-from expunge.bases.first_call import first_call
 from expunge.bases.spec import load_spec
 from expunge.bases.stored import StoredLinear, keep_stored
 from expunge.bases.text import encode_prompts
 from expunge.concepts.concept import Concept
 from expunge.methods import ConceptData, unlearn
 from tests.support import tiny_pixart
+from tests.support.walked import assert_walked
 
 PROMPTS = ["a photo of bolt", "a cat"]
 
@@ -53,15 +52,8 @@ def test_half_of_the_bytes_give_nearly_the_same(whole: Any, base: Any) -> None:
     assert base.encoder.state_dict().keys() == whole.encoder.state_dict().keys()
 
 
-@torch.no_grad()
 def test_a_walk_gives_what_each_layer_receives(base: Any) -> None:
-    family, walk = base.spec.family, Walk(base, base.encoder, PROMPTS)
-    for layer in layers_of(family, base.encoder):
-        for name, *_ in family.LINEARS:
-            (wanted,), _ = first_call(layer.get_submodule(name), lambda: encode_prompts(base, PROMPTS))
-            ((x, _),) = walk.inputs()
-            assert x.dtype == torch.float32 and torch.allclose(x, wanted.float(), atol=2e-2, rtol=2e-2), name
-        walk.step()
+    assert_walked(base, PROMPTS, close=2e-2)
 
 
 def test_solve_forgets_as_well(whole: Any, base: Any, bolt: ConceptData, tmp_path: Path) -> None:

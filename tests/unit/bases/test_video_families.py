@@ -15,8 +15,6 @@ from expunge.bases.base import load, load_edit, store_edit
 from expunge.bases.check import base_problems
 from expunge.bases.condition import condition_of
 from expunge.bases.denoising import add_noise, predict_noise, target
-from expunge.bases.encoder_layers import Walk
-from expunge.bases.first_call import first_call
 from expunge.bases.latents import decode, decode_videos, encode_images
 from expunge.bases.sampling import sample_images, sample_videos
 from expunge.bases.spec import load_spec
@@ -24,6 +22,7 @@ from expunge.bases.text import encode_prompts, text_gram
 from expunge.methods import METHODS, ConceptData, unlearn
 from tests.support import tiny_video
 from tests.support.made_data import drawn_data
+from tests.support.walked import assert_walked
 
 PROMPTS = ["a photo of bolt", "a cat"]
 
@@ -113,15 +112,7 @@ def test_a_transformer_that_reads_frames_in_pairs_draws_and_predicts_a_picture(t
 
 
 def test_a_walk_gives_what_each_layer_receives(base: Any) -> None:
-    family, walk = base.spec.family, Walk(base, base.encoder, PROMPTS)
-    for layer in family.layers_of(base.encoder):
-        for name, *_ in family.LINEARS:
-            (wanted,), _ = first_call(layer.get_submodule(name), lambda: encode_prompts(base, PROMPTS))
-            with torch.no_grad():
-                ((x, _),) = walk.inputs()
-            assert torch.allclose(x, wanted, atol=1e-5), name
-        with torch.no_grad():
-            walk.step()
+    assert_walked(base, PROMPTS)
     assert text_gram(base).shape == (tiny_video.WIDTH, tiny_video.WIDTH)
 
 
