@@ -10,6 +10,7 @@ same run gives the same bytes; records of encoders that are gone are removed.
 
 from pathlib import Path
 
+from expunge.bases.change_mark import whole_digests
 from expunge.bases.spec import load_spec
 from expunge.concepts.leaks import mask_of
 from expunge.core.errors import InputError
@@ -44,6 +45,7 @@ def run() -> None:
         lists=list_digests(CONCEPTS, plan.lists),
         tensors=tensors_of_encoders(originals) or None,
         stored=types_of(file for files in originals.values() for file in files),
+        whole={name: whole_digests(encoders / name) for name in plan.encoders},
         changes={name: changes_of(originals, encoders / name, spec.family) for name in plan.encoders},
         tables={name: digests_of_rows(METRICS, name) for name in plan.encoders},
         origin=origin_of(Path()),

@@ -33,7 +33,7 @@ from expunge.plan.check_base import base_file_problems
 from expunge.plan.contract import Plan, PlannedBase
 from expunge.plan.external import with_digests
 from expunge.plan.family_limits import method_problems
-from expunge.plan.notes import company_notes, held_out_members, labels_of, taken_notes
+from expunge.plan.notes import company_notes, held_out_members, labels_of, storage_notes, taken_notes
 from expunge.plan.params import read_params
 from expunge.plan.release_notes import release_notes
 from expunge.plan.release_params import problems_of_releases
@@ -74,6 +74,7 @@ def run() -> None:
         raise InputError(map(veil.masked_problem, problems))
     if any(counts.get("beside") for counts in params.render.values()):
         notes += company_notes(spec.name, whole.concepts, whole.samples, prompts)
+    notes += storage_notes(whole, params.unlearn.get("stored", "whole"))
     plan = closed_plan(whole, veil)
     notes += release_notes(plan)
     print(*map(veil.masked, notes), sep="\n", end="\n" * bool(notes))

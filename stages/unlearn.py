@@ -2,7 +2,7 @@
 
 build/plan, build/fewshot -> build/encoders/<list>/<encoder>/  config.json, model.safetensors, training.json,
 README.md (a model card) and what else the method changes: unconditional.safetensors, denoiser.safetensors,
-adapter.safetensors (expunge/bases/edits.py);
+adapter.safetensors (expunge/bases/edits.py); or the change alone (expunge/bases/change.py);
 build/curves/<list>--<encoder>.tsv, the loss of each step, for `dvc plots`
 """
 
@@ -49,6 +49,7 @@ class Inputs:
     seed: int
     kept: tuple[str, ...]
     keep: tuple[str, ...] = ()  # the lists' phrases, of which `kept` holds prompts: `expunge why` can say which is new
+    stored: str = "whole"
 
 
 def run() -> None:
@@ -77,7 +78,7 @@ def units_of(plan: Plan, fewshot: Mapping[str, str]) -> dict[str, Unit]:
         }
         read = [unit for unit in pictures.values() if unit]
         units[name] = Unit(
-            Inputs(job.concepts, targets, job.method, job.parameters, job.seed, *plan.kept_by(name)),
+            Inputs(job.concepts, targets, job.method, job.parameters, job.seed, *plan.kept_by(name), job.stored),
             upstream={unit: fewshot[unit] for unit in read},
             reads={unit: FEWSHOT / unit for unit in read} | external_of(job),
             code=(METHODS[job.method].module,),
@@ -100,8 +101,8 @@ def train(base_name: str, task: Task, folder: Path) -> dict[str, Any]:
     data = [concept_data(target, task.reads.get(target.pictures), task.codes) for target in targets]
     with progress_of(task.name, folder / "live", inputs.parameters.get("steps")) as log:
         result = unlearn(inputs.method, base, data, inputs.kept, inputs.parameters, inputs.seed, log)
-    store_edit(base, folder, result.edit)
-    source, files = base.spec.t2i.source, [file.name for file in folder.glob("*.safetensors")]
+    store_edit(base, folder, result.edit, inputs.stored)
+    source, files = base.spec.t2i.source, sorted(file.name for file in folder.glob("*.*"))
     made = Made(inputs.concepts, inputs.method, (source and source.repo) or "", files, base.spec.t2i.pipeline)
     write_text(folder / "README.md", encoder_card(made))
     about = {"method": inputs.method, "parameters": inputs.parameters, "seed": inputs.seed}

@@ -21,6 +21,8 @@ import torch
 
 from expunge.bases.additions import add_all
 from expunge.bases.arithmetic import choose_device, choose_dtype
+from expunge.bases.change import read_change, save_change
+from expunge.bases.change_mark import MARK, is_change
 from expunge.bases.edits import Edit, read_edit, save_edit
 from expunge.bases.encoders import encoder_in
 from expunge.bases.offload import Placement, placement_of
@@ -83,18 +85,26 @@ def load_edit(base: Base, folder: Path | str) -> Edit:
     """Read what `store_edit` wrote, to where the base's own models are."""
     with quiet():
         home = base.device if base.placement is None else base.placement.home
-        edit = read_edit(Path(folder), base.spec.family, home, dtype_of(base.spec.storage))
+        if is_change(Path(folder)):
+            edit = read_change(Path(folder), base.spec.family, base.encoder, base.encoder_dtype, home)
+        else:
+            edit = read_edit(Path(folder), base.spec.family, home, dtype_of(base.spec.storage))
     if base.placement is not None:
         base.placement.keep_encoder(base.spec.family, edit.encoder)
     return edit
 
 
-def store_edit(base: Base, folder: Path | str, edit: Edit) -> None:
-    """Write an edit to a folder, for `load_edit`. `from_pretrained` of the encoder's class reads the folder, too.
+def store_edit(base: Base, folder: Path | str, edit: Edit, stored: str = "whole") -> None:
+    """Write an edit to a folder, for `load_edit`. The encoder's tensors get the dtype that the base's files have.
 
-    The encoder's tensors get the dtype that they have in the base's files.
+    :param stored: whole: `from_pretrained` of the encoder's class reads the folder, too; change: where the edit has an
+        adapter, this stands for the encoder (bases/change.py); where it has none, the encoder is stored whole.
     """
-    save_edit(edit, Path(folder), base.spec.family, base.encoder_dtype)
+    (Path(folder) / MARK).unlink(missing_ok=True)
+    if stored == "change" and edit.adapter:
+        save_change(edit, Path(folder), base.spec.family, base.encoder, base.encoder_dtype)
+    else:
+        save_edit(edit, Path(folder), base.spec.family, base.encoder_dtype)
 
 
 @contextmanager

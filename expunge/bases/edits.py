@@ -140,6 +140,11 @@ def read_edit(folder: Path, family: Family, device: torch.device, dtype: torch.d
         encoders[part] = load_stored(family, "the encoder", kind, own, str(own), None, dtype)
     encoder = together(encoders)
     encoder.to(device).eval().requires_grad_(False)
+    return edit_of(encoder, folder, device)
+
+
+def edit_of(encoder: Any, folder: Path, device: torch.device) -> Edit:
+    """The edit of an encoder and of what lies in the folder beside it."""
     more = {name: folder / f"{name}.safetensors" for name in ("unconditional", "denoiser", "adapter")}
     read = {name: load_file(file, device=str(device)) for name, file in more.items() if file.is_file()}
     unconditional = read.get("unconditional", {}).get("embedding")

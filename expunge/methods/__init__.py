@@ -63,6 +63,7 @@ class Method:
     kept: str = ""  # the knob that, where it is not 0, needs kept prompts
     file: str = ""  # the knob that names a file to read; the plan adds the knob `digest` (plan/external.py)
     cross_attention: bool = False  # does it change the denoiser's projections of the text?
+    low_rank: bool = False  # has the encoder's change low rank (unless a knob `rank` is 0)?
     joint: dict[str, float] = field(default_factory=lambda: {"steps": 1.0})  # {knob: power}: see `for_several`
     order: int = LAST
     knobs: Schemas = field(default_factory=dict)

@@ -38,6 +38,7 @@ from expunge.methods.training import descend, pick, student, unlearned
 
 METHOD = {
     "anchor": "chosen",
+    "low_rank": True,
     "joint": {"steps": 0.25, "rank": 1.0, "learning_rate": -0.3333333333333333},
     "knobs": {
         "trained": {"default": "qkv-mlp", "enum": ["full", "mlp-final-attn", "mlp", "attn", "late", "qkv-mlp"],

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from expunge.bases.change_mark import MARK
 from expunge.bases.families import family_of
 
 PARTS = {  # what an encoder's folder may hold beside config.json
@@ -21,6 +22,7 @@ PARTS = {  # what an encoder's folder may hold beside config.json
     "denoiser.safetensors": "a change of the denoiser, to be added to its tensors of the same names",
     "unconditional.safetensors": "the embedding of the empty prompt: pass it as `negative_prompt_embeds`",
     "adapter.safetensors": "the change alone; taken away from the encoder again, it gives the original back",
+    MARK: "the sha256 of the text encoder, made whole of the change",
 }
 WHOLE = """\
 ```python
@@ -46,6 +48,12 @@ Of the base's settings it keeps the scheduler alone."""
 PARTLY = """\
 **The text encoder by itself is not the whole change**: another part of it lies in {others}. A pipeline that loads the
 encoder alone draws with a part of the change, or with none. `expunge export` writes the whole of it, or refuses."""
+
+
+CHANGE = """\
+The change alone is stored: `adapter.safetensors` holds factors A and B for each layer, and the unlearned weights are
+W + B A. `expunge export LIST/ENCODER --to encoder` makes the folder that transformers loads, the same on every
+machine; `change.json` says which bytes its weights will have."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +95,8 @@ def how_to_load(made: Made, arguments: str) -> str:
     """:param arguments: of the encoder's `from_pretrained`, as Python writes them; "": a whole pipeline is loaded."""
     if not arguments:
         return PIPELINE.format(pipeline=made.pipeline)
+    if MARK in made.files:
+        return CHANGE
     if others := [name for name in ("denoiser.safetensors", "unconditional.safetensors") if name in made.files]:
         return PARTLY.format(others=" and ".join(f"`{name}`" for name in others))
     encoders = family_of(made.pipeline).ENCODERS

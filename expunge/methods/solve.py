@@ -65,6 +65,7 @@ from expunge.methods.training import unlearned
 
 METHOD = {
     "anchor": "chosen",
+    "low_rank": True,
     "joint": {"error": -0.3333333333333333, "contexts": -0.5, "ridge": 0.3333333333333333},
     "knobs": {
         "keep": {"default": 250.0, "type": "number", "minimum": 0.0, "maximum": 1e6,

@@ -75,6 +75,7 @@ class EncoderJob:
     kept: tuple[str, ...] = ()  # prompts whose meaning must stay, besides those of its list
     left_out: dict[str, tuple[int, ...]] = field(default_factory=dict)  # {concept: places of samples not drawn}
     over_budget: dict[str, tuple[int, ...]] = field(default_factory=dict)  # the same: another encoder draws these
+    stored: str = "whole"  # whole, or its change alone (bases/change.py)
 
 
 @dataclass(frozen=True)

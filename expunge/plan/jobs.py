@@ -1,6 +1,7 @@
 """What a list asks for: its encoders, each with a method and parameters, and the images that these train on."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from expunge.concepts.concept import Concept, ConceptList
@@ -15,7 +16,7 @@ from expunge.plan.contract import EncoderJob, Picture
 def jobs_of(each: ConceptList, unlearn: Mapping[str, Any]) -> dict[str, EncoderJob]:
     """{"list/encoder": its job}; a joint encoder takes the method and the parameters that all its concepts agree on.
 
-    :param unlearn: the section of params.yaml: "method" for concepts that name none, and parameters by method.
+    :param unlearn: the section of params.yaml: "method" for concepts that name none, parameters by method, "stored".
     """
     concepts = {concept.id: concept for concept in each.concepts}
     jobs = {}
@@ -28,8 +29,15 @@ def jobs_of(each: ConceptList, unlearn: Mapping[str, Any]) -> dict[str, EncoderJ
         parameters = {**METHODS[method].defaults, **(unlearn.get(method) or {}), **agreed}
         parameters = for_several(method, parameters, len(members))
         names = tuple(str(Name(each.id, member)) for member in members)
-        jobs[str(Name(each.id, name))] = EncoderJob(names, method, parameters, 0)
+        job = EncoderJob(names, method, parameters, 0)
+        jobs[str(Name(each.id, name))] = replace(job, stored="change") if stores_change(job, unlearn) else job
     return jobs
+
+
+def stores_change(job: EncoderJob, unlearn: Mapping[str, Any]) -> bool:
+    """Is the change alone asked for, and has it low rank?"""
+    low = METHODS[job.method].low_rank and job.parameters.get("rank") != 0
+    return unlearn.get("stored") == "change" and low
 
 
 def require_anchors(encoders: Mapping[str, EncoderJob], concepts: Mapping[str, Concept], prompts: Prompts) -> None:

@@ -20,6 +20,7 @@ from expunge.core.schema import short
 from expunge.core.unit_names import Name
 from expunge.core.words import plain
 from expunge.judging.vocabulary import Label, read_vocabulary, unknown_to, unnamed_members
+from expunge.plan.contract import Plan
 
 SHOWN = 10  # names in a note
 
@@ -49,6 +50,15 @@ def held_out_members(lists: Sequence[ConceptList], labels: Labels) -> dict[str, 
         if concept.members
     }
     return {name: members for name, members in found.items() if members}
+
+
+def storage_notes(plan: Plan, stored: str) -> list[str]:
+    """A note that names the encoders of lists that are stored whole although their change alone was asked for."""
+    whole = [name for name, job in plan.encoders.items() if job.stored != stored and not Name.parse(name).is_release]
+    if not whole:
+        return []
+    named = [f"{name} ({plan.encoders[name].method})" for name in whole]
+    return [f"stored whole, since the change of their method has no low rank: {some(named)}"]
 
 
 def unknown_notes(base: str, lists: Sequence[ConceptList], labels: Labels) -> list[str]:

@@ -82,6 +82,8 @@ def params_problems(tree: Node, where: str) -> list[Problem]:
 def _methods(tree: Node, where: str) -> Iterator[Problem]:
     unlearn = tree.value.get("unlearn")
     for method, values in unlearn.items() if isinstance(unlearn, dict) else ():
+        if method == "stored":
+            continue
         if method == "method":
             values = {}
             problems = check_parameters(unlearn["method"], {}) if isinstance(unlearn["method"], str) else []

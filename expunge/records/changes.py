@@ -4,12 +4,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from expunge.bases.change_mark import is_change
 from expunge.bases.families import Family
 from expunge.bases.families.names import encoder_folders, encoder_name, weights_name
 from expunge.bases.parts import parts_of, weight_files
 from expunge.bases.sources import needed_sources
 from expunge.bases.spec import Spec
-from expunge.records.tensors import changes_between, digests_of, norms_of
+from expunge.records.tensors import changes_between, digests_of, norms_of, norms_of_factors, tensors_of
 
 OTHERS = ("denoiser", "unconditional")  # parts of an edit beside the encoder, each in a file of its own
 Originals = Mapping[str, Sequence[Path]]  # {part of the pipeline: the files of its weights}
@@ -40,8 +41,12 @@ def changes_of(originals: Originals, folder: Path, family: Family) -> dict[str, 
     :raises ValueError: a file is broken, or has other tensors than the original.
     """
     encoder: dict[str, Any] = {}
-    for within, (part, files) in zip(encoder_folders(family), originals.items(), strict=False):
-        changes = changes_between(files, [folder / within / "model.safetensors"])
-        encoder |= {encoder_name(name, part): norms for name, norms in changes.items()}
+    if is_change(folder):
+        whole = {encoder_name(n, part): t for part, files in originals.items() for f in files for n, t in tensors_of(f)}
+        encoder = norms_of_factors(folder / "adapter.safetensors", whole)
+    else:
+        for within, (part, files) in zip(encoder_folders(family), originals.items(), strict=False):
+            changes = changes_between(files, [folder / within / "model.safetensors"])
+            encoder |= {encoder_name(name, part): norms for name, norms in changes.items()}
     others = {part: folder / f"{part}.safetensors" for part in OTHERS}
     return {"encoder": encoder} | {part: norms_of(file) for part, file in others.items() if file.is_file()}

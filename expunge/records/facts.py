@@ -50,6 +50,7 @@ class Facts:
     seeds: Mapping[str, int]
     concepts: tuple[str, ...]  # "list/id"
     files: Mapping[str, str]  # of the encoder's folder: sha256
+    whole: Mapping[str, str]  # where the change alone is stored: the encoders' files, made whole: sha256
     folder: str  # the folder's digest in the form of OpenSSF model signing
     base: str  # name
     pipeline: str  # of the T2I model: its class in diffusers
@@ -68,7 +69,7 @@ class Facts:
     @property
     def weights(self) -> str:
         """sha256 of model.safetensors."""
-        return self.files["model.safetensors"]
+        return {**self.files, **self.whole}["model.safetensors"]
 
     @property
     def encoder_class(self) -> str:
@@ -93,7 +94,7 @@ def facts_of(record: Mapping[str, Any]) -> Facts:
         seeds=told["seeds"], concepts=tuple(each["concept"] for each in told["concepts"]),
         files={each["name"].removeprefix(f"{own['name']}/"): each["digest"]["sha256"]
                for each in record["subject"][:-1]},
-        folder=own["digest"]["sha256"], base=base["name"],
+        whole=told.get("whole", {}), folder=own["digest"]["sha256"], base=base["name"],
         pipeline=base["parts"]["t2i.pipeline"], base_digest=base["digest"], pins=pins,
         original={file: sha256 for file, sha256 in parts.items() if file.startswith("t2i/text_encoder")},
         judge=told["judge"]["digest"], lists={each["name"]: each["digest"]["sha256"] for each in told["configuration"]},

@@ -88,7 +88,7 @@ def indexed(file: Path, record: Mapping[str, Any]) -> Indexed:
     digests = {each["name"]: each["digest"]["sha256"] for each in record["subject"]}
     own = record["subject"][-1]["name"]
     weights = {path.removeprefix(f"{own}/"): d for path, d in digests.items() if path.endswith(".safetensors")}
-    return Indexed(file_digest(file), digests[own], weights)
+    return Indexed(file_digest(file), digests[own], weights | record["predicate"].get("whole", {}))
 
 
 def read_index(file: Path) -> dict[str, Indexed]:

@@ -43,6 +43,7 @@ class Evidence:
     tensors: Mapping[str, str] | None  # digests of the original encoder's tensors; None: they could not be read here
     stored: Sequence[str]  # types of the original encoder's numbers, such as F16
     changes: Mapping[str, Mapping[str, Any]]  # by encoder: {part: norms of its changed tensors}
+    whole: Mapping[str, Mapping[str, str]]  # by encoder whose change alone is stored: {file, made whole: sha256}
     tables: Mapping[str, Mapping[str, str | None]]  # by encoder: {table of metrics/: sha256 of its own rows}
     origin: Mapping[str, Any]  # git, dvc.lock, versions, hardware: `records.origin`
 
@@ -80,6 +81,7 @@ def statement(encoder: str, of: Evidence) -> dict[str, Any]:
             "method": job.method, "parameters": job.parameters, "seeds": {"run": of.seed, "unlearn": job.seed},
             "images": {name: dict(sorted(unit.files.items())) for name, unit in images_of(encoder, of).items()},
             "changes": of.changes[encoder],
+            **({"whole": of.whole[encoder]} if of.whole.get(encoder) else {}),
             "attacks": {name: {**ATTACKS[name].defaults, **(budget or {})} for name, budget in budgets.items()},
             "attacked": list(job.concepts if release is None else release.attacked),
             "units": {stage: units for stage in STAGES if (units := dict(keys_of(encoder, stage, of)))},

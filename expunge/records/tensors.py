@@ -9,7 +9,7 @@ weights are equal; `bases.edits.tensor_digests` gives the same with torch.
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +86,26 @@ def changes_between(original: Sequence[Path], new: Sequence[Path]) -> dict[str, 
 def norms_of(file: Path) -> dict[str, dict[str, float]]:
     """{name: {"norm"}} of a file that holds changes themselves, such as denoiser.safetensors."""
     return {name: {"norm": _short(_norm(numbers))} for name, numbers in tensors_of(file)}
+
+
+def norms_of_factors(file: Path, whole: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+    """{normalised name: {"norm", "relative"}} of what an adapter's factors B A add to each tensor.
+
+    :param whole: the original's tensors by normalised name; of one that is not among them "relative" is left out.
+    """
+    factors, changes = dict(tensors_of(file)), {}
+    for name in factors:
+        if name.endswith(".lora_A.weight"):
+            module = name.removesuffix(".lora_A.weight")
+            a, b = (factors[f"{module}.lora_{letter}.weight"].astype(np.float64) for letter in "AB")
+            # |B A|^2 is the trace of (B^T B)(A A^T); einsum takes no BLAS
+            square = (np.einsum("or,os->rs", b, b) * np.einsum("ri,si->rs", a, a)).sum()
+            norms = {"norm": _short(float(np.sqrt(max(square, 0.0))))}
+            own = whole.get(f"{module}.weight")
+            if own is not None and (size := _norm(own)):
+                norms["relative"] = _short(norms["norm"] / size)
+            changes[f"{module}.weight"] = norms
+    return changes
 
 
 def _norm(numbers: Any) -> float:

@@ -13,12 +13,15 @@ import importlib
 import json
 import os
 import shutil
+import tempfile
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from expunge.bases.change_mark import is_change
 from expunge.core.errors import InputError, Problem, shown
 from expunge.core.files import write_aside
 
@@ -81,15 +84,36 @@ def export(order: Order, format_: str, out: Path, force: bool = False) -> list[s
     write = importlib.import_module(f"{__name__}.{FORMATS[format_].module}").write
     notes: list[str] = []
     try:
-        if FORMATS[format_].suffix:
-            write_aside(out, lambda part: notes.extend(write(order, part)))
-        else:
-            _write_folder_aside(order, out, lambda part: notes.extend(write(order, part)))
+        with _whole(order, out.parent) as whole:
+            if FORMATS[format_].suffix:
+                write_aside(out, lambda part: notes.extend(write(whole, part)))
+            else:
+                _write_folder_aside(order, out, lambda part: notes.extend(write(whole, part)))
     except OSError as error:
         raise InputError(
             [Problem(shown(out), f"cannot be written ({error.strerror})", "write another --out")]
         ) from None
     return notes
+
+
+@contextmanager
+def _whole(order: Order, aside: Path) -> Iterator[Order]:
+    """The order with a folder that holds the encoder whole: its own, or for a while one that is made of its change.
+
+    :param aside: the folder in which it is made.
+    """
+    if not is_change(order.folder):
+        yield order
+        return
+    from expunge.bases.base import load
+    from expunge.bases.change import read_change, write_whole
+
+    base, family = load(order.spec), order.spec.family
+    edit = read_change(order.folder, family, base.encoder, base.encoder_dtype, base.device)
+    aside.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".whole.", dir=aside) as made:
+        write_whole(edit, order.folder, Path(made), family, base.encoder_dtype)
+        yield replace(order, folder=Path(made))
 
 
 def _refusals(order: Order, format_: str) -> Iterator[Problem]:
