@@ -29,7 +29,9 @@ class RunParams:
     """How units are computed on this machine; it changes no result."""
 
     executor: str = "processes"
-    workers: int | None = None  # processes; None: as many as the machine has cores and memory for
+    workers: int | None = None  # processes; None: as many as the machine, or the cluster, has room for
+    ray: dict[str, Any] = field(default_factory=dict)  # stages/runtime/ray_cluster.py
+    slurm: dict[str, Any] = field(default_factory=dict)  # stages/runtime/slurm.py
 
 
 @dataclass(frozen=True)

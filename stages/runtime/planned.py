@@ -6,19 +6,21 @@ confidential concepts.
 The values read here enter the keys of units, so the code that reads them is not part of any unit's code version.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 from expunge.bases.arithmetic import Arithmetic, arithmetic_of
+from expunge.bases.base_digest import base_parts
 from expunge.bases.spec import load_spec
 from expunge.concepts.confidential import Veil
 from expunge.core.errors import InputError, Problem
 from expunge.plan.contract import Plan, read_plan
 from expunge.plan.params import read_params, read_run_params
 from expunge.plan.sealed import read_opened
-from stages.runtime.executors import Workers, workers_for
+from stages.runtime.executors import FAR, Workers, workers_for
 
 PLAN, PARAMS, CONCEPTS = Path("build/plan/index.json"), Path("params.yaml"), Path("concepts")
 
@@ -41,8 +43,32 @@ def attack_budgets() -> dict[str, Any]:
 def planned_workers(plan: Plan) -> Workers:
     """The workers for units that need the base's models. `run:` in params.yaml sets them; they change no result."""
     run = read_run_params(PARAMS)
-    workers = workers_for(run.executor, run.workers, plan.base.threads, plan.base.device)
-    return replace(workers, check=partial(require_arithmetic, plan.base.name, plan.base.device, plan.base.dtype))
+    settings = {"ray": run.ray, "slurm": run.slurm}.get(run.executor)
+    workers = workers_for(run.executor, run.workers, plan.base.threads, plan.base.device, settings)
+    check: Any = partial(require_arithmetic, plan.base.name, plan.base.device, plan.base.dtype)
+    if workers.executor in FAR:
+        check = partial(require_base, check, plan.base.name, plan.base.models.parts.get("files"))
+    return replace(workers, check=check)
+
+
+def require_base(arithmetic: Callable[[], None], base_name: str, files: Mapping[str, str] | None) -> None:
+    """`require_arithmetic` on another machine, where the base's files must be the plan's, too.
+
+    :raises InputError: they are others.
+    """
+    arithmetic()
+    here = files_here(base_name)
+    if files is not None and here != files:
+        other = sorted(name for name in here.keys() | files.keys() if here.get(name) != files.get(name))
+        what = f"the base's files are not those of the plan here ({len(other)} differ: {other[0]})"
+        raise InputError([Problem(base_name, what, "bring the plan's files to this machine")])
+
+
+@cache
+def files_here(base_name: str) -> dict[str, str]:
+    """{file of the base: digest} on this machine."""
+    files: dict[str, str] = base_parts(load_spec(base_name))["files"]
+    return files
 
 
 @cache

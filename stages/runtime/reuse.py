@@ -26,7 +26,7 @@ from expunge.core.digest import Fingerprint
 from expunge.core.errors import InputError, Problem
 from expunge.core.index import Index, UnitRecord, require_unchanged, write_index
 from stages.runtime.earlier_versions import Previous
-from stages.runtime.executors import Job, Workers, execute
+from stages.runtime.executors import Job, Workers, computing, execute
 from stages.runtime.failures import failure_line, is_disk_full
 from stages.runtime.key_parts import code_differences, differences, flat
 from stages.runtime.published import clean
@@ -141,8 +141,11 @@ def _compute(
     made: dict[str, tuple[Stored, float]] = {}
     failed: list[str] = []
     bar = progress(None, len(missing), stage)
+    if not jobs:
+        return made, failed
     with (
-        contextlib.closing(execute(partial(_do, stage, store, compute, workers.check, veil), jobs, workers)) as results,
+        computing(compute, workers) as (how, hands),
+        contextlib.closing(execute(partial(_do, stage, store, how, hands.check, veil), jobs, hands)) as results,
         bar,
     ):
         for name, result in results:

@@ -24,6 +24,8 @@ def write(task: Task, folder: Path) -> dict[str, Any]:
     if word.startswith("slow"):
         Path(f"{name}.pid").write_text(str(os.getpid()))
         time.sleep(60)
+    if word.endswith("nap"):
+        time.sleep(1)
     before = [(folder / "word.txt").read_text() for folder in task.reads.values()]
     (folder / "word.txt").write_text(" ".join([*before, word]))
     with open("ledger.txt", "a") as ledger:
