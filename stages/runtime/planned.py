@@ -21,6 +21,7 @@ from expunge.plan.contract import Plan, read_plan
 from expunge.plan.params import read_params, read_run_params
 from expunge.plan.sealed import read_opened
 from stages.runtime.executors import FAR, Workers, workers_for
+from stages.runtime.key_parts import differences, flat
 
 PLAN, PARAMS, CONCEPTS = Path("build/plan/index.json"), Path("params.yaml"), Path("concepts")
 
@@ -47,28 +48,27 @@ def planned_workers(plan: Plan) -> Workers:
     workers = workers_for(run.executor, run.workers, plan.base.threads, plan.base.device, settings)
     check: Any = partial(require_arithmetic, plan.base.name, plan.base.device, plan.base.dtype)
     if workers.executor in FAR:
-        check = partial(require_base, check, plan.base.name, plan.base.models.parts.get("files"))
+        check = partial(require_base, check, plan.base.name, plan.base.models.parts)
     return replace(workers, check=check)
 
 
-def require_base(arithmetic: Callable[[], None], base_name: str, files: Mapping[str, str] | None) -> None:
-    """`require_arithmetic` on another machine, where the base's files must be the plan's, too.
+def require_base(arithmetic: Callable[[], None], base_name: str, planned: Mapping[str, Any]) -> None:
+    """`require_arithmetic` on another machine, where the base's files and the libraries' versions must be the plan's,
+    too: a unit's key says that it was computed with these.
 
     :raises InputError: they are others.
     """
     arithmetic()
-    here = files_here(base_name)
-    if files is not None and here != files:
-        other = sorted(name for name in here.keys() | files.keys() if here.get(name) != files.get(name))
-        what = f"the base's files are not those of the plan here ({len(other)} differ: {other[0]})"
-        raise InputError([Problem(base_name, what, "bring the plan's files to this machine")])
+    here, there = flat(parts_here(base_name)), flat(planned)
+    if other := differences(there, here):
+        what = f"the base is another one here than in the plan ({len(other)} parts differ: {other[0]})"
+        raise InputError([Problem(base_name, what, "bring the plan's files and versions to this machine")])
 
 
 @cache
-def files_here(base_name: str) -> dict[str, str]:
-    """{file of the base: digest} on this machine."""
-    files: dict[str, str] = base_parts(load_spec(base_name))["files"]
-    return files
+def parts_here(base_name: str) -> dict[str, Any]:
+    """All that decides a base's results on this machine."""
+    return base_parts(load_spec(base_name))
 
 
 @cache

@@ -10,7 +10,7 @@ import pytest
 
 from expunge.core.digest import folder_digest
 from expunge.core.errors import InputError, Problem
-from stages.runtime import far, slurm
+from stages.runtime import far, planned, slurm
 from stages.runtime.executors import Workers
 from stages.runtime.far import FarError, bytes_of, carried_out, files_of_bases, node_folder, packed, unpacked
 from stages.runtime.units import Task
@@ -151,3 +151,11 @@ def test_a_unit_that_fails_in_a_job_fails_here(
     with pytest.raises(SystemExit):
         run(Workers("slurm", 1), {"a": "fail"})
     assert "FarError: on " in capsys.readouterr().err
+
+
+def test_a_node_with_other_files_or_versions_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    there = {"versions": {"torch": "2.15"}, "files": {"t2i/vae/config.json": "0" * 64}}
+    monkeypatch.setattr(planned, "parts_here", lambda name: there)
+    planned.require_base(lambda: None, "emoji", there)
+    with pytest.raises(InputError, match=r"versions\.torch: 2\.16 -> 2\.15"):
+        planned.require_base(lambda: None, "emoji", {**there, "versions": {"torch": "2.16"}})
