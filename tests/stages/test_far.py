@@ -157,5 +157,5 @@ def test_a_node_with_other_files_or_versions_is_refused(monkeypatch: pytest.Monk
     there = {"versions": {"torch": "2.15"}, "files": {"t2i/vae/config.json": "0" * 64}}
     monkeypatch.setattr(planned, "parts_here", lambda name: there)
     planned.require_base(lambda: None, "emoji", there)
-    with pytest.raises(InputError, match=r"versions\.torch: 2\.16 -> 2\.15"):
+    with pytest.raises(InputError, match=r"versions\.torch: '2\.16' -> '2\.15'"):
         planned.require_base(lambda: None, "emoji", {**there, "versions": {"torch": "2.16"}})
