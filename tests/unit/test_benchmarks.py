@@ -1,6 +1,7 @@
 """What no stage and no command imports still fits the code that it calls: benchmarks, the docs' scripts, a recipe."""
 
 import importlib
+import random
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ import typer
 from typer.testing import CliRunner
 
 from bases.emoji.recipe.world import load_world
-from benchmarks import results, sweep
+from benchmarks import results, scale, sweep
 from benchmarks.world import concepts, unseen
 from expunge.bases.spec import load_spec
 from expunge.concepts.prompt_file import read_prompts
@@ -75,3 +76,20 @@ def test_rows_with_other_columns_are_refused(tmp_path: Path) -> None:
     assert results.read(file, ["base", "near"], "x") == [{"base": "x", "near": "1"}]
     with pytest.raises(typer.BadParameter, match="other columns"):
         results.read(file, ["base", "near", "unseen"], "x")
+
+
+@pytest.mark.parametrize(
+    ("world", "workers", "seconds", "lost"),
+    [
+        ({}, 10, 20.0, False),
+        ({"start": 5.0, "fast": 2.0}, 10, 15.0, False),
+        ({"driver": 1.0}, 10, 102.0, False),  # the driver takes one in after the other
+        ({"stragglers": 1.0, "slower": 3.0}, 100, 6.0, False),
+        ({"between_failures": 4.0}, 10, 20.0, True),
+    ],
+)
+def test_many_workers_are_simulated(world: dict[str, float], workers: int, seconds: float, lost: bool) -> None:
+    plain = {"start": 0.0, "driver": 0.0, "between_failures": 1e15, "stragglers": 0.0, "slower": 1.0, "fast": 1.0}
+    one = scale.simulated([2.0] * 100, workers, scale.World(**{**plain, **world}), random.Random(0))
+    assert (one.seconds > seconds and one.lost > 0) if lost else one.seconds == pytest.approx(seconds)
+    assert one.work == pytest.approx(200 * world.get("slower", 1.0) / world.get("fast", 1.0))
