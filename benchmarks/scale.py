@@ -2,9 +2,9 @@
 
     uv run python -m benchmarks.scale ../run --concepts 10000 --workers 1,10,100,1000
 
-`../run` is a repository after a `dvc repro`: its `.expunge/seconds/` say what each unit took. Units of more concepts are
-drawn from these. A stage ends before the next one begins, as in DVC. Workers fail at random and their unit begins anew
-on the next free one; some units are stragglers. The driver takes each result in, one after the other: it hashes,
+`../run` is a repository after a `dvc repro`: its `.expunge/seconds/` say what each unit took; units of more concepts
+are drawn from these. A stage ends before the next one begins, as in DVC. Workers fail at random, and their unit begins
+anew on the next free one; some units are stragglers. The driver takes each result in, one after the other: it hashes,
 writes and renames it. `--fast` divides the seconds, as a GPU would. Nothing is computed but the clock. `--to-docs`
 writes the table into docs/scale.md.
 """
