@@ -12,6 +12,7 @@ import os
 import platform
 import shutil
 import tempfile
+import time
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -25,6 +26,7 @@ from stages.runtime.units import Compute, Task
 
 BASES, LOCAL = Path("bases"), "local.yaml"
 NODE = "EXPUNGE_NODE"  # the folder of a node; without it one below the folder for temporary files
+OLD = 24 * 3600  # seconds after which what a unit read is removed
 Bytes = dict[str, bytes]  # by path below a folder; of a single file ""
 
 
@@ -118,25 +120,34 @@ def unpacked(name: str, result: Result, folder: Path) -> dict[str, Any]:
 def node_folder(bases: Mapping[str, str], fetch: Callable[[str], bytes]) -> Path:
     """A folder of this node in which bases/ has these files.
 
-    A file that lies there with its digest is not fetched again: a node can have the weights beforehand.
+    A file that lies there with its digest is not fetched again: a node can have the weights beforehand. What units of
+    earlier days read is removed.
 
     :param bases: of `files_of_bases`. :param fetch: path -> its bytes.
-    :raises InputError: what was fetched is not the file.
+    :raises InputError: what was fetched is not the file, or the folder is somebody else's.
     """
     root = Path(os.environ.get(NODE) or Path(tempfile.gettempdir()) / f"expunge-{os.getuid()}")
+    root.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if root.stat().st_uid != os.getuid():  # who owns it can change what is computed
+        fix = f"name another folder in {NODE}"
+        raise InputError([Problem(f"{platform.node()}: {root}", "belongs to somebody else", fix)])
     folder, held = root / digest(dict(bases))[:16], root / "files"
     for each in (folder, held):
-        each.mkdir(parents=True, exist_ok=True, mode=0o700)
+        each.mkdir(exist_ok=True)
     for path, sha256 in bases.items():
         kept, target = held / sha256, folder / path
-        if not (kept.is_file() and file_digest(kept) == sha256):
+        if _is(target, sha256):
+            continue
+        if not _is(kept, sha256):
             _write(kept, fetch(path))
-            if file_digest(kept) != sha256:
+            if not _is(kept, sha256):
                 kept.unlink()
                 raise InputError([Problem(f"{platform.node()}: {path}", "did not arrive whole", "run again")])
-        if not target.exists():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            _linked(kept, target)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _link(kept, target)
+    for old in [*folder.glob("reads/*"), *folder.glob("unit-*"), *folder.glob("read-*")]:
+        if time.time() - old.stat().st_mtime > OLD:
+            shutil.rmtree(old, ignore_errors=True)
     return folder
 
 
@@ -144,19 +155,21 @@ def _placed(sha256: str, name: str, sent: Any, open_: Callable[[Any], Bytes]) ->
     """Where a file or folder lies on this node, written there if it was not; its path holds its digest, so what was
     loaded from it can be used again."""
     place = Path("reads") / sha256 / name
-    if not place.exists():
-        aside = Path(tempfile.mkdtemp(prefix="read-", dir=Path.cwd()))
-        for path, data in open_(sent).items():
-            target = aside / name / path if path else aside / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(data)
-        if not (aside / name).exists():
-            (aside / name).mkdir()  # an empty folder
-        place.parent.parent.mkdir(exist_ok=True)
-        try:
-            os.rename(aside, place.parent)
-        except OSError:  # another worker of the node was faster
-            shutil.rmtree(aside, ignore_errors=True)
+    if place.exists():
+        os.utime(place.parent)
+        return place
+    aside = Path(tempfile.mkdtemp(prefix="read-", dir=Path.cwd()))
+    for path, data in open_(sent).items():
+        target = aside / name / path if path else aside / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(data)
+    if not (aside / name).exists():
+        (aside / name).mkdir()  # an empty folder
+    place.parent.parent.mkdir(exist_ok=True)
+    try:
+        os.rename(aside, place.parent)
+    except OSError:  # another worker of the node was faster
+        shutil.rmtree(aside, ignore_errors=True)
     return place
 
 
@@ -166,10 +179,16 @@ def _write(file: Path, data: bytes) -> None:
     os.replace(part.name, file)
 
 
-def _linked(source: Path, target: Path) -> None:
+def _is(file: Path, sha256: str) -> bool:
+    return file.is_file() and file_digest(file) == sha256
+
+
+def _link(source: Path, target: Path) -> None:
+    """A hard link, or a copy; in one step, since other workers of the node may read the target."""
+    aside = target.with_name(f".{target.name}.{os.getpid()}")
     try:
-        os.link(source, target)
-    except FileExistsError:
-        pass
+        os.link(source, aside)
     except OSError:
-        shutil.copyfile(source, target)
+        shutil.copyfile(source, aside)
+    os.replace(aside, target)
+    aside.unlink(missing_ok=True)  # a link onto the same file leaves it there

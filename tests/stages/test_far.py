@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import os
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -92,6 +93,15 @@ def test_a_nodes_folder_has_the_bases_files_and_fetches_each_once(monkeypatch: p
     Path("bases/x.yaml").write_text("5")
     other = node_folder(files_of_bases(), fetch)
     assert other != folder and fetched[2:] == ["bases/x.yaml"]
+    (other / "bases/x.yaml").unlink()
+    (other / "bases/x.yaml").write_text("planted")
+    (other / "reads/old").mkdir(parents=True)
+    os.utime(other / "reads/old", (0, 0))
+    node_folder(files_of_bases(), fetch)
+    assert (other / "bases/x.yaml").read_text() == "5" and not (other / "reads/old").exists()
+    with monkeypatch.context() as patch, pytest.raises(InputError, match="belongs to somebody else"):
+        patch.setattr(os, "getuid", lambda: 12345)
+        node_folder(files, fetch)
     with pytest.raises(InputError, match="did not arrive whole"):
         node_folder({"bases/y.yaml": "0" * 64}, lambda path: b"something else")
 
