@@ -34,6 +34,7 @@ from stages.runtime.store import STORE, Stored, commit, place, prune, sweep, tak
 from stages.runtime.units import Compute, Keyed, Task, Unit, keyed
 
 NO_BASE = Fingerprint()
+DURABLE = 1.0  # seconds; what took longer is written to the disk at once
 NEVER_SEEN = "no version of it was found in the store, in dvc's cache or in a remote"
 
 
@@ -180,7 +181,8 @@ def _do(
             with work_folder(store) as folder:
                 facts = dict(compute(task, folder) or {})
                 clean(folder, veil, name)
-                stored = commit(store, key, folder, veil.closed(facts, *veil.about(name)))
+                durable = time.perf_counter() - start > DURABLE
+                stored = commit(store, key, folder, veil.closed(facts, *veil.about(name)), durable)
         return stored, round(time.perf_counter() - start, 2)
     except InputError as error:
         return InputError(map(veil.masked_problem, error.problems))

@@ -1,15 +1,16 @@
 """The store of finished units, `.expunge/store/<stage>/<key>/`, which git and dvc ignore: a killed run resumes there.
 
-A unit is computed in a work folder, `.work-<random>/files/`, whose `owner.json` says which process of which machine it
-belongs to. When it is finished, its files are recorded, made read-only and durable, and the folder is renamed to its
-key. Files are compared with their digests before they are used; a unit with a damaged or changed file is
-computed again.
+A unit is computed in a work folder, `.work-<machine>-<process>-<start>-<random>/`, whose name says whose it is. When it
+is finished, its files are recorded and made read-only, and the folder is renamed to its key. Files are compared with
+their digests before they are used; a unit with a damaged or changed file is computed again. So a kill loses nothing;
+if the power fails, the last seconds of short units may be: a unit that took longer than a second is made durable.
 """
 
 import errno
 import json
 import os
 import platform
+import re
 import shutil
 import sys
 import time
@@ -41,33 +42,33 @@ class Stored:
 @contextmanager
 def work_folder(store: Path) -> Iterator[Path]:
     """An empty folder to compute a unit in. It is removed at the end, unless `commit` has moved it to its place."""
-    outer = store / f".work-{uuid.uuid4().hex}"
-    (outer / "files").mkdir(parents=True)
-    process = psutil.Process()
-    owner = {"host": platform.node(), "pid": process.pid, "started": process.create_time()}
-    (outer / "owner.json").write_text(json.dumps(owner), "utf-8")
+    folder = store / f".work-{_machine()}-{os.getpid()}-{_started(psutil.Process())}-{uuid.uuid4().hex}"
+    folder.mkdir(parents=True)
     try:
-        yield outer / "files"
+        yield folder
     finally:
-        shutil.rmtree(outer, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
-def commit(store: Path, key: str, files: Path, facts: Mapping[str, Any]) -> Stored:
-    """Record a work folder's files, make them read-only and durable, and rename the folder to its key.
+def commit(store: Path, key: str, files: Path, facts: Mapping[str, Any], durable: bool = False) -> Stored:
+    """Record a work folder's files, make them read-only, and rename the folder to its key.
 
+    :param durable: let the disk write them first, which takes milliseconds for each file.
     :raises TypeError, ValueError: the facts are no plain JSON.
     """
     digests = {}
     for path in sorted(path for path in files.rglob("*") if path.is_file()):
-        with open(path, "rb") as file:
-            os.fsync(file.fileno())
+        if durable:
+            with open(path, "rb") as file:
+                os.fsync(file.fileno())
         path.chmod(0o444)
         digests[path.relative_to(files).as_posix()] = file_digest(path)
     record = {"key": key, "files": digests, "facts": json.loads(json.dumps(facts, allow_nan=False))}
     with open(files / RECORD, "w", encoding="utf-8") as file:
         json.dump({**record, "sha256": digest(record)}, file)
         file.flush()
-        os.fsync(file.fileno())
+        if durable:
+            os.fsync(file.fileno())
     shutil.rmtree(store / key, ignore_errors=True)
     os.rename(files, store / key)
     return Stored(**record)
@@ -127,11 +128,21 @@ def _has_owner(folder: Path) -> bool:
 
     A process of another machine cannot be seen, so there the folder's age decides.
     """
-    with suppress(OSError, ValueError, KeyError):
-        owner = json.loads((folder / "owner.json").read_text("utf-8"))
-        if owner["host"] != platform.node():
-            return time.time() - folder.stat().st_mtime < ABANDONED
+    machine, pid, started = (*folder.name.removeprefix(".work-").split("-"), "", "")[:3]
+    if machine == _machine() and pid.isdecimal() and started.isdecimal():
         with suppress(psutil.NoSuchProcess):
-            return abs(psutil.Process(owner["pid"]).create_time() - owner["started"]) < 1
+            return abs(_started(psutil.Process(int(pid))) - int(started)) < 100
         return False
-    return time.time() - folder.stat().st_mtime < 60 if folder.is_dir() else False  # it is just being made
+    with suppress(OSError):  # it was just removed
+        return time.time() - folder.stat().st_mtime < ABANDONED
+    return False
+
+
+def _machine() -> str:
+    """This machine's name, in letters that a folder's name can hold."""
+    return re.sub("[^A-Za-z0-9.]", "_", platform.node())
+
+
+def _started(process: psutil.Process) -> int:
+    """When a process began, in hundredths of a second."""
+    return round(process.create_time() * 100)

@@ -2,7 +2,6 @@
 
 import json
 import os
-import platform
 import stat
 import time
 from pathlib import Path
@@ -19,7 +18,7 @@ from expunge.core.errors import InputError, Problem
 from expunge.core.index import read_index
 from stages.runtime.key_parts import differences, flat
 from stages.runtime.reuse import run_units
-from stages.runtime.store import RECORD, STORE, sweep
+from stages.runtime.store import RECORD, STORE, sweep, work_folder
 from stages.runtime.units import Task, Unit, keyed
 
 plain = st.recursive(
@@ -177,22 +176,25 @@ def test_a_damaged_unit_is_computed_again(damage: str) -> None:
 def test_work_folders_are_swept_but_not_those_of_a_living_process() -> None:
     """A process id comes again after a restart, and another machine has its own: both are told apart."""
     store, me = STORE / "fake", psutil.Process()
-    here, started = platform.node(), me.create_time()
-    owners = {
-        "alive": (here, me.pid, started),
-        "its-id-came-again": (here, me.pid, started - 1000),
-        "gone": (here, 2**22 + 1, started),
-        "elsewhere": ("another machine", 2**22 + 1, started),
-        "elsewhere-long-ago": ("another machine", me.pid, started),
-    }
-    for name, (host, pid, start) in owners.items():
-        folder = store / f".work-{name}"
-        folder.mkdir(parents=True)
-        (folder / "owner.json").write_text(json.dumps({"host": host, "pid": pid, "started": start}))
-    old = time.time() - 30 * 24 * 3600
-    os.utime(store / ".work-elsewhere-long-ago", (old, old))
-    sweep(store)
-    assert {folder.name for folder in store.iterdir()} == {".work-alive", ".work-elsewhere"}
+    with work_folder(store) as own:
+        here, pid, started, _ = own.name.removeprefix(".work-").split("-")
+        long_before = str(int(started) - 100_000)
+        names = {
+            "its id came again": f".work-{here}-{pid}-{long_before}-a",
+            "gone": f".work-{here}-{2**22 + 1}-{started}-a",
+            "elsewhere": f".work-another_machine-{2**22 + 1}-{started}-a",
+            "elsewhere, long ago": f".work-another_machine-{pid}-{started}-b",
+            "of an older version, long ago": ".work-3f0c",
+        }
+        assert pid == str(me.pid)
+        for name in names.values():
+            (store / name).mkdir()
+        old = time.time() - 30 * 24 * 3600
+        for which in ("elsewhere, long ago", "of an older version, long ago"):
+            os.utime(store / names[which], (old, old))
+        sweep(store)
+        assert {folder.name for folder in store.iterdir()} == {own.name, names["elsewhere"]}
+    assert not own.exists()
 
 
 def test_out_is_copied_where_links_are_not_possible(monkeypatch: pytest.MonkeyPatch) -> None:
