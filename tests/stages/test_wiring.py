@@ -35,7 +35,7 @@ def test_stages_are_modules_and_the_design_has_its_own() -> None:
         settles = "run_units(" in (ROOT / "stages" / f"{name}.py").read_text("utf-8")  # its units' out, so dvc need not
         own = {f"build/{'encoders' if name == 'unlearn' else name}"} if settles else set()
         assert {path.removesuffix("s") for path in outs} - {*records} == {path.removesuffix("s") for path in own}
-        assert outs == dict.fromkeys(outs, {"persist": True}) | records
+        assert outs == {path: {"persist": True} for path in outs} | records
 
 
 @pytest.mark.parametrize("name", STAGES)
