@@ -30,7 +30,7 @@ from stages.runtime.executors import Job, Workers, computing, execute
 from stages.runtime.failures import failure_line, is_disk_full
 from stages.runtime.key_parts import code_differences, differences, flat
 from stages.runtime.published import clean
-from stages.runtime.store import STORE, Stored, commit, prune, settle, sweep, take, work_folder
+from stages.runtime.store import STORE, Stored, commit, place, prune, sweep, take, work_folder
 from stages.runtime.units import Compute, Keyed, Task, Unit, keyed
 
 NO_BASE = Fingerprint()
@@ -65,8 +65,8 @@ def run_units(
         (weights are missing, say); or the disk is full. Finished units are kept.
     """
     out, store = Path(out), STORE / stage
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "index.json").unlink(missing_ok=True)  # no later stage reads an out that is not finished
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir(parents=True)
     sweep(store)
     named = keyed(stage, units, base.digest, *modules, veil=veil)
     stored, previous = _reuse(stage, out, store, named, veil)
@@ -79,8 +79,8 @@ def run_units(
         raise SystemExit(1)
     stored |= {name: unit for name, (unit, _) in made.items()}
     records = {}
-    settle(store, out, {name: stored[name] for name in named})
     for name, entry in named.items():
+        place(store, stored[name], out / name)
         records[name] = UnitRecord(entry.key, entry.flat_parts, stored[name].files, stored[name].facts)
     code = {entry.parts["code"]: entry.code for entry in named.values()}
     index = Index(stage, records, flat(base.parts), code)

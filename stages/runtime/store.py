@@ -91,33 +91,12 @@ def take(store: Path, key: str) -> Stored | None:
     return None
 
 
-def settle(store: Path, out: Path, units: Mapping[str, Stored]) -> None:
-    """Make a stage's out hold these units, and nothing else.
-
-    What lies there as it should stays as it is, so that DVC, which remembers files by their inode, need not read and
-    copy it again.
-
-    :param units: by name, which is the unit's folder in `out`.
-    """
-    wanted = {f"{name}/{path}": (unit, path) for name, unit in units.items() for path in unit.files}
-    there = set()
-    for place, folders, names in os.walk(out, topdown=False):
-        for name in names:
-            file = Path(place, name)
-            own = file.relative_to(out).as_posix()
-            unit, path = wanted.get(own, (None, ""))
-            if unit is not None and file.is_file() and file_digest(file) == unit.files[path]:
-                there.add(own)
-            else:
-                file.unlink()
-        for name in folders:
-            with suppress(OSError):  # it is not empty, or a link
-                os.rmdir(Path(place, name))
-    for own in wanted.keys() - there:
-        unit, path = wanted[own]
-        target = out / own
+def place(store: Path, stored: Stored, folder: Path) -> None:
+    """Link a unit's files into a folder of the stage's out."""
+    for path in stored.files:
+        target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
-        link(store / unit.key / path, target)
+        link(store / stored.key / path, target)
 
 
 def link(source: Path, target: Path) -> None:

@@ -121,26 +121,6 @@ def test_change_rename_and_deletion(here: Path) -> None:
     assert sorted(path.name for path in (STORE / "fake").iterdir()) == sorted(map(key_of, ["un", "zwei"]))
 
 
-def test_what_lies_in_the_out_as_it_should_stays_and_nothing_else_does() -> None:
-    """DVC remembers a file by its inode: one that was linked anew would be read and copied again."""
-    fake = Counter(one="un", two="deux", three="trois")
-    fake.run()
-    kept, damaged = (Path(f"build/fake/{name}/deep/word.txt") for name in ("one", "two"))
-    copied = kept.read_bytes()  # as dvc leaves it: no link to the store
-    kept.unlink()
-    kept.write_bytes(copied)
-    inode, good = kept.stat().st_ino, folder_digest("build/fake")
-    damaged.unlink()
-    damaged.mkdir()
-    (damaged / "inside.txt").write_text("x")
-    Path("build/fake/left.txt").write_text("of nobody")
-    Path("build/fake/dead").symlink_to("nowhere")
-    Path("build/fake/old/deep").mkdir(parents=True)
-    assert fake.run() == [] and kept.stat().st_ino == inode
-    assert folder_digest("build/fake") == good
-    assert sorted(path.name for path in Path("build/fake").iterdir()) == ["index.json", "one", "three", "two"]
-
-
 def test_equal_units_are_computed_once() -> None:
     assert Counter(one="un", two="un").run() == ["one"]
 

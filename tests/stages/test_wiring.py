@@ -30,12 +30,9 @@ def test_stages_are_modules_and_the_design_has_its_own() -> None:
     for name, stage in STAGES.items():
         assert stage["cmd"] == f"python -m stages.{name}" and stage["desc"]
         assert stage.keys() <= {"desc", "cmd", "deps", "params", "outs", "metrics", "plots"}  # no foreach
-        outs = {path: how for out in stage.get("outs", ()) if isinstance(out, dict) for path, how in out.items()}
-        records = {"audit/index.json": {"cache": False}} if name == "attest" else {}  # they are in git
-        settles = "run_units(" in (ROOT / "stages" / f"{name}.py").read_text("utf-8")  # its units' out, so dvc need not
-        own = {f"build/{'encoders' if name == 'unlearn' else name}"} if settles else set()
-        assert {path.removesuffix("s") for path in outs} - {*records} == {path.removesuffix("s") for path in own}
-        assert outs == {path: {"persist": True} for path in outs} | records
+        # No persist: dvc's run-cache, from which an older commit's results come, leaves out stages that have it.
+        outs = [out for out in stage.get("outs", ()) if not isinstance(out, str)]
+        assert outs == ([{"audit/index.json": {"cache": False}}] if name == "attest" else [])  # records are in git
 
 
 @pytest.mark.parametrize("name", STAGES)
