@@ -6,7 +6,7 @@
 
 The folder holds what `save_edit` writes but for the encoders' weights, and change.json (bases/change_mark.py).
 
-A text encoder of SD 1.5 has 246 MB in float16, T5-XXL 19 GB; a change of rank 20 has a hundredth of that.
+A whole T5-XXL, 19 GB in float32, for each of many concepts would fill a disk.
 
 Sums of floating-point numbers depend on their order, and that on the machine. Here they do not: each row of A and each
 column of B lies on a grid of its own, of 2048 steps up and down, so a product has 22 bits; what is 2^18 times smaller

@@ -15,6 +15,7 @@ import tempfile
 import time
 import traceback
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -146,8 +147,9 @@ def node_folder(bases: Mapping[str, str], fetch: Callable[[str], bytes]) -> Path
         target.parent.mkdir(parents=True, exist_ok=True)
         _link(kept, target)
     for old in [*folder.glob("reads/*"), *folder.glob("unit-*"), *folder.glob("read-*")]:
-        if time.time() - old.stat().st_mtime > OLD:
-            shutil.rmtree(old, ignore_errors=True)
+        with suppress(OSError):  # another worker has just removed it
+            if time.time() - old.stat().st_mtime > OLD:
+                shutil.rmtree(old, ignore_errors=True)
     return folder
 
 

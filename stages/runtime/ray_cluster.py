@@ -25,7 +25,7 @@ from stages.runtime.far import Parcel, Result, bytes_of, carried_out, files_of_b
 from stages.runtime.process import SETTINGS
 from stages.runtime.units import Compute, Task
 
-TRIES = 4  # computations of one unit whose workers died, before the run ends
+TRIES = 4  # computations of one unit whose workers died, and starts of a worker, before the run ends
 PATIENCE = 600  # seconds without any worker, before the run ends
 HELD = 256  # folders that stay in the object store because the next units may read them
 CODE = ("expunge", "stages")  # packages that a node gets from here; torch and the like must be there
@@ -140,16 +140,20 @@ class Hands:
             self.none_waits.wait_for(lambda: not self.waiting, PATIENCE)
 
     def _hire(self) -> None:
-        """Ask for a worker; it is free once it has the base's files."""
+        """Ask for a worker; it is free once it has the base's files. A node may die under one that starts."""
         import ray
 
-        hand = self.kind.remote(*self.given)
-        self.all.append(hand)
-        try:
-            ray.get(hand.ready.remote())
-            self.free.put(hand)
-        except ray.exceptions.RayError as error:
-            self.free.put(error)
+        for left in reversed(range(TRIES)):
+            hand = self.kind.remote(*self.given)
+            self.all.append(hand)
+            try:
+                ray.get(hand.ready.remote())
+                self.free.put(hand)
+                return
+            except ray.exceptions.RayError as error:
+                if self.closed or not left:
+                    self.free.put(error)
+                    return
 
     def put(self, digest: str, path: Path) -> Any:
         """The bytes of a file or folder in the object store, once for all units that read it."""

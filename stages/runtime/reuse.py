@@ -141,9 +141,9 @@ def _compute(
         jobs[name] = Job((entry.key, Task(name, unit.inputs, {**unit.reads, **own}, veil.codes)), tuple(after))
     made: dict[str, tuple[Stored, float]] = {}
     failed: list[str] = []
-    bar = progress(None, len(missing), stage)
-    if not jobs:
+    if not jobs:  # no cluster is asked for nothing
         return made, failed
+    bar = progress(None, len(missing), stage)
     with (
         computing(compute, workers) as (how, hands),
         contextlib.closing(execute(partial(_do, stage, store, how, hands.check, veil), jobs, hands)) as results,

@@ -17,7 +17,7 @@ from typing import Any
 
 from expunge.core.errors import InputError, Problem
 from stages.runtime.far import (
-    Bytes,
+    FarError,
     Parcel,
     Result,
     bytes_of,
@@ -63,7 +63,9 @@ def elsewhere(
                 job = executor.submit(_job, compute, parcel, bases, here, check)
             try:
                 return unpacked(task.name, job.result(), folder)
-            except (submitit.core.utils.UncompletedJobError, submitit.core.utils.FailedJobError):
+            except submitit.core.utils.FailedJobError as error:  # it would fail again
+                raise FarError(f"job {job.job_id} failed before its unit began; see {job.paths.stderr}") from error
+            except submitit.core.utils.UncompletedJobError:
                 continue
         what = f"{TRIES} jobs were lost, the last is {job.job_id}"
         raise InputError([Problem(task.name, what, f"see {job.paths.stderr}; finished units are kept")])
@@ -76,8 +78,4 @@ def _job(
 ) -> Result:
     """:param shared: the repository, which all nodes see: bases/ is read there."""
     os.chdir(node_folder(bases, lambda path: (shared / path).read_bytes()))
-    return carried_out(compute, parcel, _same, check)
-
-
-def _same(sent: Bytes) -> Bytes:
-    return sent
+    return carried_out(compute, parcel, dict, check)

@@ -123,6 +123,7 @@ class LosingExecutor:
 
     def __init__(self, lost: int) -> None:
         self.lost, self.submitted = lost, 0
+        self.error: Exception | None = None
 
     def update_parameters(self, **parameters: Any) -> None:
         assert parameters["timeout_min"] == 60
@@ -134,7 +135,7 @@ class LosingExecutor:
 
         def result() -> Any:
             if self.submitted <= self.lost:
-                raise submitit.core.utils.UncompletedJobError("the node went away")
+                raise self.error or submitit.core.utils.UncompletedJobError("the node went away")
             with contextlib.chdir(Path.cwd()):  # a thread of this process, which the job leads elsewhere
                 return function(*arguments)
 
@@ -151,6 +152,18 @@ def test_a_job_that_is_lost_is_submitted_again_and_then_given_up(monkeypatch: py
     else:
         run(Workers("slurm", 1), {"a": "un"})
         assert executor.submitted == 3 and Path("build/fake/a/word.txt").read_text() == "un"
+
+
+def test_a_job_that_fails_before_its_unit_is_not_submitted_again(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    submitit, executor = pytest.importorskip("submitit"), LosingExecutor(9)
+    executor.error = submitit.core.utils.FailedJobError("no such folder")
+    monkeypatch.setattr(submitit, "AutoExecutor", lambda folder, cluster: executor)
+    with pytest.raises(SystemExit):
+        run(Workers("slurm", 1), {"a": "un"})
+    assert executor.submitted == 1
+    assert "job 7 failed before its unit began; see 7.err" in capsys.readouterr().err
 
 
 def test_a_unit_that_fails_in_a_job_fails_here(

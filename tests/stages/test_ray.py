@@ -8,7 +8,9 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -16,7 +18,7 @@ import pytest
 from expunge.core.digest import folder_digest
 from expunge.core.errors import InputError
 from stages import fewshot, plan, render, unlearn
-from stages.runtime import far
+from stages.runtime import far, ray_cluster
 from stages.runtime.executors import Workers
 from tests.support.fake_units import run
 from tests.support.paths import ROOT
@@ -73,6 +75,28 @@ def test_a_unit_that_fails_is_named_with_its_node(workers: Workers, capsys: pyte
 def test_a_unit_that_kills_its_workers_ends_the_run(workers: Workers) -> None:
     with pytest.raises(InputError, match="4 workers died"):
         run(workers, {"a": "killed"})
+
+
+@pytest.mark.parametrize("deaths", [1, 99])
+def test_a_worker_that_dies_at_its_start_is_asked_for_again(
+    workers: Workers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, deaths: int
+) -> None:
+    class Faltering(ray_cluster.Hand):
+        def __init__(self, *given: Any) -> None:
+            died = len(list(tmp_path.glob("died-*")))
+            if died < deaths:
+                (tmp_path / f"died-{died}").touch()
+                os._exit(1)
+            super().__init__(*given)
+
+    monkeypatch.setattr(ray_cluster, "Hand", Faltering)
+    if deaths > ray_cluster.TRIES:
+        with pytest.raises(InputError, match="a worker cannot start"):
+            run(replace(workers, count=1), {"a": "un"})
+        assert len(list(tmp_path.glob("died-*"))) == ray_cluster.TRIES
+    else:
+        run(replace(workers, count=1), {"a": "un"})
+        assert Path("build/fake/a/word.txt").read_text() == "un"
 
 
 def test_a_node_that_dies_is_done_without(cluster: object, workers: Workers) -> None:
