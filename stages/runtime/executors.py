@@ -9,6 +9,7 @@ Results do not depend on the executor or on how many processes there are.
 import importlib
 import os
 import signal
+import sys
 from collections.abc import Callable, Generator, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
@@ -21,6 +22,8 @@ from expunge.core.errors import InputError, Problem
 from stages.runtime.process import die_with_parents
 from stages.runtime.units import Compute
 
+FIX = "run again, finished units are kept; if memory was short, write `run: {workers: 1}` in params.yaml"
+KILLED = Problem("workers", "one of the processes was killed", FIX)
 MEMORY = 1.5 * 2**30  # bytes that one process needs for the models of a small base and a batch
 
 
@@ -53,9 +56,7 @@ def execute(work: Work, jobs: Mapping[str, Job], workers: Workers) -> Results:
         one.
     :raises InputError: a process was killed.
     """
-    count = min(workers.count, len(jobs))
-    one = count <= 1 and workers.executor == "processes"
-    return EXECUTORS["inline" if one else workers.executor](work, jobs, count)
+    return EXECUTORS[workers.executor](work, jobs, min(workers.count, len(jobs)))
 
 
 def inline(work: Work, jobs: Mapping[str, Job], count: int) -> Results:
@@ -64,8 +65,22 @@ def inline(work: Work, jobs: Mapping[str, Job], count: int) -> Results:
         yield name, work(name, job.work)
 
 
-def processes(work: Work, jobs: Mapping[str, Job], count: int) -> Results:
-    """`count` at once, in fresh processes."""
+def forked(work: Work, jobs: Mapping[str, Job], count: int) -> Results:
+    """`count` at once, in processes that are forked from one which has imported what they need."""
+    from stages.runtime.hired import WorkerDied, hired
+
+    pool = ThreadPoolExecutor(count)
+    try:
+        with hired(work, count) as ask:
+            yield from _in_order(pool, ask, jobs, {})
+    except WorkerDied:
+        raise InputError([KILLED]) from None
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def fresh(work: Work, jobs: Mapping[str, Job], count: int) -> Results:
+    """`count` at once, in fresh processes: elsewhere than on Linux, a fork of a process with libraries may not live."""
     import loky
     from loky.process_executor import BrokenProcessPool
 
@@ -73,8 +88,7 @@ def processes(work: Work, jobs: Mapping[str, Job], count: int) -> Results:
     try:
         yield from _in_order(pool, work, jobs, running)
     except BrokenProcessPool:
-        fix = "run again, finished units are kept; if memory was short, write `run: {workers: 1}` in params.yaml"
-        raise InputError([Problem("workers", "one of the processes was killed", fix)]) from None
+        raise InputError([KILLED]) from None
     finally:
         pool.shutdown(wait=True, kill_workers=bool(running))
 
@@ -100,7 +114,7 @@ def _in_order(pool: Any, work: Work, jobs: Mapping[str, Job], running: dict[Futu
 
 
 EXECUTORS: dict[str, Callable[[Work, Mapping[str, Job], int], Results]] = {
-    "inline": inline, "processes": processes, "ray": threads, "slurm": threads,
+    "inline": inline, "processes": forked if sys.platform == "linux" else fresh, "ray": threads, "slurm": threads,
 }  # fmt: skip
 FAR = {"ray": "stages.runtime.ray_cluster", "slurm": "stages.runtime.slurm"}
 

@@ -75,6 +75,11 @@ def die_with_parents() -> threading.Thread | None:
         _end(under_dvc=True)  # dvc was killed before we could look
     if not chain:
         return None
+    return die_with(chain, under_dvc)
+
+
+def die_with(chain: list[psutil.Process], under_dvc: bool = False) -> threading.Thread:
+    """End this process once one of these is gone, of which the first is its parent."""
     wake = _wake_signal()
     watcher = threading.Thread(target=_watch, args=(chain, under_dvc, wake), daemon=True, name="die-with-parents")
     watcher.start()
@@ -94,6 +99,12 @@ def ancestors() -> list[psutil.Process]:
     return chain[:1]
 
 
+def run_owner() -> psutil.Process:
+    """The process whose end is the end of the run: dvc, or this one if no dvc runs it."""
+    chain = ancestors()
+    return chain[-1] if chain and _is_dvc(chain[-1]) else psutil.Process()
+
+
 def _is_dvc(process: psutil.Process) -> bool:
     """Is it dvc itself, or python that runs it: `python .../bin/dvc repro`, `python -m dvc repro`?"""
     try:
@@ -108,7 +119,7 @@ def _is_dvc(process: psutil.Process) -> bool:
 
 def _watch(chain: list[psutil.Process], under_dvc: bool, wake: int | None) -> None:
     parent = chain[0].pid
-    while os.getppid() == parent and all(_lives(process) for process in chain):
+    while os.getppid() == parent and all(lives(process) for process in chain):
         if wake is None:
             time.sleep(POLL)
         else:
@@ -116,7 +127,7 @@ def _watch(chain: list[psutil.Process], under_dvc: bool, wake: int | None) -> No
     _end(under_dvc)
 
 
-def _lives(process: psutil.Process) -> bool:
+def lives(process: psutil.Process) -> bool:
     """Is the process alive? A zombie counts as dead, since its parent may collect it much later."""
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE

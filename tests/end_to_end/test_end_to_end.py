@@ -186,3 +186,25 @@ def test_what_runs_again_is_what_changed(clone: Path) -> None:
     out = repro(clone)
     assert "Running stage" not in out, "an older commit's results come from the run-cache"
     assert {stage: units(clone, stage) for stage in before} == before
+
+
+def test_a_colleague_pulls_what_was_computed(clone: Path, tmp_path: Path) -> None:
+    """Through a remote, here a folder: in a fresh clone nothing runs, and after a change only what it concerns."""
+    dvc = (sys.executable, "-m", "dvc")
+    run(clone, *dvc, "remote", "add", "--default", "--force", "shared", str(tmp_path / "remote"))
+    commit(clone, "a remote")
+    run(clone, *dvc, "push", "--run-cache")
+    colleague = tmp_path / "colleague"
+    run(tmp_path, "git", "clone", "-q", str(clone), str(colleague))
+    run(colleague, *dvc, "pull")
+    assert "Running stage" not in repro(colleague)
+    encoder = Path("build/encoders/tiny/football/model.safetensors")
+    assert (colleague / encoder).read_bytes() == (clone / encoder).read_bytes()
+
+    (colleague / "concepts/tiny.yaml").write_text(HEAD.replace(", joint: {both: [fire-engine, football]}", "") + TRUCK)
+    repro(colleague)
+    told = [
+        run(colleague, sys.executable, "-m", "expunge", "why", name, "unlearn")
+        for name in ("tiny/fire-engine", "releases/all")
+    ]
+    assert ["made anew" in text for text in told] == [False, True]

@@ -16,22 +16,26 @@ from expunge.core.digest import folder_digest
 from expunge.core.errors import InputError
 from expunge.core.index import read_index
 from stages.runtime import executors, models
-from stages.runtime.executors import Workers, workers_for
+from stages.runtime.executors import EXECUTORS, Workers, workers_for
 from tests.support.fake_units import run
 from tests.support.paths import ROOT
 
 TWO = Workers("processes", 2)
 
 
-@pytest.fixture(autouse=True)
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(autouse=True, params=["forked", "fresh"])
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    monkeypatch.setitem(EXECUTORS, "processes", getattr(executors, request.param))
     monkeypatch.chdir(tmp_path)
 
 
 def workers() -> list[psutil.Process]:
-    """Living processes of a pool; loky's own helper that tracks its resources is none."""
+    """Living workers; what starts the forked ones is none, nor is loky's own helper that tracks its resources."""
     children = psutil.Process().children(recursive=True)
-    return [each for each in children if "popen_loky_posix" in " ".join(each.cmdline())]
+    forked = [
+        each for each in children if "stages.runtime.warm" in each.cmdline() and each.parent() != psutil.Process()
+    ]
+    return forked + [each for each in children if "popen_loky_posix" in " ".join(each.cmdline())]
 
 
 def ledger() -> list[list[str]]:

@@ -165,8 +165,9 @@ def test_results_do_not_depend_on_how_many_processes_work(monkeypatch: pytest.Mo
     write_yaml(Path("params.yaml"), {**PARAMS, "run": {"executor": "processes"}})
     threads, seen = torch.get_num_threads(), []
     try:
-        for count in (1, 2):
-            monkeypatch.setattr(executors, "cores", lambda count=count: count)
+        monkeypatch.setattr(executors, "cores", lambda: 2)
+        for how in (executors.inline, executors.forked):
+            monkeypatch.setitem(executors.EXECUTORS, "processes", how)
             for stage in (plan, fewshot, unlearn, render):
                 stage.run()
             files = folder_files("build")

@@ -1,0 +1,84 @@
+"""The process that imports libraries once and forks workers: it learns what they need, and ends with its run."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from expunge.core.errors import InputError
+from stages.runtime import warm
+from stages.runtime.hired import WorkerDied, hired
+from stages.runtime.process import run_owner
+from tests.support.paths import ROOT
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="workers are forked on Linux alone")
+
+
+def knows(name: str, learn: bool) -> tuple[bool, str, str | None]:
+    """What a worker of these tests does."""
+    known = name in sys.modules
+    if learn:
+        __import__(name)
+    return known, os.getcwd(), os.environ.get("WORD")
+
+
+def end(name: str, job: Any) -> None:
+    os._exit(3)
+
+
+def test_what_one_stage_had_to_import_the_next_one_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for known, folder in ((False, tmp_path / "a"), (True, tmp_path / "b")):
+        folder.mkdir()
+        monkeypatch.chdir(folder)
+        monkeypatch.setenv("WORD", folder.name)
+        with hired(knows, 1) as ask:
+            assert ask("turtledemo", True) == (known, str(folder), folder.name)
+
+
+def test_a_worker_that_dies_is_told() -> None:
+    with pytest.raises(WorkerDied, match="a"), hired(end, 1) as ask:
+        ask("a", None)
+
+
+def test_nothing_outlives_the_run(tmp_path: Path) -> None:
+    """Here the stage is the run, since no dvc runs it; its process is killed in the middle."""
+    code = """if __name__ == "__main__":
+        import sys, time
+        from stages.runtime.hired import hired
+        from tests.stages.test_warm import knows
+        with hired(knows, 2) as ask:
+            ask("os", False)
+            print("ready", flush=True)
+            time.sleep(60)
+    """
+    (tmp_path / "stage.py").write_text(code)
+    command, environment = [sys.executable, "stage.py"], {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE) as stage:
+        assert stage.stdout is not None and stage.stdout.readline() == b"ready\n"
+        family = psutil.Process(stage.pid).children(recursive=True)
+        sockets = list(warm.sockets().glob(f"{stage.pid}-*"))
+        assert len(family) == 3 and len(sockets) == 1
+        stage.kill()
+    gone, left = psutil.wait_procs(family, 10)
+    assert len(gone) == 3 and not left and not sockets[0].exists()
+
+
+def test_a_folder_that_others_may_write_into_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    place = warm.sockets()
+    place.chmod(0o777)
+    with pytest.raises(InputError, match="is not yours alone"):
+        warm.sockets()
+    place.rmdir()
+    place.symlink_to(ROOT)
+    with pytest.raises(InputError, match="is not yours alone"):
+        warm.sockets()
+
+
+def test_the_run_is_this_process_where_no_dvc_runs_it() -> None:
+    assert run_owner() == psutil.Process()
