@@ -28,6 +28,7 @@ from expunge.core.index import Index, UnitRecord, require_unchanged, write_index
 from stages.runtime.earlier_versions import Previous
 from stages.runtime.executors import Job, Workers, computing, execute
 from stages.runtime.failures import failure_line, is_disk_full
+from stages.runtime.forecast import forecast
 from stages.runtime.key_parts import code_differences, differences, flat
 from stages.runtime.published import clean
 from stages.runtime.store import STORE, Stored, commit, place, prune, sweep, take, work_folder
@@ -144,20 +145,20 @@ def _compute(
     if not jobs:  # no cluster is asked for nothing
         return made, failed
     bar = progress(None, len(missing), stage)
-    with (
-        computing(compute, workers) as (how, hands),
-        contextlib.closing(execute(partial(_do, stage, store, how, hands.check, veil), jobs, hands)) as results,
-        bar,
-    ):
-        for name, result in results:
-            if isinstance(result, InputError):
-                raise result
-            if isinstance(result, str):
-                failed.append(result)
-            else:
-                made[name] = result
-            bar.set_postfix_str(name, refresh=False)  # the unit that finished last
-            bar.update()
+    with computing(compute, workers) as (how, hands):
+        if expected := forecast(stage, missing, max(1, hands.count)):
+            print(f"{stage}: {len(missing):,} to compute, {expected}", file=sys.stderr)
+        do = partial(_do, stage, store, how, hands.check, veil)
+        with contextlib.closing(execute(do, jobs, hands)) as results, bar:
+            for name, result in results:
+                if isinstance(result, InputError):
+                    raise result
+                if isinstance(result, str):
+                    failed.append(result)
+                else:
+                    made[name] = result
+                bar.set_postfix_str(name, refresh=False)  # the unit that finished last
+                bar.update()
     return made, failed
 
 
