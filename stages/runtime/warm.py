@@ -11,7 +11,7 @@ thread and computes nothing, so what it forks is like a fresh process.
     sends a function, then jobs ->     -                                   sends what each comes to
     sends names of modules      ->     imports them for the next worker
 
-Who connects can run code here: the socket lies in a folder that is its owner's alone.
+Who connects can run code here, so each end asks the kernel whether the other one is the same user's.
 """
 
 import contextlib
@@ -19,11 +19,10 @@ import importlib
 import os
 import signal
 import socket
-import stat
+import struct
 import subprocess
 import sys
 import sysconfig
-import tempfile
 import time
 import traceback
 from collections.abc import Iterable
@@ -60,43 +59,42 @@ def connect(purpose: bytes = WORKER) -> Connection:
     :raises InputError: it does not start.
     """
     owner = run_owner()
-    address = sockets() / f"{owner.pid}-{owner.create_time():.2f}"
+    address = f"\0expunge {owner.pid} {owner.create_time():.2f}"  # a name that is no file (Linux)
     server: subprocess.Popen[bytes] | None = None
     end = time.monotonic() + START
     while time.monotonic() < end and (server is None or server.poll() is None):
         connection = socket.socket(socket.AF_UNIX)
         try:
-            connection.connect(str(address))
+            connection.connect(address)
         except OSError:
             connection.close()
             server = server or _start(address, owner.pid)
             time.sleep(0.02)
-        else:
-            sys.stdout.flush()
-            socket.send_fds(connection, [purpose], [1, 2])
-            return Connection(connection.detach())
-    what = f"the process that starts them does not listen at {address}"
+            continue
+        if not is_ours(connection):
+            break
+        sys.stdout.flush()
+        socket.send_fds(connection, [purpose], [1, 2])
+        return Connection(connection.detach())
+    what = "the process that starts them does not listen, or another user's does in its place"
     raise InputError([Problem("workers", what, "write `run: {executor: inline}` in params.yaml to do without")])
 
 
-def _start(address: Path, owner: int) -> "subprocess.Popen[bytes]":
+def is_ours(connection: socket.socket) -> bool:
+    """Is the other end a process of the same user?"""
+    told = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    _, user, _ = struct.unpack("3i", told)
+    return bool(user == os.getuid())
+
+
+def _start(address: str, owner: int) -> "subprocess.Popen[bytes]":
     path = os.pathsep.join([str(ROOT), *filter(None, sys.path)])
     return subprocess.Popen(
-        [sys.executable, "-m", "stages.runtime.warm", str(address), str(owner)],
+        [sys.executable, "-m", "stages.runtime.warm", address[1:], str(owner)],
         env={**os.environ, "PYTHONPATH": path, "TQDM_DISABLE": "1"},  # the stage shows a progress bar of its own
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         start_new_session=True,  # Ctrl-C is the stage's to handle
     )  # fmt: skip
-
-
-def sockets() -> Path:
-    """The folder of the sockets. :raises InputError: others may write into it."""
-    folder = Path(tempfile.gettempdir()) / f"expunge-{os.getuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    seen = folder.lstat()
-    if not stat.S_ISDIR(seen.st_mode) or seen.st_uid != os.getuid() or stat.S_IMODE(seen.st_mode) & 0o077:
-        raise InputError([Problem(str(folder), "is not yours alone", "remove it, or set TMPDIR to a folder of yours")])
-    return folder
 
 
 def libraries() -> list[str]:
@@ -106,18 +104,14 @@ def libraries() -> list[str]:
     return sorted(name for name, spec in specs.items() if str(getattr(spec, "origin", "")).startswith(places))
 
 
-def serve(address: Path, owner: psutil.Process) -> NoReturn:
+def serve(address: str, owner: psutil.Process) -> NoReturn:
     """Listen, and fork workers until the owner is gone."""
-    for old in address.parent.glob("*-*"):
-        if not psutil.pid_exists(int(old.name.partition("-")[0])):  # it was killed before it could
-            old.unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX)
-    listener.bind(str(address))  # a second process of the same run ends here
+    listener.bind(address)  # a second process of the same run ends here
     listener.listen(1024)
 
     def look(*_: object) -> None:
         if not lives(owner):
-            address.unlink(missing_ok=True)
             os._exit(0)
 
     signal.signal(signal.SIGALRM, look)
@@ -127,6 +121,8 @@ def serve(address: Path, owner: psutil.Process) -> NoReturn:
     while True:
         connection, _ = listener.accept()
         with connection, contextlib.suppress(OSError, EOFError):
+            if not is_ours(connection):
+                continue
             connection.settimeout(START)
             purpose, outputs, _, _ = socket.recv_fds(connection, 1, 2)
             connection.settimeout(None)
@@ -181,4 +177,4 @@ def work(connection: Connection, outputs: list[int]) -> NoReturn:
 
 
 if __name__ == "__main__":
-    serve(Path(sys.argv[1]), psutil.Process(int(sys.argv[2])))
+    serve(f"\0{sys.argv[1]}", psutil.Process(int(sys.argv[2])))
