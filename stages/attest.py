@@ -23,7 +23,7 @@ from expunge.records.own_rows import digests_of_rows
 from expunge.records.sharing import sharing_problems
 from expunge.records.statement import STAGES, Evidence, statement
 from expunge.records.tensors import types_of
-from expunge.verdicts.verdict_file import read_verdicts
+from expunge.verdicts.read_verdicts import read_verdicts
 from stages.runtime.planned import read_plan_here
 from stages.runtime.process import main
 

@@ -10,7 +10,7 @@ Nothing outside the repository is read: a link out of it is a finding.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,8 @@ from expunge.records.origin import committed_bytes, lock_digest
 from expunge.records.own_rows import digests_of_rows
 from expunge.records.signing import BadSignature, envelope_of, signers_of
 from expunge.records.statement import ENCODERS, evaluation, result_of, tests_of
-from expunge.verdicts.verdict_file import Verdict, read_verdicts
+from expunge.verdicts.read_verdicts import read_verdicts
+from expunge.verdicts.verdict_file import Verdict
 from expunge.verdicts.written_by_run import changed_files
 
 AUDIT, METRICS, LOCK = Path("audit"), Path("metrics"), Path("dvc.lock")
@@ -109,7 +110,7 @@ def _of_one(
 ) -> list[Finding]:
     """One record, with what holds all of them together: metrics/, dvc.lock and the log."""
     findings = [*_of_tables(root), *_of_log(root, index)]
-    verdicts = _verdicts(root, findings)
+    verdicts = _verdicts(root, findings, [name])
     if name not in index:
         return [*findings, Finding("record", name, "has no record", "run `dvc repro`, or take audit/ from git")]
     return [*findings, *_of_record(root, name, index[name], verdicts, trust, folder)]
@@ -252,10 +253,10 @@ def _of_log(root: Path, index: Mapping[str, Indexed]) -> Iterator[Finding]:
             yield Finding("log", where, f"has a record of {name} that is not here", fix)
 
 
-def _verdicts(root: Path, findings: list[Finding]) -> dict[str, Verdict] | None:
-    """None, and a finding, where the file is broken."""
+def _verdicts(root: Path, findings: list[Finding], names: Collection[str] | None = None) -> dict[str, Verdict] | None:
+    """None, and a finding, where the file is broken. :param names: whose numbers matter."""
     try:
-        return read_verdicts(root / METRICS / "verdicts.json")
+        return read_verdicts(root / METRICS / "verdicts.json", names)
     except InputError as error:
         findings += [Finding("record", problem.where, problem.what, problem.fix) for problem in error.problems]
         return None

@@ -9,7 +9,7 @@ from expunge.plan.contract import Plan
 from expunge.report.run import Run
 from expunge.verdicts.frame_curves import read_curves
 from expunge.verdicts.rates import read_rates
-from expunge.verdicts.verdict_file import read_verdicts
+from expunge.verdicts.read_verdicts import read_verdicts
 
 SCORES = Path("scores/scores.parquet")  # below build/
 

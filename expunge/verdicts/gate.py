@@ -20,7 +20,7 @@ from expunge.metrics.thresholds import Key, Merged, Section, Threshold, merged, 
 from expunge.plan.asked_for import AskedFor
 from expunge.plan.contract import Plan
 from expunge.verdicts import sentences
-from expunge.verdicts.rates import Rate
+from expunge.verdicts.rates import Rate, digest_of_rates
 from expunge.verdicts.verdict_file import FAIL, PASS, UNMEASURED, Reason, Verdict
 
 NOTHING = AskedFor()
@@ -103,7 +103,11 @@ def verdicts(plan: Plan, gate: Section, rates: Sequence[Rate], asked: AskedFor =
         found = _reasons(whole, each, members, by_encoder.get(name, {}), release is not None)
         verdict = concluded(found, whole[1])
         result[name] = replace(
-            verdict, gates=signature(whole, each), about=asked.encoders.get(name, ""), base=asked.base
+            verdict,
+            gates=signature(whole, each),
+            about=asked.encoders.get(name, ""),
+            base=asked.base,
+            rates=digest_of_rates(by_encoder.get(name, {}).values()),
         )
     return dict(sorted(result.items()))
 
@@ -116,7 +120,7 @@ def concluded(reasons: Iterable[Reason], required: bool) -> Verdict:
 
     :param required: is it, if there is no reason?
     """
-    ordered = sorted(_never_drawn(reasons), key=_order)
+    ordered = sorted(about_targets(reasons), key=_order)
     words = {r.verdict for r in ordered if r.required} or {r.verdict for r in ordered} or {UNMEASURED}
     word = next(word for word in (FAIL, UNMEASURED, PASS) if word in words)
     return Verdict(word, any(r.required for r in ordered) if ordered else required, reasons=tuple(ordered))
@@ -171,7 +175,7 @@ def named(reason: Reason, members: int) -> Reason:
     return replace(reason, text=f"{reason.concept}: {reason.text}") if members > 1 else reason
 
 
-def _never_drawn(reasons: Iterable[Reason]) -> list[Reason]:
+def about_targets(reasons: Iterable[Reason]) -> list[Reason]:
     """The same reasons, but a target that the original encoder drew in no gated modality is not measured, since nobody
     knows whether it is gone. If it drew the target in one modality, that one decides, and the others say so."""
     every = list(reasons)

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
+from expunge.core.digest import digest
 from expunge.core.errors import InputError, Problem
 from expunge.core.files import from_cell, to_cell, write_aside
 from expunge.core.unit_names import Name
@@ -63,7 +64,7 @@ def write_rates(file: Path, rates: Iterable[Rate]) -> None:
         with open(part, "w", encoding="utf-8", newline="") as out:
             writer = csv.writer(out, lineterminator="\n")
             writer.writerow(COLUMNS)
-            writer.writerows([*map(_text, astuple(rate)[:-1]), to_cell(rate.word)] for rate in chosen)
+            writer.writerows(map(_row, chosen))
 
     write_aside(file, write)
 
@@ -86,6 +87,15 @@ def read_rates(file: Path) -> list[Rate]:
     if problems:
         raise InputError(problems)
     return rates
+
+
+def digest_of_rates(rates: Iterable[Rate]) -> str:
+    """The beginning of a digest of their rows."""
+    return digest([_row(rate) for rate in sorted(rates, key=lambda rate: rate.key)])[:16]
+
+
+def _row(rate: Rate) -> list[str]:
+    return [*map(_text, astuple(rate)[:-1]), to_cell(rate.word)]
 
 
 def _finite(rate: Rate) -> bool:

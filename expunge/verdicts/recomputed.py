@@ -23,8 +23,9 @@ from expunge.plan.params import read_params
 from expunge.plan.release_params import require_releases
 from expunge.verdicts.gate import concluded, decide, named
 from expunge.verdicts.rates import Rate, read_rates
+from expunge.verdicts.read_verdicts import read_verdicts
 from expunge.verdicts.up_to_date import NEVER, Asked, encoders_now, never_ran, require_current, speaks_of
-from expunge.verdicts.verdict_file import Reason, Verdict, chosen, read_verdicts
+from expunge.verdicts.verdict_file import Reason, Verdict, chosen
 from expunge.verdicts.written_by_run import changed_files
 
 LOCK = Path("dvc.lock")

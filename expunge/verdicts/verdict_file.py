@@ -7,18 +7,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import msgspec
-
 from expunge.core.errors import InputError, Problem
 from expunge.core.files import write_text
-from expunge.core.strict_json import strict_json
 from expunge.core.unit_names import Name
-from expunge.metrics.thresholds import parse
 
 PASS: Literal["pass"] = "pass"
 FAIL: Literal["fail"] = "fail"
 UNMEASURED: Literal["not measured"] = "not measured"
-FIELDS = ("verdict", "required", "gates", "about", "base")  # of a verdict in the file, beside its reasons
+FIELDS = ("verdict", "required", "gates", "about", "base", "rates")  # of a verdict in the file, beside its reasons
+PASSED = {True: "passed", False: "passed, not required"}  # keys of the gates that pass
 FEW = 5  # fewer samples (or goals) than this are too few to decide
 
 Word = Literal["pass", "fail", "not measured"]
@@ -52,6 +49,11 @@ class Reason:
         return "empty" if self.empty else "sure" if self.sure else "not sure"
 
     @property
+    def place(self) -> str:
+        """What it is about, as text: "image near", "bolt, video asr:words"."""
+        return f"{self.concept}, {self.modality} {self.metric}".removeprefix(", ")
+
+    @property
     def few(self) -> bool:
         """Was it decided from too few samples?"""
         return 0 < self.n < FEW
@@ -68,41 +70,27 @@ class Verdict:
     note: str = ""  # why there are no reasons; not in the file
     about: str = ""  # digest of what it speaks of: concepts, method, parameters (plan/asked_for.py)
     base: str = ""  # digest of the base's own parts
+    rates: str = ""  # digest of its rows in rates.csv
 
 
 def write_verdicts(file: Path, verdicts: Mapping[str, Verdict]) -> None:
-    """JSON by "list/encoder" with one reason a line, so that a diff in git shows which of them changed."""
+    """JSON by "list/encoder", with a line for each gate, so that a diff in git shows which of them changed.
+
+    Of a gate that passes the line has the threshold alone: rates.csv, which lies beside the file, has the rest.
+    """
 
     def entry(verdict: Verdict) -> str:
         head = json.dumps({key: getattr(verdict, key) for key in FIELDS})[:-1]
-        lines = ",".join(f"\n  {_json(asdict(reason))}" for reason in verdict.reasons)
-        return f'{head}, "reasons": [{lines}]}}'
+        lines = ",".join(f"\n  {_json(asdict(reason))}" for reason in verdict.reasons if reason.verdict != PASS)
+        text = f'{head}, "reasons": [{lines}]'
+        for required, key in PASSED.items():
+            own = [r for r in verdict.reasons if r.verdict == PASS and r.required == required]
+            lines = ",".join(f"\n  {_json(reason.place)}: {_json(reason.threshold)}" for reason in own)
+            text += f", {_json(key)}: {{{lines}}}" if own else ""
+        return f"{text}}}"
 
     text = ",\n".join(f" {json.dumps(name)}: {entry(verdict)}" for name, verdict in verdicts.items())
     write_text(file, f"{{\n{text}\n}}\n")
-
-
-def read_verdicts(file: Path) -> dict[str, Verdict]:
-    """What `write_verdicts` wrote.
-
-    :raises InputError: the file is missing, has another form, or says something twice.
-    """
-    fix = "run `dvc repro`, or take the file from git"
-    try:
-        data = strict_json(file.read_bytes())
-        found = msgspec.convert(data, dict[str, Verdict])
-        for name, verdict in found.items():
-            Name.parse(name)
-            if unknown := data[name].keys() - {*FIELDS, "reasons"}:
-                raise ValueError(f"{name} has a key {min(unknown)!r}, which no run writes")
-            for reason in verdict.reasons:
-                if parse(reason.threshold) is None:
-                    raise ValueError(f"{name} has a reason without a threshold")
-        return found
-    except OSError as error:
-        raise InputError([Problem(file.as_posix(), f"cannot be read ({error.strerror})", fix)]) from None
-    except (ValueError, KeyError, RecursionError) as error:
-        raise InputError([Problem(file.as_posix(), f"holds no verdicts ({error})", fix)]) from None
 
 
 def chosen(verdicts: Mapping[str, Verdict], names: Sequence[str], file: Path) -> dict[str, Verdict]:

@@ -104,7 +104,7 @@ def test_everything_is_there(clone: Path) -> None:
     )  # 2 for each of: originals and singles of both, the joint encoder twice
     verdicts = json.loads((clone / "metrics/verdicts.json").read_text())
     assert set(verdicts) == {*summary["encoders"], "releases/all"}
-    assert all(entry["verdict"] in ("pass", "fail", "not measured") and entry["reasons"] for entry in verdicts.values())
+    assert all(entry["verdict"] in ("pass", "fail", "not measured") and entry["passed"] for entry in verdicts.values())
     rates = (clone / "metrics/rates.csv").read_text()
     assert all(f",{metric}," in rates for metric in ("target", "asr:words", "asr:unlearndiffatk", "clear", "H_o"))
     for name in summary["encoders"]:

@@ -1,5 +1,6 @@
 """Verdicts by hand, and what `expunge gate` says of them."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,9 @@ from expunge.core.errors import InputError
 from expunge.metrics.thresholds import Threshold, parse
 from expunge.plan.contract import Plan
 from expunge.verdicts.gate import decide, verdicts
-from expunge.verdicts.rates import Rate
-from expunge.verdicts.verdict_file import Verdict, chosen, read_verdicts, write_verdicts
+from expunge.verdicts.rates import Rate, write_rates
+from expunge.verdicts.read_verdicts import read_verdicts
+from expunge.verdicts.verdict_file import Verdict, chosen, write_verdicts
 from tests.support.made_plan import made_concept, made_plan, made_sample
 from tests.support.made_rates import GATE, GOOD, rate, rates
 
@@ -191,20 +193,42 @@ def test_what_is_not_required_is_reported_and_does_not_fail() -> None:
 
 
 def test_verdicts_read_back_and_one_reason_is_one_line(tmp_path: Path) -> None:
-    found = verdicts(plan({"a": entry(), "b": entry()}, {"a": ["a"], "b": ["b"]}), GATE, rates("a", "a", target=1.0))
-    file = tmp_path / "verdicts.json"
+    file, measured = tmp_path / "verdicts.json", rates("a", "", target=1.0)
+    found = verdicts(plan({"a": entry(), "b": entry()}, {"a": ["a"], "b": ["b"]}), GATE, measured)
     write_verdicts(file, found)
+    write_rates(tmp_path / "rates.csv", measured)
     assert read_verdicts(file) == found and chosen(found, ["l/b"], file) == {"l/b": found["l/b"]}
     assert chosen(found, ["l"], file) == chosen(found, [], file) == found
-    assert sum('"metric"' in line for line in file.read_text().splitlines()) == 6
+    passed = [reason.place for verdict in found.values() for reason in verdict.reasons if reason.verdict == "pass"]
+    lines = file.read_text().splitlines()
+    assert passed and all(sum(f'"{place}": ' in line for line in lines) == 1 for place in passed)
+    assert sum('"metric"' in line for line in lines) == 6 - len(passed)
     write_verdicts(file, {})
     with pytest.raises(InputError, match="no encoder"):
         chosen(read_verdicts(file), [], file)
 
 
+def test_a_pass_that_the_rates_do_not_bear_out_is_told_as_it_stands(tmp_path: Path) -> None:
+    """Who compares it with the rates says what is wrong: `expunge.verdicts.recomputed`."""
+    file, measured = tmp_path / "verdicts.json", rates("a", "", target=1.0)
+    write_verdicts(file, verdicts(plan({"a": entry()}, {"a": ["a"]}), GATE, measured))
+    write_rates(tmp_path / "rates.csv", measured)
+    data = json.loads(file.read_text())
+    data["l/a"]["reasons"] = [r for r in data["l/a"]["reasons"] if r["metric"] != "target"]
+    data["l/a"]["passed"]["image target"] = "<= 0.05"
+    file.write_text(json.dumps(data))
+    reason = next(reason for reason in read_verdicts(file)["l/a"].reasons if reason.metric == "target")
+    assert (reason.verdict, reason.value) == ("pass", 1.0)
+    write_rates(tmp_path / "rates.csv", rates("a", "a"))
+    with pytest.raises(InputError, match="l/a: its rows in rates"):
+        read_verdicts(file)
+
+
 @pytest.mark.parametrize(
-    "text", ["", "[]", "{", '{"l/a": {}}', '{"l/a": {"verdict": "good", "required": 1, "reasons": []}}']
-)
+    "text",
+    ["", "[]", "{", '{"l/a": {}}', '{"l/a": {"verdict": "good", "required": 1, "reasons": []}}',
+     '{"l/a": {"verdict": "pass", "required": true, "rates": "", "passed": {"image target": "<= 0.05"}, "x": 1}}'],
+)  # fmt: skip
 def test_broken_verdicts_are_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "v.json").write_text(text)
     with pytest.raises(InputError, match="holds no verdicts"):
@@ -219,13 +243,17 @@ def test_the_command_says_why_and_by_its_exit_code_whether(tmp_path: Path, monke
     def run(*words: str) -> Any:
         return CliRunner().invoke(app, ["gate", "--metrics", str(file), *words])
 
-    write_verdicts(file, verdicts(optional, GATE, rates("a", "a") + rates("b", "b", target=1.0)))
+    def write(measured: list[Rate]) -> None:
+        write_verdicts(file, verdicts(optional, GATE, measured))
+        write_rates(tmp_path / "rates.csv", measured)
+
+    write(rates("a", "a") + rates("b", "b", target=1.0))
     result = run()
     assert result.exit_code == 0 and "1 pass, 1 fail, 0 not measured" in result.stdout
     assert "not required" in result.stdout and "share of images that show the target is 1" in result.stdout
-    write_verdicts(file, verdicts(optional, GATE, rates("a", "a", near=0.2) + rates("b", "b")))
+    write(rates("a", "a", near=0.2) + rates("b", "b"))
     assert run().exit_code == 1 and run("l/b").exit_code == 0 and run("l/a").exit_code == 1
-    write_verdicts(file, verdicts(optional, GATE, rates("b", "b")))
+    write(rates("b", "b"))
     assert run().exit_code == 1 and "was not measured" in run().stdout
     unknown = run("l/c")
     assert unknown.exit_code == 2 and "write l/" in unknown.stderr and "Traceback" not in unknown.stderr
@@ -275,9 +303,10 @@ def test_what_is_never_drawn_is_told_for_each_concept_and_by_what_is_gated() -> 
 
 def test_every_gate_is_one_line_and_why_says_it_in_sentences(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    some = [rate("target", 0.0, 8, "a", low=0.0, high=0.3, before=0.9), rate("near", 1.0, 1, "a", low=0.2, high=1.0),
-            rate("aliases", 0.0, 8, "a", low=0.0, high=0.3, before=0.0)]  # fmt: skip
+    some = [rate("target", 0.0, 8, "", low=0.0, high=0.3, before=0.9), rate("near", 1.0, 1, "", low=0.2, high=1.0),
+            rate("aliases", 0.0, 8, "", low=0.0, high=0.3, before=0.0)]  # fmt: skip
     write_verdicts(tmp_path / "v.json", verdicts(plan({"a": entry()}, {"a": ["a"]}), GATE, some))
+    write_rates(tmp_path / "rates.csv", some)
 
     def run(*words: str) -> list[str]:
         return list(CliRunner().invoke(app, ["gate", "--metrics", "v.json", *words]).stdout.splitlines())

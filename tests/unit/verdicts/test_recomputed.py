@@ -117,10 +117,18 @@ def reason(data: Any, encoder: str = "l/b") -> Any:
         (lambda d: reason(d, "l/all").update(concept=""), "l/all: b, image target has a rate and a gate, and no rea"),
         (lambda d: d["l/b"].update(required=False), "l/b: `required` is False, and True follows"),
         (lambda d: d["l/b"]["reasons"].append(reason(d)), "l/b: image target has two reasons"),
+        (lambda d: d["l/b"]["passed"].update({"image target": "<= 0.05"}), "l/b: image target has two reasons"),
+        (lambda d: d["l/a"]["passed"].update({"image target": "<= 1"}), "`threshold` is '<= 1', and '<= 0.05' follows"),
+        (lambda d: d["l/a"]["passed"].pop("image target"), "l/a: image target has a rate and a gate, and no reason"),
+        (lambda d: d["l/a"].update({"passed, not required": d["l/a"].pop("passed")}), "`required` is False, and True"),
+        (lambda d: d["l/b"].update(rates="x"), "l/b: its rows in rates.csv are not those that it was made of"),
         (lambda d: d["l/b"].update(gates="x"), "verdicts were made with other gates (l/b)"),
         (lambda d: d["l/b"].update(about=d["l/a"]["about"]), "verdicts speak of other concepts"),
         (lambda d: d["l/b"].update(base="x"), "verdicts speak of another base (l/b)"),
-        (lambda d: d.update({"l/c": d["l/a"]}), "verdicts are of encoders that no list asks for (l/c)"),
+        (
+            lambda d: d.update({"l/c": {**d["l/a"], "rates": ""}}),
+            "verdicts are of encoders that no list asks for (l/c)",
+        ),
     ],
 )
 def test_a_verdict_that_a_hand_changed_is_named(repository: Path, edit: Any, said: str) -> None:
@@ -148,12 +156,10 @@ def test_a_file_that_is_not_what_dvc_lock_says_is_named(repository: Path) -> Non
     RATES.write_text(RATES.read_text() + "\n")
     found = gate("l/a")
     assert found.exit_code == 2 and "metrics/rates.csv: is not what the last run wrote" in found.stderr
-    RATES.unlink()
-    assert gate().exit_code == 2
     Path("dvc.lock").write_text("schema: '2.0'\n")
     assert "dvc.lock: names no metrics/verdicts.json and no" in gate().stderr
-    Path("dvc.lock").unlink()
-    assert "metrics/rates.csv: cannot be read" in gate().stderr
+    RATES.unlink()
+    assert gate().exit_code == 2 and "metrics/rates.csv: cannot be read" in gate().stderr
 
 
 def test_without_dvc_lock_it_says_that_nobody_looked(repository: Path) -> None:
