@@ -35,8 +35,8 @@ def read_verdicts(file: Path, names: Collection[str] | None = None) -> dict[str,
             for reason in verdict.reasons:
                 if parse(reason.threshold) is None:
                     raise ValueError(f"{name} has a reason without a threshold")
-        if not any(verdict.rates for verdict in found.values()):
-            return found
+        if not any(entry.keys() & {"rates", *PASSED.values()} for entry in data.values()):
+            return found  # of an older version
         by_encoder: dict[str, list[Rate]] = {}
         for rate in read_rates(file.with_name("rates.csv")):
             by_encoder.setdefault(rate.name, []).append(rate)
@@ -48,7 +48,7 @@ def read_verdicts(file: Path, names: Collection[str] | None = None) -> dict[str,
         }
     except OSError as error:
         raise InputError([Problem(file.as_posix(), f"cannot be read ({error.strerror})", FIX)]) from None
-    except (ValueError, KeyError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InputError([Problem(file.as_posix(), f"holds no verdicts ({error})", FIX)]) from None
 
 
@@ -57,7 +57,7 @@ def _require_same(file: Path, verdicts: Mapping[str, Verdict], rates: Mapping[st
     problems = [
         Problem(f"{file.as_posix()}: {name}", what, FIX)
         for name, verdict in verdicts.items()
-        if verdict.rates and verdict.rates != digest_of_rates(rates[name])
+        if verdict.rates != digest_of_rates(rates[name])
     ]
     if problems:
         raise InputError(problems)
@@ -72,11 +72,11 @@ def _passed(entry: Mapping[str, Any], verdict: Verdict, rates: list[Rate]) -> li
 
 def _decided(entry: Mapping[str, Any], rates: Mapping[tuple[str, str, str], Rate]) -> Iterator[Reason]:
     for required, key in PASSED.items():
-        for place, written in entry.get(key, {}).items():
-            concept, _, gate = place.rpartition(", ")
-            modality, space, metric = gate.partition(" ")
+        for line in entry.get(key, []):
+            concept, _, gate = line.rpartition(", ")
+            modality, metric, written = gate.split(" ", 2)
             threshold = parse(written)
-            if not space or threshold is None:
-                raise ValueError(f"{place!r}: {written!r} is no gate")
+            if threshold is None:
+                raise ValueError(f"{line!r} has no threshold")
             reason = decide((modality, metric), threshold, rates.get((concept, modality, metric)), concept, required)
             yield named(replace(reason, verdict=PASS), 2 if concept else 1)  # as it says; what follows is compared

@@ -85,8 +85,8 @@ def write_verdicts(file: Path, verdicts: Mapping[str, Verdict]) -> None:
         text = f'{head}, "reasons": [{lines}]'
         for required, key in PASSED.items():
             own = [r for r in verdict.reasons if r.verdict == PASS and r.required == required]
-            lines = ",".join(f"\n  {_json(reason.place)}: {_json(reason.threshold)}" for reason in own)
-            text += f", {_json(key)}: {{{lines}}}" if own else ""
+            lines = ",".join(f"\n  {_json(f'{reason.place} {reason.threshold}')}" for reason in own)
+            text += f", {_json(key)}: [{lines}]" if own else ""  # a list, which `dvc metrics` passes over
         return f"{text}}}"
 
     text = ",\n".join(f" {json.dumps(name)}: {entry(verdict)}" for name, verdict in verdicts.items())

@@ -17,7 +17,7 @@ from expunge.concepts.lists import load_lists
 from expunge.core.yamlfile import load
 from expunge.plan.asked_for import AskedFor, asked_for, digest_of_base
 from expunge.verdicts.gate import verdicts
-from expunge.verdicts.rates import write_rates
+from expunge.verdicts.rates import digest_of_rates, write_rates
 from expunge.verdicts.verdict_file import write_verdicts
 from tests.support.made_plan import made_concept, made_plan
 from tests.support.made_rates import rates
@@ -32,6 +32,7 @@ concepts:
   - {id: a, name: the robot a, kind: character, anchor: a toy}
   - {id: b, name: the robot b, kind: character, anchor: a toy}
 """
+NO_RATES = digest_of_rates([])
 VERDICTS, RATES = Path("metrics/verdicts.json"), Path("metrics/rates.csv")
 
 
@@ -100,6 +101,10 @@ def has_no_reasons(data: Any) -> None:
         entry["reasons"] = []
 
 
+def put(data: Any, *lines: str) -> None:
+    data["l/a"]["passed"] = [*(line for line in data["l/a"]["passed"] if "target" not in line), *lines]
+
+
 def reason(data: Any, encoder: str = "l/b") -> Any:
     return next(r for r in data[encoder]["reasons"] if r["metric"] == "target")
 
@@ -117,16 +122,16 @@ def reason(data: Any, encoder: str = "l/b") -> Any:
         (lambda d: reason(d, "l/all").update(concept=""), "l/all: b, image target has a rate and a gate, and no rea"),
         (lambda d: d["l/b"].update(required=False), "l/b: `required` is False, and True follows"),
         (lambda d: d["l/b"]["reasons"].append(reason(d)), "l/b: image target has two reasons"),
-        (lambda d: d["l/b"]["passed"].update({"image target": "<= 0.05"}), "l/b: image target has two reasons"),
-        (lambda d: d["l/a"]["passed"].update({"image target": "<= 1"}), "`threshold` is '<= 1', and '<= 0.05' follows"),
-        (lambda d: d["l/a"]["passed"].pop("image target"), "l/a: image target has a rate and a gate, and no reason"),
+        (lambda d: d["l/b"]["passed"].append("image target <= 0.05"), "l/b: image target has two reasons"),
+        (lambda d: put(d, "image target <= 1"), "`threshold` is '<= 1', and '<= 0.05' follows"),
+        (lambda d: put(d), "l/a: image target has a rate and a gate, and no reason"),
         (lambda d: d["l/a"].update({"passed, not required": d["l/a"].pop("passed")}), "`required` is False, and True"),
         (lambda d: d["l/b"].update(rates="x"), "l/b: its rows in rates.csv are not those that it was made of"),
         (lambda d: d["l/b"].update(gates="x"), "verdicts were made with other gates (l/b)"),
         (lambda d: d["l/b"].update(about=d["l/a"]["about"]), "verdicts speak of other concepts"),
         (lambda d: d["l/b"].update(base="x"), "verdicts speak of another base (l/b)"),
         (
-            lambda d: d.update({"l/c": {**d["l/a"], "rates": ""}}),
+            lambda d: d.update({"l/c": {**d["l/a"], "rates": digest_of_rates([])}}),
             "verdicts are of encoders that no list asks for (l/c)",
         ),
     ],
