@@ -10,13 +10,14 @@ data. Old commits are read as far as they can be, and a file that cannot be read
 import json
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from expunge.core.errors import InputError, Problem
 from expunge.core.unit_names import Name
 from expunge.core.yamlfile import load_text
+from expunge.verdicts.verdict_file import passed
 
 VERDICTS = "metrics/verdicts.json"
 TOLD = ("target", "aliases", "near", "far", "sense")  # the numbers whose moves are told
@@ -138,7 +139,8 @@ def _tested(text: str | None, name: Name) -> tuple[dict[str, Tested], bool]:
         found = {}
         for encoder, verdict in json.loads(text).items():
             whose = Name.parse(encoder)
-            own = [reason for reason in verdict["reasons"] if _speaks_of(reason, whose, name)]
+            every = [*verdict["reasons"], *({**asdict(gate), "verdict": "pass"} for gate in passed(verdict))]
+            own = [reason for reason in every if _speaks_of(reason, whose, name)]
             needed = [reason["verdict"] for reason in own if reason["required"]] or [r["verdict"] for r in own]
             if own:
                 told = [r for r in own if r["metric"] in TOLD]

@@ -13,7 +13,7 @@ from expunge.core.unit_names import Name
 from expunge.metrics.thresholds import parse
 from expunge.verdicts.gate import about_targets, decide, named
 from expunge.verdicts.rates import Rate, digest_of_rates, read_rates
-from expunge.verdicts.verdict_file import FIELDS, PASS, PASSED, Reason, Verdict
+from expunge.verdicts.verdict_file import FIELDS, PASS, PASSED, Reason, Verdict, passed
 
 FIX = "run `dvc repro`, or take the file from git"
 
@@ -71,12 +71,11 @@ def _passed(entry: Mapping[str, Any], verdict: Verdict, rates: list[Rate]) -> li
 
 
 def _decided(entry: Mapping[str, Any], rates: Mapping[tuple[str, str, str], Rate]) -> Iterator[Reason]:
-    for required, key in PASSED.items():
-        for line in entry.get(key, []):
-            concept, _, gate = line.rpartition(", ")
-            modality, metric, written = gate.split(" ", 2)
-            threshold = parse(written)
-            if threshold is None:
-                raise ValueError(f"{line!r} has no threshold")
-            reason = decide((modality, metric), threshold, rates.get((concept, modality, metric)), concept, required)
-            yield named(replace(reason, verdict=PASS), 2 if concept else 1)  # as it says; what follows is compared
+    for gate in passed(entry):
+        threshold = parse(gate.threshold)
+        if threshold is None:
+            raise ValueError(f"{gate.metric} passes without a threshold")
+        rate = rates.get((gate.concept, gate.modality, gate.metric))
+        reason = decide((gate.modality, gate.metric), threshold, rate, gate.concept, gate.required)
+        told = replace(reason, verdict=PASS, value=gate.value)  # what follows is compared elsewhere
+        yield named(told, 2 if gate.concept else 1)

@@ -2,7 +2,7 @@
 
 import difflib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -60,6 +60,18 @@ class Reason:
 
 
 @dataclass(frozen=True)
+class Passed:
+    """A gate that passes, as the file tells it."""
+
+    concept: str
+    modality: str
+    metric: str
+    threshold: str
+    required: bool
+    value: float
+
+
+@dataclass(frozen=True)
 class Verdict:
     """The verdict on one encoder, with its reasons."""
 
@@ -76,7 +88,7 @@ class Verdict:
 def write_verdicts(file: Path, verdicts: Mapping[str, Verdict]) -> None:
     """JSON by "list/encoder", with a line for each gate, so that a diff in git shows which of them changed.
 
-    Of a gate that passes the line has the threshold alone: rates.csv, which lies beside the file, has the rest.
+    Of a gate that passes the line has the threshold and the value: rates.csv, which lies beside the file, has the rest.
     """
 
     def entry(verdict: Verdict) -> str:
@@ -85,12 +97,26 @@ def write_verdicts(file: Path, verdicts: Mapping[str, Verdict]) -> None:
         text = f'{head}, "reasons": [{lines}]'
         for required, key in PASSED.items():
             own = [r for r in verdict.reasons if r.verdict == PASS and r.required == required]
-            lines = ",".join(f"\n  {_json(f'{reason.place} {reason.threshold}')}" for reason in own)
+            lines = ",".join(f"\n  {_json(_in_short(reason))}" for reason in own)
             text += f", {_json(key)}: [{lines}]" if own else ""  # a list, which `dvc metrics` passes over
         return f"{text}}}"
 
     text = ",\n".join(f" {json.dumps(name)}: {entry(verdict)}" for name, verdict in verdicts.items())
     write_text(file, f"{{\n{text}\n}}\n")
+
+
+def passed(entry: Mapping[str, Any]) -> Iterator[Passed]:
+    """The gates that pass, of a verdict as JSON holds it. :raises ValueError: a line has another form."""
+    for required, key in PASSED.items():
+        for line in entry.get(key, []):
+            gate, _, value = line.rpartition(": ")
+            concept, _, rest = gate.rpartition(", ")
+            modality, metric, threshold = rest.split(" ", 2)
+            yield Passed(concept, modality, metric, threshold, required, float(value))
+
+
+def _in_short(reason: Reason) -> str:
+    return f"{reason.place} {reason.threshold}: {reason.value:.6g}"
 
 
 def chosen(verdicts: Mapping[str, Verdict], names: Sequence[str], file: Path) -> dict[str, Verdict]:

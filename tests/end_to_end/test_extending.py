@@ -15,7 +15,6 @@ from ruamel.yaml import YAML
 
 from expunge.judging.table import read_table
 from expunge.verdicts.rates import read_rates
-from expunge.verdicts.read_verdicts import read_verdicts
 from tests.support import tiny
 from tests.support.paths import ROOT
 from tests.support.project import ONE, PARAMS, make_project_with_code
@@ -76,6 +75,11 @@ class Project:
 
     def expunge(self, *words: str, code: int = 0) -> str:
         return self.run(sys.executable, "-m", "expunge", *words, code=code)
+
+    def why(self) -> str:
+        """Every gate in sentences."""
+        read = "from pathlib import Path; from expunge.verdicts.read_verdicts import read_verdicts as read; "
+        return self.python(f"{read}print([r.text for r in read(Path('metrics/verdicts.json'))['list/one'].reasons])")
 
     def json(self, name: str) -> Any:
         return json.loads((self.folder / name).read_text("utf-8"))
@@ -179,9 +183,7 @@ def test_the_attack_gives_attempts_and_has_a_rate_and_a_gate(project: Project) -
     assert all((project.folder / folder / each["after"]["file"]).is_file() for each in attempts)
     rates = {rate.metric: rate for rate in read_rates(project.folder / "metrics/rates.csv")}
     assert rates["asr:in-company"].n == 2
-    reasons = read_verdicts(project.folder / "metrics/verdicts.json")["list/one"].reasons
-    (text,) = [reason.text for reason in reasons if reason.metric == "asr:in-company"]
-    assert "share of goals that in-company reaches in images" in text
+    assert "share of goals that in-company reaches in images" in project.why()
     report = "".join(page.read_text("utf-8") for page in (project.folder / "build/report").rglob("*.html"))
     index = project.json("build/attacks/index.json")
     versions = {name: index["code"][unit["parts"]["code"]] for name, unit in index["units"].items()}
@@ -204,8 +206,7 @@ def test_the_metric_is_measured_everywhere(project: Project) -> None:
     rates = {(r.modality, r.metric): r for r in read_rates(project.folder / "metrics/rates.csv")}
     rate = rates["image", "contrast"]
     assert rate.before is not None and rate.low is not None and rate.low <= rate.value
-    reasons = read_verdicts(project.folder / "metrics/verdicts.json")["list/one"].reasons
-    assert "contrast of kept images" in " ".join(reason.text for reason in reasons)
+    assert "contrast of kept images" in project.why()
     schema = project.python(
         "from expunge.metrics.gate_schema import gate_schema\n"
         "from expunge.metrics.markdown import tables\n"

@@ -52,11 +52,11 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     commit("a run", None, {"l/one": {"reasons": [reason("fail", 0.25)], "base": "b"}, "l/both": joint})
     commit("a word more", ONE.replace("kind", "aliases: [lampo]\n    kind") + TWO)
     commit("broken", ": [")
-    release = {"reasons": [reason("pass", 0.0, "one"), reason("not measured", 0.0, "two")]}
+    release = {"reasons": [reason("not measured", 0.0, "two")], "passed": ["one, image target <= 0.05: 0"]}
     commit(
         "mended, and run",
         ONE + TWO,
-        {"l/one": {"reasons": [reason("pass", 0.0)], "base": "c"}, "releases/all": release},
+        {"l/one": {"reasons": [], "passed": ["image target <= 0.05: 0"], "base": "c"}, "releases/all": release},
     )
     commit("no JSON", None, "{")
     commit("withdrawn", TWO, {})

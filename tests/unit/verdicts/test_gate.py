@@ -215,7 +215,7 @@ def test_a_pass_that_the_rates_do_not_bear_out_is_told_as_it_stands(tmp_path: Pa
     write_rates(tmp_path / "rates.csv", measured)
     data = json.loads(file.read_text())
     data["l/a"]["reasons"] = [r for r in data["l/a"]["reasons"] if r["metric"] != "target"]
-    data["l/a"]["passed"].append("image target <= 0.05")
+    data["l/a"]["passed"].append("image target <= 0.05: 1")
     file.write_text(json.dumps(data))
     reason = next(reason for reason in read_verdicts(file)["l/a"].reasons if reason.metric == "target")
     assert (reason.verdict, reason.value) == ("pass", 1.0)
@@ -229,7 +229,8 @@ def test_a_pass_that_the_rates_do_not_bear_out_is_told_as_it_stands(tmp_path: Pa
     ["", "[]", "{", '{"l/a": {}}', '{"l/a": {"verdict": "good", "required": 1, "reasons": []}}',
      '{"l/a": {"verdict": "pass", "required": true, "rates": "", "passed": [], "x": 1}}',
      *(json.dumps({"l/a": {"verdict": "pass", "required": True, "rates": digest_of_rates([]), "passed": passed}})
-       for passed in (["image target"], ["<= 0.05"], "image", [7], 3, ["image target <= x"]))],
+       for passed in (["image target"], ["<= 0.05: 0"], "image", [7], 3, ["image target <= x: 0"],
+                      ["image target <= 1: x"]))],
 )  # fmt: skip
 def test_broken_verdicts_are_refused(tmp_path: Path, text: str) -> None:
     write_rates(tmp_path / "rates.csv", [])
