@@ -84,8 +84,6 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "concepts" / "tiny.yaml").write_text(HEAD + TRUCK + BALL)
     run(folder, "git", "init", "-q")
     repro(folder)
-    # The first run had a process for each core. To start them takes most of the time of the runs that follow.
-    write_yaml(folder / "params.yaml", params | {"run": {"executor": "inline"}})
     return folder
 
 
