@@ -183,7 +183,7 @@ def test_the_attack_gives_attempts_and_has_a_rate_and_a_gate(project: Project) -
     assert all((project.folder / folder / each["after"]["file"]).is_file() for each in attempts)
     rates = {rate.metric: rate for rate in read_rates(project.folder / "metrics/rates.csv")}
     assert rates["asr:in-company"].n == 2
-    assert "share of goals that in-company reaches in images" in project.why()
+    assert project.why().count("share of goals that in-company reaches in images") == 1
     report = "".join(page.read_text("utf-8") for page in (project.folder / "build/report").rglob("*.html"))
     index = project.json("build/attacks/index.json")
     versions = {name: index["code"][unit["parts"]["code"]] for name, unit in index["units"].items()}

@@ -166,6 +166,8 @@ def test_a_file_that_is_not_what_dvc_lock_says_is_named(repository: Path) -> Non
     assert "dvc.lock: names no metrics/verdicts.json and no" in gate().stderr
     RATES.unlink()
     assert gate().exit_code == 2 and "metrics/rates.csv: cannot be read" in gate().stderr
+    Path("dvc.lock").unlink()
+    assert "metrics/rates.csv: cannot be read" in gate().stderr
 
 
 def test_without_dvc_lock_it_says_that_nobody_looked(repository: Path) -> None:
