@@ -64,7 +64,7 @@ def run() -> None:
     plan, veil = read_opened_here()
     spec = load_spec(plan.base.name)
     prompts = read_prompts(spec.prompts, {concept.kind for concept in plan.concepts.values()})
-    keys = {name: record.key for out in (ENCODERS, RENDERS) for name, record in read_index(out).units.items()}
+    keys = read_index(ENCODERS).keys | read_index(RENDERS).keys
     units = units_of(plan, prompts, attack_budgets(), read_kept(KEPT), keys, module_of(spec).__name__)
     run_units(
         "attack", OUT, units, partial(attack, plan.base.name),

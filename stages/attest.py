@@ -35,22 +35,24 @@ def run() -> None:
     spec = load_spec(params.base)
     originals = original_encoders(spec)
     encoders = BUILD / "encoders"
-    require_unchanged(encoders / name for name in plan.encoders)
+    indexes = {stage: read_index(BUILD / stage) for stage in STAGES}
+    names = list(indexes["encoders"].units)  # no record is made of an encoder whose training failed
+    require_unchanged(encoders / name for name in names)
     evidence = Evidence(
         plan=plan,
         seed=params.seed,
         verdicts=read_verdicts(METRICS / "verdicts.json"),
-        indexes={stage: read_index(BUILD / stage) for stage in STAGES},
+        indexes=indexes,
         budgets=params.attack,
         lists=list_digests(CONCEPTS, plan.lists),
         tensors=tensors_of_encoders(originals) or None,
         stored=types_of(file for files in originals.values() for file in files),
-        whole={name: whole_digests(encoders / name) for name in plan.encoders},
-        changes={name: changes_of(originals, encoders / name, spec.family) for name in plan.encoders},
-        tables={name: digests_of_rows(METRICS, name) for name in plan.encoders},
+        whole={name: whole_digests(encoders / name) for name in names},
+        changes={name: changes_of(originals, encoders / name, spec.family) for name in names},
+        tables={name: digests_of_rows(METRICS, name) for name in names},
         origin=origin_of(Path()),
     )
-    records = {name: statement(name, evidence) for name in plan.encoders}
+    records = {name: statement(name, evidence) for name in names}
     one = next(iter(records.values()), None)  # all are of one base
     if one is not None and (problems := sharing_problems(spec, one)):
         raise InputError(problems)

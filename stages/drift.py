@@ -27,7 +27,7 @@ OUT, ENCODERS = Path("build/drift"), Path("build/encoders")
 
 def run() -> None:
     plan, veil = read_opened_here()
-    encoders = {name: record.key for name, record in read_index(ENCODERS).units.items()}
+    encoders = read_index(ENCODERS).keys
     run_units(
         "drift", OUT, units_of(plan, encoders), partial(measure, plan.base.name),
         modules=["stages.drift", *modules_of(plan.base.models.parts)], base=plan.base.models,

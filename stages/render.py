@@ -36,7 +36,7 @@ class Inputs:
 
 def run() -> None:
     plan, veil = read_opened_here()
-    encoders = {name: record.key for name, record in read_index(ENCODERS).units.items()}
+    encoders = read_index(ENCODERS).keys
     videos = any(sample.modality == "video" for samples in plan.samples.values() for sample in samples)
     run_units(
         "render", OUT, units_of(plan, encoders), partial(draw, plan.base.name, videos),

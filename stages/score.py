@@ -44,7 +44,7 @@ class Inputs:
 
 def run() -> None:
     plan, veil = read_opened_here()
-    renders = {name: record.key for name, record in read_index(RENDERS).units.items()}
+    renders = read_index(RENDERS).keys
     spec = load_spec(plan.base.name)
     units, judge = units_of(plan, renders, drawn_with(spec)), module_of(spec).__name__
     run_units(
@@ -52,7 +52,7 @@ def run() -> None:
         modules=["stages.score", judge, *formula_modules()], base=plan.base.judge,
         workers=planned_workers(plan), veil=veil,
     )  # fmt: skip
-    rows = [row for name in units for row in read_table(OUT / name / "scores.parquet")]
+    rows = [row for name in read_index(OUT).units for row in read_table(OUT / name / "scores.parquet")]
     write_table(OUT / "scores.parquet", rows)
     add_file(OUT, "scores.parquet")
 

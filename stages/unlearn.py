@@ -16,6 +16,7 @@ from typing import Any
 from expunge.bases.families import modules_of
 from expunge.concepts.concept import Concept
 from expunge.core.codes import opened
+from expunge.core.digest import folder_files
 from expunge.core.files import write_json, write_text
 from expunge.core.index import read_index
 from expunge.methods import METHODS, ConceptData, unlearn
@@ -54,7 +55,7 @@ class Inputs:
 
 def run() -> None:
     plan, veil = read_opened_here()
-    fewshot = {name: record.key for name, record in read_index(FEWSHOT).units.items()}
+    fewshot = read_index(FEWSHOT).keys
     run_units(
         "unlearn", OUT, units_of(plan, fewshot), partial(train, plan.base.name),
         modules=["stages.unlearn", *modules_of(plan.base.models.parts)], base=plan.base.models,
@@ -102,7 +103,7 @@ def train(base_name: str, task: Task, folder: Path) -> dict[str, Any]:
     with progress_of(task.name, folder / "live", inputs.parameters.get("steps")) as log:
         result = unlearn(inputs.method, base, data, inputs.kept, inputs.parameters, inputs.seed, log)
     store_edit(base, folder, result.edit, inputs.stored)
-    source, files = base.spec.t2i.source, sorted(file.name for file in folder.glob("*.*"))
+    source, files = base.spec.t2i.source, sorted(folder_files(folder))
     made = Made(inputs.concepts, inputs.method, (source and source.repo) or "", files, base.spec.t2i.pipeline)
     write_text(folder / "README.md", encoder_card(made))
     about = {"method": inputs.method, "parameters": inputs.parameters, "seed": inputs.seed}

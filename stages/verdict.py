@@ -1,6 +1,6 @@
 """verdict: turn all measurements into rates with intervals, and decide which encoders pass.
 
-build/plan, build/encoders, build/scores, build/attacks, build/drift, params.yaml: gate ->
+build/ (plan, indexes, scores, attacks, drift), params.yaml: gate ->
     metrics/rates.csv                   every number with its interval: expunge.verdicts.rates, for `expunge compare`
     metrics/frames.csv                  the share of target videos in which each frame shows the concept
     metrics/verdicts.json               pass, fail or not measured, with reasons: expunge.verdicts.gate, for `gate`
@@ -17,11 +17,12 @@ from typing import Any
 
 from expunge.attacks.records import read_attempts
 from expunge.core.files import write_csv, write_json
-from expunge.core.index import read_index, require_unchanged
+from expunge.core.index import require_unchanged
 from expunge.core.unit_names import Name, UnitName
 from expunge.judging.table import read_table
 from expunge.plan.asked_for import read_asked
 from expunge.plan.params import read_params
+from expunge.plan.unit_owners import indexes_here, what_failed
 from expunge.verdicts.frame_curves import curves_of, write_curves
 from expunge.verdicts.gate import verdicts
 from expunge.verdicts.rates import read_rates, write_rates
@@ -36,8 +37,8 @@ BUILD, METRICS = Path("build"), Path("metrics")
 
 def run() -> None:
     plan, gate = read_plan_here(), read_params().gate
-    encoders, scores, drifts = (read_index(BUILD / stage).units for stage in ("encoders", "scores", "drift"))
-    attacks = read_index(BUILD / "attacks").units
+    indexes = indexes_here(BUILD)
+    encoders, scores, drifts, attacks = (indexes[s].units for s in ("unlearn", "score", "drift", "attack"))
     read = (
         [("attacks", name) for name in attacks] + [("drift", name) for name in drifts] + [("scores", "scores.parquet")]
     )
@@ -54,7 +55,8 @@ def run() -> None:
     }
     rates = rates_of(rows, plan, attempts, drift, {name: unit.facts["KID"] for name, unit in scores.items()})
     write_rates(METRICS / "rates.csv", rates)
-    decided = verdicts(plan, gate, read_rates(METRICS / "rates.csv"), read_asked(BUILD / "plan/asked.json"))
+    decided = verdicts(plan, gate, read_rates(METRICS / "rates.csv"), read_asked(BUILD / "plan/asked.json"),
+                       what_failed(plan, indexes))  # fmt: skip
 
     summary = summarise(
         rates, plan.encoders, {name: unit.facts["changed_parameters"] for name, unit in encoders.items()}

@@ -27,16 +27,33 @@ class UnitRecord:
 
 
 @dataclass(frozen=True)
+class Failure:
+    """Why a unit is not there."""
+
+    error: str  # what it raised, in a line; "" if it never began
+    needs: tuple[str, ...] = ()  # the units that it reads and that are not there either
+
+
+@dataclass(frozen=True)
 class Index:
     stage: str
     units: dict[str, UnitRecord]
     base: dict[str, Any] = field(default_factory=dict)  # parts of the base's digest
     code: dict[str, dict[str, str]] = field(default_factory=dict)  # version: its source files
     files: dict[str, str] = field(default_factory=dict)  # of the out as a whole, outside its units: sha256
+    failed: dict[str, Failure] = field(default_factory=dict)  # units that could not be made
+
+    @property
+    def keys(self) -> dict[str, str]:
+        """The key of each unit; "" of one that failed."""
+        return {name: record.key for name, record in self.units.items()} | dict.fromkeys(self.failed, "")
 
 
 def write_index(out: Path, index: Index) -> None:
-    write_json(out / "index.json", msgspec.to_builtins(index))
+    data = msgspec.to_builtins(index)
+    if not index.failed:
+        del data["failed"]
+    write_json(out / "index.json", data)
 
 
 def parse_index(text: bytes) -> Index:

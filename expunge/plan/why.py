@@ -8,8 +8,8 @@ from expunge.core.accounts import read_account
 from expunge.core.errors import InputError, Problem
 from expunge.core.index import Index, read_index
 from expunge.core.schema import did_you_mean
-from expunge.core.unit_names import Name, UnitName
 from expunge.plan.contract import Plan
+from expunge.plan.unit_owners import is_for
 
 PLAN = "plan"  # its out holds the plan, and no units
 ORDER = ("fewshot", "unlearn", "render", "score", "drift", "attack")  # the order of the stages; others come last
@@ -21,7 +21,7 @@ class Told:
 
     stage: str
     unit: str
-    verdict: str  # "reused", "made anew", "not known"
+    verdict: str  # "reused", "made anew", "not known", "failed"
     reasons: tuple[str, ...]
 
 
@@ -55,7 +55,7 @@ def indexes_of(build: Path) -> dict[str, Index]:
 def _stage(plan: Plan, encoder: str, index: Index) -> Iterator[Told]:
     stage, account = index.stage, read_account(index.stage)
     for name, record in index.units.items():
-        if not _belongs(name, plan, encoder):
+        if not is_for(plan, stage, name, encoder):
             continue
         entry = account.get(name)
         if entry is None or entry.key != record.key:
@@ -63,16 +63,10 @@ def _stage(plan: Plan, encoder: str, index: Index) -> Iterator[Told]:
             yield Told(stage, name, "not known", (reason,))
         else:
             yield Told(stage, name, "made anew" if entry.made else "reused", entry.reasons)
+    for name, failure in index.failed.items():
+        if is_for(plan, stage, name, encoder):
+            yield Told(stage, name, "failed", (failure.error or f"it needs {', '.join(failure.needs)}",))
 
 
 def _place(stage: str) -> int:
     return ORDER.index(stage) if stage in ORDER else len(ORDER)
-
-
-def _belongs(unit: str, plan: Plan, encoder: str) -> bool:
-    """Is it a unit of the encoder, or of its concepts under the original encoder or in the stage fewshot?"""
-    name, concepts = Name.parse(encoder), [Name.parse(each) for each in plan.sets_of(encoder)]
-    own = {str(UnitName(name, concept)) for concept in concepts} | {encoder}
-    shared = {str(UnitName(concept=c, part=part)) for c in concepts for part in ("", "anchor")}
-    shared |= {str(UnitName(concept=concept, original=True)) for concept in concepts}
-    return unit in own | shared or UnitName.attack_of(unit, name) is not None

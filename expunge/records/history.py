@@ -17,7 +17,7 @@ from typing import Any
 from expunge.core.errors import InputError, Problem
 from expunge.core.unit_names import Name
 from expunge.core.yamlfile import load_text
-from expunge.verdicts.verdict_file import passed
+from expunge.verdicts.verdict_file import UNMEASURED, passed
 
 VERDICTS = "metrics/verdicts.json"
 TOLD = ("target", "aliases", "near", "far", "sense")  # the numbers whose moves are told
@@ -147,7 +147,8 @@ def _tested(text: str | None, name: Name) -> tuple[dict[str, Tested], bool]:
                 numbers = {
                     f"{r['modality']} {r['metric']}": None if r["value"] is None else float(r["value"]) for r in told
                 }
-                word = next(word for word in WORDS if word in needed)
+                units = [UNMEASURED] if verdict.get("note") else []  # that failed: nobody knows what they would show
+                word = next(word for word in WORDS if word in [*needed, *units])
                 found[encoder] = Tested(word, verdict.get("base", ""), numbers)
         return found, False
     except (ValueError, KeyError, TypeError, AttributeError, StopIteration, RecursionError):

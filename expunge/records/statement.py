@@ -68,7 +68,8 @@ def statement(encoder: str, of: Evidence) -> dict[str, Any]:
             "configuration": [{"name": f"concepts/{id_}.yaml", "digest": {"sha256": of.lists[id_]["sha256"]}}
                               for id_ in lists],
             **tests_of(verdict),
-            "verdict": {key: getattr(verdict, key) for key in ("verdict", "required", "gates", "about", "base")},
+            "verdict": {key: getattr(verdict, key) for key in ("verdict", "required", "gates", "about", "base")}
+            | ({"note": verdict.note} if verdict.note else {}),
             "evaluations": [evaluation(reason) for reason in verdict.reasons],
             "tables": of.tables[encoder],
             "concepts": [asked(name, plan.concepts[name]) for name in job.concepts],

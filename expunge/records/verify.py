@@ -46,7 +46,9 @@ def verify_repository(root: Path, trust: Trust) -> list[Finding]:
             )
     verdicts = _verdicts(root, findings)
     here = {f"{each.parent.name}/{each.name}" for each in (root / ENCODERS).glob("*/*") if each.is_dir()}
-    for name in sorted({*(verdicts or {}), *here} - index.keys()):
+    never = {name: v.note for name, v in (verdicts or {}).items() if v.never_made and name not in {*here, *index}}
+    findings += [Finding("note", name, f"has no record, since it was not made: {note}") for name, note in never.items()]
+    for name in sorted({*(verdicts or {}), *here} - index.keys() - never.keys()):
         fix = "run `dvc repro`, or take audit/ from git"
         findings.append(Finding("record", name, "has a verdict or a folder here, and no record", fix))
     for name in index:
@@ -185,7 +187,7 @@ def _of_verdict(where: str, told: Mapping[str, Any], verdict: Verdict | None, un
     if verdict is None:
         yield Finding("record", where, f"has no verdict in {file}", "run `dvc repro`")
         return
-    own = {key: getattr(verdict, key) for key in told["verdict"]}
+    own = {key: getattr(verdict, key) for key in {*told["verdict"], *(["note"] if verdict.note else [])}}
     # through JSON, as the record went: a tuple has become a list
     same = json.loads(json.dumps([evaluation(reason) for reason in verdict.reasons])) == told["evaluations"]
     tests = all(told[kind] == names for kind, names in tests_of(verdict).items())

@@ -125,14 +125,16 @@ def attempt_view(page: Path, attempt: ShownAttempt, anchor: str) -> dict[str, An
 def common(site: Site, page: Path, name: str, concept: str = "") -> dict[str, Any]:
     """What every page of an encoder says; the page of a joint encoder's concept has only the reasons about it."""
     row = encoder_row(site, page, name)
-    reasons = [reason for reason in site.run.verdict_of(name).reasons if not concept or reason.concept == concept]
+    verdict = site.run.verdict_of(name)
+    reasons = [reason for reason in verdict.reasons if not concept or reason.concept == concept]
     rows = [reason_row(site.run, reason, bool(concept)) for reason in reasons]
     record = site.run.records.get(name)
     told = {"url": url(page, record), "signed": site.run.signed.get(name, "not signed")} if record else None
+    missed = [row["text"] for row in rows if row["verdict"] != PASS and row["required"]]
     return {"page": page, "row": row, "of": None, "record": told,
             "columns": site.columns, "gates": gate_counts(reasons),
             "few": sum(r["few"] for r in rows), "reasons": reason_groups(rows, row["joint"] > 0 and not concept),
-            "why": [r["text"] for r in rows if r["verdict"] != PASS and r["required"]]}  # fmt: skip
+            "why": [verdict.note, *missed] if verdict.note else missed}  # fmt: skip
 
 
 def _siblings(page: Path, order: Sequence[str], pages: Mapping[str, Path], name: str) -> list[dict[str, str] | None]:

@@ -33,11 +33,12 @@ def release_row(site: Site, page: Path, name: str) -> dict[str, Any]:
 
 def release_page(site: Site, name: str, release: PlannedRelease) -> dict[str, Any]:
     run, page, concepts = site.run, site.encoder_page(name), site.run.plan.encoders[name].concepts
-    reasons = run.verdict_of(name).reasons
+    verdict = run.verdict_of(name)
+    reasons = verdict.reasons
     failed = failures(site, page, name, reasons)
     return {
         **common(site, page, name), "release": Name.parse(name).id, "count": len(concepts),
-        "answer": ANSWERS[run.verdict_of(name).verdict], "failed": failed, "backed": _in_words(failed),
+        "answer": ANSWERS[verdict.verdict], "note": verdict.note, "failed": failed, "backed": _in_words(failed),
         "parts": [_part(site, page, name, concept, reasons) for concept in concepts],
         "cards": [part_card(site, page, name, concept) for concept in concepts[:GALLERY]],
         "general": _general(site, page, name), "not_asked": not_asked(run, release),

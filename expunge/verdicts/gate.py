@@ -24,6 +24,7 @@ from expunge.verdicts.rates import Rate, digest_of_rates
 from expunge.verdicts.verdict_file import FAIL, PASS, UNMEASURED, Reason, Verdict
 
 NOTHING = AskedFor()
+NONE: Mapping[str, str] = {}
 ROUNDING = 1e-5  # relative: rates have 6 significant digits, and 0.9 of 0.8 is a little more than 0.72 to a computer
 
 
@@ -79,12 +80,18 @@ def decide(key: Key, threshold: Threshold, rate: Rate | None, concept: str = "",
     )
 
 
-def verdicts(plan: Plan, gate: Section, rates: Sequence[Rate], asked: AskedFor = NOTHING) -> dict[str, Verdict]:
+def verdicts(
+    plan: Plan,
+    gate: Section,
+    rates: Sequence[Rate],
+    asked: AskedFor = NOTHING,
+    failed: Mapping[str, str] = NONE,
+) -> dict[str, Verdict]:
     """{"list/encoder": Verdict}, sorted.
 
     :param gate: of params.yaml; the plan's lists and concepts may each hold a `gate` that overrides it.
     :param rates: as metrics/rates.csv holds them, so that the verdicts can be checked against that file.
-    :param asked: what the verdicts speak of.
+    :param asked: what the verdicts speak of. :param failed: by encoder, which of its units failed, and why.
     """
     by_encoder: dict[str, dict[Any, Rate]] = {}
     for rate in rates:
@@ -101,7 +108,7 @@ def verdicts(plan: Plan, gate: Section, rates: Sequence[Rate], asked: AskedFor =
         }  # fmt: skip
         whole, each = gates_of(plan, gate, name)
         found = _reasons(whole, each, members, by_encoder.get(name, {}), release is not None)
-        verdict = concluded(found, whole[1])
+        verdict = noted(concluded(found, whole[1]), failed.get(name, ""))
         result[name] = replace(
             verdict,
             gates=signature(whole, each),
@@ -124,6 +131,12 @@ def concluded(reasons: Iterable[Reason], required: bool) -> Verdict:
     words = {r.verdict for r in ordered if r.required} or {r.verdict for r in ordered} or {UNMEASURED}
     word = next(word for word in (FAIL, UNMEASURED, PASS) if word in words)
     return Verdict(word, any(r.required for r in ordered) if ordered else required, reasons=tuple(ordered))
+
+
+def noted(verdict: Verdict, note: str) -> Verdict:
+    """The verdict, which is no pass if units of the encoder failed: nobody knows what they would have shown."""
+    word = UNMEASURED if note and verdict.verdict == PASS else verdict.verdict
+    return replace(verdict, verdict=word, note=note)
 
 
 def gates_of(plan: Plan, gate: Section, encoder: str) -> tuple[Merged, dict[str, Merged]]:

@@ -60,7 +60,8 @@ def _total(verdict: Verdict) -> str:
     each = [reason.certainty for reason in reasons if reason.verdict == PASS]
     kinds = ", ".join(f"{each.count(kind)} {kind}" for kind in ("sure", "not sure", "empty") if kind in each)
     small = sum(reason.few for reason in reasons)
-    text = f"{len(each)} of {len(reasons)} gates pass" + (f": {kinds}" if kinds else "")
+    text = f"{verdict.note}; " if verdict.note else ""
+    text += f"{len(each)} of {len(reasons)} gates pass" + (f": {kinds}" if kinds else "")
     return text + (f"; {small} of the {len(reasons)} have n < {FEW}" if small else "")
 
 

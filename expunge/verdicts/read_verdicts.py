@@ -13,7 +13,7 @@ from expunge.core.unit_names import Name
 from expunge.metrics.thresholds import parse
 from expunge.verdicts.gate import about_targets, decide, named
 from expunge.verdicts.rates import Rate, digest_of_rates, read_rates
-from expunge.verdicts.verdict_file import FIELDS, PASS, PASSED, Reason, Verdict, passed
+from expunge.verdicts.verdict_file import FIELDS, NOTE, PASS, PASSED, Reason, Verdict, passed
 
 FIX = "run `dvc repro`, or take the file from git"
 
@@ -30,7 +30,7 @@ def read_verdicts(file: Path, names: Collection[str] | None = None) -> dict[str,
         found = msgspec.convert(data, dict[str, Verdict])
         for name, verdict in found.items():
             Name.parse(name)
-            if unknown := data[name].keys() - {*FIELDS, "reasons", *PASSED.values()}:
+            if unknown := data[name].keys() - {*FIELDS, NOTE, "reasons", *PASSED.values()}:
                 raise ValueError(f"{name} has a key {min(unknown)!r}, which no run writes")
             for reason in verdict.reasons:
                 if parse(reason.threshold) is None:

@@ -21,7 +21,7 @@ from expunge.plan.asked_for import digest_of_base
 from expunge.plan.params import FILE as PARAMS
 from expunge.plan.params import read_params
 from expunge.plan.release_params import require_releases
-from expunge.verdicts.gate import concluded, decide, named
+from expunge.verdicts.gate import concluded, decide, named, noted
 from expunge.verdicts.rates import Rate, read_rates
 from expunge.verdicts.read_verdicts import read_verdicts
 from expunge.verdicts.up_to_date import NEVER, Asked, encoders_now, never_ran, require_current, speaks_of
@@ -124,7 +124,7 @@ def _of_encoder(verdict: Verdict, rates: Rates, asked: Asked, release: bool) -> 
             return
         again = decide(place[1:], gates[place[1:]], rates.get(place), place[0], required)
         decided.append(named(again, len(asked.each)) if place[0] else again)
-    right = concluded(decided, asked.whole[1])
+    right = noted(concluded(decided, asked.whole[1]), verdict.note)
     for reason in right.reasons:
         place = reason.concept, reason.modality, reason.metric
         if wrong := [f.name for f in fields(Reason) if getattr(reason, f.name) != getattr(given[place], f.name)]:

@@ -15,6 +15,7 @@ PASS: Literal["pass"] = "pass"
 FAIL: Literal["fail"] = "fail"
 UNMEASURED: Literal["not measured"] = "not measured"
 FIELDS = ("verdict", "required", "gates", "about", "base", "rates")  # of a verdict in the file, beside its reasons
+NOTE = "note"  # the same, if there is one
 PASSED = {True: "passed", False: "passed, not required"}  # keys of the gates that pass
 FEW = 5  # fewer samples (or goals) than this are too few to decide
 
@@ -79,10 +80,15 @@ class Verdict:
     required: bool  # does `expunge gate` exit with 1 unless it passes?
     gates: str = ""  # thresholds.signature of its gates
     reasons: tuple[Reason, ...] = ()  # those that do not pass first
-    note: str = ""  # why there are no reasons; not in the file
+    note: str = ""  # why it is not measured, or not wholly: units that failed
     about: str = ""  # digest of what it speaks of: concepts, method, parameters (plan/asked_for.py)
     base: str = ""  # digest of the base's own parts
     rates: str = ""  # digest of its rows in rates.csv
+
+    @property
+    def never_made(self) -> bool:
+        """Did the encoder's own training fail? Then nothing of it was measured."""
+        return bool(self.note) and all(reason.value is None for reason in self.reasons)
 
 
 def write_verdicts(file: Path, verdicts: Mapping[str, Verdict]) -> None:
@@ -92,7 +98,8 @@ def write_verdicts(file: Path, verdicts: Mapping[str, Verdict]) -> None:
     """
 
     def entry(verdict: Verdict) -> str:
-        head = json.dumps({key: getattr(verdict, key) for key in FIELDS})[:-1]
+        keys = (*FIELDS, NOTE) if verdict.note else FIELDS
+        head = json.dumps({key: getattr(verdict, key) for key in keys}, ensure_ascii=False)[:-1]
         lines = ",".join(f"\n  {_json(asdict(reason))}" for reason in verdict.reasons if reason.verdict != PASS)
         text = f'{head}, "reasons": [{lines}]'
         for required, key in PASSED.items():

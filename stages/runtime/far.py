@@ -22,7 +22,7 @@ from typing import Any
 
 from expunge.core.digest import digest, file_digest, folder_files
 from expunge.core.errors import InputError, Problem
-from stages.runtime.failures import is_disk_full
+from stages.runtime.failures import FarError, in_a_line, is_disk_full, lasts
 from stages.runtime.units import Compute, Task
 
 BASES, LOCAL = Path("bases"), "local.yaml"
@@ -49,11 +49,8 @@ class Result:
     problems: tuple[Problem, ...] = ()  # an InputError
     failure: str = ""  # the traceback of any other error
     said: str = ""  # this error in a line
+    lasts: bool = False  # would it come again on any machine?
     disk_full: bool = False
-
-
-class FarError(Exception):
-    """A unit failed on another machine."""
 
 
 def bytes_of(path: Path) -> Bytes:
@@ -95,8 +92,8 @@ def carried_out(
     except InputError as error:
         return Result(node, {}, {}, tuple(error.problems))
     except Exception as error:
-        said = f"{type(error).__name__}: {error}"
-        return Result(node, {}, {}, failure=traceback.format_exc(), said=said, disk_full=is_disk_full(error))
+        text, said = traceback.format_exc(), in_a_line(error)
+        return Result(node, {}, {}, (), text, said, lasts(error), is_disk_full(error))
 
 
 def unpacked(name: str, result: Result, folder: Path) -> dict[str, Any]:
@@ -110,7 +107,8 @@ def unpacked(name: str, result: Result, folder: Path) -> dict[str, Any]:
         fix = "make room there and run again; finished units are kept"
         raise InputError([Problem(name, f"the disk of {result.node} is full", fix)])
     if result.failure:
-        raise FarError(f"on {result.node}: {result.said}") from FarError(result.failure)
+        error = FarError(f"on {result.node}: {result.said}", result.said, result.lasts)
+        raise error from FarError(result.failure)
     for path, data in result.files.items():
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -24,11 +24,12 @@ from expunge.concepts.confidential import OPEN, Veil
 from expunge.core.accounts import UnitAccount, write_account, write_seconds
 from expunge.core.digest import Fingerprint
 from expunge.core.errors import InputError, Problem
-from expunge.core.index import Index, UnitRecord, require_unchanged, write_index
+from expunge.core.index import Failure, Index, UnitRecord, require_unchanged, write_index
 from stages.runtime.earlier_versions import Previous
 from stages.runtime.executors import Job, Workers, computing, execute
-from stages.runtime.failures import failure_line, is_disk_full
+from stages.runtime.failures import Failed, failed, is_disk_full
 from stages.runtime.forecast import forecast
+from stages.runtime.going import out_of_reach, tell
 from stages.runtime.key_parts import code_differences, differences, flat
 from stages.runtime.published import clean
 from stages.runtime.store import STORE, Stored, commit, place, prune, sweep, take, work_folder
@@ -50,18 +51,20 @@ def run_units(
     workers: Workers | None = None,
     veil: Veil = OPEN,
 ) -> None:
-    """Fill `out` with `out/<name>/` for every unit and with `out/index.json`; other units are removed.
+    """Fill `out` with `out/<name>/` for every unit that can be made and with `out/index.json`; other units are removed.
 
     `compute(task, folder)` writes files into the empty `folder` and returns facts for the index (plain data, the same
     whenever the unit is computed). It is called for the missing units only, in order. A unit that fails does not stop
-    the others.
+    the others: if it would fail again, the index says why, and what reads it is not made either. The stage `outcome`,
+    which comes last, ends the run with 1.
 
     :param modules: the modules that compute the units; their code is part of the keys.
     :param base: the fingerprint of all that decides the base's results.
     :param workers: where the units are computed; None: one by one in this process. With several processes `compute`
         must be a module-level function, or a partial of one.
     :param veil: over the plan: what units write goes through it.
-    :raises SystemExit: 1, if units failed, once all others are done; stderr names each with its error.
+    :raises SystemExit: 1, if units failed that may not fail again, such as for want of memory, once all others are
+        done; stderr names each with its error.
     :raises InputError: a file of an earlier stage that would be read is not the one that it wrote; `compute` raised one
         (weights are missing, say); or the disk is full. Finished units are kept.
     """
@@ -69,23 +72,25 @@ def run_units(
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
     sweep(store)
-    named = keyed(stage, units, base.digest, *modules, veil=veil)
+    lost = out_of_reach(units)
+    named = keyed(stage, {n: u for n, u in units.items() if n not in lost}, base.digest, *modules, veil=veil)
     stored, previous = _reuse(stage, out, store, named, veil)
     missing = {name: entry for name, entry in named.items() if name not in stored}
     require_unchanged(path for entry in missing.values() for path in entry.unit.reads.values())
-    made, failed = _compute(stage, store, named, missing, compute, workers or Workers(), veil)
-    if failed:
-        head = f"{stage}: {len(failed)} of {len(units)} units failed; the others are kept"
-        print(head, *failed, sep="\n  ", file=sys.stderr)
-        raise SystemExit(1)
+    made, broken, unread = _compute(stage, store, named, missing, compute, workers or Workers(), veil)
+    tell(stage, len(units), broken, lost | unread)
     stored |= {name: unit for name, (unit, _) in made.items()}
+    failures = lost | unread | {name: Failure(each.error) for name, each in broken.items()}
     records = {}
     for name, entry in named.items():
+        if name in failures:
+            continue
         place(store, stored[name], out / name)
         records[name] = UnitRecord(entry.key, entry.flat_parts, stored[name].files, stored[name].facts)
     code = {entry.parts["code"]: entry.code for entry in named.values()}
-    index = Index(stage, records, flat(base.parts), code)
-    write_account(stage, {name: _account(name, index, previous, name in missing) for name in named})
+    failures = {name: failures[name] for name in units if name in failures}  # in order, whichever failed first
+    index = Index(stage, records, flat(base.parts), code, failed=failures)
+    write_account(stage, {name: _account(name, index, previous, name in missing) for name in records})
     write_seconds(stage, {name: seconds for name, (_, seconds) in made.items()}, named)
     write_index(out, index)
     prune(store, {entry.key for entry in named.values()})
@@ -131,19 +136,19 @@ def _compute(
     compute: Compute,
     workers: Workers,
     veil: Veil,
-) -> tuple[dict[str, tuple[Stored, float]], list[str]]:
-    """({unit: (what was stored, seconds)}, a line for each unit that failed)."""
+) -> tuple[dict[str, tuple[Stored, float]], dict[str, Failed], dict[str, Failure]]:
+    """({unit: (what was stored, seconds)}, the units that failed, those not begun since they read one of these)."""
     first = {entry.key: name for name, entry in reversed(list(missing.items()))}  # duplicates reuse its result
     jobs = {}
     for name, entry in missing.items():
         unit = entry.unit
         after = {*unit.reads_units.values(), first[entry.key]} - {name}
         own = {what: store / named[other].key for what, other in unit.reads_units.items()}  # the out is incomplete
-        jobs[name] = Job((entry.key, Task(name, unit.inputs, {**unit.reads, **own}, veil.codes)), tuple(after))
-    made: dict[str, tuple[Stored, float]] = {}
-    failed: list[str] = []
+        needs = {other: store / named[other].key for other in unit.reads_units.values()}
+        jobs[name] = Job((entry.key, Task(name, unit.inputs, {**unit.reads, **own}, veil.codes), needs), tuple(after))
+    made, broken, unread = dict[str, tuple[Stored, float]](), dict[str, Failed](), dict[str, Failure]()
     if not jobs:  # no cluster is asked for nothing
-        return made, failed
+        return made, broken, unread
     bar = progress(None, len(missing), stage)
     with computing(compute, workers) as (how, hands):
         if expected := forecast(stage, missing, max(1, hands.count)):
@@ -153,13 +158,15 @@ def _compute(
             for name, result in results:
                 if isinstance(result, InputError):
                     raise result
-                if isinstance(result, str):
-                    failed.append(result)
+                if isinstance(result, Failed):
+                    broken[name] = result
+                elif isinstance(result, Failure):
+                    unread[name] = result
                 else:
                     made[name] = result
                 bar.set_postfix_str(name, refresh=False)  # the unit that finished last
                 bar.update()
-    return made, failed
+    return made, broken, unread
 
 
 def _do(
@@ -169,10 +176,13 @@ def _do(
     check: Callable[[], None] | None,
     veil: Veil,
     name: str,
-    work: tuple[str, Task],
+    work: tuple[str, Task, Mapping[str, Path]],
 ) -> Any:
-    """(what was stored, seconds); a line to print if the unit failed; or an InputError for the user to fix."""
-    key, task = work
+    """(what was stored, seconds); Failed; Failure, if a unit of this stage that it reads is not there; or an InputError
+    for the user to fix."""
+    key, task, needs = work
+    if absent := tuple(other for other, folder in needs.items() if not folder.is_dir()):
+        return Failure("", absent)
     start = time.perf_counter()
     try:
         stored = take(store, key)
@@ -191,7 +201,7 @@ def _do(
         if is_disk_full(error):
             fix = "make room and run again; finished units are kept"
             return InputError([Problem(f"{stage} {name}", "the disk is full", fix)])
-        return failure_line(stage, name, error, veil)
+        return failed(stage, name, error, veil)
 
 
 def _account(name: str, index: Index, previous: Previous | None, made: bool) -> UnitAccount:

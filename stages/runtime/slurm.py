@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from expunge.core.errors import InputError, Problem
+from stages.runtime.failures import FarError
 from stages.runtime.far import (
-    FarError,
     Parcel,
     Result,
     bytes_of,

@@ -59,9 +59,11 @@ def test_equal_units_are_computed_once() -> None:
 
 
 def test_a_failed_unit_stops_no_other(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        run(TWO, {"a": "fail", "b": "deux", "c": "trois"})
-    assert "1 of 3 units failed" in capsys.readouterr().err and {name for name, _ in ledger()} == {"b", "c"}
+    run(TWO, {"a": "fail", "b": "deux", "c": "trois", "d": "quatre"}, d="a")
+    index = read_index(Path("build/fake"))
+    assert list(index.units) == ["b", "c"] and index.failed["d"].needs == ("a",)
+    assert index.failed["a"].error == "RuntimeError: it broke"
+    assert "1 of 4 units failed" in capsys.readouterr().err and {name for name, _ in ledger()} == {"b", "c"}
     assert "it broke" in Path(".expunge/failed/fake/a.txt").read_text()
     run(TWO, {"a": "un", "b": "deux", "c": "trois"})
     assert len(ledger()) == 3

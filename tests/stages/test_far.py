@@ -11,9 +11,11 @@ import pytest
 
 from expunge.core.digest import folder_digest
 from expunge.core.errors import InputError, Problem
+from expunge.core.index import read_index
 from stages.runtime import far, planned, slurm
 from stages.runtime.executors import Workers
-from stages.runtime.far import FarError, bytes_of, carried_out, files_of_bases, node_folder, packed, unpacked
+from stages.runtime.failures import FarError
+from stages.runtime.far import bytes_of, carried_out, files_of_bases, node_folder, packed, unpacked
 from stages.runtime.units import Task
 from tests.support.fake_units import run
 
@@ -171,9 +173,9 @@ def test_a_unit_that_fails_in_a_job_fails_here(
 ) -> None:
     submitit = pytest.importorskip("submitit")
     monkeypatch.setattr(submitit, "AutoExecutor", lambda folder, cluster: LosingExecutor(0))
-    with pytest.raises(SystemExit):
-        run(Workers("slurm", 1), {"a": "fail"})
+    run(Workers("slurm", 1), {"a": "fail"})
     assert "FarError: on " in capsys.readouterr().err
+    assert read_index("build/fake").failed["a"].error == "RuntimeError: it broke", "as on this machine"
 
 
 def test_a_node_with_other_files_or_versions_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,7 @@ import pytest
 
 from expunge.core.digest import folder_digest
 from expunge.core.errors import InputError
+from expunge.core.index import read_index
 from stages import fewshot, plan, render, unlearn
 from stages.runtime import far, ray_cluster
 from stages.runtime.executors import Workers
@@ -63,8 +64,8 @@ def test_as_one_by_one(workers: Workers, tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_a_unit_that_fails_is_named_with_its_node(workers: Workers, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        run(workers, {"a": "fail", "b": "deux", "c": "trois"})
+    run(workers, {"a": "fail", "b": "deux", "c": "trois"})
+    assert read_index("build/fake").failed["a"].error == "RuntimeError: it broke", "as on this machine"
     assert f"FarError: on {os.uname().nodename}: RuntimeError: it broke" in capsys.readouterr().err
     assert "it broke" in Path(".expunge/failed/fake/a.txt").read_text()
     with pytest.raises(InputError, match="has no weights") as caught:
