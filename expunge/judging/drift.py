@@ -46,27 +46,30 @@ def measure_drift(base: Base, edit: Edit, texts: Texts, originals: Originals | N
         encoded = originals.keys() >= set(prompts)
         return torch.stack([originals[p] for p in prompts]) if encoded else embed(base, prompts)
 
-    def moved(prompts: Sequence[str], unit: float) -> Table:
-        return shift(before(prompts), embed(base, prompts, edit.encoder), view, unit)
+    def after(prompts: Sequence[str]) -> Tensor:
+        return embed(base, prompts, edit.encoder)
 
     new = [prompt for prompt in dict.fromkeys((*texts.general, *texts.nouns)) if prompt not in originals]
     originals.update(zip(new, embed(base, new), strict=True))
-    units = {c: projected_distance(view, before(texts.target[c]), before(texts.bare[c])).mean() for c in texts.target}
-    unit = float(torch.stack(list(units.values())).mean().clamp_min(1e-12))
-    concepts: dict[str, Table] = {}
-    for concept in texts.target:
-        scale = max(float(units[concept]), 1e-12)
-        groups = {"target": texts.target[concept], "near": texts.near[concept]}
-        concepts[concept] = {group: moved(prompts, scale) for group, prompts in groups.items() if prompts}
+    units, concepts = list[Tensor](), dict[str, Table]()
+    for concept, target in texts.target.items():
+        own = before(target)
+        units.append(projected_distance(view, own, before(texts.bare[concept])).mean())
+        scale = max(float(units[-1]), 1e-12)
+        concepts[concept] = {"target": shift(own, after(target), view, scale)}
+        if near := texts.near[concept]:
+            concepts[concept]["near"] = shift(before(near), after(near), view, scale)
+    unit = float(torch.stack(units).mean().clamp_min(1e-12))
     encoder = {group: _mean([c[group] for c in concepts.values() if group in c]) for group in ("target", "near")}
     encoder = {group: table for group, table in encoder.items() if table}
     if texts.general:
-        encoder["general"] = moved(texts.general, unit)
+        encoder["general"] = shift(before(texts.general), after(texts.general), view, unit)
     if texts.nouns:
-        own, now = (_flat(each, view) for each in (before(texts.nouns), embed(base, texts.nouns, edit.encoder)))
+        own, now = (_flat(each, view) for each in (before(texts.nouns), after(texts.nouns)))
         encoder["nearest_noun"] = nearest_nouns(own, now, texts.words, texts.meanings)
-        for concept, (name, prompt) in texts.names.items():
-            here = _flat(torch.cat([before([prompt]), embed(base, [prompt], edit.encoder)]), view)
+        prompts = [prompt for _, prompt in texts.names.values()]
+        pairs = torch.stack([_flat(each, view) for each in (before(prompts), after(prompts))], 1)
+        for (concept, (name, _)), here in zip(texts.names.items(), pairs, strict=True):
             words = (name, *texts.words)  # the name itself is no kept word
             first, then = torch.cdist(here, torch.cat([here[:1], own])).argmin(1).tolist()
             concepts[concept]["nearest"] = {"before": words[first], "after": words[then]}
