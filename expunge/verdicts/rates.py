@@ -7,7 +7,8 @@ read_rates(Path("metrics/rates.csv"))
 import csv
 import math
 from collections.abc import Iterable
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
+from operator import attrgetter
 from pathlib import Path
 
 from expunge.core.digest import digest
@@ -46,6 +47,7 @@ class Rate:
 
 COLUMNS = tuple(field.name for field in fields(Rate))
 NUMBERS = ("value", "low", "high", "before")
+_values = attrgetter(*COLUMNS)  # dataclasses.astuple takes twenty times as long
 
 
 def write_rates(file: Path, rates: Iterable[Rate]) -> None:
@@ -95,7 +97,7 @@ def digest_of_rates(rates: Iterable[Rate]) -> str:
 
 
 def _row(rate: Rate) -> list[str]:
-    return [*map(_text, astuple(rate)[:-1]), to_cell(rate.word)]
+    return [*map(_text, _values(rate)[:-1]), to_cell(rate.word)]
 
 
 def _finite(rate: Rate) -> bool:

@@ -1,6 +1,6 @@
 """Reads metrics/verdicts.json, and makes the reasons of gates that pass anew from rates.csv beside it."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,13 @@ from expunge.verdicts.verdict_file import FIELDS, NOTE, PASS, PASSED, Reason, Ve
 FIX = "run `dvc repro`, or take the file from git"
 
 
-def read_verdicts(file: Path, names: Collection[str] | None = None) -> dict[str, Verdict]:
+def read_verdicts(
+    file: Path, names: Collection[str] | None = None, rates: Sequence[Rate] | None = None
+) -> dict[str, Verdict]:
     """What `write_verdicts` wrote, or an older version, which had all reasons.
 
     :param names: whose rates must be those that the verdict was made of; None: everyone's.
+    :param rates: what rates.csv beside the file holds; None: it is read if it is needed.
     :raises InputError: a file is missing, has another form, or says something twice; or the verdicts were made of other
         rates than rates.csv holds.
     """
@@ -38,7 +41,7 @@ def read_verdicts(file: Path, names: Collection[str] | None = None) -> dict[str,
         if not any(entry.keys() & {"rates", *PASSED.values()} for entry in data.values()):
             return found  # of an older version
         by_encoder: dict[str, list[Rate]] = {}
-        for rate in read_rates(file.with_name("rates.csv")):
+        for rate in read_rates(file.with_name("rates.csv")) if rates is None else rates:
             by_encoder.setdefault(rate.name, []).append(rate)
         own = {name: by_encoder.get(name, []) for name in found}
         _require_same(file, found if names is None else {name: found[name] for name in names if name in found}, own)

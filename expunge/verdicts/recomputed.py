@@ -55,14 +55,16 @@ def verdicts_now(
         except InputError as error:
             unseen.append(f"the base was not compared with the verdicts' own: {error.problems[0].what}")
     now = encoders_now(lists, params)
-    verdicts = chosen({**never_ran(now), **read_verdicts(file)}, names, file)
+    table = file.with_name("rates.csv")
+    rates = read_rates(table) if now and table.is_file() else None
+    verdicts = chosen({**never_ran(now), **read_verdicts(file, rates=rates)}, names, file)
     problems = _not_written_by_run(file)
     if not LOCK.exists():
         unseen.append(NO_LOCK)
     if now:
         require_current(verdicts, now, base, file)
         ran = {name: verdict for name, verdict in verdicts.items() if verdict.note != NEVER}
-        problems += disagreements(ran, read_rates(file.with_name("rates.csv")), now, file) if ran else []
+        problems += disagreements(ran, read_rates(table) if rates is None else rates, now, file) if ran else []
     else:
         unseen.append(f"there are no lists in {lists.as_posix()}: the verdicts were not compared with any")
     if problems:

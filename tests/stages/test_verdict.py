@@ -54,6 +54,8 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             units[f"{name}/{attack}"] = {}
             write_attempts(Path("build/attacks", name, attack, "attempts.json"), own)
         write(f"drift/{name}/drift.json", {"encoder": shift, "concepts": {c: shift for c in job.concepts}})
+    for stage in ("fewshot", "renders"):
+        write_made_index(Path("build", stage), {})
     write_made_index(Path("build/attacks"), units)
     write_made_index(Path("build/drift"), {name: {} for name in PLAN.encoders})
     return tmp_path
