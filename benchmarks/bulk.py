@@ -1,9 +1,11 @@
 """What a long list costs around the work itself: first run, no-op, one name more, one less, and the commands.
 
-    uv run python -m benchmarks.bulk ../shared/lists/speed_style.csv --names 100,1000 [--release] [--to-docs]
+    uv run python -m benchmarks.bulk ../shared/lists/speed_style.csv --names 100,1000 [--planted] [--release]
 
 For each length, the committed state is cloned into a temporary folder, whose only list is the file's first names as
 styles on the embedded base, with budgets of next to nothing: a picture for each concept, no video, no attack, `solve`.
+With --planted no model is asked at all (planted.py); a file that has fewer names is gone through again, numbered.
+`--to-docs` writes the tables into docs/performance.md.
 What units took themselves (`.expunge/seconds`) counts as work, all other CPU as cost around it. The processor's time
 and the memory are those of all processes that run in the clone, looked at five times a second; memory that forked
 processes share counts once.
@@ -20,6 +22,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import count as count_from
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
@@ -31,6 +34,7 @@ from rich.table import Table
 from ruamel.yaml import YAML
 
 from benchmarks.kills import living
+from benchmarks.planted import prepare
 from benchmarks.results import ROOT, publish
 from expunge.core.accounts import WHY, read_account, read_seconds
 
@@ -109,15 +113,23 @@ def work_done(folder: Path, since: float) -> dict[str, float]:
     return done
 
 
-def set_up(folder: Path, names: Sequence[str], release: bool) -> None:
+def set_up(folder: Path, names: Sequence[str], release: bool, planted: bool) -> None:
     """A clone with one list of these names, committed."""
     subprocess.run(["git", "clone", "-q", str(ROOT), str(folder)], check=True)
     for old in ("metrics", "audit", "concepts", "dvc.lock"):
         path = folder / old
         shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
     (folder / "attacks/found.csv").write_text("concept,attack,modality,prompt,seed\n")
-    params: Mapping[str, Any] = PARAMS | ({"releases": RELEASE} if release else {})
+    params: Mapping[str, Any] = PARAMS | {"releases": RELEASE if release else {}}
     YAML().dump(params, folder / "params.yaml")
+    if planted:
+        prepare(folder)
+        (folder / ".gitignore").write_text((folder / ".gitignore").read_text() + "/planted/\n")
+        wiring = YAML()
+        stages = wiring.load(folder / "dvc.yaml")
+        for stage in stages["stages"]:
+            stages["stages"][stage]["cmd"] = f"python -c \"from benchmarks.planted import run; run('{stage}')\""
+        wiring.dump(stages, folder / "dvc.yaml")
     write_names(folder, names)
     commit(folder, "a long list")
 
@@ -150,9 +162,9 @@ def size(folder: Path) -> int:
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
-def measure(folder: Path, names: Sequence[str], release: bool) -> tuple[dict[str, Cost], dict[str, str]]:
+def measure(folder: Path, names: Sequence[str], release: bool, planted: bool) -> tuple[dict[str, Cost], dict[str, str]]:
     """({what: its cost}, {what: a figure})."""
-    set_up(folder, names[:-1], release)
+    set_up(folder, names[:-1], release, planted)
     repro, costs = ("dvc", "repro"), dict[str, Cost]()
     costs["first run"] = first = timed(folder, *repro)
     verdicts = json.loads((folder / "metrics/verdicts.json").read_text())
@@ -191,16 +203,20 @@ def main(
     file: Annotated[Path, typer.Argument(help="a CSV file with a column `concept` of names")],
     names: Annotated[str, typer.Option(help="how many of them, such as 100,1000")] = "100",
     release: Annotated[bool, typer.Option(help="one encoder of all names, too")] = False,
+    planted: Annotated[bool, typer.Option(help="no model: units write what was prepared")] = False,
     to_docs: bool = False,
 ) -> None:
     """Print, and publish, what lists of some lengths cost."""
     with open(file, newline="") as lines:
-        every = list(islice((line["concept"] for line in csv.DictReader(lines)), max(map(int, names.split(",")))))
+        own = [line["concept"] for line in csv.DictReader(lines)]
+    counts = [int(count) for count in names.split(",")]
+    again = (f"{name} the {round_}." for round_ in count_from(2) for name in own)
+    every = [*own, *islice(again, max(0, max(counts) - len(own)))]
     rows, told = list[list[str]](), list[list[str]]()
-    for count in map(int, names.split(",")):
+    for count in counts:
         scratch = Path(tempfile.mkdtemp(prefix="expunge-bulk-"))
         try:
-            costs, figures = measure(scratch / "clone", every[:count], release)
+            costs, figures = measure(scratch / "clone", every[:count], release, planted)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
         rows += [row(count, what, cost) for what, cost in costs.items()]
@@ -211,8 +227,9 @@ def main(
             shown.add_row(*each)
         print(shown)
     if to_docs:
-        publish("table of long lists", [HEAD, *rows], PAGE)
-        publish("figures of long lists", [["names", "what", "figure"], *told], PAGE)
+        kind = "planted" if planted else "long"
+        publish(f"table of {kind} lists", [HEAD, *rows], PAGE)
+        publish(f"figures of {kind} lists", [["names", "what", "figure"], *told], PAGE)
 
 
 if __name__ == "__main__":
