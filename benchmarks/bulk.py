@@ -141,7 +141,19 @@ def write_names(folder: Path, names: Sequence[str]) -> None:
         csv.writer(lines).writerows([["name"], *([name] for name in names)])
     (folder / "concepts").mkdir(exist_ok=True)
     (folder / "concepts/styles.yaml").unlink(missing_ok=True)
-    timed(folder, "expunge", "import", "styles.csv", "--kind", "style", "--out", "concepts/styles.yaml", fine=(0, 1))
+    timed(
+        folder,
+        "expunge",
+        "import",
+        "styles.csv",
+        "--kind",
+        "style",
+        "--base",
+        "emoji",
+        "--out",
+        "concepts/styles.yaml",
+        fine=(0, 1),
+    )
 
 
 def commit(folder: Path, message: str) -> None:

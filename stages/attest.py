@@ -16,7 +16,7 @@ from expunge.concepts.leaks import mask_of
 from expunge.core.errors import InputError
 from expunge.core.index import read_index, require_unchanged
 from expunge.plan.params import read_params
-from expunge.records.changes import changes_of, original_encoders, tensors_of_encoders
+from expunge.records.changes import changes_of, original_encoders, sizes_of_originals, tensors_of_encoders
 from expunge.records.files import list_digests, write_records
 from expunge.records.origin import origin_of
 from expunge.records.own_rows import digests_of_rows
@@ -38,6 +38,7 @@ def run() -> None:
     indexes = {stage: read_index(BUILD / stage) for stage in STAGES}
     names = list(indexes["encoders"].units)  # no record is made of an encoder whose training failed
     require_unchanged(encoders / name for name in names)
+    sizes = sizes_of_originals(originals)
     evidence = Evidence(
         plan=plan,
         seed=params.seed,
@@ -48,8 +49,8 @@ def run() -> None:
         tensors=tensors_of_encoders(originals) or None,
         stored=types_of(file for files in originals.values() for file in files),
         whole={name: whole_digests(encoders / name) for name in names},
-        changes={name: changes_of(originals, encoders / name, spec.family) for name in names},
-        tables={name: digests_of_rows(METRICS, name) for name in names},
+        changes={name: changes_of(originals, encoders / name, spec.family, sizes) for name in names},
+        tables=digests_of_rows(METRICS, names),
         origin=origin_of(Path()),
     )
     records = {name: statement(name, evidence) for name in names}

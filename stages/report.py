@@ -1,7 +1,11 @@
-"""report: write a static site that opens from disk (build/report/index.html) and contact sheets, anew each time."""
+"""report: write a static site that opens from disk (build/report/index.html) and contact sheets, anew each time.
+
+A sheet that would come out the same is taken from `.expunge/sheets/`, where the last run kept it.
+"""
 
 import shutil
 from collections.abc import Iterable
+from importlib.metadata import version
 from pathlib import Path
 
 from expunge.bases.spec import load_spec
@@ -14,11 +18,12 @@ from expunge.records.signing import state_of
 from expunge.report import open_verdicts, write_sheets, write_site
 from expunge.report.read_run import SCORES, read_run
 from expunge.verdicts.verdict_file import write_verdicts
+from stages.runtime.code import code_version
 from stages.runtime.planned import read_plan_here
 from stages.runtime.process import main
 
 BUILD, OUT = Path("build"), Path("build/report")
-METRICS, AUDIT = Path("metrics"), Path("audit")
+METRICS, AUDIT, SHEETS = Path("metrics"), Path("audit"), Path(".expunge/sheets")
 TABLES = {  # copied, so that build/ is whole by itself
     "rates.csv": "rates with intervals (CSV)",
     "frames.csv": "target videos frame by frame (CSV)",
@@ -53,7 +58,8 @@ def run() -> None:
         **settings,
     )
     write_verdicts(OUT / "verdicts.json", open_verdicts(finished))
-    write_sheets(OUT / "sheets", finished)
+    drawing = f"{code_version('expunge.report.sheet_drawing')[0]} pillow {version('pillow')}"
+    write_sheets(OUT / "sheets", finished, kept=SHEETS, version=drawing)
     print(f"open {write_site(OUT, finished)}")
 
 

@@ -10,7 +10,7 @@ from expunge.bases.families.names import encoder_folders, encoder_name, weights_
 from expunge.bases.parts import parts_of, weight_files
 from expunge.bases.sources import needed_sources
 from expunge.bases.spec import Spec
-from expunge.records.tensors import changes_between, digests_of, norms_of, norms_of_factors, tensors_of
+from expunge.records.tensors import changes_between, digests_of, norms_of, norms_of_factors, sizes_of
 
 OTHERS = ("denoiser", "unconditional")  # parts of an edit beside the encoder, each in a file of its own
 Originals = Mapping[str, Sequence[Path]]  # {part of the pipeline: the files of its weights}
@@ -34,16 +34,21 @@ def tensors_of_encoders(originals: Originals) -> dict[str, str]:
     return own
 
 
-def changes_of(originals: Originals, folder: Path, family: Family) -> dict[str, Any]:
+def sizes_of_originals(originals: Originals) -> dict[str, float]:
+    """{tensor: its norm} of all text encoders, by the names that `changes_of` gives them."""
+    return {encoder_name(name, part): n for part, files in originals.items() for name, n in sizes_of(files).items()}
+
+
+def changes_of(originals: Originals, folder: Path, family: Family, sizes: Mapping[str, float]) -> dict[str, Any]:
     """{part: norms of its changed tensors}; of the encoder alone where nothing else changes.
 
     :param originals: the base's own; {}: the encoder's changes are not known, and the part is empty.
+    :param sizes: `sizes_of_originals`.
     :raises ValueError: a file is broken, or has other tensors than the original.
     """
     encoder: dict[str, Any] = {}
     if is_change(folder):
-        whole = {encoder_name(n, part): t for part, files in originals.items() for f in files for n, t in tensors_of(f)}
-        encoder = norms_of_factors(folder / "adapter.safetensors", whole)
+        encoder = norms_of_factors(folder / "adapter.safetensors", sizes)
     else:
         for within, (part, files) in zip(encoder_folders(family), originals.items(), strict=False):
             changes = changes_between(files, [folder / within / "model.safetensors"])

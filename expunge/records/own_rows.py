@@ -3,9 +3,8 @@
 import csv
 import hashlib
 import io
+from collections.abc import Iterable
 from pathlib import Path
-
-from expunge.core.unit_names import Name
 
 TABLES = ("rates.csv", "frames.csv")  # every number, and the target videos frame by frame
 
@@ -15,23 +14,38 @@ def rows_of(file: Path, encoder: str) -> str:
 
     :raises OSError: the file cannot be read. :raises ValueError: it is no table.
     """
-    name = Name.parse(encoder)
+    head, rows = _by_encoder(file)
+    return _text(head, rows.get(encoder, []))
+
+
+def digests_of_rows(metrics: Path, encoders: Iterable[str]) -> dict[str, dict[str, str | None]]:
+    """By encoder: {table: sha256 of the encoder's own rows in it; None: it is not here, or is no table}."""
+    found: dict[str, dict[str, str | None]] = {name: {} for name in encoders}
+    for table in TABLES:
+        try:
+            head, rows = _by_encoder(metrics / table)
+        except (OSError, ValueError):
+            found = {name: {**own, table: None} for name, own in found.items()}
+            continue
+        for name, own in found.items():
+            own[table] = hashlib.sha256(_text(head, rows.get(name, [])).encode()).hexdigest()
+    return found
+
+
+def _by_encoder(file: Path) -> tuple[list[str], dict[str, list[list[str]]]]:
+    """(the head of a table, {"list/encoder": its rows})."""
     with open(file, encoding="utf-8", newline="") as lines:
         try:
             head, *rows = list(csv.reader(lines))
         except csv.Error as error:
             raise ValueError(str(error)) from None
+    found: dict[str, list[list[str]]] = {}
+    for row in rows:
+        found.setdefault("/".join(row[:2]), []).append(row)
+    return head, found
+
+
+def _text(head: list[str], rows: list[list[str]]) -> str:
     out = io.StringIO()
-    csv.writer(out, lineterminator="\n").writerows([head, *(row for row in rows if row[:2] == [name.list, name.id])])
+    csv.writer(out, lineterminator="\n").writerows([head, *rows])
     return out.getvalue()
-
-
-def digests_of_rows(metrics: Path, encoder: str) -> dict[str, str | None]:
-    """{table: sha256 of the encoder's own rows in it; None: it is not here, or is no table}."""
-    found = dict[str, str | None]()
-    for table in TABLES:
-        try:
-            found[table] = hashlib.sha256(rows_of(metrics / table, encoder).encode()).hexdigest()
-        except (OSError, ValueError):
-            found[table] = None
-    return found

@@ -88,10 +88,16 @@ def norms_of(file: Path) -> dict[str, dict[str, float]]:
     return {name: {"norm": _short(_norm(numbers))} for name, numbers in tensors_of(file)}
 
 
-def norms_of_factors(file: Path, whole: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+def sizes_of(files: Iterable[Path]) -> dict[str, float]:
+    """{normalised name: norm} of every tensor."""
+    return {name: _norm(numbers) for file in files for name, numbers in tensors_of(file)}
+
+
+def norms_of_factors(file: Path, sizes: Mapping[str, float]) -> dict[str, dict[str, float]]:
     """{normalised name: {"norm", "relative"}} of what an adapter's factors B A add to each tensor.
 
-    :param whole: the original's tensors by normalised name; of one that is not among them "relative" is left out.
+    :param sizes: norms of the original's tensors by normalised name; of one that is not among them "relative" is left
+        out.
     """
     factors, changes = dict(tensors_of(file)), {}
     for name in factors:
@@ -101,8 +107,7 @@ def norms_of_factors(file: Path, whole: Mapping[str, Any]) -> dict[str, dict[str
             # |B A|^2 is the trace of (B^T B)(A A^T); einsum takes no BLAS
             square = (np.einsum("or,os->rs", b, b) * np.einsum("ri,si->rs", a, a)).sum()
             norms = {"norm": _short(float(np.sqrt(max(square, 0.0))))}
-            own = whole.get(f"{module}.weight")
-            if own is not None and (size := _norm(own)):
+            if size := sizes.get(f"{module}.weight"):
                 norms["relative"] = _short(norms["norm"] / size)
             changes[f"{module}.weight"] = norms
     return changes

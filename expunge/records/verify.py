@@ -51,8 +51,9 @@ def verify_repository(root: Path, trust: Trust) -> list[Finding]:
     for name in sorted({*(verdicts or {}), *here} - index.keys() - never.keys()):
         fix = "run `dvc repro`, or take audit/ from git"
         findings.append(Finding("record", name, "has a verdict or a folder here, and no record", fix))
+    tables = digests_of_rows(root / METRICS, index)
     for name in index:
-        findings += _of_record(root, name, index[name], verdicts, trust)
+        findings += _of_record(root, name, index[name], verdicts, tables[name], trust)
     return [*findings, *of_build(root)]
 
 
@@ -115,7 +116,8 @@ def _of_one(
     verdicts = _verdicts(root, findings, [name])
     if name not in index:
         return [*findings, Finding("record", name, "has no record", "run `dvc repro`, or take audit/ from git")]
-    return [*findings, *_of_record(root, name, index[name], verdicts, trust, folder)]
+    tables = digests_of_rows(root / METRICS, [name])[name]
+    return [*findings, *_of_record(root, name, index[name], verdicts, tables, trust, folder)]
 
 
 def _of_record(
@@ -123,6 +125,7 @@ def _of_record(
     name: str,
     entry: Indexed,
     verdicts: Mapping[str, Verdict] | None,
+    tables: Mapping[str, str | None],
     trust: Trust,
     folder: Path | None = None,
 ) -> Iterator[Finding]:
@@ -142,7 +145,7 @@ def _of_record(
     if told["encoder"] != name:
         yield Finding("record", where, f"speaks of {told['encoder']}", "take it from git")
         return
-    for table, digest in digests_of_rows(root / METRICS, name).items() if "tables" in told else ():
+    for table, digest in tables.items() if "tables" in told else ():
         if digest != told["tables"].get(table):
             what = f"is about other numbers than those of {name} in {(METRICS / table).as_posix()}"
             yield Finding("record", where, what, "take both from git, or run `dvc repro`")

@@ -1,6 +1,7 @@
 """What the pages of encoders and of their concepts say, as plain tables for the templates."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,6 @@ def encoder_page(site: Site, name: str, attempts: Mapping[str, list[ShownAttempt
     run, page, concepts = site.run, site.encoder_page(name), site.run.plan.encoders[name].concepts
     joint = len(concepts) > 1
     part = None if joint else concept_part(site, page, name, concepts[0], attempts.get(concepts[0], []))
-    order = run.plan.encoders_of(Name.parse(name).list)
     return {
         **common(site, page, name), "joint": joint,
         "numbers": numbers.full_table(run.rates_of(name)),
@@ -43,7 +43,7 @@ def encoder_page(site: Site, name: str, attempts: Mapping[str, list[ShownAttempt
         "part": part, "curve": frame_chart(run.curves_by_unit.get((name, ""), [])),
         "parts": [part_row(site, page, name, concept) for concept in concepts] if joint else [],
         "cards": [part_card(site, page, name, concept) for concept in concepts[:GALLERY]] if joint else [],
-        "siblings": _siblings(page, order, {other: site.encoder_page(other) for other in order}, name),
+        "siblings": _siblings(page, site.order[Name.parse(name).list], site.encoder_page, name),
     }  # fmt: skip
 
 
@@ -66,7 +66,7 @@ def part_page(site: Site, encoder: str, concept: str, attempts: list[ShownAttemp
         "numbers": numbers.full_table(site.run.rates_of(encoder, id_)), "sheets": [],
         "part": concept_part(site, page, encoder, concept, attempts), "parts": [], "cards": [],
         "curve": frame_chart(site.run.curves_by_unit.get((encoder, id_), [])),
-        "siblings": _siblings(page, concepts, {other: site.part_page(encoder, other) for other in concepts}, concept),
+        "siblings": _siblings(page, concepts, partial(site.part_page, encoder), concept),
     }  # fmt: skip
 
 
@@ -137,11 +137,15 @@ def common(site: Site, page: Path, name: str, concept: str = "") -> dict[str, An
             "why": [verdict.note, *missed] if verdict.note else missed}  # fmt: skip
 
 
-def _siblings(page: Path, order: Sequence[str], pages: Mapping[str, Path], name: str) -> list[dict[str, str] | None]:
+def _siblings(
+    page: Path, order: Sequence[str], page_of: Callable[[str], Path], name: str
+) -> list[dict[str, str] | None]:
     """The pages before and after this one."""
     here = order.index(name)
     return [
-        {"id": Name.parse(order[place]).id, "url": url(page, pages[order[place]])} if 0 <= place < len(order) else None
+        {"id": Name.parse(order[place]).id, "url": url(page, page_of(order[place]))}
+        if 0 <= place < len(order)
+        else None
         for place in (here - 1, here + 1)
     ]
 

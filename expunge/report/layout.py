@@ -29,6 +29,11 @@ class Site:
         return numbers.columns_of(self.run)
 
     @cached_property
+    def order(self) -> dict[str, list[str]]:
+        """{list: its encoders, in the list's order}"""
+        return {name: self.run.plan.encoders_of(name) for name in self.run.plan.lists}
+
+    @cached_property
     def attacked(self) -> bool:
         return numbers.has_attacks(self.run)
 

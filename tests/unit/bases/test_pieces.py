@@ -94,7 +94,7 @@ def test_the_record_reads_all_pieces(tmp_path: Path) -> None:
     changed = next(key for key, tensor in encoder.named_parameters() if tensor.dim() == 2 and "layer.0" in key)
     encoder.get_parameter(changed).data.mul_(2.0)
     store_edit(base, tmp_path / "edit", Edit(encoder))
-    assert list(changes_of(originals, tmp_path / "edit", spec.family)["encoder"]) == [changed]
+    assert list(changes_of(originals, tmp_path / "edit", spec.family, {})["encoder"]) == [changed]
 
 
 def test_every_piece_counts_and_a_missing_one_is_said(tmp_path: Path) -> None:

@@ -82,3 +82,34 @@ def test_the_same_run_gives_the_same_bytes(tmp_path: Path) -> None:
     run = make_run(tmp_path / "build")
     first = {f.name: f.read_bytes() for f in sheets.write_sheets(tmp_path / "a", run)}
     assert {f.name: f.read_bytes() for f in sheets.write_sheets(tmp_path / "b", run, processes=2)} == first
+
+
+def test_a_sheet_that_would_come_out_the_same_is_not_drawn_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, kept, drawn = make_run(tmp_path / "build"), tmp_path / "kept", list[str]()
+
+    def draw(file: Path, sheet: drawing.Sheet) -> Path:
+        drawn.append(file.name)
+        return drawing.draw(file, sheet)
+
+    monkeypatch.setattr(sheets, "draw", draw)
+
+    def written(folder: str, version: str = "1") -> tuple[dict[str, bytes], list[str]]:
+        drawn.clear()
+        files = sheets.write_sheets(tmp_path / folder, run, kept=kept, version=version)
+        return {file.name: file.read_bytes() for file in files}, sorted(drawn)
+
+    first, names = written("a")
+    assert names == sorted(first) and len(names) == 4
+    assert written("b") == (first, [])
+
+    prompt = next((tmp_path / "build/renders/characters/bolt").rglob("image-*.png"))
+    write_png(prompt, picture(99))
+    again, names = written("c")
+    assert names == ["characters--bolt.png"] and again["characters--bolt.png"] != first["characters--bolt.png"]
+
+    broken = next(kept.glob("*.gif/*"))
+    broken.write_bytes(b"cut")
+    assert written("d")[0] == again and len(drawn) == 1
+    assert written("e", version="2") == (again, sorted(first)) and len(list(kept.glob("*/*"))) == 4
