@@ -9,18 +9,33 @@ The runtime (`stages.runtime`) is left out: it only moves results and computes n
 
 import ast
 import importlib.util
+import sys
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from expunge.core.digest import digest
+import msgspec
+
+from expunge.core.digest import digest, file_digest
+from expunge.core.files import BROKEN_JSON, write_json
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("expunge", "stages")
 LEFT_OUT = "stages.runtime"
 DECLARATIONS = ("METHOD", "ATTACK")  # the plan holds their values; a reworded description changes no result
+MOST = 2000  # sources that are remembered; then those are forgotten that are not looked for
 NOTES = ("kind", "type_comment")  # fields of the syntax tree that change nothing
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a source file says."""
+
+    digest: str  # of what runs in it
+    imports: list[str]  # modules of this repository that it may import, with the names that could be modules
+    empty: bool  # does nothing in it run?
 
 
 def code_version(*modules: str, root: Path = ROOT) -> tuple[str, dict[str, str]]:
@@ -29,59 +44,88 @@ def code_version(*modules: str, root: Path = ROOT) -> tuple[str, dict[str, str]]
     :param modules: names such as "stages.render" and "expunge.methods.distil".
     :raises ModuleNotFoundError: one of them is not in the repository.
     """
-    files = {name: _file_digest(*_version(root / name)) for name in sorted(closure(modules, root))}
+    files = {name: source.digest for name, source in sorted(_closure(modules, root).items())}
     return digest(files), files
 
 
 def closure(modules: Iterable[str], root: Path = ROOT) -> set[str]:
-    """The files of these modules and of all modules of this repository that they import, relative to the repository."""
+    """The files of these modules and of all modules of this repository that they import, relative to the repository.
+
+    :raises ModuleNotFoundError: one of them is not in the repository.
+    """
+    return set(_closure(modules, root))
+
+
+def _closure(modules: Iterable[str], root: Path) -> dict[str, Source]:
     waiting, seen = list(modules), set[str]()
     for name in waiting:
         if _file(name, root) is None:
             raise ModuleNotFoundError(f"there is no module {name} in {root}")
-    files = set[str]()
-    while waiting:
-        name = waiting.pop()
-        if name in seen or name == LEFT_OUT or name.startswith(f"{LEFT_OUT}."):
-            continue
-        seen.add(name)
-        file = _file(name, root)
-        if file is None:
-            continue  # a name from `from module import name` that is no module
-        files.add(file.relative_to(root).as_posix())
-        waiting += imports_of(*_version(file), name)
-        package = name.rpartition(".")[0]  # its __init__ runs first
-        waiting += [] if package in ("", *PACKAGES) else [package]  # expunge/__init__.py only offers a name to people
-    return {file for file in files if not _is_empty(*_version(root / file))}
+    files = dict[str, Source]()
+    with Remembered() as remembered:
+        while waiting:
+            name = waiting.pop()
+            if name in seen or name == LEFT_OUT or name.startswith(f"{LEFT_OUT}."):
+                continue
+            seen.add(name)
+            file = _file(name, root)
+            if file is None:
+                continue  # a name from `from module import name` that is no module
+            source = remembered.source(file, name)
+            files[file.relative_to(root).as_posix()] = source
+            waiting += source.imports
+            package = name.rpartition(".")[0]  # its __init__ runs first
+            waiting += [] if package in ("", *PACKAGES) else [package]  # expunge/__init__.py only offers a name
+    return {file: source for file, source in files.items() if not source.empty}
 
 
-def _version(file: Path) -> tuple[Path, int]:
-    """A file and when it changed: what the results below are remembered by, since units share most of their code."""
-    return file, file.stat().st_mtime_ns
+class Remembered:
+    """What files said when they were last read, by their bytes, their names and this module's own bytes: on disk, since
+    each stage is a process of its own, and reading a stage's sixty files takes a second."""
+
+    def __init__(self, file: Path = Path(".expunge/code.json")) -> None:
+        self.file, self.new = file, False
+        self.own = f"{file_digest(__file__)} {sys.version_info[:2]}"
+        self.sources: dict[str, Source] = {}
+        self.used: set[str] = set()
+
+    def __enter__(self) -> "Remembered":
+        with suppress(OSError, *BROKEN_JSON):
+            self.sources = msgspec.json.decode(self.file.read_bytes(), type=dict[str, Source])
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self.new:
+            kept = self.sources if len(self.sources) < MOST else {key: self.sources[key] for key in self.used}
+            with suppress(OSError):  # a full disk: they are read again
+                write_json(self.file, msgspec.to_builtins(kept), None)
+
+    def source(self, file: Path, name: str) -> Source:
+        key = digest([self.own, name, file.name, file_digest(file)])
+        self.used.add(key)
+        if key not in self.sources:
+            self.sources[key], self.new = read_source(file, name), True
+        return self.sources[key]
 
 
-@lru_cache(maxsize=1024)
-def imports_of(file: Path, changed: int, name: str) -> list[str]:
-    """The modules of this repository that a file may import, with the names that could be modules."""
+def read_source(file: Path, name: str) -> Source:
+    """:param name: the module's."""
+    tree = ast.parse(file.read_text("utf-8"))
     package = name if file.name == "__init__.py" else name.rpartition(".")[0]
     modules: list[str] = []
-    for node in _walk(_parse(file, changed)):
+    for node in _walk(tree):
         if isinstance(node, ast.Import):
             modules += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             base = importlib.util.resolve_name("." * node.level + (node.module or ""), package)
             modules += [base, *(f"{base}.{alias.name}" for alias in node.names)]
-    return [module for module in modules if module.split(".")[0] in PACKAGES]
+    imports = [module for module in modules if module.split(".")[0] in PACKAGES]
+    return Source(digest(_plain(tree)), imports, all(_is_text(node) for node in tree.body))
 
 
 def _file(name: str, root: Path) -> Path | None:
     path = root.joinpath(*name.split("."))
     return next((file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()), None)
-
-
-@lru_cache(maxsize=1024)
-def _parse(file: Path, changed: int) -> ast.Module:
-    return ast.parse(file.read_text("utf-8"))
 
 
 def _walk(node: ast.AST) -> Iterator[ast.AST]:
@@ -90,15 +134,6 @@ def _walk(node: ast.AST) -> Iterator[ast.AST]:
     for child in ast.iter_child_nodes(node):
         if not _is_for_types(child):
             yield from _walk(child)
-
-
-@lru_cache(maxsize=1024)
-def _file_digest(file: Path, changed: int) -> str:
-    return digest(_plain(_parse(file, changed)))
-
-
-def _is_empty(file: Path, changed: int) -> bool:
-    return not [node for node in _parse(file, changed).body if not _is_text(node)]
 
 
 def _plain(node: Any) -> Any:

@@ -1,5 +1,6 @@
 """The version of code: what a module imports counts, and of that only what runs."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stages.runtime import code
 from stages.runtime.code import closure, code_version
 from tests.support.paths import ROOT
 
@@ -19,6 +21,11 @@ def copy(tmp_path: Path) -> Path:
     for package in ("expunge", "stages"):
         shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
     return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path_factory.mktemp("here"))
 
 
 def versions(root: Path) -> dict[str, str]:
@@ -121,3 +128,24 @@ def test_the_runtime_is_left_out_and_unknown_modules_are_refused() -> None:
     assert not [file for file in closure(["stages.render"]) if file.startswith("stages/runtime")]
     with pytest.raises(ModuleNotFoundError, match=r"stages\.nothing"):
         closure(["stages.nothing"])
+
+
+def test_what_files_said_is_remembered_by_their_bytes(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read, parse = list[str](), code.read_source
+
+    def read_source(file: Path, name: str) -> code.Source:
+        read.append(name)
+        return parse(file, name)
+
+    monkeypatch.setattr(code, "read_source", read_source)
+    first = versions(copy)
+    assert len(read) == len(set(read)) > 50
+    read.clear()
+    assert versions(copy) == first and not read
+    method = copy / "expunge/methods/distil.py"
+    before = method.stat()
+    method.write_text(method.read_text("utf-8").replace("def ", "def  ", 1), "utf-8")
+    os.utime(method, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert versions(copy) == first and read == ["expunge.methods.distil"], "a time that stays hides nothing"
+    Path(".expunge/code.json").write_text("{")
+    assert versions(copy) == first, "a broken file is none"
