@@ -40,6 +40,7 @@ from expunge.plan.release_params import problems_of_releases
 from expunge.plan.sealed import closed_plan, with_encoders, write_sealed
 from expunge.plan.validate_lists import validate
 from stages.runtime.process import main
+from stages.runtime.remembered_arithmetic import resolved
 
 OUT, REPLAYED = Path("build/plan"), Path("attacks/found.csv")
 PARAMS, CONCEPTS = Path("params.yaml"), Path("concepts")
@@ -93,6 +94,7 @@ def problems_of_base(name: str) -> list[Problem]:
 
 
 def planned_base(spec: Spec) -> PlannedBase:
+    spec = resolved(spec)
     arithmetic = arithmetic_of(spec)
     models, judge = Fingerprint.of(base_parts(spec)), Fingerprint.of(judge_parts(spec))
     return PlannedBase(

@@ -21,7 +21,7 @@ from expunge.judging.features import encode, read_features, write_features
 from expunge.judging.judges import module_of
 from expunge.judging.measure import kid_of, measure, versions
 from expunge.judging.samples import read_samples
-from expunge.judging.table import read_table, write_table
+from expunge.judging.table import join_tables, write_table
 from expunge.metrics.catalogue import formula_modules, formulas
 from expunge.plan.contract import Plan
 from stages.runtime.models import loaded_judge
@@ -52,8 +52,7 @@ def run() -> None:
         modules=["stages.score", judge, *formula_modules()], base=plan.base.judge,
         workers=planned_workers(plan), veil=veil,
     )  # fmt: skip
-    rows = [row for name in read_index(OUT).units for row in read_table(OUT / name / "scores.parquet")]
-    write_table(OUT / "scores.parquet", rows)
+    join_tables(OUT / "scores.parquet", (OUT / name / "scores.parquet" for name in read_index(OUT).units))
     add_file(OUT, "scores.parquet")
 
 

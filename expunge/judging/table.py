@@ -7,7 +7,7 @@ In a video, one frame is enough for what must be gone (it must be gone from ever
 half of the frames. `expunge.verdicts.tally` computes rates from the table.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -91,8 +91,33 @@ def write_table(file: Path, rows: Sequence[Row]) -> None:
     write_aside(file, lambda part: pq.write_table(table, part, compression="zstd"))
 
 
-def read_table(file: Path) -> list[Row]:
-    """The rows that `write_table` wrote."""
+def join_tables(file: Path, parts: Iterable[Path]) -> None:
+    """Write the rows of tables that `write_table` wrote, one after the other, into one."""
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    return pq.read_table(file).to_pylist()
+    tables = [_read(part) for part in parts]
+    if not tables:
+        write_table(file, [])
+        return
+    whole = pa.concat_tables(tables).combine_chunks()
+    write_aside(file, lambda part: pq.write_table(whole, part, compression="zstd"))
+
+
+def read_table(file: Path, columns: Sequence[str] | None = None, metrics: Sequence[str] | None = None) -> list[Row]:
+    """The rows that `write_table` wrote. :param columns, metrics: those that are read; None: all."""
+    table = _read(file, columns)
+    if metrics is not None:
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        table = table.filter(pc.is_in(table["metric"], value_set=pa.array(metrics)))
+    return table.to_pylist()  # type: ignore[no-any-return]
+
+
+def _read(file: Path, columns: Sequence[str] | None = None) -> Any:
+    """A table of pyarrow's; its own `read_table` imports pandas, which takes half a second."""
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(file) as opened:
+        return opened.read(columns=columns)

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from expunge.judging.table import Row
+from expunge.judging.table import Row, read_table
 from expunge.plan.contract import Plan
 from expunge.report.run import Run
 from expunge.verdicts.frame_curves import read_curves
@@ -44,7 +44,5 @@ def read_json(file: Path) -> dict[str, Any]:
 def read_seen(file: Path) -> list[Row]:
     """What the judge saw in each sample, and which targets in company; the report shows no other metric sample by
     sample."""
-    import pyarrow.parquet as pq
-
     columns = ["list", "encoder", "concept", "modality", "group", "prompt", "seed", "metric", "value"]
-    return pq.read_table(file, columns=columns, filters=[("metric", "in", ["seen", "target_seen"])]).to_pylist()
+    return read_table(file, columns, ("seen", "target_seen"))

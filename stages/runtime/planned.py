@@ -22,6 +22,7 @@ from expunge.plan.params import read_params, read_run_params
 from expunge.plan.sealed import read_opened
 from stages.runtime.executors import FAR, Workers, workers_for
 from stages.runtime.key_parts import differences, flat
+from stages.runtime.remembered_arithmetic import forget
 
 PLAN, PARAMS, CONCEPTS = Path("build/plan/index.json"), Path("params.yaml"), Path("concepts")
 
@@ -80,6 +81,7 @@ def require_arithmetic(base_name: str, device: str, dtype: str) -> None:
     spec = load_spec(base_name)
     here, planned = arithmetic_of(spec), Arithmetic(device, dtype)
     if here != planned:
+        forget()
         what = f"the plan is for {planned.device} in {planned.dtype}, and here is {here.device} in {here.dtype}"
         fix = "run `dvc repro --force plan` to plan for this machine, or fix `device:` and `dtype:` in the base's file"
         raise InputError([Problem(spec.file.as_posix(), what, fix)])
