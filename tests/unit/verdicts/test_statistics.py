@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from expunge.verdicts.statistics import DRAWS, bootstrap, harmonic, wilson
 
@@ -55,3 +56,20 @@ def test_the_bootstrap_draws_as_it_always_did() -> None:
     values = np.sort(np.random.default_rng(7).random(16))
     means = values[np.random.default_rng(0).integers(0, 16, (DRAWS, 16))].mean(axis=1)
     assert bootstrap(list(values)) == tuple(np.percentile(means, [2.5, 97.5]))
+
+
+@given(st.integers(1, 500), st.floats(0, 1))
+def test_wilson_is_scipys(n: int, part: float) -> None:
+    successes = round(part * n)
+    interval = stats.binomtest(successes, n).proportion_ci(method="wilson")
+    assert wilson(successes, n) == pytest.approx((interval.low, interval.high), abs=1e-12)
+
+
+@given(st.lists(st.floats(0.001, 1), min_size=2, max_size=40))
+def test_means_are_scipys(values: list[float]) -> None:
+    assert harmonic(values) == pytest.approx(stats.hmean(values), rel=1e-12)
+    drawn = stats.bootstrap(
+        (np.sort(np.asarray(values)),), np.mean, n_resamples=DRAWS, method="percentile", vectorized=True,
+        rng=np.random.default_rng(0),
+    ).bootstrap_distribution  # fmt: skip
+    assert bootstrap(values) == pytest.approx(tuple(np.percentile(drawn, [2.5, 97.5])), rel=1e-12)
