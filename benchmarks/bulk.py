@@ -22,8 +22,8 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain, islice
 from itertools import count as count_from
-from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -33,8 +33,8 @@ from rich import print
 from rich.table import Table
 from ruamel.yaml import YAML
 
-from benchmarks.kills import living
 from benchmarks.planted import prepare
+from benchmarks.processes import living
 from benchmarks.results import ROOT, publish
 from expunge.core.accounts import WHY, read_account, read_seconds
 
@@ -134,6 +134,14 @@ def set_up(folder: Path, names: Sequence[str], release: bool, planted: bool) -> 
     commit(folder, "a long list")
 
 
+def names_of(file: Path, count: int) -> list[str]:
+    """The first names of a CSV file with a column `concept`; where it has fewer, it is gone through again, numbered."""
+    with open(file, newline="") as lines:
+        own = [line["concept"] for line in csv.DictReader(lines)]
+    again = (f"{name} the {turn}." for turn in count_from(2) for name in own)
+    return [*islice(chain(own, again), count)]
+
+
 def write_names(folder: Path, names: Sequence[str]) -> None:
     """concepts/styles.yaml, by `expunge import`."""
     file = folder / "styles.csv"
@@ -219,11 +227,8 @@ def main(
     to_docs: bool = False,
 ) -> None:
     """Print, and publish, what lists of some lengths cost."""
-    with open(file, newline="") as lines:
-        own = [line["concept"] for line in csv.DictReader(lines)]
     counts = [int(count) for count in names.split(",")]
-    again = (f"{name} the {round_}." for round_ in count_from(2) for name in own)
-    every = [*own, *islice(again, max(0, max(counts) - len(own)))]
+    every = names_of(file, max(counts))
     rows, told = list[list[str]](), list[list[str]]()
     for count in counts:
         scratch = Path(tempfile.mkdtemp(prefix="expunge-bulk-"))

@@ -1,14 +1,20 @@
-"""Ten kills in one run: does it resume, with no orphan, no unit done twice, and the same bytes at the end?
+"""Kills and Ctrl-C in one run: does it resume, with no orphan, no unit done twice, and the same bytes at the end?
 
-    uv run python -m benchmarks.kills [--list objects] [--kills 10] [--seed 0]
+    uv run python -m benchmarks.kills [--list objects] [--kills 10] [--interrupts 10] [--seed 0]
+    uv run python -m benchmarks.kills --planted ../shared/lists/speed_style.csv --names 200 --executor ray
 
-Clones the committed state twice into a temporary folder, keeps one concept list, and runs the pipeline undisturbed in
-one clone. In the other, `kill -9` hits dvc, the stage, or both, ten times at random; the last run is left alone.
-Exits 1 where an orphan lives on after two seconds, where a finished unit is computed again, or where a byte differs.
+Clones the committed state twice into a temporary folder, keeps one concept list, and runs the pipeline undisturbed and
+one unit after the other in one clone. In the other, `kill -9` hits dvc, the stage, or both, and Ctrl-C all of them, at
+random moments; the last run is left alone. With --planted the list has many names, and no model is asked (planted.py).
+Exits 1 where an orphan lives on after two seconds (of a cluster's: thirty), where a finished unit is computed again, or
+where a byte differs.
 """
 
+import os
 import random
+import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -20,11 +26,15 @@ import psutil
 import typer
 from rich.console import Console
 from rich.table import Table
+from ruamel.yaml import YAML
 
+from benchmarks.bulk import names_of, set_up
+from benchmarks.processes import living
 from expunge.core.digest import file_digest
 
 ROOT = Path(__file__).resolve().parents[1]
 DVC = [sys.executable, "-m", "dvc", "repro"]
+STAGE = re.compile(r"-m stages\.(?!runtime)(\w+)|benchmarks\.planted import run; run\('(\w+)'\)")
 
 
 def clone(folder: Path, keep: str) -> Path:
@@ -35,27 +45,33 @@ def clone(folder: Path, keep: str) -> Path:
     return folder
 
 
+def execute_by(folder: Path, executor: str) -> None:
+    """Write it into params.yaml, as something that changes no result."""
+    yaml = YAML()
+    params = yaml.load(folder / "params.yaml")
+    params["run"] = {"executor": executor}
+    yaml.dump(params, folder / "params.yaml")
+
+
 def run(folder: Path) -> subprocess.Popen[bytes]:
     with open(folder.with_suffix(".log"), "wb") as log:
-        return subprocess.Popen(DVC, cwd=folder, stdout=log, stderr=log)
+        return subprocess.Popen(DVC, cwd=folder, stdout=log, stderr=log, start_new_session=True)
+
+
+def strike(dvc: subprocess.Popen[bytes], stage: psutil.Process | None, of: str) -> None:
+    """Kill dvc, the stage or both, or press Ctrl-C, which a terminal sends to all processes in the foreground."""
+    if of == "Ctrl-C":
+        os.killpg(dvc.pid, signal.SIGINT)
+        return
+    if of != "stage" or stage is None:
+        dvc.kill()
+    if of != "dvc" and stage is not None:
+        stage.kill()
 
 
 def said(folder: Path) -> str:
     """The last lines of the last run."""
     return folder.with_suffix(".log").read_text("utf-8", errors="replace")[-2000:]
-
-
-def living(folder: Path) -> list[psutil.Process]:
-    """The processes that work in a clone, oldest first."""
-    alive = []
-    for process in psutil.process_iter():
-        try:
-            inside = Path(process.cwd()).is_relative_to(folder)
-            if inside and process.status() != psutil.STATUS_ZOMBIE:
-                alive.append(process)
-        except (psutil.Error, OSError):
-            continue
-    return sorted(alive, key=lambda process: process.create_time())
 
 
 def finished(folder: Path) -> dict[str, float]:
@@ -73,21 +89,36 @@ def results(folder: Path) -> dict[str, str]:
 
 def main(
     keep: Annotated[str, typer.Option("--list", help="the concept list to run on")] = "objects",
+    planted: Annotated[
+        Path | None, typer.Option(help="a CSV file of names in place of a list; no model is asked")
+    ] = None,
+    names: Annotated[int, typer.Option(help="how many of them")] = 200,
+    executor: Annotated[str, typer.Option(help="of the disturbed runs: inline, processes or ray")] = "processes",
     kills: int = 10,
+    interrupts: int = 0,
     seed: int = 0,
 ) -> None:
     """Kill a run again and again; exit 1 where it does not resume as it should."""
     rng, console, faults = random.Random(seed), Console(), []
     table = Table("kill", "of", "after, s", "stage", "units done", "gone after, s")
+    strikes = ["kill"] * kills + ["Ctrl-C"] * interrupts
+    rng.shuffle(strikes)
+    patience = 30 if executor == "ray" else 2
     scratch = Path(tempfile.mkdtemp(prefix="expunge-kills-"))
     try:
-        calm, disturbed = clone(scratch / "calm", keep), clone(scratch / "disturbed", keep)
+        calm, disturbed = scratch / "calm", scratch / "disturbed"
+        for folder, how in ((calm, "inline"), (disturbed, executor)):
+            if planted is not None:
+                set_up(folder, names_of(planted, names), False, True)
+            else:
+                clone(folder, keep)
+            execute_by(folder, how)
         began = time.monotonic()
         if run(calm).wait():
             raise SystemExit("the undisturbed run failed")
         whole = time.monotonic() - began
         done: dict[str, float] = {}
-        for number in range(1, kills + 1):
+        for number, kind in enumerate(strikes, 1):
             dvc = run(disturbed)
             wait = rng.uniform(1, whole / 5)
             try:
@@ -102,20 +133,18 @@ def main(
                 console.print(said(disturbed))
                 continue
             processes = living(disturbed)
-            stage = next((p for p in processes if "stages." in " ".join(p.cmdline())), None)
-            name = stage.cmdline()[-1] if stage else "-"
-            of = rng.choice(("dvc", "stage", "both"))
-            victims = [psutil.Process(dvc.pid)] if of != "stage" or stage is None else []
-            victims += [stage] if stage is not None and of != "dvc" else []
+            stage = next((process for process in processes if STAGE.search(" ".join(process.cmdline()))), None)
+            found = STAGE.search(" ".join(stage.cmdline())) if stage else None
+            name = next(filter(None, found.groups())) if found else "-"
+            of = kind if kind == "Ctrl-C" else rng.choice(("dvc", "stage", "both"))
             at = time.monotonic()
-            for victim in victims:
-                victim.kill()
+            strike(dvc, stage, of)
             while living(disturbed) and time.monotonic() - at < 30:
                 dvc.poll()
                 time.sleep(0.05)
             took = time.monotonic() - at
             dvc.wait()  # as a shell does: dvc believes that a zombie still holds its lock
-            if took > (2 if of != "stage" else 30):  # a dvc whose stage was killed ends in its own time
+            if took > (patience if of in ("dvc", "both") else 30):  # a dvc that is not killed ends in its own time
                 faults.append(f"kill {number}: alive after {took:.1f} s")
             now = finished(disturbed)
             again = [unit for unit, when in done.items() if unit in now and now[unit] != when]
