@@ -81,10 +81,10 @@ def test_what_the_object_store_cannot_hold_is_spilled(workers: Workers) -> None:
     for name in "abc":
         Path(name).mkdir()
         Path(name, "word.txt").write_text(name * size)
-    run_units("fake", "build/fake", {n: Unit("!", reads={"it": Path(n)}) for n in "abc"}, write, workers=workers)
+    run_units("fake", "build/fake", {n: Unit(n, reads={"it": Path(n)}) for n in "abc"}, write, workers=workers)
     for name in "abc":
         text = Path("build/fake", name, "word.txt").read_text()
-        assert len(text) == size + 2 and text.startswith(name) and text.endswith(f"{name} !")
+        assert len(text) == size + 2 and text.startswith(name) and text.endswith(f" {name}")
 
 
 def test_a_unit_that_kills_its_workers_ends_the_run(workers: Workers) -> None:
@@ -156,9 +156,7 @@ def test_a_driver_that_dies_resumes_and_leaves_nothing(tmp_path: Path) -> None:
     """With a cluster of its own on this machine, which ends with it."""
     code = """if __name__ == "__main__":
         from stages.runtime.executors import Workers
-        from stages.runtime.reuse import run_units
-from stages.runtime.units import Unit
-from tests.support.fake_units import run, write
+        from tests.support.fake_units import run
         run(Workers("ray", 2, settings={"cpus": 1}), {f"u{i}": f"{i} nap" for i in range(6)})
     """
     environment = {**os.environ, "PYTHONPATH": str(ROOT), far.NODE: str(tmp_path / "node")}

@@ -86,6 +86,6 @@ def test_sums_that_are_too_many_to_hold_are_computed_in_passing(whole: Any, monk
     passing = vocabulary_sums.vocabulary_means(whole, [*PROMPTS, "the house"], ["a cat"])
     assert held and not isinstance(passing, dict)
     for key, own in held.items():
-        assert torch.allclose(passing[key], own, rtol=1e-5, atol=1e-6), key
+        assert (passing[key] - own).abs().max() <= 1e-5 * own.abs().max(), key
     with pytest.raises((KeyError, StopIteration)):
         passing[0, "layer.0.SelfAttention.q"]
