@@ -6,18 +6,17 @@ It comes last: a unit whose method raises or diverges costs its own encoders the
 import sys
 from pathlib import Path
 
-from expunge.core.index import read_index
+from expunge.plan.why import indexes_of
 from stages.runtime.process import main
 
 BUILD = Path("build")
-OUTS = ("fewshot", "encoders", "renders", "scores", "drift", "attacks")
 FIX = "change its method or parameters; or `dvc repro --force --single-item {stage}` and `dvc repro` try it once more"
 
 
 def run() -> None:
     """:raises SystemExit: 1, if a unit failed."""
     lines = []
-    for index in (read_index(BUILD / out) for out in OUTS):
+    for index in indexes_of(BUILD).values():
         fix = FIX.format(stage=index.stage)
         lines += [f"{index.stage} of {unit} failed: {f.error}; {fix}" for unit, f in index.failed.items() if f.error]
     if lines:
