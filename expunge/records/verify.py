@@ -46,8 +46,10 @@ def verify_repository(root: Path, trust: Trust) -> list[Finding]:
             )
     verdicts = _verdicts(root, findings)
     here = {f"{each.parent.name}/{each.name}" for each in (root / ENCODERS).glob("*/*") if each.is_dir()}
-    never = {name: v.note for name, v in (verdicts or {}).items() if v.never_made and name not in {*here, *index}}
-    findings += [Finding("note", name, f"has no record, since it was not made: {note}") for name, note in never.items()]
+    never = {name: v for name, v in (verdicts or {}).items() if v.never_made and name not in {*here, *index}}
+    for name, verdict in never.items():
+        kind = "verdict" if verdict.required else "note"
+        findings.append(Finding(kind, name, f"has no record, since it was not made: {verdict.note}"))
     for name in sorted({*(verdicts or {}), *here} - index.keys() - never.keys()):
         fix = "run `dvc repro`, or take audit/ from git"
         findings.append(Finding("record", name, "has a verdict or a folder here, and no record", fix))

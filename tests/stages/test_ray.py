@@ -14,6 +14,7 @@ from typing import Any
 
 import psutil
 import pytest
+import torch
 
 from expunge.core.digest import folder_digest
 from expunge.core.errors import InputError
@@ -130,13 +131,21 @@ def test_a_node_that_dies_is_done_without(cluster: object, workers: Workers) -> 
 
 
 def test_a_run_on_nodes_without_the_base_gives_the_same_files(
-    cluster: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_folder: Path
+    cluster: object,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    tiny_folder: Path,
+    request: pytest.FixtureRequest,
 ) -> None:
-    made = []
+    """With a thread each: on some processors the number of threads rounds."""
+    made, threads = list[dict[str, str]](), torch.get_num_threads()
+    request.addfinalizer(lambda: torch.set_num_threads(threads))
     for executor in ("inline", "ray"):
         (tmp_path / executor).mkdir()
         monkeypatch.chdir(tmp_path / executor)
         make_project(tiny_folder)
+        file = Path("bases/tiny.yaml")
+        file.write_text(file.read_text() + "threads: 1\n")
         where = {"executor": executor, "ray": {"address": cluster.address, "cpus": 1}}  # type: ignore[attr-defined]
         write_yaml(Path("params.yaml"), {**PARAMS, "run": where})
         for stage in (plan, fewshot, unlearn, render):
