@@ -39,8 +39,8 @@ def write_records(folder: Path, records: Mapping[str, Mapping[str, Any]], masked
     """Write <folder>/<list>/<encoder>.json for each "list/encoder", and the index; remove records of other encoders,
     with their signatures. What became of which is added to the log.
 
-    A record that differs from the one there by its origin alone stays as it is, and so do its signatures: a commit, or
-    a change that concerns other encoders, makes it no other record.
+    A record that differs from the one there by its origin and by the digests of whole list files alone stays as it is,
+    and so do its signatures: a commit, or a change of a list that concerns other encoders, makes it no other record.
 
     :param masked: takes out of the log the old id of what is withdrawn since it became confidential.
     :raises ValueError: a record does not fit its schema, which is a mistake of expunge.
@@ -75,10 +75,12 @@ def log_release(folder: Path, name: str, statement: Path) -> None:
 
 
 def _says_the_same(file: Path, record: Mapping[str, Any]) -> bool:
-    """Is the file this record, but for its origin?"""
+    """Is the file this record, but for its origin and for what else stands in the same list files?"""
     try:
-        old = strict_json(small_bytes(file))
-        old["predicate"]["origin"] = record["predicate"]["origin"]
+        old, now = strict_json(small_bytes(file)), record["predicate"]
+        own = old["predicate"]
+        lists = {id_: {**entry, "sha256": now["lists"][id_]["sha256"]} for id_, entry in own["lists"].items()}
+        own |= {"origin": now["origin"], "configuration": now["configuration"], "lists": lists}
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return False
     return to_json(old, None) == to_json(record, None)  # without indents json writes ten times as fast

@@ -58,6 +58,7 @@ def test_a_record_changes_with_what_it_says_alone(here: Path) -> None:
     Path("audit/old/gone.dsse").write_text("{}")
     before = folder_files("audit")
     Path("dvc.lock").write_text(Path("dvc.lock").read_text().replace("cmd: verdict", "cmd: other"))
+    Path("concepts/list.yaml").write_text(Path("concepts/list.yaml").read_text() + "# of others\n")
     change_verdict("list/two")
     attest.run()
     after = folder_files("audit")
@@ -65,8 +66,11 @@ def test_a_record_changes_with_what_it_says_alone(here: Path) -> None:
     assert changed == {"index.json", "log.jsonl", "list/two.json", "old/gone.json", "old/gone.dsse"}
     last = [json.loads(line) for line in LOG.read_text().splitlines()[-2:]]
     assert [(e["event"], e["encoder"]) for e in last] == [("changed", "list/two"), ("withdrawn", "old/gone")]
+    lists = {name: record(name)["predicate"]["lists"]["list"]["sha256"] for name in ("list/one", "list/two")}
+    assert lists["list/two"] == file_digest("concepts/list.yaml") != lists["list/one"]
     lock()
-    assert "was written under another dvc.lock" in verify().stdout
+    told = verify().stdout
+    assert "was written under another dvc.lock" in told and "concepts/list.yaml has changed since" in told
 
 
 def change_verdict(name: str) -> None:
