@@ -1,11 +1,11 @@
 """What a long list costs around the work itself: first run, no-op, one name more, one less, and the commands.
 
-    uv run python -m benchmarks.bulk ../shared/lists/speed_style.csv --names 100,1000 [--planted] [--release]
+    uv run python -m benchmarks.bulk ../shared/lists/speed_style.csv --names 100,400 [--planted] [--release]
 
 For each length, the committed state is cloned into a temporary folder, whose only list is the file's first names as
 styles on the embedded base, with budgets of next to nothing: a picture for each concept, no video, no attack, `solve`.
 With --planted no model is asked at all (planted.py); a file that has fewer names is gone through again, numbered.
-`--to-docs` writes the tables into docs/performance.md.
+`--to-docs` writes the tables of planted lists into docs/performance.md.
 What units took themselves (`.expunge/seconds`) counts as work, all other CPU as cost around it. The processor's time
 and the memory are those of all processes that run in the clone, looked at five times a second; memory that forked
 processes share counts once.
@@ -243,10 +243,9 @@ def main(
         for each in table:
             shown.add_row(*each)
         print(shown)
-    if to_docs:
-        kind = "planted" if planted else "long"
-        publish(f"table of {kind} lists", [HEAD, *rows], PAGE)
-        publish(f"figures of {kind} lists", [["names", "what", "figure"], *told], PAGE)
+    if to_docs and planted:
+        publish("table of planted lists", [HEAD, *rows], PAGE)
+        publish("figures of planted lists", [["names", "what", "figure"], *told], PAGE)
 
 
 if __name__ == "__main__":
