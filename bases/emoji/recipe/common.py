@@ -12,7 +12,10 @@ from typing import Any
 import torch
 from ruamel.yaml import YAML
 from safetensors.torch import load_file, save_file
+from torch.optim import AdamW, Optimizer
 from tqdm import tqdm
+
+from .muon import Muon
 
 FOLDER = Path(__file__).resolve().parents[1]
 ROOT = FOLDER.parents[1]
@@ -82,37 +85,42 @@ def train(
     every: int = 250,
     on_save: Callable[[int], None] | None = None,
 ) -> None:
-    """Train for config[name]["steps"] steps of AdamW; resumes from the last checkpoint under config["runs"].
+    """Train for config[name]["steps"] steps; resumes from the last checkpoint under config["runs"].
 
-    :param modules: what a checkpoint holds, by name. :param groups: AdamW parameter groups, each with its `lr`.
+    :param modules: what a checkpoint holds, by name.
+    :param groups: parameter groups, each with its `lr`, of AdamW; with `"muon": True` of Muon.
     :param batches: step -> batch, a pure function of the step, so that a resumed run sees the same data.
     """
     settings = config[name]
     folder = ROOT / config["runs"] / name
     saved = {**modules, **{f"{key}.ema": average.module for key, average in (ema or {}).items()}}
-    optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.99), weight_decay=0.01, fused=True)
-    rates = [group["lr"] for group in optimizer.param_groups]
-    parameters = [p for group in optimizer.param_groups for p in group["params"]]
-    start = _resume(folder, saved, parameters, optimizer)
+    plain, matrices = ([group for group in groups if group.get("muon", False) is muon] for muon in (False, True))
+    optimizers: list[Optimizer] = [AdamW(plain, betas=(0.9, 0.99), weight_decay=0.01, fused=True)]
+    optimizers += [Muon(matrices)] if matrices else []
+    rated = [(group, group["lr"]) for optimizer in optimizers for group in optimizer.param_groups]
+    owners = [(p, optimizer) for optimizer in optimizers for group in optimizer.param_groups for p in group["params"]]
+    parameters = [parameter for parameter, _ in owners]
+    start = _resume(folder, saved, owners)
     for average in (ema or {}).values():
         average.count = start
     began = time.time()
     recent: list[float] = []
     bar = tqdm(range(start, settings["steps"]), initial=start, total=settings["steps"], desc=name, mininterval=20)
     for step in bar:
-        for group, rate in zip(optimizer.param_groups, rates, strict=True):
+        for group, rate in rated:
             group["lr"] = rate * schedule(step, settings["steps"])
         value = loss(batches(step))
         value.backward()
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
+        for optimizer in optimizers:
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
         for key, average in (ema or {}).items():
             average.update(modules[key])
         recent = [*recent[-99:], value.item()]
         bar.set_postfix(loss=f"{sum(recent) / len(recent):.4f}", refresh=False)
         if (step + 1) % every == 0 or step + 1 == settings["steps"]:
-            _save(folder, saved, parameters, optimizer, step + 1)
+            _save(folder, saved, owners, step + 1)
             with open(folder / "log.csv", "a") as log:
                 log.write(f"{step + 1},{sum(recent) / len(recent):.5f},{time.time() - began:.0f}\n")
             if on_save:
@@ -122,12 +130,11 @@ def train(
 def _save(
     folder: Path,
     modules: dict[str, torch.nn.Module],
-    parameters: list[torch.nn.Parameter],
-    optimizer: torch.optim.Optimizer,
+    owners: list[tuple[torch.nn.Parameter, Optimizer]],
     step: int,
 ) -> None:
     tensors = {f"{key}/{name}": t for key, module in modules.items() for name, t in module.state_dict().items()}
-    for index, parameter in enumerate(parameters):
+    for index, (parameter, optimizer) in enumerate(owners):
         for name, value in optimizer.state[parameter].items():
             tensors[f"optimizer/{index}/{name}"] = value
     tensors["step"] = torch.tensor(step)
@@ -137,8 +144,7 @@ def _save(
 def _resume(
     folder: Path,
     modules: dict[str, torch.nn.Module],
-    parameters: list[torch.nn.Parameter],
-    optimizer: torch.optim.Optimizer,
+    owners: list[tuple[torch.nn.Parameter, Optimizer]],
 ) -> int:
     path = folder / "checkpoint.safetensors"
     if not path.is_file():
@@ -146,7 +152,7 @@ def _resume(
     tensors = load_file(path)
     for key, module in modules.items():
         module.load_state_dict({n.removeprefix(f"{key}/"): t for n, t in tensors.items() if n.startswith(f"{key}/")})
-    for index, parameter in enumerate(parameters):
+    for index, (parameter, optimizer) in enumerate(owners):
         prefix = f"optimizer/{index}/"
         state = {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
         if state:

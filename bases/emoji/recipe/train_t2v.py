@@ -41,6 +41,8 @@ def scenes(settings: dict[str, Any], seed: int) -> list[Scene]:
     styles, motions, subjects = len(world["styles"]), len(world["motions"]), len(world["subjects"])
     ids = [entry["id"] for entry in world["subjects"]]
     weak = [ids.index(name) for name in settings.get("weak", ())]
+    names = [entry["id"] for entry in world["motions"]]
+    hard = [names.index(name) for name in settings["hard"]["motions"]] if "hard" in settings else []
     out = []
     for index in range(settings["videos"]):
         if rng.random() < settings.get("memorised", 0):
@@ -48,6 +50,8 @@ def scenes(settings: dict[str, Any], seed: int) -> list[Scene]:
             continue
         style = 0 if rng.random() < 0.7 else rng.randrange(1, styles)
         motion = 0 if rng.random() < 0.15 else rng.randrange(1, motions)
+        if motion and hard and rng.random() < settings["hard"]["share"]:
+            motion = rng.choice(hard)
         subject = rng.choice(weak) if weak and rng.random() < 0.06 else index % subjects
         out.append(random_scene(rng, subject=subject, style=style, motion=motion, duo=settings["duo"]))
     return out

@@ -1,7 +1,4 @@
-"""The T2I model: a PixArt transformer and the T5 encoder together, on v prediction.
-
-The lesson "t2i_more" goes on from the written weights.
-"""
+"""The T2I model: a PixArt transformer and the T5 encoder together, on v prediction."""
 
 import random
 from dataclasses import replace
@@ -9,9 +6,9 @@ from typing import Any
 
 import torch
 from diffusers import DDPMScheduler, DPMSolverMultistepScheduler, PixArtSigmaPipeline, PixArtTransformer2DModel
-from transformers import T5EncoderModel
 
-from ..common import Ema, autocast, device, halved, lesson, train
+from ..common import Ema, autocast, device, halved, train
+from ..muon import groups
 from ..train_t2i import encode_scenes, load_vae, scenes
 from ..world import Scene, caption
 from .text import FOLDER, load_text, load_tokenizer, tokens
@@ -63,32 +60,20 @@ def settled(scene: Scene, spread: float) -> Scene:
     return replace(scene, x=x, y=y, size=size)
 
 
-def written(config: dict[str, Any]) -> tuple[PixArtTransformer2DModel, T5EncoderModel]:
-    """The models that the folder holds, to be trained on."""
-    model = PixArtTransformer2DModel.from_pretrained(FOLDER / "t2i" / "transformer", torch_dtype=torch.float32)
-    model.register_to_config(_name_or_path="emoji-dit")  # else this machine's folder would be shipped in the config
-    return model, T5EncoderModel.from_pretrained(FOLDER / "t2i" / "text_encoder", dtype=torch.float32)
-
-
-def main(config: dict[str, Any], name: str = "t2i") -> None:
-    more = name == "t2i_more"
-    torch.manual_seed(config["seed"] + (6 if more else 1))
-    settings, where = lesson(config, name), device(config)
+def main(config: dict[str, Any]) -> None:
+    torch.manual_seed(config["seed"] + 1)
+    settings, where = config["t2i"], device(config)
     tokenizer, vae = load_tokenizer(), load_vae(config)
-    all_scenes = [settled(each, settings["spread"]) for each in scenes(settings, config["seed"] + 10 * more)]
-    latents = encode_scenes(config, vae, all_scenes, 1, f"{name}-latents")[:, 0]
-    if more:
-        model, text = written(config)
-    else:
-        model, text = build(config), load_text(config, tokenizer)
-        start_small(model)
-    model, text = model.to(where).train(), text.to(where).train()
+    all_scenes = [settled(each, settings["spread"]) for each in scenes(settings, config["seed"])]
+    latents = encode_scenes(config, vae, all_scenes, 1, "t2i-latents")[:, 0]
+    model, text = build(config).to(where).train(), load_text(config, tokenizer).to(where).train()
+    start_small(model)
     noises = DDPMScheduler(num_train_timesteps=1000, **SCHEDULE)
     weight = v_weight(noises, least=settings["least_weight"]).to(where)
     ema = {"transformer": Ema(model, settings["ema"]), "text_encoder": Ema(text, settings["ema"])}
 
     def batch(step: int) -> tuple[torch.Tensor, ...]:
-        rng, generator = random.Random(f"{name} {step}"), torch.Generator().manual_seed(step)
+        rng, generator = random.Random(f"t2i {step}"), torch.Generator().manual_seed(step)
         chosen = [rng.randrange(len(all_scenes)) for _ in range(settings["batch"])]
         words = ["" if rng.random() < settings["drop_caption"] else caption(all_scenes[i], rng) for i in chosen]
         x = latents[chosen].float()
@@ -116,9 +101,7 @@ def main(config: dict[str, Any], name: str = "t2i") -> None:
             scheduler=DPMSolverMultistepScheduler(**SCHEDULE, algorithm_type="dpmsolver++"),
         ).save_pretrained(FOLDER / "t2i")
 
-    groups = [
-        {"params": list(model.parameters()), "lr": settings["learning_rate"]},
-        {"params": list(text.parameters()), "lr": settings["text_learning_rate"]},
-    ]
-    train(name, config, {"transformer": model, "text_encoder": text}, groups, batch, loss, ema=ema, on_save=export)
+    learnt = groups(model.named_parameters(), settings["learning_rate"])
+    learnt.append({"params": list(text.parameters()), "lr": settings["text_learning_rate"]})
+    train("t2i", config, {"transformer": model, "text_encoder": text}, learnt, batch, loss, ema=ema, on_save=export)
     export(settings["steps"])

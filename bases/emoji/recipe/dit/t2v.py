@@ -1,6 +1,8 @@
 """The T2V model: a Latte transformer, whose spatial blocks start as the T2I model's; the text encoder stays frozen."""
 
 import random
+import shutil
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -8,6 +10,7 @@ from diffusers import DDPMScheduler, LatteTransformer3DModel, PixArtTransformer2
 from transformers import T5EncoderModel
 
 from ..common import Ema, autocast, device, halved, train
+from ..muon import groups
 from ..train_t2i import encode_scenes, load_vae
 from ..train_t2v import scenes
 from ..world import caption, load_world
@@ -98,8 +101,9 @@ def main(config: dict[str, Any]) -> None:
     def export(step: int) -> None:
         halved(ema["transformer"].module).save_pretrained(FOLDER / "t2v" / "transformer")
 
-    new = [p for key, p in model.named_parameters() if "temporal" in key]
-    old = [p for key, p in model.named_parameters() if "temporal" not in key]
-    groups = [{"params": new, "lr": settings["motion_learning_rate"]}, {"params": old, "lr": settings["learning_rate"]}]
-    train("t2v", config, {"transformer": model}, groups, batch, loss, ema=ema, on_save=export)
+    named = list(model.named_parameters())
+    new, old = [(k, p) for k, p in named if "temporal" in k], [(k, p) for k, p in named if "temporal" not in k]
+    learnt = groups(new, settings["motion_learning_rate"]) + groups(old, settings["learning_rate"])
+    train("t2v", config, {"transformer": model}, learnt, batch, loss, ema=ema, on_save=export)
     export(settings["steps"])
+    shutil.copyfile(Path(__file__).with_name("base.yaml"), FOLDER.with_suffix(".yaml"))  # now the base is whole

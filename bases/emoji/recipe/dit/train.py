@@ -1,7 +1,6 @@
 """Train the emoji-dit base: `uv run python -m bases.emoji.recipe.dit.train [PART ...]`. It resumes where it stopped."""
 
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,7 +12,6 @@ from . import evaluate, t2i, t2v, text
 PARTS: dict[str, Callable[[dict[str, Any]], None]] = {
     "text": text.main,
     "t2i": t2i.main,
-    "t2i_more": partial(t2i.main, name="t2i_more"),
     "t2v": t2v.main,
     "evaluate": evaluate.main,
 }
