@@ -57,7 +57,7 @@ def run() -> None:
     one = next(iter(records.values()), None)  # all are of one base
     if one is not None and (problems := sharing_problems(spec, one)):
         raise InputError(problems)
-    write_records(AUDIT, records, mask_of(CONCEPTS))
+    write_records(AUDIT, records, mask_of(CONCEPTS), plan.encoders)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Records as files in audit/, one for each encoder, and their index."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -35,13 +35,19 @@ def record_validator() -> Any:
     return validator_of(msgspec.json.decode((Path(__file__).parent / "record.schema.json").read_bytes()))
 
 
-def write_records(folder: Path, records: Mapping[str, Mapping[str, Any]], masked: Callable[[str], str] = str) -> None:
+def write_records(
+    folder: Path,
+    records: Mapping[str, Mapping[str, Any]],
+    masked: Callable[[str], str] = str,
+    asked: Collection[str] = (),
+) -> None:
     """Write <folder>/<list>/<encoder>.json for each "list/encoder", and the index; remove records of other encoders,
     with their signatures. What became of which is added to the log.
 
     A record that differs from the one there by its origin and by the digests of whole list files alone stays as it is,
     and so do its signatures: a commit, or a change of a list that concerns other encoders, makes it no other record.
 
+    :param asked: the encoders that lists ask for: one without a record was not made, and is not withdrawn.
     :param masked: takes out of the log the old id of what is withdrawn since it became confidential.
     :raises ValueError: a record does not fit its schema, which is a mistake of expunge.
     """
@@ -59,7 +65,7 @@ def write_records(folder: Path, records: Mapping[str, Mapping[str, Any]], masked
             file.with_suffix(signature).unlink(missing_ok=True)
     new = {name: file_digest(folder / f"{name}.json") for name in sorted(records)}
     results = {name: record["predicate"]["result"] for name, record in records.items()}
-    events = events_between(old, new, results)
+    events = events_between(old, new, results, asked)
     append(folder / LOG, [replace(e, encoder=masked(e.encoder)) if e.event == WITHDRAWN else e for e in events])
     write_json(
         folder / INDEX, {name: asdict(indexed(folder / f"{name}.json", records[name])) for name in sorted(records)}

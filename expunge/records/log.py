@@ -10,7 +10,7 @@ the one place in audit/ that holds times.
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,13 +20,15 @@ import msgspec
 from expunge.core.strict_json import strict_json
 
 MADE, CHANGED, WITHDRAWN, RELEASED = "made", "changed", "withdrawn", "released"
+FAILED = "not made"  # a list still asks for it, and its training failed
+GONE = (WITHDRAWN, FAILED)
 FIRST = "0" * 64  # in place of the line before the first
 LARGEST = 256 * 2**20  # bytes
 
 
 @dataclass(frozen=True)
 class Event:
-    """What became of an encoder. `record` is the sha256 of its record; of one that was withdrawn, of its last.
+    """What became of an encoder. `record` is the sha256 of its record; of one that is gone, of its last.
 
     `release` is the sha256 of the release.json of the folder that was handed on, of the event "released" alone.
     """
@@ -49,17 +51,20 @@ class Line:
     release: str = ""
 
 
-def events_between(old: Mapping[str, str], new: Mapping[str, str], results: Mapping[str, str]) -> list[Event]:
+def events_between(
+    old: Mapping[str, str], new: Mapping[str, str], results: Mapping[str, str], asked: Collection[str] = ()
+) -> list[Event]:
     """What became of encoders, from {"list/encoder": sha256 of its record} before and now.
 
-    :param results: of those that have a record now.
+    :param results: of those that have a record now. :param asked: the encoders that lists ask for.
     """
     events = [
         Event(CHANGED if name in old else MADE, name, record, results[name])
         for name, record in new.items()
         if old.get(name) != record
     ]
-    return events + [Event(WITHDRAWN, name, record) for name, record in old.items() if name not in new]
+    gone = {name: record for name, record in old.items() if name not in new}
+    return events + [Event(FAILED if name in asked else WITHDRAWN, name, record) for name, record in gone.items()]
 
 
 def append(file: Path, events: Iterable[Event], now: datetime | None = None) -> None:

@@ -22,7 +22,7 @@ from expunge.records.files import INDEX, LOG, Indexed, indexed, read_index, read
 from expunge.records.findings import RESIGN, Finding, Trust
 from expunge.records.folder_digest import folder_digest
 from expunge.records.folder_signing import signers_of_folder
-from expunge.records.log import WITHDRAWN, read_log
+from expunge.records.log import GONE, WITHDRAWN, read_log
 from expunge.records.origin import committed_bytes, lock_digest
 from expunge.records.own_rows import digests_of_rows
 from expunge.records.signing import BadSignature, envelope_of, signers_of
@@ -253,10 +253,10 @@ def _of_log(root: Path, index: Mapping[str, Indexed]) -> Iterator[Finding]:
     last = {line.encoder: line for line in lines}
     gone = {line.record for line in lines if line.event == WITHDRAWN and MASK in line.encoder}  # its id is hidden
     for name, entry in index.items():
-        if name not in last or last[name].event == WITHDRAWN or last[name].record != entry.record:
+        if name not in last or last[name].event in GONE or last[name].record != entry.record:
             yield Finding("log", where, f"does not end with the record of {name} that is here", fix)
     for name, line in last.items():
-        if name not in index and line.event != WITHDRAWN and line.record not in gone:
+        if name not in index and line.event not in GONE and line.record not in gone:
             yield Finding("log", where, f"has a record of {name} that is not here", fix)
 
 

@@ -18,6 +18,7 @@ from tests.stages.test_verdict import gate
 from tests.support.project import ONE, PARAMS, make_project
 from tests.support.tiny import write_yaml
 
+GATES = {"image": {"asr:words": "<= 1"}}  # which hold whatever is drawn
 STAGES = (plan, fewshot, unlearn, render, score, drift, attack, verdict, attest, report)
 
 
@@ -25,8 +26,7 @@ STAGES = (plan, fewshot, unlearn, render, score, drift, attack, verdict, attest,
 def here(tmp_path: Path, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     make_project(tiny_folder)
-    gates = {"image": {"asr:words": "<= 1"}}  # which hold whatever is drawn
-    write_yaml(Path("params.yaml"), {**PARAMS, "gate": gates})
+    write_yaml(Path("params.yaml"), {**PARAMS, "gate": GATES})
 
 
 def run_all() -> dict[str, Any]:
@@ -77,10 +77,20 @@ def test_an_encoder_that_diverges(
 
     ends_with_1()
     assert "unlearn of list/one failed: FloatingPointError" in capsys.readouterr().err
+    kept = Path("audit/list/two.json").read_bytes()
     before = {name: entry for name, entry in found.items() if name == "list/two"}
     found = run_all()
     assert "note" not in found["list/one"] and found["list/two"] == before["list/two"]
     outcome.run()
+    assert Path("audit/list/two.json").read_bytes() == kept
+
+    write_yaml(Path("params.yaml"), {**PARAMS, "gate": GATES, "seed": 1})
+    with monkeypatch.context() as patch:
+        patch.setattr(unlearn, "unlearn", diverging)
+        run_all()
+    lines = [json.loads(line) for line in Path("audit/log.jsonl").read_text().splitlines()]
+    assert [line["event"] for line in lines if line["encoder"] == "list/one"] == ["made", "not made"]
+    assert not [f for f in verify_repository(Path(), Trust()) if f.kind == "log"]
 
 
 def test_an_attack_that_raises(here: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
